@@ -1,0 +1,26 @@
+"""phi(x) = erf(sqrt(pi) x / 2): close to tanh, and its Gaussian averages have closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.activations.activation import AbstractActivation
+
+
+class Erf(AbstractActivation):
+    """phi(x) = erf(sqrt(pi) x / 2): odd, bounded by 1, slope 1 at zero."""
+
+    name = "erf"
+    odd = True
+    bounded = True
+    breakpoints = ()
+
+    def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jax.scipy.special.erf(0.5 * math.sqrt(math.pi) * state)
+
+    def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.exp(-0.25 * math.pi * state**2)

@@ -1,0 +1,23 @@
+"""phi(x) = x: every answer is known in closed form, so it tests everything."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.activations.activation import AbstractActivation
+
+
+class Linear(AbstractActivation):
+    """phi(x) = x: odd, unbounded, exactly solvable."""
+
+    name = "linear"
+    odd = True
+    bounded = False
+    breakpoints = ()
+
+    def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return state
+
+    def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.ones_like(state)

@@ -1,0 +1,23 @@
+"""phi(x) = tanh(x), the field's usual choice."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.activations.activation import AbstractActivation
+
+
+class Tanh(AbstractActivation):
+    """phi(x) = tanh(x): odd, bounded by 1, slope 1 at zero."""
+
+    name = "tanh"
+    odd = True
+    bounded = True
+    breakpoints = ()
+
+    def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.tanh(state)
+
+    def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return 1.0 - jnp.tanh(state) ** 2

@@ -1,0 +1,63 @@
+"""Refusing bad arguments before any work: which argument, what it must be, what it is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf, above: float = -np.inf) -> Any:
+    """A finite real number within [low, high] and greater than `above`, as float64; a traced value passes unseen."""
+    if isinstance(value, jax.core.Tracer):
+        if value.ndim:
+            raise ValueError(f"Argument `{name}` must be one number, but is traced with shape {value.shape}; use vmap.")
+        return value
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.") from None
+    if isinstance(value, bool | str):
+        raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.")
+    if array.ndim:
+        raise ValueError(
+            f"Argument `{name}` must be one number, but has shape {array.shape}; for several values use qd.sweep."
+        )
+    must = []
+    if low > -np.inf and high < np.inf:
+        must.append(f"between {low:g} and {high:g}")
+    elif low > -np.inf:
+        must.append(f"at least {low:g}")
+    elif high < np.inf:
+        must.append(f"at most {high:g}")
+    if above > -np.inf:
+        must.append(f"greater than {above:g}")
+    if not np.isfinite(array) or array < low or array > high or array <= above:
+        raise ValueError(f"Argument `{name}` must be a finite number {' and '.join(must)}, but is {float(array):g}.")
+    return array[()]
+
+
+def count(name: str, value: Any, *, low: int = 1) -> int:
+    """A whole number, at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"Argument `{name}` must be a whole number, but is {value!r}.")
+    if value < low:
+        raise ValueError(f"Argument `{name}` must be at least {low}, but is {value}.")
+    return int(value)
+
+
+def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """One of the allowed words, the nearest suggested when it is none of them."""
+    words = list(allowed)
+    if value not in words:
+        raise ValueError(f"Argument `{name}` must be one of {', '.join(map(repr, words))}, but is {value!r}.{nearest(value, words)}")
+    return str(value)
+
+
+def nearest(value: Any, words: Iterable[str]) -> str:
+    """' Did you mean ...?' or nothing."""
+    close = difflib.get_close_matches(str(value), list(words), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,67 @@
+"""The papers behind what a run used, as BibTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+BIBTEX: dict[str, str] = {
+    "zou2024": """@article{zou2024,
+  author  = {Zou, Wenxuan and Huang, Haiping},
+  title   = {Introduction to dynamical mean-field theory of randomly connected neural networks with bidirectionally correlated couplings},
+  journal = {SciPost Physics Lecture Notes},
+  number  = {79},
+  year    = {2024},
+  eprint  = {2305.08459}
+}""",
+    "qiu2025": """@article{qiu2025,
+  author  = {Qiu, Junbin and Huang, Haiping},
+  title   = {An optimization-based equilibrium measure describing fixed points of non-equilibrium dynamics: application to the edge of chaos},
+  journal = {Communications in Theoretical Physics},
+  volume  = {77},
+  number  = {3},
+  pages   = {035601},
+  year    = {2025},
+  eprint  = {2401.10009}
+}""",
+    "sompolinsky1988": """@article{sompolinsky1988,
+  author  = {Sompolinsky, H. and Crisanti, A. and Sommers, H. J.},
+  title   = {Chaos in Random Neural Networks},
+  journal = {Physical Review Letters},
+  volume  = {61},
+  number  = {3},
+  pages   = {259--262},
+  year    = {1988}
+}""",
+    "sommers1988": """@article{sommers1988,
+  author  = {Sommers, H. J. and Crisanti, A. and Sompolinsky, H. and Stein, Y.},
+  title   = {Spectrum of Large Random Asymmetric Matrices},
+  journal = {Physical Review Letters},
+  volume  = {60},
+  number  = {19},
+  pages   = {1895--1898},
+  year    = {1988}
+}""",
+    "sussillo2013": """@article{sussillo2013,
+  author  = {Sussillo, David and Barak, Omri},
+  title   = {Opening the Black Box: Low-Dimensional Dynamics in High-Dimensional Recurrent Neural Networks},
+  journal = {Neural Computation},
+  volume  = {25},
+  number  = {3},
+  pages   = {626--649},
+  year    = {2013}
+}""",
+    "jax2018": """@software{jax2018,
+  author = {Bradbury, James and Frostig, Roy and Hawkins, Peter and Johnson, Matthew James and Leary, Chris and others},
+  title  = {{JAX}: composable transformations of {Python}+{NumPy} programs},
+  year   = {2018}
+}""",
+}
+
+
+def bibtex(keys: Iterable[str]) -> str:
+    """The BibTeX entries of the given keys, each once, in the order of BIBTEX."""
+    wanted = set(keys)
+    unknown = wanted - BIBTEX.keys()
+    if unknown:
+        raise KeyError(f"No reference is known by the key {sorted(unknown)[0]!r}; known: {', '.join(BIBTEX)}.")
+    return "\n\n".join(text for key, text in BIBTEX.items() if key in wanted)

@@ -1,0 +1,243 @@
+"""Static DMFT: networks at rest, for any symmetry."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.activations import AbstractActivation
+from quenched.gaussian.averages import REACH
+from quenched.models import RandomNetwork
+from quenched.numerics.quadrature import clip_breakpoints, outermost, sinh_legendre
+from quenched.numerics.self_consistency import Newton, Residual, newton, polish
+from quenched.status import Status
+from quenched.theory import AbstractTheory, Computed, Start
+
+# Two quadratures that differ by more than this are not believed.
+_COARSE = 1e-6
+
+
+class Static(AbstractTheory):
+    """Networks at rest, x = b + g^2 eta R phi(x) + g sqrt(C) z with z ~ N(0, 1), and self-consistently
+
+        C = <phi(x)^2>,   R = < phi'(x) / (1 - g^2 eta R phi'(x)) >.
+
+    Each neuron feels its own past through the others (g^2 eta R, the memory): the average in R is taken of the
+    fraction, the neuron's own slope below the line. With R inside and out replaced by averages the answer is wrong for
+    any symmetry but 0.
+
+    Branches, `start=`:
+        "stable": "active" above g_c = 1/((1 + eta) phi'(0)), "quiescent" below; the default.
+        "quiescent": x = 0, C = 0, R = (1 - sqrt(1 - 4 eta g^2 phi'^2)) / (2 eta g^2 phi'). Needs phi(0) = 0 and no field,
+            and g phi'(0) <= 1/(2 sqrt(eta)), beyond which no real response exists.
+        "active": C > 0. With a field, or phi(0) != 0, it is the only branch.
+
+    Returns:
+        `correlation` C, `integrated_response` R, `mean_square_rate`, `mean_square_state`, `mean_rate`, `mean_state`,
+        `kinetic_energy` (0, at rest), each with `_error` from a second quadrature; the verdicts `invertible`,
+        `invertibility_margin`, `stability_margin`.
+
+    When it fails: beyond the gain where 1 - g^2 eta R phi'(x) reaches zero (`invertible` is 0) a neuron has several states
+    for one field and the theory does not say which; the one of the field's own sign is then used. Above g_c a network
+    without noise is chaotic or wanders between fixed points (`stability_margin` < 0): what a trajectory does is for
+    `qd.dmft.TwoTime` and `qd.simulate.Trajectories`. `no_such_branch`: choose another `start`.
+
+    Source: Zou & Huang 2024; Qiu & Huang 2025, section on DMFT, whose code takes the average inside the fraction.
+
+    Example:
+        >>> import quenched as qd
+        >>> solution = qd.solve(qd.RandomNetwork(gain=1.2, symmetry=0.5), qd.dmft.Static())
+        >>> float(solution["invertible"])
+        1.0
+    """
+
+    branches: ClassVar[tuple[str, ...]] = ("stable", "quiescent", "active")
+    unknowns: ClassVar[tuple[str, ...]] = ("correlation", "integrated_response")
+    citations: ClassVar[tuple[str, ...]] = ("zou2024", "qiu2025", "sompolinsky1988")
+
+    def default_solver(self) -> Newton:
+        return Newton()
+
+    def check(self, model: RandomNetwork) -> None:
+        if isinstance(model.noise, jax.core.Tracer):
+            return
+        if model.noise > 0:
+            raise ValueError(
+                f"Argument `noise` must be 0 for a network at rest, but is {float(model.noise):g}; "
+                "use qd.simulate.Trajectories for networks with noise."
+            )
+
+    def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
+        active, status, residual, steps = _active(model, solver, start)
+        at_zero = jnp.zeros(())
+        rests = _rests(model)
+        quiescent, exists = _quiescent(model)
+        if start.branch == "active" or start.values is not None:
+            choose_rest = jnp.asarray(False)
+        elif start.branch == "quiescent":
+            choose_rest = jnp.asarray(True)
+        else:
+            choose_rest = rests & (model.gain * (1.0 + model.symmetry) * model.activation.slope(at_zero) <= 1.0)
+        rest_status = jnp.where(rests & exists, Status.solved, Status.no_such_branch)
+        arrays = {name: jnp.where(choose_rest, quiescent[name], active[name]) for name in active}
+        return Computed(
+            arrays,
+            jnp.where(choose_rest, rest_status, status),
+            jnp.where(choose_rest, 0.0, residual),
+            jnp.where(choose_rest, 0, steps),
+        )
+
+
+def _rests(model: RandomNetwork) -> Array:
+    """Whether x = 0 is a state at all."""
+    return (model.field == 0.0) & (model.activation(jnp.zeros(())) == 0.0)
+
+
+def _quiescent(model: RandomNetwork) -> tuple[dict[str, Array], Array]:
+    """The state of rest: R = phi'/(1 - g^2 eta R phi'), solved for R without cancellation."""
+    slope = model.activation.slope(jnp.zeros(()))
+    coupling = 4.0 * model.symmetry * (model.gain * slope) ** 2
+    exists = coupling <= 1.0
+    root = jnp.sqrt(jnp.where(coupling < 1.0, 1.0 - coupling, 1.0)) * jnp.where(coupling < 1.0, 1.0, 0.0)
+    response = jnp.where(exists, 2.0 * slope / (1.0 + root), jnp.nan)
+    memory = model.gain**2 * model.symmetry * response
+    zero = jnp.zeros_like(response)
+    averages = dict.fromkeys(_AVERAGES, zero)
+    # chi = phi'/(1 - memory phi') is the response itself here.
+    verdicts = _verdicts(1.0 - memory * slope, 1.0 - (model.gain * response) ** 2)
+    errors = dict.fromkeys((*_AVERAGES, "integrated_response"), zero)
+    return _with_errors({**averages, "integrated_response": response}, errors, verdicts), exists
+
+
+_AVERAGES = ("correlation", "mean_square_rate", "mean_square_state", "mean_rate", "mean_state", "kinetic_energy")
+
+
+def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[str, Array], Array, Array, Array]:
+    """Newton in C over its guess and R g: both of order one from the transition to strong coupling."""
+    gain = jnp.maximum(model.gain, 1e-12)
+    slope = model.activation.slope(jnp.zeros(()))
+    frozen = jax.lax.stop_gradient(model)
+
+    if start.values is None:
+        # Near the transition C = 1 - g_c/g and R = 1/g; with a field C is at least that of the field alone.
+        excess = 1.0 - 1.0 / jnp.maximum(gain * (1.0 + model.symmetry) * slope, 1e-12)
+        bias = model.activation(jnp.asarray(model.field, float)) ** 2
+        scale = jnp.maximum(jnp.maximum(excess, bias), 1e-6)
+        response_guess = jnp.minimum(1.0, gain * (1.0 + model.symmetry) * slope)
+    else:
+        scale, response_guess = start.values["correlation"], start.values["integrated_response"] * gain
+    scale, response_guess = jax.lax.stop_gradient((scale, response_guess))
+
+    def order_parameters(unknowns: Float[Array, " 2"]) -> tuple[Array, Array]:
+        return scale * unknowns[0], unknowns[1] / gain
+
+    def residual(model: RandomNetwork, nodes: int) -> Residual:
+        def equations(unknowns: Float[Array, " 2"]) -> Float[Array, " 2"]:
+            correlation, response = order_parameters(unknowns)
+            rest = _averages(model, correlation, response, nodes)
+            return jnp.stack([rest["correlation"] / correlation - 1.0, (rest["integrated_response"] - response) * gain])
+
+        return equations
+
+    found = newton(residual(frozen, solver.nodes), jnp.stack([jnp.ones(()), response_guess]), solver)
+    correlation, response = order_parameters(polish(residual(model, 2 * solver.nodes), found.unknowns))
+
+    fine = _averages(model, correlation, response, 2 * solver.nodes)
+    coarse = _averages(frozen, *jax.lax.stop_gradient(order_parameters(found.unknowns)), solver.nodes)
+    margins = {name: fine.pop(name) for name in ("invertibility_margin", "stability_margin")}
+    fine |= {"correlation": correlation, "mean_square_rate": correlation, "integrated_response": response}
+    fine |= {"kinetic_energy": jnp.zeros(())}
+    coarse |= {"kinetic_energy": jnp.zeros(()), "mean_square_rate": coarse["correlation"]}
+    errors = {name: jnp.abs(jax.lax.stop_gradient(fine[name]) - coarse[name]) for name in fine}
+
+    finite = jnp.all(jnp.isfinite(jnp.stack(list(fine.values()))))
+    # Below its transition the active branch has merged with the state of rest.
+    merged = _rests(model) & (gain * (1.0 + model.symmetry) * slope <= 1.0)
+    vanished = merged & (~found.converged | (correlation < 1e-9))
+    disagree = jnp.max(jnp.stack(list(errors.values()))) > _COARSE
+    status = jnp.select(
+        [vanished, ~finite, ~found.converged, disagree],
+        [Status.no_such_branch, Status.not_finite, Status.out_of_steps, Status.coarse_quadrature],
+        Status.solved,
+    )
+    return _with_errors(fine, errors, _verdicts(**margins)), status, found.residual, found.steps
+
+
+def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> dict[str, Array]:
+    """Averages over one neuron, as integrals over its state x instead of its field: with the density of x,
+
+        dz p(z) = dx (1 - memory phi'(x)) N(x - memory phi(x); b, g^2 C),
+
+    no equation has to be solved for x, and in R the fraction cancels.
+    """
+    phi = model.activation
+    variance = model.gain**2 * correlation
+    memory = model.gain**2 * model.symmetry * response
+    low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
+    below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)
+    above = sinh_legendre([resume, *clip_breakpoints(phi.breakpoints, resume, high), high], nodes)
+    x, weights = jnp.concatenate([below[0], above[0]]), jnp.concatenate([below[1], above[1]])
+    rate, slope = phi(x), phi.slope(x)
+    opening = 1.0 - memory * slope
+    deviate = (x - memory * rate - model.field) ** 2 / variance
+    by_state = weights * jnp.exp(-0.5 * deviate) / jnp.sqrt(2.0 * jnp.pi * variance)
+    by_field = by_state * opening
+    return {
+        "correlation": jnp.sum(by_field * rate**2),
+        "integrated_response": jnp.sum(by_state * slope),
+        "mean_square_state": jnp.sum(by_field * x**2),
+        "mean_rate": jnp.sum(by_field * rate),
+        "mean_state": jnp.sum(by_field * x),
+        "invertibility_margin": margin,
+        # chi = phi' / opening
+        "stability_margin": 1.0 - model.gain**2 * jnp.sum(by_state * slope**2 / opening),
+    }
+
+
+def _support(phi: AbstractActivation, memory: Array, field: Array, variance: Array) -> tuple[Array, ...]:
+    """Where the integral over x begins, pauses, resumes and ends, and min_x 1 - memory phi'(x).
+
+    While that minimum is positive x is a function of its field and there is no pause. Beyond, the field of sign s leads to
+    the outermost state of that sign, and the states between the outermost zeros of x - memory phi(x) are left out.
+    """
+
+    def own_field(x: Array, memory: Array) -> Array:
+        return x - memory * phi(x)
+
+    fixed = jax.lax.stop_gradient(memory)
+    deviation, field = jax.lax.stop_gradient((jnp.sqrt(variance), field))
+    scale = deviation + jnp.abs(field)
+    high = outermost(lambda t: own_field(t, fixed) - field < REACH * deviation, scale)
+    low = -outermost(lambda t: own_field(-t, fixed) - field > -REACH * deviation, scale)
+    probe = jnp.sinh(jnp.linspace(jnp.arcsinh(low), jnp.arcsinh(high), 33))
+    margin = 1.0 - jnp.max(memory * phi.slope(jnp.append(probe, 0.0)))
+
+    def zero(sign: float) -> Array:
+        near = sign * outermost(lambda t: sign * own_field(sign * t, fixed) <= 0.0, scale)
+        for _ in range(4):
+            near = _newton_step(phi, jax.lax.stop_gradient(near), fixed)
+        # The last step carries the derivative of the zero with respect to the memory.
+        return sign * jnp.clip(sign * _newton_step(phi, jax.lax.stop_gradient(near), memory), 0.0, sign * (high if sign > 0 else low))
+
+    single = margin > 0.0
+    middle = jnp.clip(0.0, low, high)
+    return low, jnp.where(single, middle, zero(-1.0)), jnp.where(single, middle, zero(1.0)), high, margin
+
+
+def _newton_step(phi: AbstractActivation, x: Array, memory: Array) -> Array:
+    return x - (x - memory * phi(x)) / (1.0 - memory * phi.slope(x))
+
+
+def _verdicts(invertibility_margin: Array, stability_margin: Array) -> dict[str, Array]:
+    return {
+        "invertible": jnp.where(invertibility_margin > 0.0, 1.0, 0.0),
+        "invertibility_margin": invertibility_margin,
+        "stability_margin": stability_margin,
+    }
+
+
+def _with_errors(values: dict[str, Array], errors: dict[str, Array], verdicts: dict[str, Array]) -> dict[str, Array]:
+    return values | {f"{name}_error": error for name, error in errors.items()} | verdicts

@@ -1,0 +1,173 @@
+"""Averages over one and over two correlated Gaussian fields, to 1e-10 for variances up to 100.
+
+Both are written so that the derivative with respect to a variance or a correlation is finite and right where the standard
+deviation is zero: the square root there has an infinite slope, and autodiff through it would give NaN or a silent 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
+
+Function = Callable[[Array], Array]
+
+# Beyond nine standard deviations lies 2e-19 of a Gaussian.
+REACH = 9.0
+
+
+def gaussian_nodes(
+    mean: Scalar, deviation: Scalar, breakpoints: Sequence[float], count: int
+) -> tuple[Float[Array, " node"], Float[Array, " node"]]:
+    """Standard normal nodes z and weights, placed so that functions of mean + deviation z with features of size one
+    around zero, and kinks at the breakpoints, are resolved for any deviation, zero included."""
+    guarded = jnp.maximum(deviation, 1e-30)
+    feature = jnp.clip(-mean / guarded, -REACH, REACH)
+    kinks = [(point - mean) / guarded for point in breakpoints]
+    edges = [-REACH, *clip_breakpoints([feature, *kinks], -REACH, REACH), REACH]
+    # A feature of size one in x has size 1/deviation in z. One far from the mean must not draw the nodes away from it.
+    width = jnp.maximum(1.0 / jnp.maximum(deviation, 0.2), 0.3 * jnp.abs(feature))
+    z, weights = sinh_legendre(edges, count, feature, width)
+    return z, weights * jnp.exp(-0.5 * z**2) / jnp.sqrt(2.0 * jnp.pi)
+
+
+def average(
+    function: Function,
+    mean: Scalar = 0.0,
+    variance: Scalar = 1.0,
+    *,
+    breakpoints: Sequence[float] = (),
+    nodes: int = 64,
+) -> Float[Array, ""]:
+    """<f(x)> over x ~ N(mean, variance).
+
+    Arguments:
+        function: f, element by element, JAX-traceable. Its features should have a size of order one.
+        mean, variance: of x; the variance may be zero, and the derivative there is f''(mean)/2 (Price's theorem).
+        breakpoints: where f or a derivative of it jumps, `activation.breakpoints` for functions of phi.
+        nodes: quadrature nodes on each piece.
+
+    Returns:
+        The average, differentiable in mean and variance. Error below 1e-10 for variances up to 100 and tanh-like f;
+        repeat with more nodes to see it.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, quenched as qd
+        >>> with jax.enable_x64(True):
+        ...     print(f"{qd.gaussian.average(lambda x: x**2, 1.0, 4.0):.12f}")
+        5.000000000000
+    """
+    kinks = tuple(breakpoints)
+
+    def rule(of: Function, at: Array, var: Array) -> Array:
+        deviation = jnp.sqrt(jnp.maximum(var, 0.0))
+        z, weights = jax.lax.stop_gradient(gaussian_nodes(at, deviation, kinks, nodes))
+        return jnp.sum(weights * of(at + deviation * z))
+
+    @jax.custom_jvp
+    def gaussian_average(at: Array, var: Array) -> Array:
+        return rule(function, at, var)
+
+    @gaussian_average.defjvp
+    def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+        at, var = primals
+        slope = _derivative(function)
+        by_mean = rule(slope, at, var)
+        curvature = 0.5 * rule(_derivative(slope), at, var)
+        if kinks:
+            # f'' would need the jumps of f' at the kinks; <(x - m) f'>/(2 v) does not.
+            guarded = jnp.maximum(var, 1e-30)
+            curvature = jnp.where(
+                var > 1e-30, rule(lambda x: (x - at) * slope(x), at, guarded) / (2 * guarded), curvature
+            )
+        return gaussian_average(at, var), by_mean * tangents[0] + curvature * tangents[1]
+
+    return gaussian_average(jnp.asarray(mean, float), jnp.asarray(variance, float))
+
+
+def pair_average(
+    first: Function,
+    second: Function,
+    means: tuple[Scalar, Scalar] = (0.0, 0.0),
+    variances: tuple[Scalar, Scalar] = (1.0, 1.0),
+    covariance: Scalar = 0.0,
+    *,
+    breakpoints: Sequence[float] = (),
+    nodes: int = 64,
+) -> Float[Array, ""]:
+    """<f(x) g(y)> over jointly Gaussian x and y.
+
+    Arguments:
+        first, second: f and g, element by element, JAX-traceable.
+        means, variances: of x and y. covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one gives NaN.
+        breakpoints: where f, g or their derivatives jump.
+        nodes: quadrature nodes on each piece of each axis.
+
+    Returns:
+        The average; differentiable in the means and in the covariance, where d/d covariance = <f'(x) g'(y)> (Price's
+        theorem) also at full correlation. At full correlation of kinked f and g that derivative sees only the smooth part.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, quenched as qd
+        >>> with jax.enable_x64(True):
+        ...     print(f"{qd.gaussian.pair_average(lambda x: x, lambda y: y, covariance=0.3):.12f}")
+        0.300000000000
+    """
+    kinks = tuple(breakpoints)
+
+    def rule(of_x: Function, of_y: Function, at: Array, var: Array, cov: Array) -> Array:
+        # The wider field is the outer one: then the inner average varies no faster than f does.
+        swap = var[1] > var[0]
+        at, var = jnp.where(swap, at[::-1], at), jnp.where(swap, var[::-1], var)
+        deviation = jnp.sqrt(jnp.maximum(var[0], 0.0))
+        slope = cov / jnp.maximum(var[0], 1e-30)
+        left_over = var[1] - slope * cov
+        # Rounding may push a full correlation slightly beyond the bound; anything more is a wrong argument.
+        left_over = jnp.where(left_over < -1e-12 * var[1], jnp.nan, jnp.maximum(left_over, 0.0))
+        inner_deviation = jnp.sqrt(left_over)
+        # The inner average has its features where the conditional mean of y meets those of g.
+        steep = jnp.where(slope == 0.0, 1.0, slope)
+        meets = [jnp.where(slope == 0.0, 0.0, at[0] + (point - at[1]) / steep) for point in (0.0, *kinks)]
+        z, weights = gaussian_nodes(at[0], deviation, (*kinks, *meets), nodes)
+        x = at[0] + deviation * z
+
+        def given(x_node: Array) -> Array:
+            mean_y = at[1] + slope * (x_node - at[0])
+            z_inner, inner_weights = gaussian_nodes(mean_y, inner_deviation, kinks, nodes)
+            y = mean_y + inner_deviation * z_inner
+            return jnp.where(
+                swap,
+                jnp.sum(inner_weights * of_x(y)) * of_y(x_node),
+                jnp.sum(inner_weights * of_y(y)) * of_x(x_node),
+            )
+
+        return jnp.sum(weights * jax.vmap(given)(x))
+
+    @jax.custom_jvp
+    def gaussian_average(at: Array, var: Array, cov: Array) -> Array:
+        return rule(first, second, at, var, cov)
+
+    @gaussian_average.defjvp
+    def _(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        at, var, cov = primals
+        d_at, d_var, d_cov = tangents
+        f_slope, g_slope = _derivative(first), _derivative(second)
+        total = rule(f_slope, second, at, var, cov) * d_at[0] + rule(first, g_slope, at, var, cov) * d_at[1]
+        total += 0.5 * rule(_derivative(f_slope), second, at, var, cov) * d_var[0]
+        total += 0.5 * rule(first, _derivative(g_slope), at, var, cov) * d_var[1]
+        total += rule(f_slope, g_slope, at, var, cov) * d_cov
+        return gaussian_average(at, var, cov), total
+
+    return gaussian_average(
+        jnp.stack([jnp.asarray(mean, float) for mean in means]),
+        jnp.stack([jnp.asarray(variance, float) for variance in variances]),
+        jnp.asarray(covariance, float),
+    )
+
+
+def _derivative(function: Function) -> Function:
+    return lambda x: jax.jvp(function, (x,), (jnp.ones_like(x),))[1]

@@ -1,0 +1,132 @@
+"""One network: given couplings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched import checks
+from quenched.activations import AbstractActivation, Tanh
+
+
+class Network(eqx.Module):
+    """One network with known couplings, F_i(x) = -x_i + sum_j weights[i, j] phi(x_j) + b_i.
+
+    Arguments:
+        weights: J, (neuron, neuron), from column j to row i, gain included; a dense array or any scipy.sparse matrix.
+        activation: phi, tanh if left out.
+        field: b, one number or one per neuron; none if left out.
+
+    Raises:
+        ValueError: weights that are not square, empty, or not finite; a field of the wrong length.
+        TypeError: weights that are not numbers.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> network = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]]))
+        >>> network.size
+        2
+    """
+
+    weights: Any
+    activation: AbstractActivation
+    field: Float[Array, " neuron"] | Float[Array, ""] | float
+
+    def __init__(self, weights: Any, activation: AbstractActivation | None = None, field: Any = None):
+        self.activation = Tanh() if activation is None else activation
+        if not isinstance(self.activation, AbstractActivation):
+            raise TypeError(f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}.")
+        self.weights = _checked_weights(weights)
+        self.field = _checked_field(field, self.size)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        *,
+        array: str | None = None,
+        sign: str | None = None,
+        gain: float | None = None,
+        transpose: bool = False,
+        activation: AbstractActivation | None = None,
+        field: Any = None,
+    ) -> Network:
+        """Weights from a `.npy`, `.npz`, `.csv` or `.mtx` file; nothing is ever unpickled. See `read_weights`."""
+        from quenched.models.files import read_weights
+
+        return cls(read_weights(path, array=array, sign=sign, gain=gain, transpose=transpose), activation, field)
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(self.weights.shape[0])
+
+    def velocity(self, state: Float[Array, " neuron"]) -> Float[Array, " neuron"]:
+        """F(x), without noise."""
+        return -state + self.weights @ self.activation(state) + self.field
+
+    def jacobian(self, state: Float[Array, " neuron"]) -> Float[Array, "neuron neuron"]:
+        """F'(x) = -1 + J diag(phi'(x)), dense."""
+        weights = self.weights if hasattr(self.weights, "at") else self.weights.todense()
+        return weights * self.activation.slope(state) - jnp.eye(self.size)
+
+
+def _checked_weights(weights: Any) -> Any:
+    if isinstance(weights, jax.core.Tracer):
+        return weights
+    if hasattr(weights, "tocoo"):
+        return _sparse(weights)
+    try:
+        matrix = np.asarray(weights)
+    except ValueError as error:
+        raise ValueError(f"Argument `weights` must be a square matrix, but its rows differ in length: {error}") from None
+    if matrix.dtype.kind not in "fiub":
+        raise TypeError(f"Argument `weights` must hold real numbers, but holds {matrix.dtype}.")
+    _check_square(matrix.shape)
+    if not np.isfinite(matrix).all():
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {matrix[row, column]}.")
+    with jax.enable_x64(True):
+        return jnp.asarray(matrix, dtype=jnp.float64)
+
+
+def _sparse(weights: Any) -> Any:
+    from jax.experimental import sparse
+
+    _check_square(weights.shape)
+    coordinates = weights.tocoo()
+    if not np.isfinite(coordinates.data).all():
+        where = int(np.argwhere(~np.isfinite(coordinates.data))[0, 0])
+        row, column = coordinates.row[where], coordinates.col[where]
+        raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {coordinates.data[where]}.")
+    with jax.enable_x64(True):
+        indices = np.stack([coordinates.row, coordinates.col], axis=1)
+        entries = jnp.asarray(coordinates.data, dtype=jnp.float64)
+        return sparse.BCOO((entries, jnp.asarray(indices)), shape=weights.shape)
+
+
+def _check_square(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
+        raise ValueError(f"Argument `weights` must be a square matrix (neuron, neuron), but has shape {tuple(shape)}.")
+
+
+def _checked_field(field: Any, size: int) -> Any:
+    if field is None:
+        return np.zeros((), np.float64)
+    if isinstance(field, jax.core.Tracer):
+        return field
+    if np.ndim(field) == 0:
+        return np.asarray(checks.number("field", field))
+    array = np.asarray(field, dtype=np.float64)
+    if array.shape != (size,):
+        raise ValueError(f"Argument `field` must be one number or one per neuron ({size}), but has shape {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"Argument `field` must be finite, but field[{np.argwhere(~np.isfinite(array))[0, 0]}] is not.")
+    with jax.enable_x64(True):
+        return jnp.asarray(array)

@@ -1,0 +1,87 @@
+"""The ensemble: what is random."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from quenched import checks
+from quenched.activations import AbstractActivation, Tanh
+from quenched.models.network import Network
+
+Real = float | Float[Array, ""]
+
+
+class RandomNetwork(eqx.Module):
+    """Ensemble of large random networks.
+
+        dx_i = (-x_i + sum_j J_ij phi(x_j) + b) dt + sigma dW_i,
+        Var J_ij = gain^2 / N,   E[J_ij J_ji] = symmetry gain^2 / N.
+
+    The state of rest at x = 0 (odd phi, no field) loses stability at gain (1 + symmetry) phi'(0) = 1.
+
+    Arguments:
+        gain: g, coupling scale, at least 0.
+        symmetry: eta, between -1 (antisymmetric) and 1 (symmetric).
+        noise: sigma, strength of white noise, at least 0, in state / sqrt(time).
+        field: b, constant input added to dx/dt.
+        activation: phi.
+
+    Raises:
+        ValueError, TypeError: an argument is outside its range, NaN, or not one number.
+
+    Example:
+        >>> import quenched as qd
+        >>> model = qd.RandomNetwork(gain=1.5, symmetry=0.2)
+        >>> round(float(model.critical_gain), 6)
+        0.833333
+
+    Source: Zou & Huang 2024, section 2.
+    """
+
+    gain: Real
+    symmetry: Real
+    noise: Real
+    field: Real
+    activation: AbstractActivation
+
+    def __init__(
+        self,
+        gain: Real,
+        symmetry: Real = 0.0,
+        noise: Real = 0.0,
+        field: Real = 0.0,
+        activation: AbstractActivation | None = None,
+    ):
+        self.gain = checks.number("gain", gain, low=0.0)
+        self.symmetry = checks.number("symmetry", symmetry, low=-1.0, high=1.0)
+        self.noise = checks.number("noise", noise, low=0.0)
+        self.field = checks.number("field", field)
+        self.activation = Tanh() if activation is None else activation
+        if not isinstance(self.activation, AbstractActivation):
+            raise TypeError(
+                f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}; "
+                "wrap a function of your own in qd.Activation(function)."
+            )
+
+    @property
+    def critical_gain(self) -> Real:
+        """g_c = 1 / ((1 + symmetry) phi'(0)): where the state of rest loses stability; infinite for symmetry -1."""
+        with jax.enable_x64(True):
+            slope = self.activation.slope(jnp.zeros(()))
+            return 1.0 / ((1.0 + self.symmetry) * slope)
+
+    def draw(self, size: int, key: Key[Array, ""]) -> Network:
+        """One network of `size` neurons."""
+        return Network(draw_couplings(self.gain, self.symmetry, size, key), self.activation, self.field)
+
+
+def draw_couplings(gain: Real, symmetry: Real, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
+    """Gaussian J with Var J_ij = gain^2/N and E[J_ij J_ji] = symmetry gain^2/N; Var J_ii is (1 + symmetry) gain^2/N."""
+    independent = jax.random.normal(key, (size, size))
+    # J = a X + b X^T with a^2 + b^2 = 1 and 2ab = symmetry.
+    half_sum, half_difference = 0.5 * jnp.sqrt(1.0 + symmetry), 0.5 * jnp.sqrt(1.0 - symmetry)
+    direct, transposed = half_sum + half_difference, half_sum - half_difference
+    return gain / jnp.sqrt(size) * (direct * independent + transposed * independent.T)

@@ -1,0 +1,101 @@
+"""Newton's method for a handful of self-consistent unknowns, batched by vmap and differentiable.
+
+Optimistix was measured on the same systems (1910 static points, 2 cores): its Newton, without globalisation, lost 606
+of them; its dogleg and Levenberg-Marquardt lost none and took four times longer than what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+Residual = Callable[[Float[Array, " unknown"]], Float[Array, " unknown"]]
+
+
+class Newton(eqx.Module):
+    """How self-consistency equations are solved; changes nothing physical.
+
+    Arguments:
+        tolerance: largest residual, relative to the size of each unknown, that counts as solved.
+        max_steps: Newton steps, rejected ones included, before a point is given the status `out_of_steps`.
+        nodes: quadrature nodes on each piece of the integration axis. Every answer is corrected once with twice as
+            many, and the size of that correction is its `_error`.
+    """
+
+    tolerance: float = eqx.field(static=True, default=1e-11)
+    max_steps: int = eqx.field(static=True, default=60)
+    nodes: int = eqx.field(static=True, default=48)
+
+    def __check_init__(self) -> None:
+        if not 0 < self.tolerance < 1e-3:
+            raise ValueError(f"Argument `tolerance` must lie between 0 and 1e-3, but is {self.tolerance}.")
+        if self.max_steps < 1:
+            raise ValueError(f"Argument `max_steps` must be at least 1, but is {self.max_steps}.")
+        if self.nodes < 8:
+            raise ValueError(f"Argument `nodes` must be at least 8, but is {self.nodes}.")
+
+
+class Root(NamedTuple):
+    """Where Newton's method ended."""
+
+    unknowns: Float[Array, " unknown"]
+    residual: Float[Array, ""]
+    steps: Int[Array, ""]
+    converged: Bool[Array, ""]
+
+
+def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) -> Root:
+    """Find residual(unknowns) = 0 from `guess`: full Newton steps, quartered as long as the residual does not fall.
+
+    The residual is to be scaled so that 1 means wholly wrong. NaN counts as not falling. Carries no derivative:
+    `polish` restores it.
+    """
+
+    def linearise(unknowns: Array) -> tuple[Array, Array]:
+        value, push = jax.linearize(residual, unknowns)
+        jacobian = jax.vmap(push, out_axes=1)(jnp.eye(unknowns.size))
+        return value, -jnp.linalg.solve(jacobian, value)
+
+    def advance(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        unknowns, value, direction, fraction, steps = carry
+        trial = unknowns + fraction * direction
+        trial_value, trial_direction = linearise(trial)
+        better = _size(trial_value) < (1.0 - 1e-4 * fraction) * _size(value)
+        return (
+            jnp.where(better, trial, unknowns),
+            jnp.where(better, trial_value, value),
+            jnp.where(better, trial_direction, direction),
+            jnp.where(better, 1.0, 0.25 * fraction),
+            steps + 1,
+        )
+
+    def unfinished(carry: tuple[Array, ...]) -> Array:
+        _, value, _, fraction, steps = carry
+        return (_size(value) > solver.tolerance) & (steps < solver.max_steps) & (fraction > 1e-12)
+
+    value, direction = linearise(guess)
+    first = (guess, value, direction, jnp.ones(()), jnp.zeros((), jnp.int32))
+    unknowns, value, _, _, steps = jax.lax.while_loop(unfinished, advance, first)
+    return Root(unknowns, _size(value), steps, _size(value) <= solver.tolerance)
+
+
+def polish(residual: Residual, unknowns: Float[Array, " unknown"]) -> Float[Array, " unknown"]:
+    """One Newton step whose derivative is that of the implicit function.
+
+    At a root the step is zero, and its derivative with respect to whatever `residual` depends on is
+    -(d residual / d unknowns)^-1 d residual, in forward and in reverse mode. With a residual on a finer quadrature than
+    the root was found with, the step is also the correction from one rule to the other.
+    """
+    settled = jax.lax.stop_gradient(unknowns)
+    jacobian = jax.lax.stop_gradient(jax.jacfwd(residual)(settled))
+    return settled - jnp.linalg.solve(jacobian, residual(settled))
+
+
+def _size(value: Float[Array, " unknown"]) -> Float[Array, ""]:
+    # XLA's maximum on CPU may pass over NaN.
+    return jnp.where(jnp.all(jnp.isfinite(value)), jnp.max(jnp.abs(value)), jnp.inf)

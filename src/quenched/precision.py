@@ -1,0 +1,33 @@
+"""Double precision for this package's own work, without touching the setting of the program around it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import jax
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def traced(*trees: Any) -> bool:
+    """Whether any leaf belongs to a JAX transformation (jit, grad, vmap) under way."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
+
+
+def double_precision(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Run `function` in float64, whatever the surrounding program has set."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if traced(args, kwargs) and not jax.config.jax_enable_x64:
+            raise RuntimeError(
+                f"quenched computes in float64, but {function.__name__} is being traced by a JAX transformation in "
+                "float32. Put the transformation, not only the call, inside `with jax.enable_x64(True):`."
+            )
+        with jax.enable_x64(True):
+            return function(*args, **kwargs)
+
+    return wrapped

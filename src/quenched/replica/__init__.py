@@ -1,0 +1,6 @@
+"""Replica theory of the Boltzmann measure exp(-E/T) of the speed landscape."""
+
+from quenched.replica.finite_temperature import FiniteTemperature
+from quenched.replica.zero_temperature import ZeroTemperature
+
+__all__ = ["FiniteTemperature", "ZeroTemperature"]

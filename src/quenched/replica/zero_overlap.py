@@ -1,0 +1,106 @@
+"""The zero-overlap branch of the replica theory: three unknowns, one integral over the state of one neuron.
+
+For odd phi without field Q = R = 0 always solves the replica-symmetric equations of exp(-E/T), and equals the annealed
+average. With a = T + g^2 q, the effective memory G = gamma g^2 S and delta = a D, all averages are over
+
+    w(x) = exp( -[ e(x)^2 + g^2 delta phi(x)^2 ] / (2a) ),    e(x) = x - G phi(x),
+
+    q = <phi^2>,   S = <e phi>/a,   delta = 1 - <e^2>/a,   T/a = 1 - g^2 <phi^2>/a.
+
+Temperature enters only through the last equation: T = 0 is a regular case of it.
+"""
+
+# notation: gamma the symmetry, D the x-hat x-hat overlap times beta (PHYSICS of Qiu & Huang 2025, minimal form).
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.models import RandomNetwork
+from quenched.numerics.quadrature import clip_breakpoints, outermost, sinh_legendre
+
+# The weight is cut where it has fallen by exp(-42) = 6e-19.
+_REACH = 42.0
+
+
+class NeuronAverages(NamedTuple):
+    """Averages over w(x), scaled to stay of order one when the width a goes to zero."""
+
+    rate_square: Array  # <phi^2>/a
+    response: Array  # <e phi>/a
+    error_square: Array  # <e^2>/a
+    state_square: Array  # <x^2>
+    log_norm: Array  # ln int w dx
+
+
+def neuron_averages(model: RandomNetwork, width: Array, response: Array, delta: Array, nodes: int) -> NeuronAverages:
+    """The integrals over x > 0; the weight is even since phi is odd."""
+    phi = model.activation
+    memory = model.symmetry * model.gain**2 * response
+    stiffness = model.gain**2 * delta
+
+    def exponent(x: Array, memory: Array, stiffness: Array, width: Array) -> Array:
+        rate = phi(x)
+        return 0.5 * ((x - memory * rate) ** 2 + stiffness * rate**2) / width
+
+    frozen = jax.lax.stop_gradient((memory, stiffness, width))
+    end = outermost(lambda t: exponent(t, *frozen) < _REACH, jnp.sqrt(frozen[2]))
+    x, weights = sinh_legendre([0.0, *clip_breakpoints(phi.breakpoints, 0.0, end), end], nodes)
+    height = exponent(x, memory, stiffness, width)
+    lowest = jax.lax.stop_gradient(jnp.min(height))
+    weighted = weights * jnp.exp(lowest - height)
+    total = jnp.sum(weighted)
+    density = weighted / total
+    rate = phi(x)
+    misfit = x - memory * rate
+    return NeuronAverages(
+        jnp.sum(density * rate**2) / width,
+        jnp.sum(density * misfit * rate) / width,
+        jnp.sum(density * misfit**2) / width,
+        jnp.sum(density * x**2),
+        jnp.log(2.0 * total) - lowest,
+    )
+
+
+def equations(model: RandomNetwork, temperature: Array, unknowns: Float[Array, " 3"], nodes: int) -> Float[Array, " 3"]:
+    """Residuals in (ln a, S, delta), each of order one where wrong."""
+    width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
+    found = neuron_averages(model, width, response, delta, nodes)
+    return jnp.stack(
+        [
+            temperature / width + model.gain**2 * found.rate_square - 1.0,
+            (response - found.response) / jnp.maximum(1.0, jnp.abs(response)),
+            (delta - 1.0 + found.error_square) / jnp.maximum(1.0, jnp.abs(delta)),
+        ]
+    )
+
+
+def free_energy(model: RandomNetwork, temperature: Array, unknowns: Float[Array, " 3"], nodes: int) -> Array:
+    """F/N, from -F/(N T) = g^2 q D/2 - gamma g^2 S^2/2 - ln(a/T)/2 + ln int w dx; stationary at the solution."""
+    width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
+    found = neuron_averages(model, width, response, delta, nodes)
+    # g^2 q = a - T, so that the expression is stationary in all three unknowns.
+    exchange = 0.5 * ((width - temperature) * delta / width - model.symmetry * (model.gain * response) ** 2)
+    return -temperature * (exchange - 0.5 * jnp.log(width / temperature) + found.log_norm)
+
+
+def check_odd_without_field(model: RandomNetwork, theory: str) -> None:
+    """The branch exists for odd phi and no field only."""
+    if not model.activation.odd:
+        raise ValueError(
+            f"Argument `activation` must be odd for {theory} (zero-overlap branch), but {model.activation.name} is not."
+        )
+    if not isinstance(model.field, jax.core.Tracer) and model.field != 0:
+        raise ValueError(
+            f"Argument `field` must be 0 for {theory} (zero-overlap branch), but is {float(model.field):g}: "
+            "a field makes the replicas overlap."
+        )
+    if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
+        raise ValueError(
+            f"Argument `noise` must be 0 for {theory}, but is {float(model.noise):g}: the measure exp(-E/T) is built from "
+            "the velocity alone; its temperature is an argument of the theory."
+        )

@@ -1,0 +1,201 @@
+"""The one verb."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from quenched import checks
+from quenched.models import Network, RandomNetwork
+from quenched.numerics.statistics import mean_and_error
+from quenched.precision import double_precision, traced
+from quenched.solution import Solution
+from quenched.status import Status
+from quenched.theory import AbstractExperiment, AbstractTheory, Computed, Start, Theory
+from quenched.vocabulary import describe
+
+Progress = Callable[[int, int], None]
+
+# Networks measured side by side take at most this much memory together.
+_BATCH_BYTES = 256 * 2**20
+
+
+@double_precision
+def solve(
+    model: RandomNetwork,
+    theory: Theory,
+    *,
+    solver: Any = None,
+    start: str | Mapping[str, Any] | Solution | None = None,
+    key: int | Array | None = None,
+    throw: bool = True,
+    progress: Progress | None = None,
+) -> Solution:
+    """Solve `model` at the level of description `theory`.
+
+    Arguments:
+        model: what is random, a `qd.RandomNetwork`.
+        theory: `qd.dmft.Static()`, `qd.replica.FiniteTemperature(...)`, ..., or an experiment in the same slot:
+            `qd.simulate.Trajectories(...)`, `qd.landscape.FixedPoints(...)`.
+        solver: how the equations are solved; changes nothing physical.
+        start: which branch: a name out of `theory.branches`, order parameters by name, or an earlier solution.
+        key: seed of everything random, a whole number or a JAX key; the same key gives the same bits. 0 if left out.
+        throw: raise SolveError, once the computation is over, unless it is solved. Under jit, grad and vmap nothing
+            can be raised: look at `status`, or call `solution.check()` outside.
+        progress: called with (networks done, networks in all) during an experiment.
+
+    Returns:
+        A `Solution`.
+
+    Raises:
+        TypeError, ValueError: a bad argument, before any work.
+        SolveError: not solved (`throw=True`); it carries the partial solution.
+        MemoryError: the experiment would not fit into the memory there is.
+
+    Example:
+        >>> import quenched as qd
+        >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Static())
+        >>> print(f"{float(solution['correlation']):.6f}")
+        0.352586
+    """
+    _check_types(model, theory)
+    solver = _checked_solver(theory, solver)
+    theory.check(model)
+    began = time.perf_counter()
+    seed = key if isinstance(key, int) else 0 if key is None else None
+    if isinstance(theory, AbstractTheory):
+        computed, coordinates = _theory_compiled(model, theory, solver, read_start(theory, start)), {}
+    else:
+        if start is not None:
+            raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none.")
+        computed = _measure_ensemble(model, theory, solver, read_key(key), progress)
+        coordinates = dict(theory.coordinates())
+    if traced(computed):
+        return Solution(model, theory, *computed, coordinates, seed)
+    # NumPy from here on: float64 stays float64 in a program that keeps JAX in 32 bits.
+    computed = jax.device_get(computed)
+    solution = Solution(model, theory, *computed, coordinates, seed, time.perf_counter() - began)
+    return solution.check() if throw else solution
+
+
+@jax.jit
+def _theory_compiled(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start) -> Computed:
+    return theory.compute(model, solver, start)
+
+
+@jax.jit
+def _networks_compiled(model: RandomNetwork, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
+    return jax.vmap(lambda key: theory.measure(model, solver, key))(keys)
+
+
+def _measure_ensemble(
+    model: RandomNetwork, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
+) -> Computed:
+    """Measure every network, a few at a time, and average; the error is the standard error over networks."""
+    batch = networks_at_once(theory)
+    keys = jax.random.split(key, theory.networks)
+    if traced(model, theory, keys):
+        measured = jax.lax.map(partial(theory.measure, model, solver), keys, batch_size=batch)
+        return _average(theory, measured)
+    parts: list[Computed] = []
+    interrupted = False
+    try:
+        for first in range(0, theory.networks, batch):
+            parts.append(jax.block_until_ready(_networks_compiled(model, theory, solver, keys[first : first + batch])))
+            if progress is not None:
+                progress(min(first + batch, theory.networks), theory.networks)
+    except KeyboardInterrupt:
+        if sum(part.status.shape[0] for part in parts) < 2:
+            raise
+        interrupted = True
+    averaged = _average(theory, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts))
+    return averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged
+
+
+def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
+    arrays: dict[str, Array] = {}
+    for name, values in measured.arrays.items():
+        if any("network" in dims for dims in describe(name).dims):
+            arrays[name] = values
+        else:
+            arrays[name], arrays[f"{name}_error"] = mean_and_error(values)
+    return Computed(arrays, jnp.max(measured.status), jnp.max(measured.residual), jnp.max(measured.steps))
+
+
+def networks_at_once(theory: AbstractExperiment) -> int:
+    """The largest divisor of the number of networks whose batch fits; refuses what does not fit at all."""
+    needed, available = theory.bytes_per_network(), _available_bytes()
+    if needed > available:
+        raise MemoryError(
+            f"One network of size {theory.size} needs about {needed / 2**30:.1f} GiB, but {available / 2**30:.1f} GiB "
+            "are free; lower `size`, `starts` or `trials`."
+        )
+    fitting = max(1, min(theory.networks, _BATCH_BYTES // needed))
+    return max(divisor for divisor in range(1, fitting + 1) if theory.networks % divisor == 0)
+
+
+def _available_bytes() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 2**63  # not known on this system: let the allocation itself decide
+
+
+def read_key(key: int | Array | None) -> Array:
+    """A JAX key from a seed, a key, or nothing."""
+    if key is None or isinstance(key, int | np.integer) and not isinstance(key, bool):
+        return jax.random.key(0 if key is None else int(key))
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
+        return key
+    if isinstance(key, jax.Array) and key.dtype == jnp.uint32 and key.ndim == 1:
+        return jax.random.wrap_key_data(key)
+    raise TypeError(f"Argument `key` must be a whole number or one JAX key, but is {key!r}.")
+
+
+def read_start(theory: AbstractTheory, start: str | Mapping[str, Any] | Solution | None) -> Start:
+    """The branch and the order parameters that `start` stands for."""
+    default = theory.branches[0]
+    if start is None or isinstance(start, str):
+        return Start(default if start is None else checks.one_of("start", start, theory.branches))
+    given = start.arrays if isinstance(start, Solution) else start
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"Argument `start` must be one of {', '.join(map(repr, theory.branches))}, a mapping of order parameters, "
+            f"or a Solution, but is {start!r}."
+        )
+    missing = [name for name in theory.unknowns if name not in given]
+    if missing:
+        raise ValueError(f"Argument `start` must give {', '.join(theory.unknowns)}, but lacks {', '.join(missing)}.")
+    return Start(default, {name: jnp.asarray(given[name], float) for name in theory.unknowns})
+
+
+def _check_types(model: Any, theory: Any) -> None:
+    if isinstance(model, Network):
+        raise TypeError(
+            "Argument `model` must be an ensemble, qd.RandomNetwork(...), but is one qd.Network; for one network use "
+            "qd.landscape.find_fixed_points(network) or qd.simulate.integrate(network, ...)."
+        )
+    if not isinstance(model, RandomNetwork):
+        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {model!r}.")
+    if isinstance(theory, type):
+        raise TypeError(f"Argument `theory` must be an instance: write {theory.__name__}(...), with parentheses.")
+    if not isinstance(theory, AbstractTheory | AbstractExperiment):
+        raise TypeError(f"Argument `theory` must be a theory such as qd.dmft.Static(), but is {theory!r}.")
+
+
+def _checked_solver(theory: Theory, solver: Any) -> Any:
+    default = theory.default_solver()
+    if solver is None:
+        return default
+    if type(solver) is not type(default):
+        must = "left out" if default is None else f"a {type(default).__name__}"
+        raise TypeError(f"Argument `solver` must be {must} for {type(theory).__name__}, but is {solver!r}.")
+    return solver

@@ -1,0 +1,52 @@
+"""How a computation ended. Found by the engine, point by point; raised once, on the host."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quenched.solution import Solution
+
+
+class Status(IntEnum):
+    """One code per point; `solved` is 0, everything else says what went wrong and what to change."""
+
+    solved = 0
+    not_run = 1
+    out_of_steps = 2
+    not_finite = 3
+    no_such_branch = 4
+    coarse_quadrature = 5
+    diverged = 6
+    no_fixed_point = 7
+    interrupted = 8
+    bad_input = 9
+
+    @property
+    def advice(self) -> str:
+        """What it means and what to try."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Status.solved: "solved",
+    Status.not_run: "not computed yet; run the sweep again with resume",
+    Status.out_of_steps: "the iteration did not reach its tolerance; pass a `start` nearer the answer (a solution at a "
+    "neighbouring gain), or raise the solver's `max_steps`",
+    Status.not_finite: "a NaN or infinity appeared; pass a different `start`, or check that the activation is finite",
+    Status.no_such_branch: "the branch asked for does not exist at these parameters; choose another `start`",
+    Status.coarse_quadrature: "two quadratures disagree; raise the solver's `nodes`",
+    Status.diverged: "a trajectory grew without bound; use a smaller `step`, or a gain at which the network is stable",
+    Status.no_fixed_point: "the search found no fixed point in at least one network; raise `starts` or `max_steps`",
+    Status.interrupted: "stopped before all networks were done; the averages are over those that were",
+    Status.bad_input: "a parameter left its allowed range inside a traced computation",
+}
+
+
+class SolveError(RuntimeError):
+    """A computation that did not end as `solved`; `solution` holds what there is."""
+
+    def __init__(self, message: str, solution: Solution):
+        super().__init__(message)
+        self.solution = solution

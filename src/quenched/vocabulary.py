@@ -1,0 +1,112 @@
+"""Every stored quantity once: name, symbol, dimensions, meaning.
+
+Axes are the same words in type annotations, in xarray and in prose. A quantity's dimensions are a choice of tuples, told
+apart by their length: a correlation may be a number, a function of the lag, or of two times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AXES = (
+    "neuron",
+    "time",
+    "earlier_time",
+    "lag",
+    "network",
+    "trial",
+    "start",
+    "fixed_point",
+    "branch",
+    "mode",
+)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One stored quantity."""
+
+    name: str
+    symbol: str
+    meaning: str
+    dims: tuple[tuple[str, ...], ...] = ((),)
+    units: str = "1"
+
+    def dims_for(self, rank: int) -> tuple[str, ...]:
+        """The names of the axes of an array with `rank` of them."""
+        for dims in self.dims:
+            if len(dims) == rank:
+                return dims
+        raise ValueError(f"{self.name} has dimensions {self.dims}, none of length {rank}.")
+
+
+_NUMBER: tuple[tuple[str, ...], ...] = ((),)
+_IN_TIME: tuple[tuple[str, ...], ...] = ((), ("time",))
+_TWO_TIMES: tuple[tuple[str, ...], ...] = ((), ("lag",), ("time", "earlier_time"))
+_PER_FIXED_POINT: tuple[tuple[str, ...], ...] = (("fixed_point",),)
+
+_QUANTITIES = (
+    # averages over neurons
+    Quantity("mean_state", "m_x", "average of the state x", _IN_TIME),
+    Quantity("mean_rate", r"m_\phi", "average of the rate phi(x)", _IN_TIME),
+    Quantity("mean_square_state", r"\langle x^2\rangle", "average of x^2", _IN_TIME),
+    Quantity("mean_square_rate", r"\langle\phi^2\rangle", "average of phi(x)^2", _IN_TIME),
+    Quantity("state_correlation", r"C_x = \Delta", "average of x(t) x(t')", _TWO_TIMES),
+    Quantity("correlation", "C", "average of phi(x(t)) phi(x(t')); without dimensions, of a state at rest", _TWO_TIMES),
+    Quantity("state_response", "R_x", "d<x(t)>/db(s), b a field added to dx/dt", _TWO_TIMES[1:]),
+    Quantity("response", "R", "d<phi(x(t))>/db(s), b a field added to dx/dt", _TWO_TIMES[1:]),
+    Quantity(
+        "integrated_response", r"R_\mathrm{int}", "the response integrated over all past: d<phi>/db of a state at rest"
+    ),
+    Quantity("kinetic_energy", r"\langle F^2\rangle/2", "half the mean square drift velocity per neuron", _IN_TIME),
+    Quantity("lyapunov_exponent", r"\lambda_\mathrm{max}", "growth rate of a small difference", ((), ("mode",)), "1/time"),
+    # the Boltzmann measure of the speed landscape
+    Quantity("self_overlap", "q", "<phi^2> within one replica"),
+    Quantity("overlap", "Q", "<phi phi'> across replicas"),
+    Quantity("self_response_overlap", "r", "<i x-hat phi> within one replica, r = S sqrt(T) + R"),
+    Quantity("response_overlap", "R", "<i x-hat phi> across replicas"),
+    Quantity("local_response", "S", "d<phi_i>/df_i, f added to the velocity inside E; S = (r - R)/sqrt(T)"),
+    Quantity("energy", "E/N", "average of E = |velocity|^2/2 + confinement |x|^2, per neuron"),
+    Quantity("free_energy", "F/N", "-T ln Z / N with Z the integral of exp(-E/T) over x, averaged over couplings"),
+    Quantity("entropy", "S/N", "(E - F)/(N T)"),
+    # verdicts
+    Quantity("invertible", r"1-\kappa\phi' > 0", "1 where each neuron has one state for each field, 0 where several"),
+    Quantity("invertibility_margin", r"\min_x 1-\kappa\phi'(x)", "positive while x(field) is single-valued"),
+    Quantity(
+        "stability_margin",
+        r"1-g^2\langle\chi^2\rangle",
+        "positive where fixed points of this kind are stable on average; chi = phi'/(1 - kappa phi')",
+    ),
+    # fixed points of finite networks
+    Quantity("state", "x", "the state of every neuron", (("neuron",), ("fixed_point", "neuron"))),
+    Quantity("residual_speed", "|F|", "largest velocity left in any neuron at a fixed point", _PER_FIXED_POINT),
+    Quantity("stable", r"\mathrm{Re}\,\lambda<0", "whether every eigenvalue decays", _PER_FIXED_POINT),
+    Quantity("unstable_directions", "n_+", "number of growing eigenvalues", ((), *_PER_FIXED_POINT)),
+    Quantity("index", r"\mathrm{sign}\det(-F')", "topological index of a fixed point", _PER_FIXED_POINT),
+    Quantity("eigenvalues", r"\lambda", "eigenvalues of F' at a fixed point", (("fixed_point", "mode"),), "1/time"),
+    Quantity("log_weight", r"-\ln|\det F'|", "log weight of a fixed point in exp(-E/T) as T goes to 0", _PER_FIXED_POINT),
+    Quantity("starts_reaching", "n", "how many starts ended at this fixed point", _PER_FIXED_POINT),
+    Quantity("outcome", "-", "how each start ended, a code of Outcome", (("start",),)),
+    Quantity("fixed_points", "n_*", "number of distinct fixed points found in a network"),
+    Quantity("stable_fixed_points", r"n_s", "number of stable fixed points found in a network"),
+    Quantity("index_sum", r"\sum\mathrm{sign}\det(-F')", "1 for bounded phi if the list of fixed points is complete"),
+    Quantity("convergence", "-", "fraction of starts that ended at a fixed point"),
+    # kept trajectories
+    Quantity("trajectory", "x(t)", "states in time", (("time", "trial", "neuron"), ("network", "time", "trial", "neuron"))),
+    # how the numerics went
+    Quantity("status", "-", "a code of Status; 0 is solved"),
+    Quantity("residual", "-", "largest relative residual of the equations"),
+    Quantity("steps", "-", "iterations taken"),
+)
+
+VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
+
+
+def describe(name: str) -> Quantity:
+    """The vocabulary's entry for a name; `<name>_error` is described as the error of `<name>`."""
+    if name in VOCABULARY:
+        return VOCABULARY[name]
+    base = VOCABULARY.get(name.removesuffix("_error"))
+    if base is None:
+        raise KeyError(f"{name!r} is not in the vocabulary.")
+    return Quantity(name, rf"\delta {base.symbol}", f"estimated error of {base.name}", base.dims, base.units)
