@@ -1,15 +1,41 @@
 """The steady states of large random neural networks, solved three ways and laid side by side."""
 
-from quenched import activations, dmft, gaussian, models, replica
+from quenched import activations, dmft, gaussian, landscape, models, plots, replica, simulate, sweeps
 from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
-from quenched.models import Network, RandomNetwork
+from quenched.citation import cite
+from quenched.models import Network, Normal, RandomNetwork, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.solution import Solution
 from quenched.solve import solve
 from quenched.status import SolveError, Status
+from quenched.sweeps import sweep
 from quenched.vocabulary import VOCABULARY
 
 __all__ = [
-    "VOCABULARY", "Activation", "Erf", "Linear", "Network", "Newton", "RandomNetwork", "ReLU", "Solution", "SolveError",
-    "Status", "Tanh", "activations", "dmft", "gaussian", "landscape", "models", "replica", "simulate", "solve",
+    "VOCABULARY",
+    "Activation",
+    "Erf",
+    "Linear",
+    "Network",
+    "Newton",
+    "Normal",
+    "RandomNetwork",
+    "ReLU",
+    "Solution",
+    "SolveError",
+    "Status",
+    "Tanh",
+    "Uniform",
+    "activations",
+    "cite",
+    "dmft",
+    "gaussian",
+    "landscape",
+    "models",
+    "plots",
+    "replica",
+    "simulate",
+    "solve",
+    "sweep",
+    "sweeps",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 BIBTEX: dict[str, str] = {
     "zou2024": """@article{zou2024,
@@ -65,3 +66,35 @@ def bibtex(keys: Iterable[str]) -> str:
     if unknown:
         raise KeyError(f"No reference is known by the key {sorted(unknown)[0]!r}; known: {', '.join(BIBTEX)}.")
     return "\n\n".join(text for key, text in BIBTEX.items() if key in wanted)
+
+
+def cite(*things: Any) -> str:
+    """BibTeX of the papers behind solutions, theories, sweeps, or everything.
+
+    Arguments:
+        things: solutions, theories or experiments (instances or classes), datasets of `qd.sweep`, DataTrees of
+            `qd.sweeps.run_file`, or keys of `quenched.citation.BIBTEX`; everything known if left out.
+
+    Raises:
+        TypeError: something that carries no references. KeyError: an unknown key.
+
+    Example:
+        >>> import quenched as qd
+        >>> print(qd.cite(qd.replica.ZeroTemperature()).splitlines()[0])
+        @article{qiu2025,
+    """
+    return bibtex([key for thing in things for key in _keys(thing)] if things else BIBTEX)
+
+
+def _keys(thing: Any) -> list[str]:
+    if isinstance(thing, str):
+        return [thing]
+    if hasattr(thing, "theory") and hasattr(thing.theory, "citations"):
+        return [*thing.theory.citations]
+    if hasattr(thing, "citations") and not hasattr(thing, "attrs"):
+        return [*thing.citations]
+    if hasattr(thing, "children") and thing.children:
+        return [key for child in thing.children.values() for key in _keys(child)]
+    if "citations" in getattr(thing, "attrs", {}):
+        return str(thing.attrs["citations"]).split()
+    raise TypeError(f"Only solutions, theories, sweeps and BibTeX keys carry references, but this is {thing!r}.")

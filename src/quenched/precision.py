@@ -22,7 +22,7 @@ def double_precision(function: Callable[Arguments, Result]) -> Callable[Argument
 
     @functools.wraps(function)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        if traced(args, kwargs) and not jax.config.jax_enable_x64:
+        if traced(args, kwargs) and not jax.config.read("jax_enable_x64"):
             raise RuntimeError(
                 f"quenched computes in float64, but {function.__name__} is being traced by a JAX transformation in "
                 "float32. Put the transformation, not only the call, inside `with jax.enable_x64(True):`."

@@ -20,6 +20,9 @@ from quenched.vocabulary import describe
 if TYPE_CHECKING:
     import xarray as xr
 
+# JAX arrays under a transformation, NumPy's once it is over.
+Values = Array | np.ndarray | np.generic
+
 
 class Solution(eqx.Module):
     """The answer to `solve`: a JAX pytree that labels itself when you look at it.
@@ -30,10 +33,10 @@ class Solution(eqx.Module):
 
     model: RandomNetwork
     theory: Theory
-    arrays: dict[str, Array]
-    status: Array
-    residual: Array
-    steps: Array
+    arrays: dict[str, Values]
+    status: Values
+    residual: Values
+    steps: Values
     coordinates: dict[str, Any]
     seed: int | None = eqx.field(static=True, default=None)
     wall_time: float | None = eqx.field(static=True, default=None)
@@ -84,12 +87,12 @@ class Solution(eqx.Module):
         for name, array in self.arrays.items():
             if name.endswith("_error"):
                 continue
-            array = np.asarray(array)
-            if array.ndim == 0:
+            if np.ndim(array) == 0:
                 error = self.arrays.get(f"{name}_error")
-                text = with_error(float(array), None if error is None else float(np.asarray(error)))
+                text = with_error(float(array), None if error is None else float(error))
             else:
-                text = " x ".join(f"{length} {dim}" for length, dim in zip(array.shape, describe(name).dims_for(array.ndim), strict=True))
+                dims = describe(name).dims_for(np.ndim(array))
+                text = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
             lines.append(f"  {name:<24} {text}")
         return "\n".join(lines)
 
@@ -121,8 +124,9 @@ def parameters(model: RandomNetwork, theory: Theory, seed: int | None) -> dict[s
 
 
 def theory_name(theory: Theory) -> str:
-    """The theory's public name without the `qd.`, such as dmft.Static."""
-    return f"{type(theory).__module__.split('.')[1]}.{type(theory).__name__}"
+    """The theory's public name without the `qd.`, such as dmft.Static; of a theory from elsewhere its class."""
+    package, _, inside = type(theory).__module__.partition(".")
+    return f"{inside.split('.')[0]}.{type(theory).__name__}" if package == "quenched" else type(theory).__name__
 
 
 def one_line(record: RandomNetwork | Theory) -> str:
@@ -131,6 +135,8 @@ def one_line(record: RandomNetwork | Theory) -> str:
     def show(value: Any) -> str:
         if hasattr(value, "name"):
             return str(value.name)
+        if isinstance(value, eqx.Module):
+            return f"{type(value).__name__}({', '.join(show(getattr(value, field.name)) for field in fields(value))})"
         return f"{float(value):g}" if isinstance(value, np.generic | float) or hasattr(value, "dtype") else repr(value)
 
     listing = ", ".join(f"{field.name}={show(getattr(record, field.name))}" for field in fields(record))

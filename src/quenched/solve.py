@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +14,9 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.models import Network, RandomNetwork
-from quenched.numerics.statistics import mean_and_error
+from quenched.numerics.memory import available_bytes
+from quenched.numerics.statistics import mean_and_error, trimmed_mean_and_error
+from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
 from quenched.solution import Solution
 from quenched.status import Status
@@ -64,10 +65,10 @@ def solve(
         >>> import quenched as qd
         >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Static())
         >>> print(f"{float(solution['correlation']):.6f}")
-        0.352586
+        0.352602
     """
-    _check_types(model, theory)
-    solver = _checked_solver(theory, solver)
+    check_types(model, theory)
+    solver = checked_solver(theory, solver)
     theory.check(model)
     began = time.perf_counter()
     seed = key if isinstance(key, int) else 0 if key is None else None
@@ -76,14 +77,16 @@ def solve(
     else:
         if start is not None:
             raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none.")
-        computed = _measure_ensemble(model, theory, solver, read_key(key), progress)
+        computed = measure_ensemble(model, theory, solver, read_key(key), progress)
         coordinates = dict(theory.coordinates())
-    if traced(computed):
-        return Solution(model, theory, *computed, coordinates, seed)
-    # NumPy from here on: float64 stays float64 in a program that keeps JAX in 32 bits.
-    computed = jax.device_get(computed)
-    solution = Solution(model, theory, *computed, coordinates, seed, time.perf_counter() - began)
-    return solution.check() if throw else solution
+    wall_time = None
+    if not traced(computed):
+        # NumPy from here on: float64 stays float64 in a program that keeps JAX in 32 bits.
+        computed = jax.device_get(computed)
+        wall_time = time.perf_counter() - began
+    arrays, status, residual, steps = computed
+    solution = Solution(model, theory, arrays, status, residual, steps, coordinates, seed, wall_time)
+    return solution.check() if throw and wall_time is not None else solution
 
 
 @jax.jit
@@ -93,23 +96,28 @@ def _theory_compiled(model: RandomNetwork, theory: AbstractTheory, solver: Any, 
 
 @jax.jit
 def _networks_compiled(model: RandomNetwork, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
-    return jax.vmap(lambda key: theory.measure(model, solver, key))(keys)
+    measure = partial(theory.measure, model, solver)
+    # A mapped loop keeps its branches: what a network does not need is then not computed.
+    return jax.vmap(measure)(keys) if theory.side_by_side else jax.lax.map(measure, keys)
 
 
-def _measure_ensemble(
+def measure_ensemble(
     model: RandomNetwork, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
 ) -> Computed:
     """Measure every network, a few at a time, and average; the error is the standard error over networks."""
     batch = networks_at_once(theory)
     keys = jax.random.split(key, theory.networks)
     if traced(model, theory, keys):
-        measured = jax.lax.map(partial(theory.measure, model, solver), keys, batch_size=batch)
-        return _average(theory, measured)
+        batches = keys.reshape(-1, batch)
+        measured = jax.lax.map(partial(_networks_compiled, model, theory, solver), batches)
+        return _average(theory, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), measured))
     parts: list[Computed] = []
     interrupted = False
     try:
         for first in range(0, theory.networks, batch):
-            parts.append(jax.block_until_ready(_networks_compiled(model, theory, solver, keys[first : first + batch])))
+            with one_blas_thread():
+                part = _networks_compiled(model, theory, solver, keys[first : first + batch])
+                parts.append(jax.block_until_ready(part))
             if progress is not None:
                 progress(min(first + batch, theory.networks), theory.networks)
     except KeyboardInterrupt:
@@ -126,32 +134,26 @@ def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
         if any("network" in dims for dims in describe(name).dims):
             arrays[name] = values
         else:
-            arrays[name], arrays[f"{name}_error"] = mean_and_error(values)
+            estimate = trimmed_mean_and_error if name in theory.heavy_tailed else mean_and_error
+            arrays[name], arrays[f"{name}_error"] = estimate(values)
     return Computed(arrays, jnp.max(measured.status), jnp.max(measured.residual), jnp.max(measured.steps))
 
 
 def networks_at_once(theory: AbstractExperiment) -> int:
     """The largest divisor of the number of networks whose batch fits; refuses what does not fit at all."""
-    needed, available = theory.bytes_per_network(), _available_bytes()
+    needed, available = theory.bytes_per_network(), available_bytes()
     if needed > available:
         raise MemoryError(
             f"One network of size {theory.size} needs about {needed / 2**30:.1f} GiB, but {available / 2**30:.1f} GiB "
             "are free; lower `size`, `starts` or `trials`."
         )
-    fitting = max(1, min(theory.networks, _BATCH_BYTES // needed))
+    fitting = max(1, min(theory.networks, _BATCH_BYTES // needed)) if theory.side_by_side else 1
     return max(divisor for divisor in range(1, fitting + 1) if theory.networks % divisor == 0)
-
-
-def _available_bytes() -> int:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return 2**63  # not known on this system: let the allocation itself decide
 
 
 def read_key(key: int | Array | None) -> Array:
     """A JAX key from a seed, a key, or nothing."""
-    if key is None or isinstance(key, int | np.integer) and not isinstance(key, bool):
+    if key is None or (isinstance(key, int | np.integer) and not isinstance(key, bool)):
         return jax.random.key(0 if key is None else int(key))
     if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
         return key
@@ -177,7 +179,8 @@ def read_start(theory: AbstractTheory, start: str | Mapping[str, Any] | Solution
     return Start(default, {name: jnp.asarray(given[name], float) for name in theory.unknowns})
 
 
-def _check_types(model: Any, theory: Any) -> None:
+def check_types(model: Any, theory: Any) -> None:
+    """Refuse what is no ensemble and what is no theory."""
     if isinstance(model, Network):
         raise TypeError(
             "Argument `model` must be an ensemble, qd.RandomNetwork(...), but is one qd.Network; for one network use "
@@ -191,7 +194,8 @@ def _check_types(model: Any, theory: Any) -> None:
         raise TypeError(f"Argument `theory` must be a theory such as qd.dmft.Static(), but is {theory!r}.")
 
 
-def _checked_solver(theory: Theory, solver: Any) -> Any:
+def checked_solver(theory: Theory, solver: Any) -> Any:
+    """The solver to use; refused where it is not of the theory's kind."""
     default = theory.default_solver()
     if solver is None:
         return default

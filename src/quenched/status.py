@@ -6,6 +6,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from quenched.solution import Solution
 
 
@@ -45,8 +47,8 @@ _ADVICE = {
 
 
 class SolveError(RuntimeError):
-    """A computation that did not end as `solved`; `solution` holds what there is."""
+    """A computation that did not end as `solved`; `solution` holds what there is, a Dataset for a sweep."""
 
-    def __init__(self, message: str, solution: Solution):
+    def __init__(self, message: str, solution: Solution | xr.Dataset):
         super().__init__(message)
         self.solution = solution

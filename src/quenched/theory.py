@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
@@ -61,6 +61,10 @@ class AbstractExperiment(eqx.Module):
     size: eqx.AbstractVar[int]
     networks: eqx.AbstractVar[int]
     citations: eqx.AbstractClassVar[tuple[str, ...]]
+    side_by_side: eqx.AbstractClassVar[bool]
+    """Whether several networks are measured in one batch; not where each takes its own number of iterations."""
+    heavy_tailed: eqx.AbstractClassVar[tuple[str, ...]]
+    """Quantities whose distribution over networks has no finite variance; averaged by a trimmed mean."""
 
     @abstractmethod
     def default_solver(self) -> Any:

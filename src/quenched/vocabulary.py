@@ -60,6 +60,7 @@ _QUANTITIES = (
     ),
     Quantity("kinetic_energy", r"\langle F^2\rangle/2", "half the mean square drift velocity per neuron", _IN_TIME),
     Quantity("lyapunov_exponent", r"\lambda_\mathrm{max}", "growth rate of a small difference", ((), ("mode",)), "1/time"),
+    Quantity("critical_gain", "g_c", "gain at which the state of rest loses stability"),
     # the Boltzmann measure of the speed landscape
     Quantity("self_overlap", "q", "<phi^2> within one replica"),
     Quantity("overlap", "Q", "<phi phi'> across replicas"),
@@ -79,7 +80,7 @@ _QUANTITIES = (
     ),
     # fixed points of finite networks
     Quantity("state", "x", "the state of every neuron", (("neuron",), ("fixed_point", "neuron"))),
-    Quantity("residual_speed", "|F|", "largest velocity left in any neuron at a fixed point", _PER_FIXED_POINT),
+    Quantity("certificate", "h", "Newton-Kantorovich number; a root is proven nearby where it is below 1/2", _PER_FIXED_POINT),
     Quantity("stable", r"\mathrm{Re}\,\lambda<0", "whether every eigenvalue decays", _PER_FIXED_POINT),
     Quantity("unstable_directions", "n_+", "number of growing eigenvalues", ((), *_PER_FIXED_POINT)),
     Quantity("index", r"\mathrm{sign}\det(-F')", "topological index of a fixed point", _PER_FIXED_POINT),
@@ -88,14 +89,15 @@ _QUANTITIES = (
     Quantity("starts_reaching", "n", "how many starts ended at this fixed point", _PER_FIXED_POINT),
     Quantity("outcome", "-", "how each start ended, a code of Outcome", (("start",),)),
     Quantity("fixed_points", "n_*", "number of distinct fixed points found in a network"),
-    Quantity("stable_fixed_points", r"n_s", "number of stable fixed points found in a network"),
     Quantity("index_sum", r"\sum\mathrm{sign}\det(-F')", "1 for bounded phi if the list of fixed points is complete"),
     Quantity("convergence", "-", "fraction of starts that ended at a fixed point"),
     # kept trajectories
     Quantity("trajectory", "x(t)", "states in time", (("time", "trial", "neuron"), ("network", "time", "trial", "neuron"))),
     # how the numerics went
     Quantity("status", "-", "a code of Status; 0 is solved"),
-    Quantity("residual", "-", "largest relative residual of the equations"),
+    Quantity(
+        "residual", "-", "largest residual of the equations; the largest velocity left at a fixed point", ((), *_PER_FIXED_POINT)
+    ),
     Quantity("steps", "-", "iterations taken"),
 )
 

@@ -90,7 +90,7 @@ class Activation(AbstractActivation):
         if not callable(function):
             raise TypeError(f"Argument `function` must be a function of x, but is {function!r}.")
         self.function = function
-        self._name = name or getattr(function, "__name__", "activation")
+        self._name = name or str(getattr(function, "__name__", "activation"))
         self._breakpoints = tuple(sorted(float(point) for point in breakpoints))
         with jax.enable_x64(True), jax.ensure_compile_time_eval():
             positive, negative = _probe(function, _PROBE), _probe(function, -_PROBE)

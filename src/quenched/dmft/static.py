@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from quenched.activations import AbstractActivation
 from quenched.gaussian.averages import REACH
 from quenched.models import RandomNetwork
-from quenched.numerics.quadrature import clip_breakpoints, outermost, sinh_legendre
+from quenched.numerics.quadrature import Scalar, clip_breakpoints, outermost, sinh_legendre
 from quenched.numerics.self_consistency import Newton, Residual, newton, polish
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -102,14 +102,16 @@ def _quiescent(model: RandomNetwork) -> tuple[dict[str, Array], Array]:
     coupling = 4.0 * model.symmetry * (model.gain * slope) ** 2
     exists = coupling <= 1.0
     root = jnp.sqrt(jnp.where(coupling < 1.0, 1.0 - coupling, 1.0)) * jnp.where(coupling < 1.0, 1.0, 0.0)
-    response = jnp.where(exists, 2.0 * slope / (1.0 + root), jnp.nan)
+    response = 2.0 * slope / (1.0 + root)
     memory = model.gain**2 * model.symmetry * response
     zero = jnp.zeros_like(response)
     averages = dict.fromkeys(_AVERAGES, zero)
     # chi = phi'/(1 - memory phi') is the response itself here.
     verdicts = _verdicts(1.0 - memory * slope, 1.0 - (model.gain * response) ** 2)
     errors = dict.fromkeys((*_AVERAGES, "integrated_response"), zero)
-    return _with_errors({**averages, "integrated_response": response}, errors, verdicts), exists
+    found = _with_errors({**averages, "integrated_response": response}, errors, verdicts)
+    # NaN comes last: reverse mode would multiply it into the derivatives of the other branch.
+    return {name: jnp.where(exists, value, jnp.nan) for name, value in found.items()}, exists
 
 
 _AVERAGES = ("correlation", "mean_square_rate", "mean_square_state", "mean_rate", "mean_state", "kinetic_energy")
@@ -197,7 +199,7 @@ def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: 
     }
 
 
-def _support(phi: AbstractActivation, memory: Array, field: Array, variance: Array) -> tuple[Array, ...]:
+def _support(phi: AbstractActivation, memory: Array, field: Scalar, variance: Array) -> tuple[Array, ...]:
     """Where the integral over x begins, pauses, resumes and ends, and min_x 1 - memory phi'(x).
 
     While that minimum is positive x is a function of its field and there is no pause. Beyond, the field of sign s leads to

@@ -21,14 +21,14 @@ REACH = 9.0
 
 
 def gaussian_nodes(
-    mean: Scalar, deviation: Scalar, breakpoints: Sequence[float], count: int
+    mean: Scalar, deviation: Scalar, breakpoints: Sequence[Scalar], count: int
 ) -> tuple[Float[Array, " node"], Float[Array, " node"]]:
     """Standard normal nodes z and weights, placed so that functions of mean + deviation z with features of size one
     around zero, and kinks at the breakpoints, are resolved for any deviation, zero included."""
     guarded = jnp.maximum(deviation, 1e-30)
     feature = jnp.clip(-mean / guarded, -REACH, REACH)
     kinks = [(point - mean) / guarded for point in breakpoints]
-    edges = [-REACH, *clip_breakpoints([feature, *kinks], -REACH, REACH), REACH]
+    edges: list[Scalar] = [-REACH, *clip_breakpoints([feature, *kinks], -REACH, REACH), REACH]
     # A feature of size one in x has size 1/deviation in z. One far from the mean must not draw the nodes away from it.
     width = jnp.maximum(1.0 / jnp.maximum(deviation, 0.2), 0.3 * jnp.abs(feature))
     z, weights = sinh_legendre(edges, count, feature, width)
@@ -131,8 +131,8 @@ def pair_average(
         inner_deviation = jnp.sqrt(left_over)
         # The inner average has its features where the conditional mean of y meets those of g.
         steep = jnp.where(slope == 0.0, 1.0, slope)
-        meets = [jnp.where(slope == 0.0, 0.0, at[0] + (point - at[1]) / steep) for point in (0.0, *kinks)]
-        z, weights = gaussian_nodes(at[0], deviation, (*kinks, *meets), nodes)
+        meets: list[Scalar] = [jnp.where(slope == 0.0, 0.0, at[0] + (point - at[1]) / steep) for point in (0.0, *kinks)]
+        z, weights = gaussian_nodes(at[0], deviation, [*kinks, *meets], nodes)
         x = at[0] + deviation * z
 
         def given(x_node: Array) -> Array:

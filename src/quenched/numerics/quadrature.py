@@ -55,7 +55,7 @@ def outermost(inside: Callable[[Array], Array], scale: Scalar) -> Float[Array, "
     last = jnp.max(jnp.where(hit, jnp.arange(_GRID), -1))
     low = _FIRST_DECADE + step * last
 
-    def bisect(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def bisect(_: Array, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         lower, upper = bracket
         middle = 0.5 * (lower + upper)
         within = inside(scale * 10.0**middle)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 Residual = Callable[[Float[Array, " unknown"]], Float[Array, " unknown"]]
+Carry = tuple[Array, Array, Array, Array, Array]
 
 
 class Newton(eqx.Module):
@@ -61,7 +62,7 @@ def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) 
         jacobian = jax.vmap(push, out_axes=1)(jnp.eye(unknowns.size))
         return value, -jnp.linalg.solve(jacobian, value)
 
-    def advance(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+    def advance(carry: Carry) -> Carry:
         unknowns, value, direction, fraction, steps = carry
         trial = unknowns + fraction * direction
         trial_value, trial_direction = linearise(trial)
@@ -74,7 +75,7 @@ def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) 
             steps + 1,
         )
 
-    def unfinished(carry: tuple[Array, ...]) -> Array:
+    def unfinished(carry: Carry) -> Array:
         _, value, _, fraction, steps = carry
         return (_size(value) > solver.tolerance) & (steps < solver.max_steps) & (fraction > 1e-12)
 

@@ -18,6 +18,20 @@ def mean_and_error(values: Float[Array, "network ..."]) -> tuple[Float[Array, ".
     return jnp.mean(values, axis=0), jnp.std(values, axis=0, ddof=1) / jnp.sqrt(count)
 
 
+def trimmed_mean_and_error(values: Float[Array, "network ..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Mean of the middle half of the samples, and its standard error from the winsorised variance (Tukey, McLaughlin 1963).
+
+    For tails so heavy that the mean has no finite variance. With fewer than four samples it is the plain mean.
+    """
+    count = values.shape[0]
+    cut = count // 4
+    ordered = jnp.sort(values, axis=0)
+    kept = ordered[cut : count - cut]
+    winsorised = jnp.clip(values, kept[0], kept[-1])
+    error = jnp.std(winsorised, axis=0, ddof=1) * jnp.sqrt(count) / (count - 2 * cut)
+    return jnp.mean(kept, axis=0), error
+
+
 def with_error(value: float | np.floating, error: float | np.floating | None = None) -> str:
     """A number with its error in parentheses, only as many digits as the error justifies: 0.494(13), 1.2(3)e-05.
 

@@ -1,0 +1,50 @@
+# Everything a person or a continuous-integration machine runs. `make test` is the whole of it.
+# Needs Python 3.11 or newer with its venv module, and make; `make PYTHON=python3.12 test` picks another interpreter.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help env demo test test-slow benchmarks docs lint clean
+
+help:
+	@echo "make demo        the main job: three descriptions of one network through the edge of chaos"
+	@echo "make test        lint, types and tests"
+	@echo "make test-slow   the longer checks"
+	@echo "make benchmarks  compile and run times beside what else one would use"
+	@echo "make docs        the documentation, into docs/_build/html"
+	@echo "make lint        lint and types alone"
+	@echo "make env         the environment alone, in .venv; every other target makes it if need be"
+	@echo "make clean       remove what was built and cached; results and .venv stay"
+
+env: $(STAMP)
+
+# Asking for pip, not for the folder: a venv that failed half-way is made again.
+$(STAMP): pyproject.toml constraints.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,docs]"
+	@touch $@
+
+demo: env
+	$(BIN)/quenched sweep examples/edge_of_chaos.toml --force
+
+lint: env
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: env
+	$(BIN)/pytest -n 2 --dist loadfile -m slow
+
+benchmarks: env
+	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
+
+docs: env
+	$(BIN)/sphinx-build -W --keep-going -n -b html docs docs/_build/html
+
+clean:
+	rm -rf build dist docs/_build docs/jupyter_execute src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""The command line: flags or a TOML file in, tables and files out."""
+
+from quenched.cli.app import main
+
+__all__ = ["main"]

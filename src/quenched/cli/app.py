@@ -1,0 +1,48 @@
+"""The program `quenched`: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from quenched.cli.cite import cite
+from quenched.cli.fixed_points import fixed_points
+from quenched.cli.show import show
+from quenched.cli.solve import solve
+from quenched.cli.sweep import sweep
+from quenched.status import SolveError
+
+SOLVED, NOT_SOLVED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+app = App(
+    name="quenched",
+    help="Steady states of large random neural networks: finite networks, mean-field theory and replica theory.",
+    help_format="plaintext",
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+for command in (solve, sweep, fixed_points, show, cite):
+    app.command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 solved, 1 not solved, 2 bad input, 130 interrupted."""
+    try:
+        code = app(sys.argv[1:] if arguments is None else list(arguments), exit_on_error=False, print_error=False)
+    except KeyboardInterrupt as interruption:
+        return _complain(str(interruption) or "Interrupted.", INTERRUPTED)
+    except (SolveError, FloatingPointError) as error:
+        return _complain(str(error), NOT_SOLVED)
+    except CycloptsError as error:
+        return _complain(f"{error} (quenched --help)", BAD_INPUT)
+    except (ValueError, TypeError, OSError, MemoryError) as error:
+        return _complain(str(error), BAD_INPUT)
+    return SOLVED if code is None else int(code)
+
+
+def _complain(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code

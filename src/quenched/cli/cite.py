@@ -1,0 +1,38 @@
+"""quenched cite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import quenched as qd
+from quenched.checks import nearest
+from quenched.citation import BIBTEX
+from quenched.sweeps.names import theories
+from quenched.sweeps.store import read_sweeps
+
+
+def cite(*names: str) -> None:
+    """Print the BibTeX entries of the papers behind theories, or behind the results in a store.
+
+    Example: quenched cite dmft.Static edge_of_chaos.zarr
+
+    Parameters
+    ----------
+    names:
+        Theories such as dmft.Static, stores, or BibTeX keys; everything if left out.
+    """
+    print(qd.cite(*(thing for name in names for thing in _things(name))))
+
+
+def _things(name: str) -> list[Any]:
+    known = theories()
+    if name in BIBTEX:
+        return [name]
+    for full, theory in known.items():
+        if name in (full, full.rpartition(".")[2]):
+            return [theory]
+    if Path(name).exists():
+        return list(read_sweeps(Path(name)).values())
+    words = [*known, *BIBTEX]
+    raise ValueError(f"{name!r} is no theory, no store and no BibTeX key.{nearest(name, words)} Known: {', '.join(words)}.")

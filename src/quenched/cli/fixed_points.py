@@ -1,0 +1,115 @@
+"""quenched fixed-points."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+
+import quenched as qd
+from quenched.cli.files import check_output, write
+from quenched.cli.tables import print_table
+from quenched.sweeps.names import build_activation
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SHOWN = 20
+
+
+def fixed_points(
+    weights: Path,
+    /,
+    *,
+    array: str | None = None,
+    sign: str | None = None,
+    gain: float | None = None,
+    transpose: bool = False,
+    activation: str = "tanh",
+    starts: int = 200,
+    seed: int = 0,
+    output: Path | None = None,
+    force: bool = False,
+) -> int:
+    """Find the fixed points of one network, dx/dt = -x + J phi(x).
+
+    The table counts the unstable directions of each, and the starts that ended there.
+
+    Example: quenched fixed-points connectome.npz --array count --sign sign --gain 1.5
+
+    Parameters
+    ----------
+    weights:
+        File with J, J[i, j] from j to i: .npy, .npz, .csv or .mtx.
+    array:
+        Which array of an .npz file.
+    sign:
+        A second array of the .npz file to multiply by, where magnitudes and signs are kept apart.
+    gain:
+        Scale the weights so that N Var(J) = gain^2; as they are in the file if left out.
+    transpose:
+        The file stores [from, to].
+    activation:
+        tanh, erf, relu or linear.
+    starts:
+        How many states to search from.
+    seed:
+        Seed of the starts.
+    output:
+        File to write everything to, .nc (netCDF) or .zarr.
+    force:
+        Replace the output if it exists.
+    """
+    check_output(output, force)
+    phi = build_activation(activation)
+    network = qd.Network.from_file(weights, array=array, sign=sign, gain=gain, transpose=transpose, activation=phi)
+    print(f"Searching {network.size} neurons from {starts} starts ...", file=sys.stderr)
+    found = qd.landscape.find_fixed_points(network, starts, key=seed)
+    console = Console()
+    number = found.sizes["fixed_point"]
+    ended = found["outcome"].values
+    console.print(
+        f"{network.size} neurons, {phi.name}: {number} fixed point{'' if number == 1 else 's'} from {len(ended)} starts",
+        highlight=False,
+    )
+    rows = [_row(index, found.isel(fixed_point=index)) for index in range(min(number, _SHOWN))]
+    if rows:
+        print_table(console, "", ("", "residual", "stable", "unstable", "leading eigenvalue", "starts"), rows)
+    if number > _SHOWN:
+        console.print(f"and {number - _SHOWN} more, with more unstable directions", highlight=False)
+    for outcome in qd.landscape.Outcome:
+        count = int((ended == outcome).sum())
+        if count and outcome != qd.landscape.Outcome.fixed_point:
+            console.print(f"{count} starts ended as {outcome.name}", highlight=False)
+    console.print(_completeness(float(found["index_sum"]), phi.bounded), highlight=False)
+    if output is not None:
+        write(found, output)
+        console.print(f"Written to {output}.", soft_wrap=True, highlight=False)
+    return 0 if number else 1
+
+
+def _row(index: int, point: xr.Dataset) -> tuple[str, ...]:
+    return (
+        str(index),
+        f"{float(point['residual']):.1e}",
+        "yes" if bool(point["stable"]) else "no",
+        str(int(point["unstable_directions"])),
+        _complex(complex(point["eigenvalues"].values[0])),
+        str(int(point["starts_reaching"])),
+    )
+
+
+def _complex(value: complex) -> str:
+    return f"{value.real:.4g}" if abs(value.imag) < 1e-12 else f"{value.real:.4g} ± {abs(value.imag):.4g}i"
+
+
+def _completeness(index_sum: float, bounded: bool) -> str:
+    stated = f"index sum {index_sum:g}"
+    if not bounded:
+        return f"{stated}; for an activation without bound it tells nothing of whether the list is complete."
+    if np.isclose(index_sum, 1.0):
+        return f"{stated}, as it must be for a complete list (a list can miss points in pairs that cancel)."
+    return f"{stated}, but 1 for a complete list: fixed points are missing; raise --starts."

@@ -1,0 +1,51 @@
+"""quenched show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from quenched.cli.tables import print_near_transition, print_statuses
+from quenched.sweeps.store import read_sweeps
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Attributes that are not parameters of the model or the theory.
+_ASIDE = ("theory", "citations", "definition", "quenched_version", "jax_version")
+
+
+def show(store: Path, /) -> None:
+    """Show what a store of `quenched sweep` holds.
+
+    Parameters
+    ----------
+    store:
+        The store, a folder ending in .zarr.
+    """
+    console = Console()
+    found = read_sweeps(store)
+    for name, dataset in found.items():
+        console.print(f"{name}: {dataset.attrs['theory']}", style="bold", highlight=False)
+        console.print(f"  swept       {_axes(dataset)}", highlight=False)
+        fixed = ", ".join(f"{key}={value}" for key, value in dataset.attrs.items() if key not in _ASIDE)
+        console.print(f"  fixed       {fixed}", highlight=False)
+        console.print(f"  quantities  {', '.join(_quantities(dataset))}", highlight=False)
+        console.print(
+            f"  solved      {int((dataset['status'] == 0).sum())} of {dataset['status'].size} points", highlight=False
+        )
+    print_near_transition(found, console)
+    print_statuses(found, console)
+
+
+def _axes(dataset: xr.Dataset) -> str:
+    listed = (dataset[str(dim)].values for dim in dataset["status"].dims)
+    ranges = (f"{values.min():g} to {values.max():g} ({len(values)} values)" for values in listed)
+    return ", ".join(f"{dim} {values}" for dim, values in zip(dataset["status"].dims, ranges, strict=True))
+
+
+def _quantities(dataset: xr.Dataset) -> list[str]:
+    aside = ("status", "residual", "steps")
+    return [str(name) for name in dataset.data_vars if name not in aside and not str(name).endswith("_error")]

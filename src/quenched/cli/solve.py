@@ -1,0 +1,76 @@
+"""quenched solve."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+import quenched as qd
+from quenched.cli.files import check_output, write
+from quenched.sweeps.names import build_activation, build_theory
+
+
+def solve(
+    theory: str,
+    /,
+    *,
+    gain: float | None = None,
+    symmetry: float = 0.0,
+    noise: float = 0.0,
+    field: float = 0.0,
+    activation: str = "tanh",
+    start: str | None = None,
+    seed: int = 0,
+    output: Path | None = None,
+    force: bool = False,
+    **arguments: Annotated[str, Parameter(help="Arguments of the theory, such as --temperature 0.01 or --size 400.")],
+) -> None:
+    """Solve one model and print the solution.
+
+    Example: quenched solve replica.FiniteTemperature --gain 1.2 --symmetry 0.5 --temperature 0.01
+
+    Parameters
+    ----------
+    theory:
+        dmft.Static, replica.FiniteTemperature, replica.ZeroTemperature, simulate.Trajectories or landscape.FixedPoints.
+    gain:
+        Coupling scale g; must be given.
+    symmetry:
+        Correlation eta of J_ij and J_ji, from -1 to 1.
+    noise:
+        Strength sigma of white noise.
+    field:
+        Constant input b.
+    activation:
+        tanh, erf, relu or linear.
+    start:
+        Branch of the theory to follow.
+    seed:
+        Seed of everything random.
+    output:
+        File to write the solution to, .nc (netCDF) or .zarr.
+    force:
+        Replace the output if it exists.
+    """
+    flags = ("gain", "symmetry", "noise", "field", "activation", "start", "seed", "output", "force")
+    chosen = build_theory(theory, {name.replace("-", "_"): _value(text) for name, text in arguments.items()}, also=flags)
+    if gain is None:
+        raise ValueError("--gain is missing, the coupling scale of the network.")
+    check_output(output, force)
+    model = qd.RandomNetwork(gain, symmetry, noise, field, build_activation(activation))
+    solution = qd.solve(model, chosen, start=start, key=seed)
+    print(solution)
+    if output is not None:
+        write(solution.to_dataset(), output)
+        print(f"Written to {output}.")
+
+
+def _value(text: str) -> Any:
+    """Numbers, true and false, lists and tables as in TOML; any other text is itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

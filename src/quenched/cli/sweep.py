@@ -1,0 +1,55 @@
+"""quenched sweep."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from quenched.cli.tables import print_near_transition, print_statuses
+from quenched.sweeps import read_job, run_file
+
+
+def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: Path = Path()) -> int:
+    """Run the sweeps of a TOML file, store the results and draw the figure.
+
+    Example: quenched sweep examples/edge_of_chaos.toml
+
+    Parameters
+    ----------
+    file:
+        What to compute.
+    resume:
+        Continue an interrupted run: compute only what its store lacks.
+    force:
+        Replace the store.
+    output:
+        Folder that the store and the figure go into.
+    """
+    console = Console()
+    job = read_job(file, output)
+    if job.title:
+        console.print(job.title, style="bold", highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, TaskID] = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
+        try:
+            tree = run_file(
+                file,
+                resume=resume,
+                force=force,
+                output=output,
+                progress=lambda name, done, _: bar.update(tasks[name], completed=done),
+            )
+        except KeyboardInterrupt:
+            again = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
+            raise KeyboardInterrupt(f"Continue with: {shlex.join(again)}") from None
+    found = {name: node.to_dataset() for name, node in tree.children.items()}
+    print_near_transition(found, console)
+    solved = print_statuses(found, console)
+    console.print(f"store  {job.store}", soft_wrap=True, highlight=False)
+    if job.figure is not None:
+        console.print(f"figure {job.figure}", soft_wrap=True, highlight=False)
+    return 0 if solved else 1

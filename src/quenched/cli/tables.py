@@ -1,0 +1,107 @@
+"""Tables for the terminal, wide or narrow; nothing is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from quenched.numerics.statistics import with_error
+from quenched.status import Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# What is worth a row, in this order, where a description has it.
+_ROWS = ("mean_square_rate", "integrated_response", "local_response", "energy", "index_sum")
+_NEAR = (0.75, 1.0, 1.35)
+"""Gains to show, in units of g_c."""
+
+
+def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows under their columns or, in a narrow terminal, one cell a line. A row with one cell is a heading."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    console.print()
+    if title:
+        console.print(title, style="bold", highlight=False)
+    if sum(widths) + 2 * len(widths) > console.width:
+        for first, *others in rows:
+            console.print(first, style="bold" if not any(others) else "", highlight=False)
+            for column, cell in zip(columns[1:], others, strict=True):
+                if cell:
+                    console.print(f"    {column}: {cell}", highlight=False)
+        return
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    for position, column in enumerate(columns):
+        made.add_column(column, no_wrap=True, justify="left" if position == 0 else "right")
+    for row in rows:
+        made.add_row(*row, style="bold" if not any(row[1:]) else "")
+    console.print(made)
+
+
+def print_near_transition(datasets: Mapping[str, xr.Dataset], console: Console) -> None:
+    """For every symmetry, a few gains around g_c, all descriptions below each other."""
+    swept = {name: dataset for name, dataset in datasets.items() if "gain" in dataset.dims}
+    if not swept:
+        return
+    slices = [
+        (name, float(part.attrs.get("symmetry", part.coords.get("symmetry", np.nan))), part)
+        for name, dataset in swept.items()
+        for part in _by_symmetry(dataset)
+    ]
+    for symmetry in sorted({each for _, each, _ in slices}):
+        here = [(name, part) for name, each, part in slices if each == symmetry]
+        critical = float(here[0][1]["critical_gain"])
+        gains = _gains_near(critical, [part["gain"].values for _, part in here])
+        cells: list[tuple[str, ...]] = []
+        for quantity in _ROWS:
+            given = [(name, part) for name, part in here if quantity in part and part[quantity].dims == ("gain",)]
+            if given:
+                cells.append((quantity, *("" for _ in gains)))
+            for name, part in given:
+                cells.append((f"  {name}", *(_cell(part, quantity, gain) for gain in gains)))
+        title = f"symmetry {symmetry:g}, g_c = {critical:.4g}"
+        print_table(console, title, ("", *(f"g = {gain:g}" for gain in gains)), cells)
+
+
+def print_statuses(datasets: Mapping[str, xr.Dataset], console: Console) -> bool:
+    """How many points ended how, where not all are solved; whether all are."""
+    solved = True
+    for name, dataset in datasets.items():
+        codes = dataset["status"].values
+        for status in Status:
+            count = int((codes == status).sum())
+            if count and status != Status.solved:
+                solved = False
+                console.print(f"{name}: {count} of {codes.size} points {status.name}: {status.advice}.", highlight=False)
+    return solved
+
+
+def _by_symmetry(dataset: xr.Dataset) -> list[xr.Dataset]:
+    """One-dimensional in the gain; where something else was swept too, its first value."""
+    others = {dim: 0 for dim in dataset["status"].dims if dim not in ("gain", "symmetry")}
+    dataset = dataset.isel(others)
+    if "symmetry" not in dataset.dims:
+        return [dataset]
+    return [dataset.isel(symmetry=index) for index in range(dataset.sizes["symmetry"])]
+
+
+def _gains_near(critical: float, grids: list[np.ndarray]) -> list[float]:
+    common = [gain for gain in grids[0] if all(np.isclose(grid, gain).any() for grid in grids)] or list(grids[0])
+    nearest = {min(common, key=lambda gain: abs(gain - ratio * critical)) for ratio in _NEAR}
+    return sorted(float(gain) for gain in nearest)
+
+
+def _cell(part: xr.Dataset, quantity: str, gain: float) -> str:
+    chosen = part.sel(gain=gain, method="nearest")
+    if not np.isclose(chosen["gain"], gain):
+        return ""
+    status = Status(int(chosen["status"]))
+    if status != Status.solved:
+        return status.name
+    error = f"{quantity}_error"
+    return with_error(float(chosen[quantity]), float(chosen[error]) if error in chosen else None)

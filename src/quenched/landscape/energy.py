@@ -1,0 +1,46 @@
+"""The speed of the dynamics as an energy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched.precision import double_precision
+
+State = Float[Array | np.ndarray, " neuron"]
+
+
+@double_precision
+def energy(velocity: Callable[[State], State], state: State, confinement: float = 0.0) -> Float[Array, ""]:
+    """E(x) = |F(x)|^2/2 + confinement |x|^2; zero, without confinement, exactly at the fixed points.
+
+    Arguments:
+        velocity: F, such as `network.velocity`. state: x, (neuron).
+
+    Source: Qiu & Huang 2025, eq. for the optimisation-based Hamiltonian.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> float(qd.landscape.energy(qd.Network(np.zeros((2, 2))).velocity, np.ones(2)))
+        1.0
+    """
+    state = jnp.asarray(state, float)
+    return 0.5 * jnp.sum(velocity(state) ** 2) + confinement * jnp.sum(state**2)
+
+
+@double_precision
+def energy_gradient(velocity: Callable[[State], State], state: State, confinement: float = 0.0) -> State:
+    """grad E = F'(x)^T F(x) + 2 confinement x: one vector-Jacobian product, never a full Jacobian.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> qd.landscape.energy_gradient(qd.Network(np.zeros((2, 2))).velocity, np.ones(2)).tolist()
+        [1.0, 1.0]
+    """
+    state = jnp.asarray(state, float)
+    speed, pull_back = jax.vjp(velocity, state)
+    return pull_back(speed)[0] + 2.0 * confinement * state

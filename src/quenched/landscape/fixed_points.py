@@ -1,0 +1,126 @@
+"""Fixed points of networks of the ensemble, averaged with the weight that exp(-E/T) leaves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from quenched import checks
+from quenched.landscape.catalogue import Catalogue, default_starts, find_all
+from quenched.landscape.search import LevenbergMarquardt, Outcome
+from quenched.models import RandomNetwork
+from quenched.status import Status
+from quenched.theory import AbstractExperiment, Computed
+
+
+class FixedPoints(AbstractExperiment):
+    """Find the fixed points of networks of the ensemble by minimising E = |F|^2/2, and average over them.
+
+    As T goes to 0 the measure exp(-E/T) gives each fixed point the weight 1/|det F'|. With <.> that weighted average over
+    the distinct fixed points of a network, then averaged over networks,
+
+        q = <phi^2>,   S = (1/N) sum_i d<phi_i>/df_i,   R_int = < (1/N) sum_i dphi_i/db_i >,
+
+    f and b added to the velocity; S contains how f moves the weights, R_int does not.
+
+    Arguments:
+        size: N, neurons a network.
+        networks: how many independent networks, at least 2: the errors are standard errors over them.
+        starts: searches a network; the origin, Gaussian clouds, and states on the network's own trajectories.
+
+    Returns:
+        `self_overlap` q, `local_response` S, `integrated_response` R_int, `mean_square_rate` (= q), `mean_square_state`,
+        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left), `fixed_points` (distinct ones a network),
+        `index_sum`, `convergence`, each with `_error`.
+
+    A root whose F' is nearly singular responds without bound, so that over networks the two responses have tails that no
+    mean survives: they are trimmed means (middle half of the networks), the others plain means.
+
+    The error does not contain what a finite N changes, nor fixed points that were missed: for bounded phi `index_sum` is 1
+    where the list is complete, and far from 1 where it certainly is not. Their number grows exponentially in N above the
+    transition, so that at N = 100 and gain 2 no search is exhaustive.
+
+    Status `no_fixed_point`: a network in which none was found.
+
+    Source: Qiu & Huang 2025; Sussillo & Barak 2013 for the search by minimising the speed.
+
+    Example:
+        >>> import quenched as qd
+        >>> solution = qd.solve(qd.RandomNetwork(gain=0.5), qd.landscape.FixedPoints(size=10, networks=2, starts=8))
+        >>> float(solution["fixed_points"]), float(solution["index_sum"])
+        (1.0, 1.0)
+    """
+
+    size: int = eqx.field(static=True)
+    networks: int = eqx.field(static=True)
+    starts: int = eqx.field(static=True)
+
+    citations: ClassVar[tuple[str, ...]] = ("qiu2025", "sussillo2013")
+    side_by_side: ClassVar[bool] = False
+    heavy_tailed: ClassVar[tuple[str, ...]] = ("local_response", "integrated_response")
+
+    def __init__(self, size: int, networks: int, starts: int = 100):
+        self.size = checks.count("size", size)
+        self.networks = checks.count("networks", networks, low=2)
+        self.starts = checks.count("starts", starts)
+
+    def default_solver(self) -> LevenbergMarquardt:
+        return LevenbergMarquardt()
+
+    def check(self, model: RandomNetwork) -> None:
+        if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
+            raise ValueError(
+                f"Argument `noise` must be 0 for fixed points, but is {float(model.noise):g}: they are those of the velocity."
+            )
+
+    def bytes_per_network(self) -> int:
+        lanes = min(self.starts, LevenbergMarquardt().lanes)
+        return 8 * (6 * lanes * self.size**2 + 12 * self.starts * self.size + 64 * self.starts)
+
+    def coordinates(self) -> Mapping[str, Any]:
+        return {}
+
+    def measure(self, model: RandomNetwork, solver: LevenbergMarquardt, key: Key[Array, ""]) -> Computed:
+        coupling_key, start_key = jax.random.split(key)
+        network = model.draw(self.size, coupling_key)
+        starts = default_starts(jax.lax.stop_gradient(network), self.starts, start_key)
+        catalogue = find_all(network, starts, solver)
+        any_found = jnp.any(catalogue.distinct)
+        arrays = weighted_averages(model, catalogue)
+        status = jnp.where(any_found, Status.solved, Status.no_fixed_point)
+        residual = jnp.max(jnp.where(catalogue.distinct, catalogue.roots.residual, 0.0))
+        return Computed(arrays, status, residual, catalogue.steps)
+
+
+def weighted_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, Array]:
+    """Averages over the distinct fixed points of one network with weight 1/|det F'|; NaN where there are none."""
+    roots, listed = catalogue.roots, catalogue.distinct
+    weight = jax.nn.softmax(jnp.where(listed, roots.log_weight, -jnp.inf))
+
+    def average(values: Array) -> Array:
+        kept = jnp.where(listed.reshape(-1, *[1] * (values.ndim - 1)), values, 0.0)
+        return jnp.tensordot(weight, kept, 1)
+
+    rate = model.activation(roots.state)
+    # d<phi_i>/df_i: each root moves, and so do the weights.
+    moved = average(roots.rate_response)
+    reweighted = average(rate * roots.weight_response) - average(rate) * average(roots.weight_response)
+    square_rate = average(jnp.mean(rate**2, axis=1))
+    return {
+        "self_overlap": square_rate,
+        "local_response": jnp.mean(moved + reweighted),
+        "integrated_response": jnp.mean(moved),
+        "mean_square_rate": square_rate,
+        "mean_square_state": average(jnp.mean(roots.state**2, axis=1)),
+        "mean_state": average(jnp.mean(roots.state, axis=1)),
+        "mean_rate": average(jnp.mean(rate, axis=1)),
+        "energy": average(roots.energy) / roots.state.shape[1],
+        "fixed_points": jnp.sum(listed).astype(float),
+        "index_sum": jnp.sum(jnp.where(listed, roots.index, 0.0)),
+        "convergence": jnp.mean(catalogue.outcome == Outcome.fixed_point, dtype=float),
+    }

@@ -1,0 +1,145 @@
+"""Running networks forward in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+
+from quenched import checks
+from quenched.models import Initial, Network, Normal
+from quenched.precision import double_precision
+from quenched.simulate.schemes import SCHEMES
+from quenched.solution import labelled
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+State = Float[Array, "trial neuron"]
+
+
+def run(
+    network: Network,
+    state: State,
+    steps: int,
+    step: float,
+    noise: Any,
+    scheme: str,
+    key: Key[Array, ""],
+    observe: Callable[[Any, State, State], tuple[Any, Any]],
+    carry: Any,
+) -> tuple[State, Any, Any]:
+    """Advance all trials of one network by `steps`; `observe(carry, x, F(x))` sees every state on the way.
+
+    Returns the last state, the last carry, and whatever `observe` kept.
+    """
+    advance = SCHEMES[scheme]
+
+    def velocity(x: State) -> State:
+        return -x + (network.weights @ network.activation(x).T).T + network.field
+
+    def one_step(now: tuple[State, Any], step_key: Array) -> tuple[tuple[State, Any], Any]:
+        x, seen = now
+        drift = velocity(x)
+        seen, kept = observe(seen, x, drift)
+        # Random numbers are most of the work of a small network: none are drawn without noise.
+        kick = jax.lax.cond(
+            noise > 0.0,
+            lambda: noise * jnp.sqrt(step) * jax.random.normal(step_key, x.shape),
+            lambda: jnp.zeros_like(x),
+        )
+        return (advance(velocity, x, drift, step, kick), seen), kept
+
+    (state, carry), kept = jax.lax.scan(one_step, (state, carry), jax.random.split(key, steps))
+    return state, carry, kept
+
+
+def count_steps(duration: Any, step: Any, name: str = "duration") -> int:
+    """How many steps make the duration; a duration that is not a multiple of the step is refused."""
+    duration, step = checks.number(name, duration, low=0.0), checks.number("step", step, above=0.0)
+    steps = round(float(duration) / float(step))
+    if abs(steps * step - duration) > 1e-9 * max(1.0, duration):
+        raise ValueError(f"Argument `{name}` must be a multiple of `step` = {step:g}, but is {duration:g}.")
+    return steps
+
+
+def check_step(step: Any) -> float:
+    """The leak alone makes Euler's scheme oscillate beyond step 1 and diverge beyond 2."""
+    return float(checks.number("step", step, above=0.0, high=1.0))
+
+
+@double_precision
+def integrate(
+    network: Network,
+    duration: float,
+    step: float,
+    *,
+    initial: Initial | Any = None,
+    trials: int = 1,
+    noise: float = 0.0,
+    scheme: str = "second_order",
+    key: int | Array | None = None,
+) -> xr.Dataset:
+    """Trajectories of one network, dx = F(x) dt + noise dW, every state kept.
+
+    Arguments:
+        network: a `qd.Network`.
+        duration, step: how long, and the time step (at most 1; the duration must be a multiple of it).
+        initial: `qd.Normal`, `qd.Uniform`, or states (neuron) or (trial, neuron); `qd.Normal(0, 1)` if left out.
+        trials: how many runs from independent initial states and noise; ignored when states are given.
+        noise: sigma, at least 0.
+        scheme: "second_order" (Heun) or "euler" (Euler-Maruyama).
+        key: seed, 0 if left out.
+
+    Returns:
+        Dataset with `trajectory` (time, trial, neuron).
+
+    Raises:
+        ValueError, TypeError: bad arguments. FloatingPointError: the trajectory diverged.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> run = qd.simulate.integrate(qd.Network(np.zeros((2, 2))), 1.0, 0.1, initial=np.ones(2))
+        >>> print(f"{float(run.trajectory[-1, 0, 0]):.3f}")
+        0.368
+    """
+    import xarray as xr
+
+    from quenched.solve import read_key
+
+    if not isinstance(network, Network):
+        raise TypeError(f"Argument `network` must be a qd.Network, but is {network!r}.")
+    steps, step = count_steps(duration, check_step(step)), float(step)
+    noise = checks.number("noise", noise, low=0.0)
+    checks.one_of("scheme", scheme, SCHEMES)
+    start_key, noise_key = jax.random.split(read_key(key))
+    state = _initial_states(initial, network.size, checks.count("trials", trials), start_key)
+    trajectory = np.asarray(_record(network, state, steps, step, noise, scheme, noise_key))
+    if not np.isfinite(trajectory).all():
+        first = step * int(np.argwhere(~np.isfinite(trajectory).all(axis=(1, 2)))[0, 0])
+        raise FloatingPointError(f"The trajectory diverged before time {first:g}; use a smaller `step` or smaller weights.")
+    return xr.Dataset({"trajectory": labelled("trajectory", trajectory)}, {"time": step * np.arange(steps + 1)})
+
+
+@partial(jax.jit, static_argnames=("steps", "step", "scheme"))
+def _record(network: Network, state: State, steps: int, step: float, noise: Array, scheme: str, key: Array) -> Array:
+    last, _, kept = run(network, state, steps, step, noise, scheme, key, lambda carry, x, drift: (carry, x), None)
+    return jnp.concatenate([kept, last[None]])
+
+
+def _initial_states(initial: Any, size: int, trials: int, key: Array) -> State:
+    if initial is None or isinstance(initial, Initial):
+        return (Normal() if initial is None else initial).draw((trials, size), key)
+    states = np.atleast_2d(np.asarray(initial, dtype=np.float64))
+    if states.ndim != 2 or states.shape[1] != size:
+        raise ValueError(
+            f"Argument `initial` must be qd.Normal, qd.Uniform, or states (trial, {size}), but has shape {np.shape(initial)}."
+        )
+    if not np.isfinite(states).all():
+        raise ValueError("Argument `initial` must be finite, but holds NaN or infinity.")
+    return jnp.asarray(states)

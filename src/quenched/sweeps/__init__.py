@@ -1,0 +1,6 @@
+"""Many parameter values: on a grid, in a store, out of a file."""
+
+from quenched.sweeps.job import read_job, run_file
+from quenched.sweeps.sweep import sweep
+
+__all__ = ["read_job", "run_file", "sweep"]

@@ -1,0 +1,107 @@
+"""Every combination of the swept values, checked before any work."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from quenched.checks import nearest
+from quenched.models import RandomNetwork
+from quenched.theory import Theory
+
+# Symbol and meaning of what can be swept, for the coordinates of a dataset.
+SWEPT = {
+    "gain": ("g", "coupling scale"),
+    "symmetry": (r"\eta", "correlation of J_ij and J_ji"),
+    "noise": (r"\sigma", "strength of white noise"),
+    "field": ("b", "constant input"),
+    "temperature": ("T", "temperature of exp(-E/T)"),
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Points in the order of nested loops, the last axis fastest."""
+
+    axes: dict[str, np.ndarray]
+    points: list[tuple[RandomNetwork, Theory]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values along each axis."""
+        return tuple(len(values) for values in self.axes.values())
+
+    def coordinates(self) -> dict[str, Any]:
+        """The axes, and g_c where it depends on nothing else that is swept, as xarray wants them."""
+        found: dict[str, Any] = {}
+        for name, values in self.axes.items():
+            symbol, meaning = SWEPT.get(name, (name, name))
+            found[name] = (name, values, {"symbol": symbol, "long_name": meaning})
+        return found
+
+    def critical_gain(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """g_c, which the symmetry alone changes."""
+        model = self.points[0][0]
+        if "symmetry" not in self.axes:
+            return (), np.asarray(model.critical_gain)
+        models = (replace(model, symmetry=value) for value in self.axes["symmetry"])
+        return ("symmetry",), np.array([float(each.critical_gain) for each in models])
+
+
+def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Iterable[Any]]) -> Grid:
+    """Build every point by the constructors, so that each value meets the checks it always meets."""
+    if not isinstance(over, Mapping) or not over:
+        raise ValueError(
+            f"Argument `over` must map parameters to the values to sweep, such as {{'gain': [0.5, 1.0]}}, but is {over!r}."
+        )
+    names = {"model": _numbers(model), "theory": _numbers(theory)}
+    raw = {name: _values(name, values, names, theory) for name, values in over.items()}
+    points = []
+    for combination in itertools.product(*raw.values()):
+        chosen = dict(zip(raw, combination, strict=True))
+        point = tuple(
+            _replaced(owner, {name: chosen[name] for name in raw if name in names[role]})
+            for role, owner in (("model", model), ("theory", theory))
+        )
+        point[1].check(point[0])
+        points.append(point)
+    axes = {name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}
+    return Grid(axes, points)
+
+
+def _numbers(owner: Any) -> list[str]:
+    """Fields that hold one number and are no part of a compiled shape."""
+    return [
+        field.name
+        for field in fields(owner)
+        if not field.metadata.get("static", False) and isinstance(getattr(owner, field.name), int | float | np.number)
+    ]
+
+
+def _values(name: str, values: Any, names: Mapping[str, list[str]], theory: Theory) -> Sequence[Any]:
+    allowed = [*names["model"], *names["theory"]]
+    if name not in allowed:
+        if name in (field.name for field in fields(theory)):
+            raise ValueError(
+                f"Argument `over` cannot vary {name!r}, which fixes the shape of the computation; sweep once for each value."
+            )
+        raise ValueError(
+            f"Argument `over` must name parameters out of {', '.join(allowed)}, but names {name!r}.{nearest(name, allowed)}"
+        )
+    if isinstance(values, str | bytes) or np.ndim(values) != 1:
+        raise ValueError(f"Argument `over` must give a list of numbers for {name!r}, but gives {values!r}.")
+    listed = list(values)
+    if not listed:
+        raise ValueError(f"Argument `over` must give at least one value for {name!r}, but gives none.")
+    repeated = [value for position, value in enumerate(listed) if value in listed[:position]]
+    if repeated:
+        raise ValueError(f"Argument `over` must not repeat a value, but gives {repeated[0]!r} for {name!r} twice.")
+    return listed
+
+
+def _replaced(owner: Any, changes: dict[str, Any]) -> Any:
+    return replace(owner, **changes) if changes else owner

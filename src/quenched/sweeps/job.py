@@ -1,0 +1,129 @@
+"""A sweep out of a TOML file: several theories, one store, one figure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from quenched.models import RandomNetwork
+from quenched.precision import double_precision
+from quenched.status import Status
+from quenched.sweeps.names import build_activation, build_solver, build_theory
+from quenched.sweeps.plan import Plan, make_plan
+from quenched.sweeps.store import claim, create_group, existing, remove
+from quenched.sweeps.sweep import execute
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from quenched.sweeps.schema import SweepFile, TheorySection
+
+
+class Job(NamedTuple):
+    """Everything that a file asks for, checked."""
+
+    title: str
+    plans: dict[str, Plan]
+    store: Path
+    figure: Path | None
+
+
+@double_precision
+def read_job(path: str | Path, output: str | Path = ".") -> Job:
+    """Read a TOML file and check all of it, computing nothing.
+
+    Raises ValueError or TypeError, with one line for each problem that the file has, and FileNotFoundError.
+    """
+    from quenched.sweeps.schema import read_sweep_file
+
+    path, folder = Path(path), Path(output)
+    content = read_sweep_file(path)
+    plans, problems = {}, []
+    for name, section in content.theories.items():
+        try:
+            plans[name] = _plan(content, section)
+        except (ValueError, TypeError) as error:
+            problems.append(f"{path.name}: in [theories.{name}]: {error}")
+    if problems:
+        raise ValueError("\n".join(problems))
+    figure = content.output.figure
+    return Job(content.title, plans, folder / content.output.store, None if figure is None else folder / figure)
+
+
+@double_precision
+def run_file(
+    path: str | Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    output: str | Path = ".",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> xr.DataTree:
+    """Run the sweeps of a TOML file, store them, and draw its figure.
+
+    The file has the keys `title` and `seed`; [model] with what is not swept; [over] with lists or {start, stop, points};
+    [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, `solver` and an `over` that adds
+    to or replaces parts of the common one; [output] with `store` and, where wanted, `figure`.
+
+    Arguments:
+        path: the file.
+        resume, force: what to do with a store that exists, as for `qd.sweep`.
+        output: the folder that `store` and `figure` are in.
+        progress: called with (NAME, done, in all).
+
+    Returns:
+        DataTree with one Dataset for each NAME; the store has one group for each.
+
+    Raises:
+        ValueError, TypeError, FileNotFoundError, FileExistsError, OSError: before any work.
+        KeyboardInterrupt: Ctrl-C; what was done is in the store.
+    """
+    import xarray as xr
+
+    job = read_job(path, output)
+    found = {}
+    for name, (plan, continued) in _claim_all(job, resume, force).items():
+        tell = None if progress is None else lambda done, units, name=name: progress(name, done, units)
+        found[name] = execute(plan, job.store / name, continued, tell)
+        if (found[name]["status"] == Status.not_run).any():
+            raise KeyboardInterrupt
+    tree = xr.DataTree.from_dict(found)
+    tree.attrs["title"] = job.title
+    if job.figure is not None:
+        from quenched.plots import edge_of_chaos
+
+        edge_of_chaos(tree)[0, 0].figure.savefig(job.figure, dpi=150)
+    return tree
+
+
+def _plan(content: SweepFile, section: TheorySection) -> Plan:
+    settings = content.model
+    over = {**content.over, **section.over}
+    model = RandomNetwork(
+        settings.gain, settings.symmetry, settings.noise, settings.field, build_activation(settings.activation)
+    )
+    arguments = dict(section.model_extra or {})
+    theory = build_theory(section.theory, arguments, also=type(section).model_fields)
+    return make_plan(model, theory, over, build_solver(theory, section.solver), section.start, content.seed)
+
+
+def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:
+    """Decide about every store and make sure that the results can be written, before anything is computed or removed."""
+    if resume and force:
+        raise ValueError("--resume and --force exclude each other: continue the store, or replace it.")
+    for wanted in (job.store.parent, *([] if job.figure is None else [job.figure.parent])):
+        if not wanted.is_dir() or not os.access(wanted, os.W_OK):
+            raise OSError(f"The folder {str(wanted)!r} does not exist or cannot be written; choose another by --output.")
+    stored = existing(job.store)
+    if stored is not None and force:
+        remove(job.store)
+    continued = {name: claim(job.store / name, plan.definition, resume, force) for name, plan in job.plans.items()}
+    if stored is not None and not force and (not resume or "theories" not in stored):
+        holds = ", ".join(stored.get("theories", [stored.get("theory", "another sweep")]))
+        raise FileExistsError(
+            f"The store {str(job.store)!r} exists and holds {holds}: choose another, or replace it by --force."
+        )
+    create_group(job.store, {"theories": list(job.plans)}, title=job.title)
+    return {name: (plan, continued[name]) for name, plan in job.plans.items()}

@@ -1,0 +1,75 @@
+"""A sweep before it runs: everything checked, and described so that a store can tell it from another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from quenched.models import RandomNetwork
+from quenched.solution import Solution, parameters
+from quenched.solve import check_types, checked_solver, networks_at_once, read_key, read_start
+from quenched.sweeps.grid import Grid, make_grid
+from quenched.theory import AbstractExperiment, AbstractTheory, Start, Theory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be computed. `definition` decides whether two sweeps are the same one."""
+
+    grid: Grid
+    theory: Theory
+    solver: Any
+    start: Start | None
+    key: Array
+    definition: dict[str, Any]
+    attributes: dict[str, Any]
+
+    @property
+    def units(self) -> int:
+        """Steps of progress: points of a theory, networks of an experiment."""
+        return len(self.grid.points) * (self.theory.networks if isinstance(self.theory, AbstractExperiment) else 1)
+
+
+def make_plan(
+    model: RandomNetwork,
+    theory: Theory,
+    over: Mapping[str, Iterable[Any]],
+    solver: Any = None,
+    start: str | Mapping[str, Any] | Solution | None = None,
+    key: int | Array | None = None,
+) -> Plan:
+    """Refuse whatever is wrong with the arguments of a sweep, before any work."""
+    check_types(model, theory)
+    solver = checked_solver(theory, solver)
+    grid = make_grid(model, theory, over)
+    read = None
+    if isinstance(theory, AbstractTheory):
+        read = read_start(theory, start)
+    elif start is not None:
+        raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none.")
+    else:
+        networks_at_once(theory)
+    random = read_key(key)
+    seed = key if isinstance(key, int) else 0 if key is None else None
+    fixed = {name: value for name, value in parameters(model, theory, seed).items() if name not in grid.axes}
+    definition = {
+        **{name: value for name, value in fixed.items() if not name.endswith("_version")},
+        "over": {name: values.tolist() for name, values in grid.axes.items()},
+        "solver": None if solver is None else {field.name: getattr(solver, field.name) for field in fields(solver)},
+        "start": None if read is None else [read.branch, _listed(read.values)],
+        "key": jax.random.key_data(random).tolist(),
+    }
+    # Through JSON and back, so that it compares equal to what a store returns.
+    definition = json.loads(json.dumps(definition))
+    attributes = {**fixed, "citations": " ".join(theory.citations), "definition": json.dumps(definition)}
+    return Plan(grid, theory, solver, read, random, definition, attributes)
+
+
+def _listed(values: dict[str, Array] | None) -> dict[str, Any] | None:
+    return None if values is None else {name: np.asarray(value).tolist() for name, value in values.items()}

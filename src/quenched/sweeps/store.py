@@ -1,0 +1,179 @@
+"""Zarr stores that a sweep fills as it goes and finds again after an interruption."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quenched.status import Status
+from quenched.sweeps.table import Table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_OFFER = "pass force=True (--force on the command line) to compute it afresh"
+_SECONDS_BETWEEN_WRITES = 1.0
+
+
+def claim(path: Path, definition: Mapping[str, Any], resume: bool, force: bool) -> bool:
+    """Whether the store at `path` is to be continued. Changes nothing.
+
+    Raises FileExistsError for a store of another sweep, for one of this sweep unless `resume` or `force` is given, and for
+    anything else that is in the way, which no option removes.
+    """
+    stored = existing(path)
+    if stored is None or force:
+        return False
+    if stored != json.loads(json.dumps(definition)):
+        raise FileExistsError(f"The store {str(path)!r} exists and differs: {_difference(stored, definition)}; {_OFFER}.")
+    if resume:
+        return True
+    left, points = _left(path)
+    if left:
+        raise FileExistsError(
+            f"The store {str(path)!r} exists and is incomplete, {left} of {points} points to do: pass resume=True (--resume "
+            f"on the command line) to compute those, or {_OFFER}."
+        )
+    raise FileExistsError(
+        f"The store {str(path)!r} exists and is complete: pass resume=True (--resume on the command line) to take it as it "
+        f"is, or {_OFFER}."
+    )
+
+
+def existing(path: Path) -> dict[str, Any] | None:
+    """What the store at `path` says it holds; None where there is nothing, FileExistsError where there is something else."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return None
+    stored = read_definition(path)
+    if stored is None:
+        raise FileExistsError(f"{str(path)!r} exists and is not a store of a sweep; choose another place for the store.")
+    return stored
+
+
+def remove(path: Path) -> None:
+    """Make room, if what is there is a store of a sweep."""
+    if path.is_dir() and read_definition(path) is not None:
+        shutil.rmtree(path)
+
+
+def read_definition(path: Path) -> dict[str, Any] | None:
+    """What the store at `path` says it holds, or None if it is no store of a sweep."""
+    import zarr
+
+    try:
+        definition = zarr.open_group(path, mode="r").attrs.get("definition")
+    except (ValueError, OSError):  # no group, or something else altogether
+        return None
+    return json.loads(definition) if isinstance(definition, str) else None
+
+
+def create_group(path: Path, definition: Mapping[str, Any], **attributes: Any) -> None:
+    """A group to hold several sweeps."""
+    import zarr
+
+    _writable(path)
+    zarr.open_group(path, mode="a").attrs.update({"definition": json.dumps(definition), **attributes})
+
+
+def open_sweep(path: Path) -> xr.Dataset:
+    """A stored sweep, read into memory."""
+    import xarray as xr
+
+    with xr.open_zarr(path, consolidated=False) as stored:
+        return stored.load()
+
+
+def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
+    """All sweeps of a store by name: those of `qd.sweeps.run_file`, or the one of `qd.sweep`.
+
+    Raises FileNotFoundError or ValueError for what is no store of a sweep.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"There is no store {str(path)!r}.")
+    definition = read_definition(path)
+    if definition is None:
+        raise ValueError(f"{str(path)!r} is not a store of a sweep.")
+    if "theories" not in definition:
+        return {path.stem: open_sweep(path)}
+    begun = [name for name in definition["theories"] if (path / name).exists()]
+    return {name: open_sweep(path / name) for name in begun}
+
+
+class Writer:
+    """Writes a table into its store now and then, and at the end.
+
+    The status goes last: a point that counts as done has its numbers in the store, whenever the program is killed.
+    """
+
+    def __init__(self, path: Path, table: Table, continued: bool):
+        import zarr
+
+        if not continued:
+            empty = table.to_dataset()
+            _writable(path)
+            empty.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=_chunks(table))
+        self.table = table
+        self.group = zarr.open_group(path, mode="r+")
+        self.pending: list[np.ndarray] = []
+        self.written = time.monotonic()
+
+    def add(self, indices: np.ndarray) -> None:
+        """These points are done."""
+        self.pending.append(indices)
+        if time.monotonic() - self.written > _SECONDS_BETWEEN_WRITES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        if not self.pending:
+            return
+        done = np.unravel_index(np.concatenate(self.pending), self.table.plan.grid.shape)
+        for name in sorted(self.table.rows, key="status".__eq__):
+            values = self.table.on_grid(name)
+            stored: Any = self.group[name]
+            if values.ndim == len(done):
+                stored[...] = values
+            else:
+                for place in zip(*done, strict=True):
+                    stored[place] = values[place]
+        self.pending, self.written = [], time.monotonic()
+
+
+def _chunks(table: Table) -> dict[str, Any]:
+    """One chunk for all points of a number; one for each point of anything longer."""
+    shape = table.plan.grid.shape
+    chunks = {name: (shape if rows.ndim == 1 else (1,) * len(shape) + rows.shape[1:]) for name, rows in table.rows.items()}
+    return {name: {"chunks": tuple(max(1, length) for length in chunk)} for name, chunk in chunks.items()}
+
+
+def _writable(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"The store {str(path)!r} cannot be written: {error.strerror}.") from None
+
+
+def _left(path: Path) -> tuple[int, int]:
+    status = open_sweep(path)["status"].values
+    return int((status == Status.not_run).sum()), status.size
+
+
+def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first thing in which two definitions differ."""
+    for name in sorted({**wanted, **stored}, key=lambda name: (name != "theory", name != "over")):
+        if stored.get(name) != wanted.get(name):
+            if isinstance(stored.get(name), dict) and isinstance(wanted.get(name), dict):
+                return f"{name}.{_difference(stored[name], wanted[name])}"
+            return f"{name} is {_short(stored.get(name))} there and {_short(wanted.get(name))} here"
+    return "its definition"
+
+
+def _short(value: Any) -> str:
+    text = "not given" if value is None else repr(value)
+    return text if len(text) < 60 else f"{text[:40]} ... {text[-12:]}"

@@ -1,0 +1,138 @@
+"""One model, one theory, many parameter values."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Array
+
+from quenched.models import RandomNetwork
+from quenched.precision import double_precision
+from quenched.solution import Solution
+from quenched.solve import Progress
+from quenched.status import SolveError, Status
+from quenched.sweeps.engine import compute_theory, measure_points, shapes
+from quenched.sweeps.plan import Plan, make_plan
+from quenched.sweeps.store import Writer, claim, open_sweep, remove
+from quenched.sweeps.table import Table
+from quenched.theory import AbstractExperiment, Theory
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@double_precision
+def sweep(
+    model: RandomNetwork,
+    theory: Theory,
+    over: Mapping[str, Iterable[Any]],
+    *,
+    solver: Any = None,
+    start: str | Mapping[str, Any] | Solution | None = None,
+    key: int | Array | None = None,
+    throw: bool = False,
+    progress: Progress | None = None,
+    store: str | Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+) -> xr.Dataset:
+    """Solve `model` at the level `theory` for every combination of the values in `over`.
+
+    A point that fails keeps its `status` and whatever was found there; the others are done. Ctrl-C ends the sweep, and what
+    was done is returned (and kept in the store), the rest having the status `not_run`.
+
+    Arguments:
+        model, theory, solver, start: as for `qd.solve`; the same solver and start for every point.
+        over: values by the name of a parameter: `gain`, `symmetry`, `noise`, `field` of the model, `temperature` of a
+            theory. The axes of the result, in this order.
+        key: seed of everything random, 0 if left out; a point's own key depends on its place in the grid alone.
+        throw: raise SolveError, once everything is done, unless every point is solved; its `solution` is the Dataset.
+        progress: called with (done, in all), counting the points of a theory, the networks of an experiment.
+        store: a folder to write a Zarr store into, as points complete.
+        resume: continue an interrupted sweep in `store`: compute only its points with status `not_run`.
+        force: replace a sweep in `store`.
+
+    Returns:
+        Dataset with every quantity over (swept parameters, its own axes), `status`, `residual`, `steps`, the coordinate
+        `critical_gain`, and all other parameters as attributes.
+
+    Raises:
+        ValueError, TypeError: a bad argument or a bad value at any point, before any work.
+        FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep.
+        SolveError: with `throw=True`.
+
+    Example:
+        >>> import quenched as qd
+        >>> found = qd.sweep(qd.RandomNetwork(gain=1.0), qd.dmft.Static(), {"gain": [0.5, 1.5], "symmetry": [0, 0.2, 0.5]})
+        >>> dict(found.sizes)
+        {'gain': 2, 'symmetry': 3}
+        >>> print(f"{float(found.correlation.sel(gain=1.5, symmetry=0)):.6f}")
+        0.352602
+    """
+    plan = make_plan(model, theory, over, solver, start, key)
+    place = None if store is None else Path(store)
+    if place is None and (resume or force):
+        raise ValueError("Arguments `resume` and `force` are about a `store`, but none is given.")
+    if resume and force:
+        raise ValueError("Arguments `resume` and `force` exclude each other: continue the store, or replace it.")
+    continued = place is not None and claim(place, plan.definition, resume, force)
+    if place is not None and not continued:
+        remove(place)
+    found = execute(plan, place, continued, progress)
+    if throw:
+        _check(found)
+    return found
+
+
+def execute(plan: Plan, store: Path | None, continued: bool, progress: Progress | None) -> xr.Dataset:
+    """Compute what is missing; an interruption is told on stderr, and visible as the status `not_run`."""
+    table = Table(plan, shapes(plan))
+    if store is not None and continued:
+        table.load({str(name): values.values for name, values in open_sweep(store).data_vars.items()})
+    writer = None if store is None else Writer(store, table, continued)
+    points, each = len(plan.grid.points), plan.units // len(plan.grid.points)
+    wanted = table.not_run()
+    before = (points - len(wanted)) * each
+
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(done, plan.units)
+
+    try:
+        tell(before)
+        _compute(plan, table, writer, wanted, lambda done: tell(before + done))
+    except KeyboardInterrupt:
+        done = points - len(table.not_run())
+        keep = "nothing is stored" if store is None else f"they are kept in {str(store)!r}"
+        print(f"Interrupted after {done} of {points} points; {keep}.", file=sys.stderr)
+    finally:
+        if writer is not None:
+            writer.flush()
+    return table.to_dataset()
+
+
+def _compute(plan: Plan, table: Table, writer: Writer | None, wanted: np.ndarray, tell: Any) -> None:
+    if not len(wanted):
+        return
+    experiment = isinstance(plan.theory, AbstractExperiment)
+    with closing(measure_points(plan, wanted, tell) if experiment else compute_theory(plan, wanted)) as parts:
+        for part in parts:
+            table.fill(part)
+            if writer is not None:
+                writer.add(part[0])
+            if not experiment:
+                tell(len(wanted) - len(table.not_run()))
+
+
+def _check(found: xr.Dataset) -> None:
+    codes = found["status"].values
+    if (codes == Status.solved).all():
+        return
+    counts = ", ".join(f"{(codes == status).sum()} {status.name}" for status in Status if status and (codes == status).any())
+    worst = Status(int(codes[codes != Status.solved].flat[0]))
+    raise SolveError(f"{found.attrs['theory']}: {counts} of {codes.size} points; {worst.name}: {worst.advice}.", found)

@@ -1,0 +1,65 @@
+"""The arrays of a sweep while they fill, one row a point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from quenched.solution import labelled
+from quenched.status import Status
+from quenched.sweeps.engine import Part, by_name
+from quenched.sweeps.plan import Plan
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class Table:
+    """NaN and the status `not_run` wherever nothing has been computed yet."""
+
+    def __init__(self, plan: Plan, like: Mapping[str, jax.ShapeDtypeStruct]):
+        self.plan = plan
+        self.rows = {
+            name: np.full((len(plan.grid.points), *each.shape), *_blank(name, np.dtype(each.dtype)))
+            for name, each in like.items()
+        }
+
+    def fill(self, part: Part) -> None:
+        """Enter what was computed."""
+        indices, computed = part
+        for name, values in by_name(computed).items():
+            self.rows[name][indices] = values
+
+    def load(self, stored: Mapping[str, np.ndarray]) -> None:
+        """Take over what an earlier run has left."""
+        for name, rows in self.rows.items():
+            rows[...] = stored[name].reshape(rows.shape)
+
+    def not_run(self) -> np.ndarray:
+        """Flat indices of the points still to do."""
+        return np.flatnonzero(self.rows["status"] == Status.not_run)
+
+    def on_grid(self, name: str) -> np.ndarray:
+        """A quantity with one axis for each swept parameter; a view of the rows."""
+        rows = self.rows[name]
+        return rows.reshape(self.plan.grid.shape + rows.shape[1:])
+
+    def to_dataset(self) -> xr.Dataset:
+        """Labelled, with coordinates and parameters."""
+        import xarray as xr
+
+        swept = tuple(self.plan.grid.axes)
+        variables = {name: labelled(name, self.on_grid(name), swept) for name in self.rows}
+        dims, critical = self.plan.grid.critical_gain()
+        own: Mapping[str, Any] = getattr(self.plan.theory, "coordinates", dict)()
+        coordinates = {**own, **self.plan.grid.coordinates(), "critical_gain": labelled("critical_gain", critical, dims)}
+        return xr.Dataset(variables, coordinates, self.plan.attributes)
+
+
+def _blank(name: str, dtype: np.dtype[Any]) -> tuple[Any, np.dtype[Any]]:
+    if name == "status":
+        return Status.not_run, dtype
+    return (np.nan if dtype.kind in "fc" else 0), dtype

@@ -1,0 +1,37 @@
+"""A strict world: shapes and types checked at every call, warnings errors (pyproject.toml), keys fixed.
+
+Nothing here sets `jax_enable_x64`: the package must find float64 by itself, in a program that keeps JAX in 32 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import jaxtyping
+import matplotlib
+import pytest
+from jaxtyping import Array
+
+# Before anything imports the package, so that its annotations are checked wherever it is called.
+jaxtyping.install_import_hook("quenched", "beartype.beartype")
+matplotlib.use("agg")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Most of the suite's time would be XLA compiling the same programs in each worker.
+    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture
+def key() -> Array:
+    return jax.random.key(20240501)
+
+
+@pytest.fixture
+def unchecked_types() -> Iterator[None]:
+    """As users run it: arguments of a wrong type reach the package's own messages."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -1,0 +1,178 @@
+"""What every theory and every experiment promises, whatever it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import quenched as qd
+from quenched.citation import BIBTEX
+from quenched.solve import _networks_compiled, _theory_compiled
+from quenched.theory import AbstractExperiment, AbstractTheory
+from subjects import SUBJECTS, Subject
+
+pytestmark = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+
+# Counts and verdicts: piecewise constant in the gain.
+COUNTED = {"fixed_points", "index_sum", "convergence", "invertible"}
+
+
+def solve(subject: Subject, gain: Any, **options: Any) -> qd.Solution:
+    return qd.solve(subject.model(gain), subject.theory, **options)
+
+
+def values(subject: Subject) -> Callable[[Any], dict[str, Any]]:
+    """The observables as a function of gain, without their errors."""
+
+    def observables(gain: Any) -> dict[str, Any]:
+        arrays = solve(subject, gain).arrays
+        return {name: array for name, array in arrays.items() if not name.endswith("_error")}
+
+    return observables
+
+
+def test_names_and_dimensions_are_in_the_vocabulary(subject: Subject) -> None:
+    dataset = solve(subject, subject.gains[0]).to_dataset()
+    for name, variable in dataset.items():
+        base = str(name).removesuffix("_error")
+        assert base in qd.VOCABULARY
+        assert variable.dims in qd.VOCABULARY[base].dims
+        assert variable.dtype in (np.float64, np.int64, np.int32)
+
+
+def test_every_error_stands_beside_its_value(subject: Subject) -> None:
+    arrays = solve(subject, subject.gains[0]).arrays
+    errors = {name for name in arrays if name.endswith("_error")}
+    assert errors
+    assert {name.removesuffix("_error") for name in errors} <= arrays.keys()
+    assert all(np.all(arrays[name] >= 0) for name in errors)
+
+
+def test_citations_are_known(subject: Subject) -> None:
+    assert subject.theory.citations
+    assert set(subject.theory.citations) <= BIBTEX.keys()
+
+
+def test_jit_changes_nothing(subject: Subject) -> None:
+    gain = subject.gains[1]
+    plain = solve(subject, gain)
+    with jax.enable_x64(True):
+        compiled = jax.jit(lambda gain: solve(subject, gain))(gain)
+    assert compiled.check() is compiled
+    assert compiled.arrays.keys() == plain.arrays.keys()
+    for name, array in plain.arrays.items():
+        # Fused differently, sums differ in their last bits, which the condition of the equations multiplies.
+        np.testing.assert_allclose(compiled.arrays[name], array, rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def test_vmap_is_the_loop(subject: Subject) -> None:
+    with jax.enable_x64(True):
+        batched = jax.vmap(values(subject))(jnp.asarray(subject.gains))
+    for index, gain in enumerate(subject.gains):
+        for name, array in values(subject)(gain).items():
+            np.testing.assert_allclose(batched[name][index], array, rtol=1e-9, atol=1e-11, err_msg=f"{name} at {gain}")
+
+
+def test_gradients_in_both_modes_are_the_finite_difference(subject: Subject) -> None:
+    gain, step = subject.gains[1], 2e-3
+    at = {shift: values(subject)(gain + shift * step) for shift in (-2, -1, 1, 2)}
+    with jax.enable_x64(True):
+        forward = jax.jacfwd(values(subject))(gain)
+        reverse = jax.jacrev(values(subject))(gain)
+    for name in forward.keys() & COUNTED:
+        assert forward[name] == reverse[name] == 0.0
+    for name in forward.keys() - COUNTED:
+        # Fourth order: truncation step^4 = 2e-11 times a fifth derivative of up to 1e3 near the transition.
+        difference = (at[-2][name] - 8 * at[-1][name] + 8 * at[1][name] - at[2][name]) / (12 * step)
+        np.testing.assert_allclose(forward[name], difference, rtol=1e-6, atol=1e-7, err_msg=name)
+        np.testing.assert_allclose(reverse[name], forward[name], rtol=1e-9, atol=1e-10, err_msg=name)
+    assert any(np.any(np.abs(slope) > 1e-3) for slope in forward.values())
+
+
+def test_a_failure_raises_with_what_there_is_or_returns_it(subject: Subject) -> None:
+    quiet = qd.solve(**subject.failing, throw=False)
+    assert int(quiet.status) != qd.Status.solved
+    status = qd.Status(int(quiet.status))
+    with pytest.raises(qd.SolveError, match=status.name) as raised:
+        qd.solve(**subject.failing, throw=True)
+    partial = raised.value.solution
+    assert isinstance(partial, qd.Solution)
+    assert partial.arrays.keys() == quiet.arrays.keys()
+    assert status.name in repr(quiet)
+
+
+def test_the_same_key_gives_the_same_bits(subject: Subject) -> None:
+    first, again, other = (solve(subject, subject.gains[1], key=key) for key in (7, 7, 8))
+    for name, array in first.arrays.items():
+        np.testing.assert_array_equal(array, again.arrays[name], err_msg=name)
+    differs = any(not np.array_equal(array, other.arrays[name]) for name, array in first.arrays.items())
+    assert differs == isinstance(subject.theory, AbstractExperiment)
+
+
+def test_a_seed_and_its_key_are_the_same(subject: Subject) -> None:
+    seeded, keyed = (solve(subject, subject.gains[1], key=key) for key in (7, jax.random.key(7)))
+    for name, array in seeded.arrays.items():
+        np.testing.assert_array_equal(array, keyed.arrays[name], err_msg=name)
+
+
+def test_another_gain_compiles_nothing(subject: Subject) -> None:
+    compiled = _theory_compiled if isinstance(subject.theory, AbstractTheory) else _networks_compiled
+    solve(subject, subject.gains[0])
+    before = compiled._cache_size()
+    for gain in subject.gains:
+        solve(subject, gain)
+    assert compiled._cache_size() == before
+
+
+def test_a_program_in_32_bits_stays_so(subject: Subject) -> None:
+    assert not jax.config.read("jax_enable_x64")
+    solution = solve(subject, subject.gains[0])
+    assert not jax.config.read("jax_enable_x64")
+    assert jnp.ones(1).dtype == jnp.float32
+    assert all(array.dtype == np.float64 for array in solution.arrays.values())
+
+
+def test_tracing_in_32_bits_is_refused_with_what_to_do(subject: Subject) -> None:
+    with pytest.raises(RuntimeError, match=r"float64.*enable_x64"):
+        jax.jit(lambda gain: solve(subject, gain).residual)(subject.gains[0])
+
+
+def test_a_solution_prints_its_model_theory_and_numbers(subject: Subject) -> None:
+    solution = solve(subject, subject.gains[0])
+    text = repr(solution)
+    assert f"gain={subject.gains[0]:g}" in text
+    assert subject.name in text
+    assert "status solved" in text
+    assert all(name in text for name in solution.arrays if not name.endswith("_error"))
+
+
+def test_a_dataset_names_its_origin(subject: Subject) -> None:
+    attributes = solve(subject, subject.gains[0], key=11).to_dataset().attrs
+    assert attributes["gain"] == subject.gains[0]
+    assert attributes["theory"].endswith(subject.name)
+    assert attributes["seed"] == 11
+    assert {"quenched_version", "jax_version", "wall_time_seconds", "activation"} <= attributes.keys()
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("wrong", ["branch", "solver", "model", "class"])
+def test_wrong_arguments_of_solve_are_refused_before_any_work(subject: Subject, wrong: str) -> None:
+    model = subject.model(subject.gains[0])
+    if wrong == "branch":
+        with pytest.raises(ValueError, match="Argument `start`"):
+            qd.solve(model, subject.theory, start="no such branch")
+    elif wrong == "solver":
+        with pytest.raises(TypeError, match=r"Argument `solver` must be .* but is"):
+            qd.solve(model, subject.theory, solver="fast")
+    elif wrong == "model":
+        with pytest.raises(TypeError, match=r"Argument `model` must be an ensemble"):
+            qd.solve(model.draw(4, jax.random.key(0)), subject.theory)
+    else:
+        with pytest.raises(TypeError, match=rf"write {subject.name}\(\.\.\.\)"):
+            qd.solve(model, type(subject.theory))
+

@@ -1,0 +1,27 @@
+"""No theory and no experiment escapes the contract."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import quenched as qd
+from quenched.theory import AbstractExperiment, AbstractTheory
+from subjects import SUBJECTS
+
+
+def public(base: type) -> set[type]:
+    children = {child for child in base.__subclasses__() if child.__module__.startswith("quenched.")}
+    return children.union(*(public(child) for child in children))
+
+
+def test_every_theory_and_experiment_is_a_subject() -> None:
+    for module in pkgutil.walk_packages(qd.__path__, "quenched."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    assert public(AbstractTheory) | public(AbstractExperiment) == {type(subject.theory) for subject in SUBJECTS}
+
+
+def test_subjects_are_there_once() -> None:
+    names = [subject.name for subject in SUBJECTS]
+    assert len(set(names)) == len(names)
