@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import acos, asin, exp, log, pi, sin, sqrt
 
 import numpy as np
@@ -23,8 +24,7 @@ def gaussian_average(function: Phi, variance: float, mean: float = 0.0) -> float
     def density(x: float) -> float:
         return function(x) * exp(-0.5 * ((x - mean) / deviation) ** 2) / sqrt(2 * pi * variance)
 
-    pieces = zip(edges[:-1], edges[1:], strict=True)
-    return sum(integrate.quad(density, low, high, epsabs=1e-15, epsrel=TIGHT, limit=200)[0] for low, high in pieces)
+    return sum(integrate.quad(density, *piece, epsabs=1e-15, epsrel=TIGHT, limit=200)[0] for piece in pairwise(edges))
 
 
 def self_consistent(square: Callable[[float], float], gain: float, extra: float = 0.0, most: float = 1.0) -> float:

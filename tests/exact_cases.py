@@ -1,7 +1,7 @@
 """The table of exactly known answers: name, what is computed, the value, its source.
 
-Values come from `closed_forms.py`, never from the package. Difficulty: "easy" where everything is of order one, "hard" where an
-honest method may struggle: near the transition, strong coupling, very low temperature, strong (anti)symmetry.
+Values come from `closed_forms.py`, never from the package. Difficulty: "easy" where everything is of order one, "hard" where
+an honest method may struggle: near the transition, strong coupling, very low temperature, strong (anti)symmetry.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ from quenched.theory import AbstractTheory
 # difference of logarithms of the free energy, a few digits of that are lost.
 RELATIVE = {"easy": 1e-10, "hard": 1e-9}
 
+EVERY_CASE: list[Case | AverageCase] = [*CASES, *AVERAGE_CASES]
+
 by_name = partial(pytest.mark.parametrize, "case", ids=lambda case: case.name)
 
 
@@ -59,15 +61,15 @@ def test_every_average_is_reproduced(case: AverageCase) -> None:
 
 
 def test_names_are_unique_and_sources_given() -> None:
-    names = [case.name for case in [*CASES, *AVERAGE_CASES]]
+    names = [case.name for case in EVERY_CASE]
     assert len(set(names)) == len(names)
-    assert all(len(case.source) > 5 for case in [*CASES, *AVERAGE_CASES])
-    assert {case.difficulty for case in [*CASES, *AVERAGE_CASES]} == {"easy", "hard"}
+    assert all(len(case.source) > 5 for case in EVERY_CASE)
+    assert {case.difficulty for case in EVERY_CASE} == {"easy", "hard"}
 
 
 def test_quantities_are_words_of_the_vocabulary() -> None:
     assert {case.quantity for case in CASES} <= qd.VOCABULARY.keys()
-    assert all(np.isfinite(case.value) for case in [*CASES, *AVERAGE_CASES])
+    assert all(np.isfinite(case.value) for case in EVERY_CASE)
 
 
 @pytest.mark.parametrize("variance", [0.3, 1.0, 10.0, 100.0])
@@ -75,7 +77,9 @@ def test_closed_averages_of_erf_agree_with_quadrature(variance: float) -> None:
     from scipy.special import erf
 
     scale = np.sqrt(np.pi) / 2
-    assert exact.erf_square(variance) == pytest.approx(exact.gaussian_average(lambda x: erf(scale * x) ** 2, variance), rel=1e-12)
+    assert exact.erf_square(variance) == pytest.approx(
+        exact.gaussian_average(lambda x: erf(scale * x) ** 2, variance), rel=1e-12
+    )
     slope = exact.gaussian_average(lambda x: np.exp(-np.pi * x**2 / 4), variance)
     assert exact.erf_slope(variance) == pytest.approx(slope, rel=1e-12)
 

@@ -53,7 +53,9 @@ def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     """One of the allowed words, the nearest suggested when it is none of them."""
     words = list(allowed)
     if value not in words:
-        raise ValueError(f"Argument `{name}` must be one of {', '.join(map(repr, words))}, but is {value!r}.{nearest(value, words)}")
+        raise ValueError(
+            f"Argument `{name}` must be one of {', '.join(map(repr, words))}, but is {value!r}.{nearest(value, words)}"
+        )
     return str(value)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # JAX arrays under a transformation, NumPy's once it is over.
-Values = Array | np.ndarray | np.generic
+Values = Array | np.ndarray
 
 
 class Solution(eqx.Module):
@@ -117,7 +117,13 @@ def parameters(model: RandomNetwork, theory: Theory, seed: int | None) -> dict[s
             value = getattr(owner, name)
             if hasattr(value, "name"):
                 value = value.name
-            found[name] = value.item() if isinstance(value, np.generic) else value if isinstance(value, int | float | str) else repr(value)
+            found[name] = (
+                value.item()
+                if isinstance(value, np.generic)
+                else value
+                if isinstance(value, int | float | str)
+                else repr(value)
+            )
     if seed is not None:
         found["seed"] = seed
     return {**found, "quenched_version": version("quenched"), "jax_version": jax.__version__}

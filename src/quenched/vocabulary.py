@@ -80,7 +80,9 @@ _QUANTITIES = (
     ),
     # fixed points of finite networks
     Quantity("state", "x", "the state of every neuron", (("neuron",), ("fixed_point", "neuron"))),
-    Quantity("certificate", "h", "Newton-Kantorovich number; a root is proven nearby where it is below 1/2", _PER_FIXED_POINT),
+    Quantity(
+        "certificate", "h", "Newton-Kantorovich number; a root is proven nearby where it is below 1/2", _PER_FIXED_POINT
+    ),
     Quantity("stable", r"\mathrm{Re}\,\lambda<0", "whether every eigenvalue decays", _PER_FIXED_POINT),
     Quantity("unstable_directions", "n_+", "number of growing eigenvalues", ((), *_PER_FIXED_POINT)),
     Quantity("index", r"\mathrm{sign}\det(-F')", "topological index of a fixed point", _PER_FIXED_POINT),
@@ -96,7 +98,10 @@ _QUANTITIES = (
     # how the numerics went
     Quantity("status", "-", "a code of Status; 0 is solved"),
     Quantity(
-        "residual", "-", "largest residual of the equations; the largest velocity left at a fixed point", ((), *_PER_FIXED_POINT)
+        "residual",
+        "-",
+        "largest residual of the equations; the largest velocity left at a fixed point",
+        ((), *_PER_FIXED_POINT),
     ),
     Quantity("steps", "-", "iterations taken"),
 )

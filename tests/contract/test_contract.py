@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from subjects import SUBJECTS, Subject
 
 import quenched as qd
 from quenched.citation import BIBTEX
 from quenched.solve import _networks_compiled, _theory_compiled
 from quenched.theory import AbstractExperiment, AbstractTheory
-from subjects import SUBJECTS, Subject
 
 pytestmark = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 
@@ -82,8 +82,8 @@ def test_gradients_in_both_modes_are_the_finite_difference(subject: Subject) -> 
     gain, step = subject.gains[1], 2e-3
     at = {shift: values(subject)(gain + shift * step) for shift in (-2, -1, 1, 2)}
     with jax.enable_x64(True):
-        forward = jax.jacfwd(values(subject))(gain)
-        reverse = jax.jacrev(values(subject))(gain)
+        forward = jax.device_get(jax.jacfwd(values(subject))(gain))
+        reverse = jax.device_get(jax.jacrev(values(subject))(gain))
     for name in forward.keys() & COUNTED:
         assert forward[name] == reverse[name] == 0.0
     for name in forward.keys() - COUNTED:
@@ -121,7 +121,7 @@ def test_a_seed_and_its_key_are_the_same(subject: Subject) -> None:
 
 
 def test_another_gain_compiles_nothing(subject: Subject) -> None:
-    compiled = _theory_compiled if isinstance(subject.theory, AbstractTheory) else _networks_compiled
+    compiled: Any = _theory_compiled if isinstance(subject.theory, AbstractTheory) else _networks_compiled
     solve(subject, subject.gains[0])
     before = compiled._cache_size()
     for gain in subject.gains:
@@ -162,7 +162,8 @@ def test_a_dataset_names_its_origin(subject: Subject) -> None:
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("wrong", ["branch", "solver", "model", "class"])
 def test_wrong_arguments_of_solve_are_refused_before_any_work(subject: Subject, wrong: str) -> None:
-    model = subject.model(subject.gains[0])
+    model: Any = subject.model(subject.gains[0])
+    theory: Any = type(subject.theory)
     if wrong == "branch":
         with pytest.raises(ValueError, match="Argument `start`"):
             qd.solve(model, subject.theory, start="no such branch")
@@ -174,5 +175,4 @@ def test_wrong_arguments_of_solve_are_refused_before_any_work(subject: Subject, 
             qd.solve(model.draw(4, jax.random.key(0)), subject.theory)
     else:
         with pytest.raises(TypeError, match=rf"write {subject.name}\(\.\.\.\)"):
-            qd.solve(model, type(subject.theory))
-
+            qd.solve(model, theory)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from subjects import SUBJECTS
+
 import quenched as qd
 from quenched.theory import AbstractExperiment, AbstractTheory
-from subjects import SUBJECTS
 
 
 def public(base: type) -> set[type]:
-    children = {child for child in base.__subclasses__() if child.__module__.startswith("quenched.")}
+    children: set[type] = {child for child in base.__subclasses__() if child.__module__.startswith("quenched.")}
     return children.union(*(public(child) for child in children))
 
 

@@ -47,14 +47,14 @@ def test_weighted_fixed_points_approach_the_zero_temperature_replica_theory_from
 def test_a_network_without_fixed_points_found_is_named() -> None:
     solver = qd.landscape.LevenbergMarquardt(max_steps=1)
     model = qd.RandomNetwork(2.0, field=1.0)
-    with pytest.raises(qd.SolveError, match="no_fixed_point: .* raise `starts`"):
+    with pytest.raises(qd.SolveError, match=r"no_fixed_point: .* raise `starts`"):
         qd.solve(model, qd.landscape.FixedPoints(20, 2, 2), solver=solver)
 
 
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="`networks` must be at least 2, but is 1"):
         qd.landscape.FixedPoints(10, 1)
-    with pytest.raises(ValueError, match="`noise` must be 0 for fixed points, but is 0.1"):
+    with pytest.raises(ValueError, match=r"`noise` must be 0 for fixed points, but is 0.1"):
         qd.solve(qd.RandomNetwork(1.0, noise=0.1), qd.landscape.FixedPoints(10, 2))
     with pytest.raises(TypeError, match="`solver` must be a LevenbergMarquardt for FixedPoints"):
         qd.solve(qd.RandomNetwork(1.0), qd.landscape.FixedPoints(10, 2), solver=qd.Newton())

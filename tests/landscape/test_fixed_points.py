@@ -115,6 +115,21 @@ def test_more_lanes_or_fewer_change_nothing() -> None:
     np.testing.assert_allclose(one.state, many.state, atol=1e-10)
 
 
+def test_an_interrupted_search_keeps_what_it_found() -> None:
+    network, solver = qd.Network(_random_weights(8, 2.0, 5)), LevenbergMarquardt(lanes=2)
+
+    def interrupt(done: int, total: int) -> None:
+        assert total == 60
+        if done == 32:
+            raise KeyboardInterrupt
+
+    part = find_fixed_points(network, 60, solver=solver, progress=interrupt)
+    whole = find_fixed_points(network, 60, solver=solver)
+    np.testing.assert_array_equal(part.outcome[:32], whole.outcome[:32])
+    assert np.all(part.outcome[32:] == Outcome.not_run)
+    assert part.sizes["fixed_point"] >= 1
+
+
 def test_gradient_of_the_energy() -> None:
     network = qd.Network(_random_weights(5, 1.5, 2), field=0.2)
     state = np.linspace(-1, 1, 5)
@@ -127,8 +142,9 @@ def test_gradient_of_the_energy() -> None:
 
 def test_response_of_the_weighted_average_is_its_own_finite_difference() -> None:
     """S = (1/N) sum_i d<phi_i>/df_i with the weights 1/|det F'| moving too; <phi_i> by a search of its own."""
-    from quenched.landscape.catalogue import find_all
+    from quenched.landscape.catalogue import certify
     from quenched.landscape.fixed_points import weighted_averages
+    from quenched.landscape.search import search
 
     size, weights = 5, _random_weights(5, 2.2, 11)
     model = qd.RandomNetwork(1.0)
@@ -148,7 +164,8 @@ def test_response_of_the_weighted_average_is_its_own_finite_difference() -> None
     with jax.enable_x64(True):
         network = qd.Network(weights, field=base)
         starts = np.random.default_rng(0).normal(size=(200, size))
-        catalogue = jax.jit(find_all)(network, jax.numpy.asarray(starts), LevenbergMarquardt())
+        solver = LevenbergMarquardt()
+        catalogue = certify(network, search(network, jax.numpy.asarray(starts), solver))
         averages = weighted_averages(model, catalogue)
     assert float(averages["local_response"]) == pytest.approx(np.mean(slopes), rel=1e-6)
     assert abs(float(averages["integrated_response"]) - np.mean(slopes)) > 1e-3

@@ -49,7 +49,9 @@ def test_one_network_with_noise_against_the_lyapunov_equation() -> None:
     size, step, noise = 20, 0.1, 0.5
     weights = np.random.default_rng(0).normal(size=(size, size)) * 0.6 / np.sqrt(size)
     network = qd.Network(weights, qd.Linear())
-    run = qd.simulate.integrate(network, 60.0, step, initial=qd.Normal(0, 0), trials=4000, noise=noise, scheme="euler", key=2)
+    run = qd.simulate.integrate(
+        network, 60.0, step, initial=qd.Normal(0, 0), trials=4000, noise=noise, scheme="euler", key=2
+    )
     sampled = run.trajectory.values[-1]
     propagate = np.eye(size) + step * (weights - np.eye(size))
     exact = linalg.solve_discrete_lyapunov(propagate, noise**2 * step * np.eye(size))

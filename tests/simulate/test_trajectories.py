@@ -48,13 +48,17 @@ def test_networks_at_rest_in_a_field_meet_static_dmft_along_sizes(symmetry: floa
         assert abs(limit - float(theory[name])) < 3.5 * error, name
 
 
-@pytest.mark.parametrize(("symmetry", "exact"), [(0.0, 1 / (2 * np.sqrt(1 - 0.25))), (1.0, 0.5 * (1 - np.sqrt(1 - 0.64)) / 0.32)])
+@pytest.mark.parametrize(
+    ("symmetry", "exact"), [(0.0, 1 / (2 * np.sqrt(1 - 0.25))), (1.0, 0.5 * (1 - np.sqrt(1 - 0.64)) / 0.32)]
+)
 def test_linear_networks_with_noise_along_sizes(symmetry: float, exact: float) -> None:
     """eta = 0: <x^2> = sigma^2/(2 sqrt(1 - g^2)); eta = 1: thermal, sigma^2/2 times the response of rest."""
     gain = 0.5 if symmetry == 0 else 0.4
     model = qd.RandomNetwork(gain, symmetry, noise=1.0, activation=qd.Linear())
     sizes = np.array([25, 50, 100])
-    found = [qd.solve(model, qd.simulate.Trajectories(int(n), 3200 // int(n), 60.0, 0.05, burn_in=20.0), key=5) for n in sizes]
+    found = [
+        qd.solve(model, qd.simulate.Trajectories(int(n), 3200 // int(n), 60.0, 0.05, burn_in=20.0), key=5) for n in sizes
+    ]
     values = np.array([float(solution["mean_square_state"]) for solution in found])
     errors = np.array([float(solution["mean_square_state_error"]) for solution in found])
     limit, error = _extrapolated(sizes, values, errors)
@@ -88,7 +92,7 @@ def test_networks_measured_in_batches_are_the_networks_measured_together(monkeyp
     apart = qd.solve(qd.RandomNetwork(1.2), experiment, key=4, progress=lambda now, total: done.append(now))
     assert done == [2, 4, 6]
     for name, values in together.arrays.items():
-        np.testing.assert_allclose(apart.arrays[name], values, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(np.asarray(apart.arrays[name]), np.asarray(values), rtol=1e-10, atol=1e-14)
 
 
 def test_interrupted_ensemble_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +112,7 @@ def test_interrupted_ensemble_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch
 
 def test_runaway_networks_are_named() -> None:
     model = qd.RandomNetwork(4.0, activation=qd.Linear())
-    with pytest.raises(qd.SolveError, match="diverged: .*smaller `step`"):
+    with pytest.raises(qd.SolveError, match=r"diverged: .*smaller `step`"):
         qd.solve(model, qd.simulate.Trajectories(20, 2, 400.0, 0.1))
 
 
@@ -131,7 +135,7 @@ def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
 
 
 def test_what_does_not_fit_is_refused_before_any_work() -> None:
-    with pytest.raises(MemoryError, match="size 2000000 needs about .* lower `size`"):
+    with pytest.raises(MemoryError, match=r"size 2000000 needs about .* lower `size`"):
         qd.solve(qd.RandomNetwork(1.0), qd.simulate.Trajectories(2_000_000, 2, 1.0, 0.1))
 
 

@@ -138,7 +138,8 @@ def _probe(function: Callable[[Array], Array], points: np.ndarray) -> np.ndarray
             f"Argument `function` must act element by element, but turned shape {points.shape} "
             f"into {getattr(values, 'shape', type(values).__name__)}."
         )
-    if not bool(jnp.all(jnp.isfinite(values))):
-        where = points[~np.isfinite(np.asarray(values))][0]
-        raise ValueError(f"Argument `function` must be finite for every x, but is {values} at x = {where}.")
-    return np.asarray(values)
+    found = np.asarray(values)
+    if not np.isfinite(found).all():
+        first = np.flatnonzero(~np.isfinite(found))[0]
+        raise ValueError(f"Argument `function` must be finite for every x, but is {found[first]} at x = {points[first]:g}.")
+    return found

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
 
 from quenched.cli.cite import cite
 from quenched.cli.fixed_points import fixed_points
@@ -31,7 +32,8 @@ for command in (solve, sweep, fixed_points, show, cite):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 solved, 1 not solved, 2 bad input, 130 interrupted."""
     try:
-        code = app(sys.argv[1:] if arguments is None else list(arguments), exit_on_error=False, print_error=False)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        code = app(given, console=Console(), exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interruption:
         return _complain(str(interruption) or "Interrupted.", INTERRUPTED)
     except (SolveError, FloatingPointError) as error:

@@ -30,8 +30,6 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     """
     console = Console()
     job = read_job(file, output)
-    if job.title:
-        console.print(job.title, style="bold", highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         tasks: dict[str, TaskID] = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
@@ -46,6 +44,8 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
         except KeyboardInterrupt:
             again = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
             raise KeyboardInterrupt(f"Continue with: {shlex.join(again)}") from None
+    if job.title:
+        console.print(job.title, style="bold", highlight=False)
     found = {name: node.to_dataset() for name, node in tree.children.items()}
     print_near_transition(found, console)
     solved = print_statuses(found, console)

@@ -222,7 +222,9 @@ def _support(phi: AbstractActivation, memory: Array, field: Scalar, variance: Ar
         for _ in range(4):
             near = _newton_step(phi, jax.lax.stop_gradient(near), fixed)
         # The last step carries the derivative of the zero with respect to the memory.
-        return sign * jnp.clip(sign * _newton_step(phi, jax.lax.stop_gradient(near), memory), 0.0, sign * (high if sign > 0 else low))
+        return sign * jnp.clip(
+            sign * _newton_step(phi, jax.lax.stop_gradient(near), memory), 0.0, sign * (high if sign > 0 else low)
+        )
 
     single = margin > 0.0
     middle = jnp.clip(0.0, low, high)

@@ -81,9 +81,7 @@ def average(
         if kinks:
             # f'' would need the jumps of f' at the kinks; <(x - m) f'>/(2 v) does not.
             guarded = jnp.maximum(var, 1e-30)
-            curvature = jnp.where(
-                var > 1e-30, rule(lambda x: (x - at) * slope(x), at, guarded) / (2 * guarded), curvature
-            )
+            curvature = jnp.where(var > 1e-30, rule(lambda x: (x - at) * slope(x), at, guarded) / (2 * guarded), curvature)
         return gaussian_average(at, var), by_mean * tangents[0] + curvature * tangents[1]
 
     return gaussian_average(jnp.asarray(mean, float), jnp.asarray(variance, float))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from quenched.landscape.certificates import Root, examine, first_of_each, refine, same_root
-from quenched.landscape.search import LevenbergMarquardt, Outcome, search
+from quenched.landscape.search import Found, Outcome
 from quenched.models import Network
 
 # Half of the default starts have followed the dynamics for this long.
@@ -18,7 +18,10 @@ _SETTLING_STEPS, _SETTLING_STEP = 50, 0.2
 
 
 class Catalogue(NamedTuple):
-    """Fixed points of one network. Rows of `roots`: one a start, and one a mirror image of it; only the distinct are filled."""
+    """Fixed points of one network.
+
+    Rows of `roots`: one a start, and one a mirror image of it; only those marked distinct are filled.
+    """
 
     roots: Root
     distinct: Bool[Array, " row"]
@@ -38,14 +41,13 @@ def default_starts(network: Network, count: int, key: Key[Array, ""]) -> Float[A
     return jnp.where(on_trajectory, moved, cloud).at[0].set(0.0)
 
 
-def find_all(network: Network, starts: Float[Array, "start neuron"], solver: LevenbergMarquardt) -> Catalogue:
-    """Search from every start, certify what was found, and keep one of each.
+def certify(network: Network, found: Found) -> Catalogue:
+    """Certify what the search found, and keep one of each.
 
     For odd phi without field -x is a fixed point whenever x is, so the mirror images are added without a search.
     """
-    found = search(network, starts, solver)
     reached = found.outcome == Outcome.fixed_point
-    refined = jax.lax.map(partial(refine, network), found.state, batch_size=solver.lanes)
+    refined = jax.lax.map(partial(refine, network), found.state)
     # Only one of each is worth an inverse Jacobian.
     candidate = first_of_each(refined, reached & jnp.all(jnp.isfinite(refined), axis=1))
     shapes = jax.eval_shape(partial(examine, network), refined[0])

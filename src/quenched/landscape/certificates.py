@@ -24,7 +24,7 @@ class Root(NamedTuple):
     residual: Float[Array, ""]
     energy: Float[Array, ""]
     certificate: Float[Array, ""]
-    index: Float[Array, ""]
+    sign: Float[Array, ""]
     log_weight: Float[Array, ""]
     integrated_response: Float[Array, ""]
     rate_response: Float[Array, " neuron"]
@@ -96,4 +96,4 @@ def first_of_each(states: Float[Array, "row neuron"], valid: Bool[Array, " row"]
     def is_first(row: Array) -> Array:
         return valid[row] & ~jnp.any((rows < row) & valid & same_root(states, states[row]))
 
-    return jax.lax.map(is_first, rows, batch_size=32)
+    return jax.lax.map(is_first, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ State = Float[Array | np.ndarray, " neuron"]
 
 
 @double_precision
-def energy(velocity: Callable[[State], State], state: State, confinement: float = 0.0) -> Float[Array, ""]:
+def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.0) -> Float[Array, ""]:
     """E(x) = |F(x)|^2/2 + confinement |x|^2; zero, without confinement, exactly at the fixed points.
 
     Arguments:
@@ -33,7 +34,7 @@ def energy(velocity: Callable[[State], State], state: State, confinement: float 
 
 
 @double_precision
-def energy_gradient(velocity: Callable[[State], State], state: State, confinement: float = 0.0) -> State:
+def energy_gradient(velocity: Callable[[Any], Any], state: State, confinement: float = 0.0) -> State:
     """grad E = F'(x)^T F(x) + 2 confinement x: one vector-Jacobian product, never a full Jacobian.
 
     Example:

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.landscape.catalogue import Catalogue, default_starts, find_all
-from quenched.landscape.search import LevenbergMarquardt, Outcome
+from quenched.landscape.catalogue import Catalogue, certify, default_starts
+from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import RandomNetwork
 from quenched.status import Status
 from quenched.theory import AbstractExperiment, Computed
@@ -75,7 +75,8 @@ class FixedPoints(AbstractExperiment):
     def check(self, model: RandomNetwork) -> None:
         if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
             raise ValueError(
-                f"Argument `noise` must be 0 for fixed points, but is {float(model.noise):g}: they are those of the velocity."
+                f"Argument `noise` must be 0 for fixed points, but is {float(model.noise):g}: "
+                "they are those of the velocity."
             )
 
     def bytes_per_network(self) -> int:
@@ -89,7 +90,7 @@ class FixedPoints(AbstractExperiment):
         coupling_key, start_key = jax.random.split(key)
         network = model.draw(self.size, coupling_key)
         starts = default_starts(jax.lax.stop_gradient(network), self.starts, start_key)
-        catalogue = find_all(network, starts, solver)
+        catalogue = certify(network, search(network, starts, solver))
         any_found = jnp.any(catalogue.distinct)
         arrays = weighted_averages(model, catalogue)
         status = jnp.where(any_found, Status.solved, Status.no_fixed_point)
@@ -121,6 +122,6 @@ def weighted_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, A
         "mean_rate": average(jnp.mean(rate, axis=1)),
         "energy": average(roots.energy) / roots.state.shape[1],
         "fixed_points": jnp.sum(listed).astype(float),
-        "index_sum": jnp.sum(jnp.where(listed, roots.index, 0.0)),
+        "index_sum": jnp.sum(jnp.where(listed, roots.sign, 0.0)),
         "convergence": jnp.mean(catalogue.outcome == Outcome.fixed_point, dtype=float),
     }

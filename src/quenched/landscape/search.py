@@ -29,6 +29,8 @@ class Outcome(IntEnum):
     escaped = 3
     """The state grew without bound."""
     out_of_steps = 4
+    not_run = 5
+    """The search was interrupted before this start."""
 
 
 class LevenbergMarquardt(eqx.Module):
@@ -76,7 +78,7 @@ _FLAT = 1e-6
 def search(network: Network, starts: Float[Array, "start neuron"], solver: LevenbergMarquardt) -> Found:
     """Follow every start to the end. Carries no derivatives."""
     network, starts = jax.lax.stop_gradient((network, starts))
-    count, size = starts.shape
+    count = len(starts)
     lanes = min(solver.lanes, count)
 
     def fresh(start: Array) -> Lanes:
@@ -100,7 +102,9 @@ def search(network: Network, starts: Float[Array, "start neuron"], solver: Leven
         )
         taken = jnp.cumsum(ended)
         renewed = fresh(jnp.where(ended, jnp.minimum(queue + taken - 1, count), working.start))
-        working = jax.tree.map(lambda new, old: jnp.where(ended.reshape(-1, *[1] * (new.ndim - 1)), new, old), renewed, working)
+        working = jax.tree.map(
+            lambda new, old: jnp.where(ended.reshape(-1, *[1] * (new.ndim - 1)), new, old), renewed, working
+        )
         return working, found, jnp.minimum(queue + taken[-1], count)
 
     nothing = Found(starts, jnp.full(count, Outcome.out_of_steps, jnp.int32), jnp.zeros((), jnp.int32))

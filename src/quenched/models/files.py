@@ -34,8 +34,8 @@ def read_weights(
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: an unknown ending; a file that is not what its name says; an array that is missing, not named where
-            there are several, not a square matrix, or not finite.
+        ValueError: an unknown ending; a file that is not what its name says; an array that is missing, or not named where
+            there are several. That the matrix is square and finite is for `Network` to check.
 
     Example:
         >>> import numpy as np, tempfile, pathlib, quenched as qd
@@ -74,13 +74,18 @@ class _Chosen(Exception):
 
 
 def _npy(path: Path, array: str | None, sign: str | None) -> Any:
-    return np.load(path, allow_pickle=False)
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.lib.npyio.NpzFile):
+        loaded.close()
+        raise ValueError("it is an archive; rename it to .npz")
+    return loaded
 
 
 def _npz(path: Path, array: str | None, sign: str | None) -> Any:
-    with np.load(path, allow_pickle=False) as archive:
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array; rename it to .npy")
+    opened = np.load(path, allow_pickle=False)
+    if not isinstance(opened, np.lib.npyio.NpzFile):
+        raise ValueError("it is a single array; rename it to .npy")
+    with opened as archive:
         names = list(archive.files)
         if {"format", "data", "shape"} <= set(names):
             from scipy import sparse

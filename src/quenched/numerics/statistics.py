@@ -42,7 +42,7 @@ def with_error(value: float | np.floating, error: float | np.floating | None = N
     if not math.isfinite(value):
         return str(value)
     if error is None or not math.isfinite(error) or error <= 0.0 or error < 1e-9 * max(abs(value), 1e-6):
-        return f"{value:.6g}"
+        return f"{value:.6g}" if abs(value) > 1e-12 or value == 0.0 else f"{value:.0e}"
     error = float(error)
     place = math.floor(math.log10(error))
     if error / 10.0**place < 1.95:  # keep two digits of an error that starts with 1

@@ -138,7 +138,8 @@ def _initial_states(initial: Any, size: int, trials: int, key: Array) -> State:
     states = np.atleast_2d(np.asarray(initial, dtype=np.float64))
     if states.ndim != 2 or states.shape[1] != size:
         raise ValueError(
-            f"Argument `initial` must be qd.Normal, qd.Uniform, or states (trial, {size}), but has shape {np.shape(initial)}."
+            f"Argument `initial` must be qd.Normal, qd.Uniform, or states (trial, {size}), "
+            f"but has shape {np.shape(initial)}."
         )
     if not np.isfinite(states).all():
         raise ValueError("Argument `initial` must be finite, but holds NaN or infinity.")

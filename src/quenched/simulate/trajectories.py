@@ -127,7 +127,9 @@ class Trajectories(AbstractExperiment):
             return {name: sums[name] + now[name] for name in now}, x if self.record else None
 
         state, _, _ = run(network, state, before, *options, before_key, skip, None)
-        _, sums, kept = run(network, state, total - before, *options, after_key, accumulate, dict.fromkeys(_AVERAGED, jnp.zeros(())))
+        _, sums, kept = run(
+            network, state, total - before, *options, after_key, accumulate, dict.fromkeys(_AVERAGED, jnp.zeros(()))
+        )
         arrays = {name: value / (total - before) for name, value in sums.items()}
         finite = jnp.all(jnp.isfinite(jnp.stack(list(arrays.values()))))
         if self.record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -52,7 +52,7 @@ class Grid:
         return ("symmetry",), np.array([float(each.critical_gain) for each in models])
 
 
-def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Iterable[Any]]) -> Grid:
+def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Any]) -> Grid:
     """Build every point by the constructors, so that each value meets the checks it always meets."""
     if not isinstance(over, Mapping) or not over:
         raise ValueError(
@@ -94,7 +94,7 @@ def _values(name: str, values: Any, names: Mapping[str, list[str]], theory: Theo
         )
     if isinstance(values, str | bytes) or np.ndim(values) != 1:
         raise ValueError(f"Argument `over` must give a list of numbers for {name!r}, but gives {values!r}.")
-    listed = list(values)
+    listed = [float(value) if isinstance(value, int | np.integer) else value for value in values]
     if not listed:
         raise ValueError(f"Argument `over` must give at least one value for {name!r}, but gives none.")
     repeated = [value for position, value in enumerate(listed) if value in listed[:position]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -39,7 +39,7 @@ class Plan:
 def make_plan(
     model: RandomNetwork,
     theory: Theory,
-    over: Mapping[str, Iterable[Any]],
+    over: Mapping[str, Any],
     solver: Any = None,
     start: str | Mapping[str, Any] | Solution | None = None,
     key: int | Array | None = None,

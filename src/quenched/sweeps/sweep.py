@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def sweep(
     model: RandomNetwork,
     theory: Theory,
-    over: Mapping[str, Iterable[Any]],
+    over: Mapping[str, Any],
     *,
     solver: Any = None,
     start: str | Mapping[str, Any] | Solution | None = None,

@@ -1,0 +1,47 @@
+"""How the documentation is built: every page executed, every warning an error, nothing fetched."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "extensions"))
+
+# The kernels that execute the pages inherit these: the command line of this environment, the look of the figures, and one
+# cache of compiled programs for all pages.
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
+os.environ["COLUMNS"] = "110"
+os.environ["NO_COLOR"] = "1"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / "compiled"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+project = "quenched"
+author = "The quenched developers"
+version = release = installed_version("quenched")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "tables"]
+exclude_patterns = ["_build", "jupyter_execute", "extensions"]
+default_role = "code"
+
+html_theme = "furo"
+html_title = "quenched"
+html_math_renderer = "mathml"
+
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_output_stderr = "remove-warn"
+nb_merge_streams = True
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+# No inventory of Python's own documentation is fetched, so its exceptions have no page to point to.
+nitpick_ignore_regex = [("py:exc", r"(ValueError|TypeError|KeyError|MemoryError|FileNotFoundError|FileExistsError|OSError|FloatingPointError|KeyboardInterrupt|RuntimeError)")]

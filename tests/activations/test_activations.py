@@ -1,0 +1,94 @@
+"""Slopes, symmetry, and functions of the user's own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import quenched as qd
+from quenched.activations import AbstractActivation
+
+BUILT_IN = [qd.Tanh(), qd.Erf(), qd.ReLU(), qd.Linear()]
+OWN = [qd.Activation(jnp.tanh), qd.Activation(lambda x: x / (1 + jnp.abs(x)), "softsign", breakpoints=(0.0,))]
+# Away from kinks, where a difference quotient across them would mean nothing.
+POINTS = np.array([-30.0, -3.1, -0.7, -1e-3, 2e-3, 0.4, 1.9, 25.0])
+
+by_name = pytest.mark.parametrize(
+    "activation", [*BUILT_IN, *OWN], ids=lambda activation: f"{type(activation).__name__}-{activation.name}"
+)
+
+
+@by_name
+def test_the_slope_is_the_derivative(activation: AbstractActivation) -> None:
+    step = 1e-4
+    with jax.enable_x64(True):
+        x = jnp.asarray(POINTS)
+        slope = activation.slope(x)
+        autodiff = jax.vmap(jax.grad(lambda at: activation(at)))(x)
+        difference = (activation(x + step) - activation(x - step)) / (2 * step)
+    np.testing.assert_allclose(slope, autodiff, rtol=1e-13, atol=1e-15)
+    # Truncation: step^2/6 of a third derivative of at most 2 (6 for softsign); rounding 1e-15 |x|/step.
+    np.testing.assert_allclose(slope, difference, atol=2e-8)
+
+
+@by_name
+def test_what_it_says_of_itself_is_true(activation: AbstractActivation) -> None:
+    with jax.enable_x64(True):
+        x = jnp.asarray(POINTS)
+        mirrored = bool(jnp.all(activation(-x) == -activation(x)))
+        far = float(jnp.max(jnp.abs(activation(jnp.asarray([-1e5, 1e5])))))
+    assert activation.odd == mirrored
+    assert activation.bounded == (far < 2.0)
+
+
+def test_values() -> None:
+    with jax.enable_x64(True):
+        x = jnp.asarray([-1.3, 0.0, 0.8])
+        np.testing.assert_allclose(
+            qd.Erf()(x), [math.erf(math.sqrt(math.pi) * at / 2) for at in (-1.3, 0.0, 0.8)], rtol=1e-15
+        )
+        np.testing.assert_array_equal(qd.ReLU()(x), [0.0, 0.0, 0.8])
+        np.testing.assert_array_equal(qd.ReLU().slope(x), [0.0, 0.0, 1.0])
+        np.testing.assert_array_equal(qd.Linear()(x), x)
+
+
+def test_a_users_tanh_gives_the_answers_of_the_built_in_one() -> None:
+    own, built_in = (qd.solve(qd.RandomNetwork(1.5, 0.3, activation=phi), qd.dmft.Static()) for phi in (OWN[0], qd.Tanh()))
+    for name, array in built_in.arrays.items():
+        np.testing.assert_allclose(own.arrays[name], array, rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+def test_a_users_function_is_described() -> None:
+    shifted = qd.Activation(lambda x: jnp.tanh(x - 0.5), "shifted", breakpoints=(2.0, -1.0))
+    assert (shifted.name, shifted.odd, shifted.bounded, shifted.breakpoints) == ("shifted", False, True, (-1.0, 2.0))
+    assert not qd.Activation(lambda x: x**3).bounded
+    assert qd.Activation(lambda x: x**3, bounded=True).bounded
+    assert qd.Activation(jnp.sin).name == "sin"
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (3.0, TypeError, r"`function` must be a function of x, but is 3\.0"),
+        (lambda x: math.tanh(x), TypeError, r"JAX can trace"),
+        (lambda x: jnp.sum(x), TypeError, r"element by element"),
+        (lambda x: "rate", TypeError, r"JAX can trace|element by element"),
+        (lambda x: 1 / x, ValueError, r"finite for every x, but is .* at x = 0"),
+        (lambda x: jnp.sqrt(x), ValueError, r"finite for every x, but is .* at x = -0\.1"),
+    ],
+)
+def test_unusable_functions_are_refused(function: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        qd.Activation(function)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_a_bare_function_is_no_activation() -> None:
+    with pytest.raises(TypeError, match=r"wrap a function of your own in qd\.Activation"):
+        qd.RandomNetwork(1.0, activation=jnp.tanh)  # type: ignore[arg-type]

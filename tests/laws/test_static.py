@@ -1,0 +1,87 @@
+"""Static DMFT for symmetry: one neuron solved by root finding, and the loss of invertibility."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+import quenched as qd
+
+# Trapezoid in z, for functions analytic within a strip of 1/10: exp(-2 pi 0.1 / 0.005) is nothing.
+Z = np.linspace(-9.0, 9.0, 3601)
+WEIGHTS = np.exp(-0.5 * Z**2) / np.sqrt(2 * np.pi) * (Z[1] - Z[0])
+
+
+def static(gain: float, symmetry: float) -> dict[str, float]:
+    arrays = qd.solve(qd.RandomNetwork(gain, symmetry), qd.dmft.Static()).arrays
+    return {name: float(array) for name, array in arrays.items()}
+
+
+def neuron(gain: float, symmetry: float, correlation: float, response: float) -> np.ndarray:
+    """x(z) of x = g^2 eta R phi(x) + g sqrt(C) z, one root at a time."""
+    memory, deviation = gain**2 * symmetry * response, gain * np.sqrt(correlation)
+
+    def state(z: float) -> float:
+        span = abs(memory) + deviation * abs(z) + 1
+        return float(optimize.brentq(lambda x: x - memory * np.tanh(x) - deviation * z, -span, span, xtol=1e-14))
+
+    half = np.array([state(z) for z in Z[Z >= 0]])
+    return np.concatenate([-half[:0:-1], half])
+
+
+@pytest.mark.parametrize(("gain", "symmetry"), [(0.9, 0.5), (1.2, 0.5), (3.5, -0.6)])
+def test_averages_over_a_neuron_solved_by_root_finding(gain: float, symmetry: float) -> None:
+    answer = static(gain, symmetry)
+    assert answer["invertible"] == 1.0
+    correlation, response = answer["correlation"], answer["integrated_response"]
+    x = neuron(gain, symmetry, correlation, response)
+    slope = 1 - np.tanh(x) ** 2
+    susceptibility = slope / (1 - gain**2 * symmetry * response * slope)
+    assert np.sum(WEIGHTS * np.tanh(x) ** 2) == pytest.approx(correlation, abs=1e-9)
+    assert np.sum(WEIGHTS * susceptibility) == pytest.approx(response, abs=1e-9)
+    assert np.sum(WEIGHTS * x**2) == pytest.approx(answer["mean_square_state"], abs=1e-8)
+    assert 1 - gain**2 * np.sum(WEIGHTS * susceptibility**2) == pytest.approx(answer["stability_margin"], abs=1e-8)
+    # The average inside and outside the fraction is another number: what Qiu and Huang's code computes.
+    assert abs(np.sum(WEIGHTS * slope * (1 + gain**2 * symmetry * response**2)) - response) > 1e-3
+
+
+def test_the_answer_is_continuous_where_invertibility_is_lost() -> None:
+    symmetry = 0.5
+
+    def margin(gain: float) -> float:
+        # Within 1e-4 above the threshold Newton may run out of steps; the margin's sign is right all the same.
+        solution = qd.solve(qd.RandomNetwork(gain, symmetry), qd.dmft.Static(), throw=False)
+        return float(solution.arrays["invertibility_margin"])
+
+    threshold = optimize.brentq(margin, 2.0, 3.0, xtol=1e-6)
+    jumps = []
+    for distance in (4e-3, 1e-3):
+        before, after = static(threshold - distance, symmetry), static(threshold + distance, symmetry)
+        assert before["invertible"] == 1.0
+        assert after["invertible"] == 0.0
+        names = ("correlation", "integrated_response", "mean_square_state")
+        jumps.append([abs(after[name] - before[name]) for name in names])
+    # A jump would stay; a slope makes the difference fall fourfold.
+    np.testing.assert_allclose(np.array(jumps[1]) / np.array(jumps[0]), 0.25, atol=0.02)
+
+
+def test_beyond_the_loss_of_invertibility_the_outermost_state_is_taken() -> None:
+    """The outermost state of the field's own sign, found by root finding on each side of the jump."""
+    gain, symmetry = 3.0, 0.5
+    answer = static(gain, symmetry)
+    assert answer["invertible"] == 0.0
+    memory = gain**2 * symmetry * answer["integrated_response"]
+    deviation = gain * np.sqrt(answer["correlation"])
+    # The jump at z = 0 is a limit of integration.
+    nodes, weights = np.polynomial.legendre.leggauss(600)
+    z, weights = 4.5 * (nodes + 1), 9.0 * weights
+    span = memory + 9 * deviation + 1
+    outermost = [optimize.brentq(lambda x, f=f: x - memory * np.tanh(x) - f, _fold(memory), span) for f in deviation * z]
+    square = np.sum(weights * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi) * np.tanh(np.array(outermost)) ** 2)
+    assert square == pytest.approx(answer["correlation"], abs=1e-9)
+
+
+def _fold(memory: float) -> float:
+    """The positive x at which x - memory tanh x is least."""
+    return float(np.arccosh(np.sqrt(memory)))

@@ -1,0 +1,74 @@
+"""Means, their errors, and how they are printed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from quenched.numerics.statistics import mean_and_error, trimmed_mean_and_error, with_error
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.49437, 0.0131, "0.494(13)"),
+        (0.49437, 0.031, "0.49(3)"),
+        (1.2345e-5, 3e-6, "1.2(3)e-05"),
+        (12345.678, 0.2, "12345.7(2)"),
+        (-0.5, 0.0012, "-0.5000(12)"),
+        (0.0, 0.01, "0.000(10)"),
+        (0.5, None, "0.5"),
+        (0.5, 0.0, "0.5"),
+        (0.5, math.nan, "0.5"),
+        (math.nan, 0.1, "nan"),
+        (1 / 3, 1e-14, "0.333333"),
+        (3e-17, 1e-17, "3e-17"),
+    ],
+)
+def test_only_justified_digits_are_printed(value: float, error: float | None, text: str) -> None:
+    assert with_error(value, error) == text
+
+
+@pytest.mark.parametrize(("value", "error"), [(1234567.0, 1000.0), (3.0e8, 2.5e7), (2.0, 30.0), (1e-9, 3e-6)])
+def test_what_is_printed_reads_back(value: float, error: float) -> None:
+    text = with_error(value, error)
+    mantissa, rest = text.split("(")
+    digits, exponent = rest.split(")")
+    power = float(f"1{exponent}") if exponent else 1.0
+    decimals = len(mantissa.split(".")[1]) if "." in mantissa else 0
+    read_value, read_error = float(mantissa) * power, int(digits) * 10.0**-decimals * power
+    assert read_error == pytest.approx(error, rel=0.2)
+    assert read_value == pytest.approx(value, abs=0.51 * read_error)
+
+
+def test_mean_and_standard_error() -> None:
+    with jax.enable_x64(True):
+        mean, error = mean_and_error(jax.numpy.asarray([[1.0, 10.0], [2.0, 10.0], [3.0, 10.0], [6.0, 10.0]]))
+    np.testing.assert_allclose(mean, [3.0, 10.0])
+    np.testing.assert_allclose(error, [np.sqrt(14 / 3 / 4), 0.0])
+
+
+@pytest.mark.parametrize(("estimate", "coverage"), [(mean_and_error, 0.667), (trimmed_mean_and_error, 0.649)])
+def test_the_truth_lies_within_the_error_as_often_as_it_should(estimate: Any, coverage: float) -> None:
+    """One standard error of 16 Gaussian samples: Student's t with 15 degrees of freedom, or the 7 of the middle half.
+
+    Over 8000 draws the share has a standard error of 0.005; the t of a winsorised variance is itself good to some 0.01.
+    """
+    with jax.enable_x64(True):
+        samples = jax.random.normal(jax.random.key(3), (16, 8000))
+        mean, error = jax.device_get(estimate(samples))
+    covered = float(np.mean(np.abs(mean) < error))
+    assert covered == pytest.approx(coverage, abs=0.02)
+
+
+def test_a_trimmed_mean_survives_heavy_tails() -> None:
+    with jax.enable_x64(True):
+        samples = jax.random.cauchy(jax.random.key(4), (400, 200))
+        trimmed, _ = jax.device_get(trimmed_mean_and_error(samples))
+        plain, _ = jax.device_get(mean_and_error(samples))
+    assert float(np.std(trimmed)) < 0.15
+    assert float(np.std(plain)) > 1.0

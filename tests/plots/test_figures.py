@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import quenched as qd
+
+GAINS = np.array([0.5, 1.0, 1.5])
+
+
+def dataset(theory: str, symmetry: bool = True, **quantities: np.ndarray) -> xr.Dataset:
+    """A sweep as it comes from qd.sweep, with numbers made up."""
+    dims = ("symmetry", "gain") if symmetry else ("gain",)
+    variables = {
+        name: (dims, np.broadcast_to(values, (2, 3) if symmetry else 3).copy()) for name, values in quantities.items()
+    }
+    variables.setdefault("status", (dims, np.zeros((2, 3) if symmetry else 3, int)))
+    coordinates = {"gain": ("gain", GAINS, {"symbol": "g"}), "critical_gain": ((), 1.0)}
+    if symmetry:
+        coordinates |= {
+            "symmetry": ("symmetry", np.array([0.0, 0.5])),
+            "critical_gain": ("symmetry", np.array([1.0, 2 / 3])),
+        }
+    found = xr.Dataset(variables, coordinates, {"theory": theory, "symmetry": 0.0})
+    found["mean_square_rate"].attrs["symbol"] = r"\langle\phi^2\rangle"
+    return found
+
+
+RISING = np.array([0.0, 0.1, 0.4])
+STATIC = dataset(
+    "dmft.Static", mean_square_rate=RISING, integrated_response=1 - RISING, invertible=np.array([1.0, 1.0, 0.0])
+)
+REPLICA = dataset("replica.FiniteTemperature", mean_square_rate=RISING, local_response=1 - RISING).assign_attrs(
+    temperature=0.01
+)
+NETWORKS = dataset(
+    "landscape.FixedPoints",
+    mean_square_rate=RISING,
+    mean_square_rate_error=np.array([0.0, 0.01, 0.02]),
+    integrated_response=1 - RISING,
+    integrated_response_error=0.1 * RISING,
+    local_response=np.array([1.0, 30.0, 0.5]),
+    local_response_error=0.1 * RISING,
+).assign_attrs(size=60, networks=8)
+
+
+def test_a_theory_is_a_line_and_dotted_where_it_is_not_invertible() -> None:
+    axes = qd.plots.curve(STATIC.sel(symmetry=0.5), "mean_square_rate")
+    solid, dotted = axes.lines
+    np.testing.assert_array_equal(solid.get_xdata(), GAINS)
+    np.testing.assert_array_equal(solid.get_ydata(), [0.0, 0.1, np.nan])
+    np.testing.assert_array_equal(dotted.get_ydata(), [np.nan, 0.1, 0.4])
+    assert dotted.get_linestyle() == ":"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("$g$", r"$\langle\phi^2\rangle$")
+
+
+def test_an_experiment_is_points_with_error_bars() -> None:
+    axes = qd.plots.curve(NETWORKS.sel(symmetry=0.0), "mean_square_rate")
+    (bars,) = axes.containers
+    points, _, (segments,) = bars
+    assert points.get_linestyle() == "None"
+    heights = [segment[1, 1] - segment[0, 1] for segment in segments.get_segments()]
+    np.testing.assert_allclose(heights, [0.0, 0.02, 0.04], atol=1e-15)
+
+
+def test_points_that_are_not_solved_are_left_out() -> None:
+    failed = REPLICA.sel(symmetry=0.0)
+    failed["status"][1] = qd.Status.out_of_steps
+    np.testing.assert_array_equal(qd.plots.curve(failed, "mean_square_rate").lines[0].get_ydata(), [0.0, np.nan, 0.4])
+
+
+def test_a_quantity_that_cannot_be_drawn_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no 'mean_square_rat'\. Did you mean 'mean_square_rate'"):
+        qd.plots.curve(STATIC.sel(symmetry=0.0), "mean_square_rat")
+    with pytest.raises(ValueError, match="must depend on 'gain' alone"):
+        qd.plots.curve(STATIC, "mean_square_rate")
+
+
+def test_the_main_figure_has_every_description_in_every_panel() -> None:
+    axes = qd.plots.edge_of_chaos({"networks": NETWORKS, "static": STATIC, "replica": REPLICA})
+    assert axes.shape == (2, 2)
+    assert [each.get_title("left") for each in axes[0]] == [r"$\eta = 0$", r"$\eta = 0.5$"]
+    for column, critical in enumerate((1.0, 2 / 3)):
+        upper, lower = axes[:, column]
+        assert named(upper) == ["static DMFT", "replica, $T = 0.01$", "fixed points, $N = 60$"]
+        assert named(lower)[:2] == ["static DMFT", "replica, $T = 0.01$"]
+        assert set(named(lower)[2:]) == {"fixed points, $N = 60$", r"fixed points, $N = 60$, $R_\mathrm{int}$"}
+        for each in (upper, lower):
+            marked = [line for line in each.lines if line.get_label() == "_g_c"]
+            assert [line.get_xdata()[0] for line in marked] == [critical]
+            assert "$g_c$" in [text.get_text() for text in each.texts]
+    (legend,) = axes[0, 0].figure.legends
+    assert [text.get_text() for text in legend.get_texts()][:3] == named(axes[0, 0])
+
+
+def test_a_point_beyond_the_scale_of_the_theories_is_marked_at_the_edge() -> None:
+    lower = qd.plots.edge_of_chaos({"static": STATIC, "networks": NETWORKS})[1, 0]
+    low, high = lower.get_ylim()
+    assert high == pytest.approx(1.6)
+    (triangle,) = [line for line in lower.lines if line.get_marker() == "^"]
+    assert (triangle.get_xdata().tolist(), triangle.get_ydata().tolist()) == ([1.0], [high])
+    assert low < 0
+
+
+def test_a_sweep_over_the_gain_alone_makes_one_column() -> None:
+    one = dataset("dmft.Static", symmetry=False, mean_square_rate=RISING, integrated_response=RISING)
+    assert qd.plots.edge_of_chaos({"static": one}).shape == (2, 1)
+    with pytest.raises(ValueError, match="at least one sweep over 'gain'"):
+        qd.plots.edge_of_chaos({"static": one.isel(gain=0)})
+
+
+def test_descriptions_differ_in_more_than_colour() -> None:
+    looks = qd.plots.style.styles({"static": STATIC, "replica": REPLICA, "networks": NETWORKS})
+    assert len({look["color"] for look in looks.values()}) == 3
+    assert len({(look["linestyle"], look.get("marker")) for look in looks.values()}) == 3
+
+
+def named(axes: object) -> list[str]:
+    return list(axes.get_legend_handles_labels()[1])  # type: ignore[attr-defined]

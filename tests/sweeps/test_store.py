@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from test_sweep import MODEL, TRAJECTORIES, interrupt_at
+from toys import Parabola
+
+import quenched as qd
+from quenched.sweeps.engine import LANES
+
+OVER = {"symmetry": [0.1, 0.3], "gain": np.linspace(0.1, 1.9, 2 * LANES)}
+
+
+def test_a_store_holds_what_was_returned(tmp_path: Path) -> None:
+    found = qd.sweep(MODEL, Parabola(), OVER, store=tmp_path / "sweep.zarr")
+    with xr.open_zarr(tmp_path / "sweep.zarr", consolidated=False) as stored:
+        xr.testing.assert_identical(stored.load(), found)
+
+
+@pytest.mark.parametrize(
+    ("theory", "over", "stop"),
+    [(Parabola(), OVER, LANES), (TRAJECTORIES, {"gain": [0.5, 1.0, 1.5]}, 4)],
+    ids=["theory", "experiment"],
+)
+def test_resuming_completes_and_has_the_bits_of_an_uninterrupted_run(
+    tmp_path: Path, theory: Any, over: Any, stop: int
+) -> None:
+    whole = qd.sweep(MODEL, theory, over, key=3)
+    place = tmp_path / "sweep.zarr"
+    first = qd.sweep(MODEL, theory, over, key=3, store=place, progress=interrupt_at(stop))
+    left = (first["status"].values == qd.Status.not_run).sum()
+    assert 0 < left < first["status"].size
+    with pytest.raises(
+        FileExistsError, match=f"incomplete, {left} of {first['status'].size} points to do: pass resume=True"
+    ):
+        qd.sweep(MODEL, theory, over, key=3, store=place)
+    told: list[tuple[int, int]] = []
+    resumed = qd.sweep(MODEL, theory, over, key=3, store=place, resume=True, progress=lambda *done: told.append(done))
+    xr.testing.assert_identical(resumed, whole)
+    points = first["status"].size
+    assert told[0][0] * points == told[-1][1] * (points - left)  # what was done is not done again
+    with xr.open_zarr(place, consolidated=False) as stored:
+        xr.testing.assert_identical(stored.load(), whole)
+
+
+def test_a_complete_store_is_returned_by_resume_and_computes_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "sweep.zarr"
+    whole = qd.sweep(MODEL, TRAJECTORIES, {"gain": [0.5]}, store=place)
+    with pytest.raises(FileExistsError, match="is complete: pass resume=True"):
+        qd.sweep(MODEL, TRAJECTORIES, {"gain": [0.5]}, store=place)
+    told: list[tuple[int, int]] = []
+    again = qd.sweep(
+        MODEL, TRAJECTORIES, {"gain": [0.5]}, store=place, resume=True, progress=lambda *done: told.append(done)
+    )
+    xr.testing.assert_identical(again, whole)
+    assert told == [(3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("model", "theory", "over", "key", "difference"),
+    [
+        (MODEL, Parabola(), {"gain": [0.5, 0.75]}, 0, r"over\.gain is \[0\.5\] there and \[0\.5, 0\.75\] here"),
+        (MODEL, Parabola(2.0), {"gain": [0.5]}, 0, r"temperature is 1\.0 there and 2\.0 here"),
+        (qd.RandomNetwork(1.0), Parabola(), {"gain": [0.5]}, 0, r"symmetry is 0\.2 there and 0\.0 here"),
+        (MODEL, Parabola(), {"gain": [0.5]}, 1, r"seed is 0 there and 1 here"),
+        (MODEL, qd.dmft.Static(), {"gain": [0.5]}, 0, r"theory is 'Parabola' there and 'dmft\.Static' here"),
+    ],
+)
+def test_a_store_of_another_sweep_is_refused(
+    tmp_path: Path, model: Any, theory: Any, over: Any, key: int, difference: str
+) -> None:
+    place = tmp_path / "sweep.zarr"
+    first = qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=place)
+    for resume in (False, True):
+        with pytest.raises(FileExistsError, match=f"differs: {difference}; pass force=True"):
+            qd.sweep(model, theory, over, key=key, store=place, resume=resume)
+    with xr.open_zarr(place, consolidated=False) as stored:
+        xr.testing.assert_identical(stored.load(), first)
+
+
+def test_force_replaces_a_store(tmp_path: Path) -> None:
+    place = tmp_path / "sweep.zarr"
+    qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=place)
+    second = qd.sweep(MODEL, Parabola(), {"gain": [0.6, 0.7]}, store=place, force=True)
+    with xr.open_zarr(place, consolidated=False) as stored:
+        xr.testing.assert_identical(stored.load(), second)
+
+
+def test_force_removes_nothing_but_a_store(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    (tmp_path / "file.zarr").write_text("a file")
+    xr.Dataset({"mine": ("x", [1.0])}).to_zarr(tmp_path / "other.zarr", consolidated=False)
+    for name in ("thesis", "file.zarr", "other.zarr"):
+        with pytest.raises(FileExistsError, match="is not a store of a sweep"):
+            qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=tmp_path / name, force=True)
+    assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
+    assert (tmp_path / "file.zarr").read_text() == "a file"
+    assert (tmp_path / "other.zarr" / "mine").is_dir()
+
+
+def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"The store '.*' cannot be written: "):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=tmp_path / "file" / "sweep.zarr")
+
+
+def test_resume_and_force_need_a_store() -> None:
+    with pytest.raises(ValueError, match="are about a `store`"):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, resume=True)
+
+
+def test_a_point_of_an_experiment_that_was_cut_short_is_done_again(tmp_path: Path) -> None:
+    # Two of three networks of the second point are done when the interruption comes.
+    found = qd.sweep(MODEL, TRAJECTORIES, {"gain": [0.5, 1.0]}, progress=interrupt_at(5))
+    assert set(found["status"].values.tolist()) <= {qd.Status.solved, qd.Status.not_run}

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from toys import Parabola
+
+import quenched as qd
+from quenched.sweeps.engine import LANES, lanes_compiled
+
+MODEL = qd.RandomNetwork(gain=1.0, symmetry=0.2)
+TRAJECTORIES = qd.simulate.Trajectories(size=10, networks=3, duration=2.0, step=0.5)
+
+
+def test_points_have_the_values_of_solve() -> None:
+    gains, symmetries = [0.6, 1.3, 1.8], [0.0, 0.4]
+    found = qd.sweep(MODEL, qd.dmft.Static(), over={"gain": gains, "symmetry": symmetries})
+    for gain in gains:
+        for symmetry in symmetries:
+            alone = qd.solve(qd.RandomNetwork(gain, symmetry), qd.dmft.Static())
+            for name in ("correlation", "integrated_response", "stability_margin"):
+                expected = float(alone.arrays[name])
+                assert float(found[name].sel(gain=gain, symmetry=symmetry)) == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+def test_axes_are_the_swept_parameters_in_order_with_their_values() -> None:
+    found = qd.sweep(MODEL, Parabola(), over={"temperature": [1.0, 2.0], "gain": [0.1, 0.2, 0.3]})
+    assert found["energy"].dims == ("temperature", "gain")
+    expected = np.sin([0.1, 0.2, 0.3]) * np.array([[1.0], [2.0]]) + 0.2
+    np.testing.assert_allclose(found["energy"], expected, rtol=1e-15)
+    assert found["temperature"].attrs["symbol"] == "T"
+    assert found.attrs["symmetry"] == 0.2
+    assert "gain" not in found.attrs
+
+
+def test_critical_gain_follows_the_symmetry() -> None:
+    found = qd.sweep(MODEL, Parabola(), over={"gain": [1.0], "symmetry": [0.0, 0.25, 1.0]})
+    np.testing.assert_allclose(found["critical_gain"], [1.0, 0.8, 0.5])
+    assert float(qd.sweep(MODEL, Parabola(), over={"gain": [1.0]})["critical_gain"]) == pytest.approx(1 / 1.2)
+
+
+def test_results_are_float64_in_a_program_in_float32() -> None:
+    assert not jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    for theory in (Parabola(), TRAJECTORIES):
+        found = qd.sweep(MODEL, theory, over={"gain": [1.0]})
+        assert {values.dtype for name, values in found.items() if name not in ("status", "steps")} == {np.dtype(np.float64)}
+
+
+def test_one_compilation_serves_every_grid() -> None:
+    Parabola.traces.clear()
+    for count in (3, LANES, 2 * LANES + 5):
+        qd.sweep(MODEL, Parabola(), over={"gain": np.linspace(0.1, 1.0 + count, count)})
+    compilations = lanes_compiled._cache_size()  # type: ignore[attr-defined]
+    qd.sweep(qd.RandomNetwork(0.7), Parabola(3.0), over={"symmetry": [0.1, 0.2], "temperature": [0.5, 4.0]})
+    assert len(Parabola.traces) <= 1
+    assert lanes_compiled._cache_size() == compilations  # type: ignore[attr-defined]
+
+
+def test_a_failing_point_leaves_its_status_and_the_rest_is_done() -> None:
+    found = qd.sweep(MODEL, Parabola(), over={"gain": [1.0, 3.0, 1.5]})
+    assert found["status"].values.tolist() == [qd.Status.solved, qd.Status.out_of_steps, qd.Status.solved]
+    np.testing.assert_allclose(found["energy"], np.sin([1.0, 3.0, 1.5]) + 0.2)
+
+
+def test_throw_raises_once_and_carries_the_dataset() -> None:
+    with pytest.raises(qd.SolveError, match="2 out_of_steps of 3 points") as caught:
+        qd.sweep(MODEL, Parabola(), over={"gain": [1.0, 3.0, 4.0]}, throw=True)
+    assert caught.value.solution["energy"].shape == (3,)
+
+
+def test_experiments_have_a_key_for_each_place_in_the_grid() -> None:
+    over = {"gain": [0.5, 1.5]}
+    found = qd.sweep(MODEL, TRAJECTORIES, over=over, key=7)
+    for index, gain in enumerate(over["gain"]):
+        with jax.enable_x64(True):
+            key = jax.random.fold_in(jax.random.key(7), index)
+        alone = qd.solve(qd.RandomNetwork(gain, 0.2), TRAJECTORIES, key=key)
+        assert float(found["mean_square_rate"][index]) == float(alone.arrays["mean_square_rate"])
+        assert float(found["mean_square_rate_error"][index]) == float(alone.arrays["mean_square_rate_error"])
+    again = qd.sweep(MODEL, TRAJECTORIES, over=over, key=7)
+    assert found.identical(again)
+
+
+def test_own_axes_follow_the_swept_ones() -> None:
+    recorded = qd.simulate.Trajectories(size=4, networks=2, duration=2.0, step=0.5, record=True)
+    found = qd.sweep(MODEL, recorded, over={"gain": [0.5, 1.5]})
+    assert found["trajectory"].dims == ("gain", "network", "time", "trial", "neuron")
+    assert found["time"].values.tolist() == [1.0, 1.5]
+
+
+def test_progress_ends_with_everything_done() -> None:
+    told: list[tuple[int, int]] = []
+    qd.sweep(MODEL, Parabola(), over={"gain": np.linspace(0.1, 1, 2 * LANES)}, progress=lambda *done: told.append(done))
+    assert told[0] == (0, 2 * LANES)
+    assert told[-1] == (2 * LANES, 2 * LANES)
+    told.clear()
+    qd.sweep(MODEL, TRAJECTORIES, over={"gain": [0.5, 1.5]}, progress=lambda *done: told.append(done))
+    assert told[-1] == (6, 6)
+
+
+def test_an_interruption_returns_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    over = {"gain": np.linspace(0.1, 1, 3 * LANES)}
+    found = qd.sweep(MODEL, Parabola(), over=over, progress=interrupt_at(LANES))
+    done = found["status"].values == qd.Status.solved
+    assert done.sum() >= LANES
+    assert not done.all()
+    assert (found["status"].values[~done] == qd.Status.not_run).all()
+    assert np.isnan(found["energy"].values[~done]).all()
+    assert f"Interrupted after {done.sum()} of {3 * LANES} points" in capsys.readouterr().err
+
+
+def interrupt_at(done: int) -> Callable[[int, int], None]:
+    def progress(now: int, units: int) -> None:
+        if now >= done:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({}, r"`over` must map parameters"),
+        ({"gian": [1.0]}, r"names 'gian'\. Did you mean 'gain'\?"),
+        ({"gain": []}, r"at least one value for 'gain'"),
+        ({"gain": 1.0}, r"a list of numbers for 'gain', but gives 1\.0"),
+        ({"gain": [1.0, 1.0]}, r"not repeat a value, but gives 1\.0"),
+        ({"gain": [1.0, -1.0]}, r"`gain` must be a finite number at least 0, but is -1"),
+        ({"gain": [1.0, float("nan")]}, r"`gain` must be a finite number"),
+        ({"symmetry": [0.0, 1.5]}, r"`symmetry` must be a finite number between -1 and 1, but is 1\.5"),
+        ({"temperature": [1.0, 0.0]}, r"`temperature` must be a finite number greater than 0, but is 0"),
+    ],
+)
+def test_bad_values_are_refused_before_any_work(over: dict[str, Any], message: str) -> None:
+    told: list[int] = []
+    with pytest.raises(ValueError, match=message):
+        qd.sweep(MODEL, Parabola(), over=over, progress=lambda done, units: told.append(done))
+    assert not told
+
+
+def test_values_that_a_theory_does_not_cover_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"`noise` must be 0 .* but is 0\.5"):
+        qd.sweep(MODEL, qd.dmft.Static(), over={"noise": [0.0, 0.5]})
+    with pytest.raises(ValueError, match="cannot vary 'size', which fixes the shape"):
+        qd.sweep(MODEL, TRAJECTORIES, over={"size": [10, 20]})
+    with pytest.raises(ValueError, match="`start` chooses a branch"):
+        qd.sweep(MODEL, TRAJECTORIES, over={"gain": [1.0]}, start="active")

@@ -1,0 +1,35 @@
+"""A theory in closed form, quick to compile, that fails above a gain of 2."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+import quenched as qd
+from quenched.status import Status
+from quenched.theory import AbstractTheory, Computed, Start
+
+
+class Parabola(AbstractTheory):
+    temperature: Any
+
+    branches: ClassVar[tuple[str, ...]] = ("only",)
+    unknowns: ClassVar[tuple[str, ...]] = ("energy",)
+    citations: ClassVar[tuple[str, ...]] = ("zou2024",)
+    traces: ClassVar[list[int]] = []
+
+    def __init__(self, temperature: Any = 1.0):
+        self.temperature = qd.checks.number("temperature", temperature, above=0.0)
+
+    def default_solver(self) -> None:
+        return None
+
+    def check(self, model: qd.RandomNetwork) -> None:
+        """Everything is covered."""
+
+    def compute(self, model: qd.RandomNetwork, solver: Any, start: Start) -> Computed:
+        self.traces.append(1)
+        energy = jnp.sin(model.gain) * self.temperature + model.symmetry
+        status = jnp.where(model.gain > 2.0, Status.out_of_steps, Status.solved)
+        return Computed({"energy": energy}, status, jnp.zeros(()), jnp.asarray(1))
