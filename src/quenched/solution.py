@@ -15,7 +15,7 @@ from quenched.models import RandomNetwork
 from quenched.numerics.statistics import with_error
 from quenched.status import SolveError, Status
 from quenched.theory import Theory
-from quenched.vocabulary import describe
+from quenched.vocabulary import VOCABULARY, describe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,9 +84,8 @@ class Solution(eqx.Module):
             one_line(self.theory),
             f"status {status.name}, residual {float(np.max(self.residual)):.1e}, steps {int(np.max(self.steps))}",
         ]
-        for name, array in self.arrays.items():
-            if name.endswith("_error"):
-                continue
+        for name in (name for name in VOCABULARY if name in self.arrays):
+            array = self.arrays[name]
             if np.ndim(array) == 0:
                 error = self.arrays.get(f"{name}_error")
                 text = with_error(float(array), None if error is None else float(error))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import xarray as xr
 
 import quenched as qd
-from quenched.cli import main
+from quenched.cli import run
 from quenched.sweeps import engine
 
 SWEEP = """
@@ -39,17 +41,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_solve_prints_the_solution_and_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["solve", "simulate.Trajectories", "--gain", "0.5", "--size", "10", "--networks", "2", "--duration", "2.0"]
-    assert main([*command, "--step", "0.5", "--seed", "3", "--output", "out.nc"]) == 0
+    assert run([*command, "--step", "0.5", "--seed", "3", "--output", "out.nc"]) == 0
     expected = qd.solve(qd.RandomNetwork(0.5), qd.simulate.Trajectories(10, 2, 2.0, 0.5), key=3)
     assert repr(expected) in capsys.readouterr().out
     with xr.open_dataset("out.nc") as written:
         assert float(written["mean_square_rate"]) == float(expected["mean_square_rate"])
-    assert main([*command, "--output", "out.nc"]) == 2
+    assert run([*command, "--output", "out.nc"]) == 2
     assert "'out.nc' exists; --force replaces it" in capsys.readouterr().err
 
 
 def test_sweep_stores_draws_and_tabulates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "small.toml"]) == 0
+    assert run(["sweep", "small.toml"]) == 0
     out = capsys.readouterr().out
     stored = qd.sweep(qd.RandomNetwork(1.0), qd.simulate.Trajectories(10, 2, 2.0, 0.5), {"gain": [0.5, 1.0, 1.5]})
     from quenched.numerics.statistics import with_error
@@ -60,17 +62,17 @@ def test_sweep_stores_draws_and_tabulates(folder: Path, capsys: pytest.CaptureFi
     assert "g_c = 1" in out
     assert "small.zarr" in out
     assert (folder / "small.png").exists()
-    assert main(["show", "small.zarr"]) == 0
+    assert run(["show", "small.zarr"]) == 0
     shown = capsys.readouterr().out
     assert "run: simulate.Trajectories" in shown
     assert "gain 0.5 to 1.5 (3 values)" in shown
     assert "3 of 3 points" in shown
-    assert main(["cite", "small.zarr"]) == 0
+    assert run(["cite", "small.zarr"]) == 0
     assert "@article{sompolinsky1988" in capsys.readouterr().out
-    assert main(["sweep", "small.toml"]) == 2
+    assert run(["sweep", "small.toml"]) == 2
     assert "(--resume on the command line)" in capsys.readouterr().err
-    assert main(["sweep", "small.toml", "--resume"]) == 0
-    assert main(["sweep", "small.toml", "--force"]) == 0
+    assert run(["sweep", "small.toml", "--resume"]) == 0
+    assert run(["sweep", "small.toml", "--force"]) == 0
 
 
 def test_an_interruption_has_its_code_and_says_how_to_go_on(
@@ -87,22 +89,36 @@ def test_an_interruption_has_its_code_and_says_how_to_go_on(
     (folder / "results").mkdir()
     with monkeypatch.context() as patched:
         patched.setattr(engine, "measure_ensemble", interrupted)
-        assert main(["sweep", "small.toml", "--output", "results"]) == 130
+        assert run(["sweep", "small.toml", "--output", "results"]) == 130
     err = capsys.readouterr().err
     assert "Interrupted after 1 of 3 points" in err
     assert "Continue with: quenched sweep small.toml --resume --output results" in err
-    assert main(["sweep", "small.toml", "--resume", "--output", "results"]) == 0
+    assert run(["sweep", "small.toml", "--resume", "--output", "results"]) == 0
+
+
+def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
+    program = (
+        "import os, signal\n"
+        "from quenched.cli import main\n"
+        "from quenched.sweeps import engine\n"
+        "engine.measure_ensemble = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import sys; sys.argv = ['quenched', 'sweep', 'small.toml']; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
+    assert ended.returncode == 130
+    assert "Continue with: quenched sweep small.toml --resume" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_numerical_failure_has_code_1(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     command = ["solve", "simulate.Trajectories", "--activation", "relu", "--gain", "9", "--size", "10", "--networks", "2"]
-    assert main([*command, "--duration", "1000.0", "--step", "0.5"]) == 1
+    assert run([*command, "--duration", "1000.0", "--step", "0.5"]) == 1
     assert "diverged" in capsys.readouterr().err
     text = (
         SWEEP.replace("[over]", '[model]\nactivation = "relu"\n[over]').replace("1.5]", "9.0]").replace("= 2.0", "= 1000.0")
     )
     (folder / "small.toml").write_text(text)
-    assert main(["sweep", "small.toml"]) == 1
+    assert run(["sweep", "small.toml"]) == 1
     assert "run: 1 of 3 points diverged" in capsys.readouterr().out
 
 
@@ -133,7 +149,7 @@ def test_a_numerical_failure_has_code_1(capsys: pytest.CaptureFixture[str], fold
 def test_bad_input_has_code_2_and_one_message(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 2
+    assert run(arguments) == 2
     printed = capsys.readouterr()
     assert message in printed.err
     assert "Traceback" not in printed.err
@@ -145,21 +161,21 @@ def test_a_folder_that_cannot_be_written_is_found_before_any_work(
 ) -> None:
     # Permissions do not bind a superuser, so the answer of the system is put in its place.
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert main(["sweep", "small.toml"]) == 2
+    assert run(["sweep", "small.toml"]) == 2
     assert "cannot be written; choose another by --output" in capsys.readouterr().err
-    assert main(["solve", "dmft.Static", "--gain", "1", "--output", "a.nc"]) == 2
+    assert run(["solve", "dmft.Static", "--gain", "1", "--output", "a.nc"]) == 2
 
 
 def test_fixed_points_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez("pair.npz", size=np.array([[0.0, 2.0], [2.0, 0.0]]), sign=np.ones((2, 2)))
     command = ["fixed-points", "pair.npz", "--array", "size", "--sign", "sign", "--starts", "20"]
-    assert main([*command, "--output", "found.zarr"]) == 0
+    assert run([*command, "--output", "found.zarr"]) == 0
     out = capsys.readouterr().out
     assert "2 neurons, tanh: 3 fixed points from 20 starts" in out
     assert "index sum 1, as it must be for a complete list" in out
     with xr.open_zarr("found.zarr", consolidated=False) as written:
         assert written["stable"].values.tolist() == [True, True, False]
-    assert main(["fixed-points", "pair.npz"]) == 2
+    assert run(["fixed-points", "pair.npz"]) == 2
     assert "holds 2 square arrays; choose one by `array`" in capsys.readouterr().err
     # The eigenvalues at the origin are -1 + 2 and -1 - 2.
     assert "leading eigenvalue" in out
@@ -168,7 +184,7 @@ def test_fixed_points_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]
 
 def test_complex_eigenvalues_survive_netcdf(folder: Path) -> None:
     np.save("turn.npy", np.array([[0.0, -0.5], [0.5, 0.0]]))
-    assert main(["fixed-points", "turn.npy", "--starts", "4", "--output", "found.nc"]) == 0
+    assert run(["fixed-points", "turn.npy", "--starts", "4", "--output", "found.nc"]) == 0
     with xr.open_dataset("found.nc") as written:
         np.testing.assert_allclose(np.sort(written["eigenvalues"].values[0, :, 1]), [-0.5, 0.5])
         np.testing.assert_allclose(written["eigenvalues"].values[0, :, 0], -1.0)
@@ -179,19 +195,19 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     np.save("pair.npy", np.array([[0.0, 2.0], [2.0, 0.0]]))
-    assert main(["fixed-points", "pair.npy", "--starts", "20"]) == 0
+    assert run(["fixed-points", "pair.npy", "--starts", "20"]) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 40
     assert "leading eigenvalue: 1\n" in out
     assert "…" not in out
     for command in ([], ["solve"], ["sweep"], ["fixed-points"], ["show"], ["cite"]):
-        assert main([*command, "--help"]) == 0
+        assert run([*command, "--help"]) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
 
 
 def test_cite_gives_what_was_asked_for_and_everything_else_if_nothing_was(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cite", "ZeroTemperature", "jax2018"]) == 0
+    assert run(["cite", "ZeroTemperature", "jax2018"]) == 0
     out = capsys.readouterr().out
     assert [line.split("{")[1] for line in out.splitlines() if line.startswith("@")] == ["qiu2025,", "jax2018,"]
-    assert main(["cite"]) == 0
+    assert run(["cite"]) == 0
     assert capsys.readouterr().out.count("@") == len(qd.citation.BIBTEX)

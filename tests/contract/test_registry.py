@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import Any
 
 from subjects import SUBJECTS
 
@@ -11,8 +12,8 @@ import quenched as qd
 from quenched.theory import AbstractExperiment, AbstractTheory
 
 
-def public(base: type) -> set[type]:
-    children: set[type] = {child for child in base.__subclasses__() if child.__module__.startswith("quenched.")}
+def public(base: Any) -> set[type]:
+    children = {child for child in base.__subclasses__() if child.__module__.startswith("quenched.")}
     return children.union(*(public(child) for child in children))
 
 

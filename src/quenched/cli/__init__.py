@@ -1,5 +1,5 @@
 """The command line: flags or a TOML file in, tables and files out."""
 
-from quenched.cli.app import main
+from quenched.cli.app import main, run
 
-__all__ = ["main"]
+__all__ = ["main", "run"]

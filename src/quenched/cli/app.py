@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,11 +30,21 @@ for command in (solve, sweep, fixed_points, show, cite):
     app.command(command)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0 solved, 1 not solved, 2 bad input, 130 interrupted."""
+def main() -> int:
+    """The program: run the command line that it was called with."""
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # XLA may still be compiling in a thread of its own, and an orderly exit would then end in a segmentation fault.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit code: 0 solved, 1 not solved, 2 bad input, 130 interrupted."""
     try:
-        given = sys.argv[1:] if arguments is None else list(arguments)
-        code = app(given, console=Console(), exit_on_error=False, print_error=False)
+        code = app(list(arguments), console=Console(), exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interruption:
         return _complain(str(interruption) or "Interrupted.", INTERRUPTED)
     except (SolveError, FloatingPointError) as error:

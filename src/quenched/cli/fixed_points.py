@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from rich.console import Console
 
 import quenched as qd
 from quenched.cli.files import check_output, write
+from quenched.cli.progress import progress_bar
 from quenched.cli.tables import print_table
 from quenched.sweeps.names import build_activation
 
@@ -66,8 +66,11 @@ def fixed_points(
     check_output(output, force)
     phi = build_activation(activation)
     network = qd.Network.from_file(weights, array=array, sign=sign, gain=gain, transpose=transpose, activation=phi)
-    print(f"Searching {network.size} neurons from {starts} starts ...", file=sys.stderr)
-    found = qd.landscape.find_fixed_points(network, starts, key=seed)
+    with progress_bar() as bar:
+        task = bar.add_task(f"searching {network.size} neurons", total=starts)
+        found = qd.landscape.find_fixed_points(
+            network, starts, key=seed, progress=lambda done, _: bar.update(task, completed=done)
+        )
     console = Console()
     number = found.sizes["fixed_point"]
     ended = found["outcome"].values

@@ -6,8 +6,9 @@ import shlex
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import TaskID
 
+from quenched.cli.progress import progress_bar
 from quenched.cli.tables import print_near_transition, print_statuses
 from quenched.sweeps import read_job, run_file
 
@@ -30,8 +31,7 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     """
     console = Console()
     job = read_job(file, output)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with progress_bar() as bar:
         tasks: dict[str, TaskID] = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
         try:
             tree = run_file(

@@ -32,8 +32,8 @@ class FiniteTemperature(AbstractTheory):
     Arguments:
         temperature: T of exp(-E/T), greater than 0.
 
-    Branches, `start=`: "zero_overlap" only, followed down in temperature. With order parameters or an earlier solution Newton
-    starts there instead, which matters for symmetry < 0, where several zero-overlap solutions exist at low T.
+    Branches, `start=`: "zero_overlap" only, followed down in temperature. With order parameters or an earlier solution
+    Newton starts there instead, which matters for symmetry < 0, where several zero-overlap solutions exist at low T.
 
     Returns:
         `self_overlap` q, `local_response` S, `self_response_overlap` r = S sqrt(T), `overlap` 0, `response_overlap` 0,

@@ -33,8 +33,8 @@ class ZeroTemperature(AbstractTheory):
         `response_overlap`, `self_response_overlap`, `energy`, `free_energy` (all 0), `mean_square_rate`,
         `mean_square_state`, each with `_error` from a second quadrature.
 
-    Limits: gamma = 0: x is Gaussian, q is C and S is R of `qd.dmft.Static`. For gamma != 0 the two differ: static DMFT counts
-    fixed points alike, this measure weighs them by 1/|det F'|.
+    Limits: gamma = 0: x is Gaussian, q is C and S is R of `qd.dmft.Static`. For gamma != 0 the two are different averages:
+    this measure weighs each fixed point by 1/|det F'|, static DMFT follows one state and knows no such weight.
 
     Raises: ValueError for an activation that is not odd, a field, or noise.
 

@@ -36,7 +36,7 @@ class Grid:
         return tuple(len(values) for values in self.axes.values())
 
     def coordinates(self) -> dict[str, Any]:
-        """The axes, and g_c where it depends on nothing else that is swept, as xarray wants them."""
+        """The axes with their symbols, as xarray wants them."""
         found: dict[str, Any] = {}
         for name, values in self.axes.items():
             symbol, meaning = SWEPT.get(name, (name, name))

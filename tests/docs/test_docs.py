@@ -1,0 +1,59 @@
+"""The documentation names what exists, and all of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import quenched as qd
+from quenched.theory import AbstractExperiment, AbstractTheory
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+TEXTS = {page.stem: page.read_text() for page in PAGES}
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    listed = [name for tree in re.findall(r"```{toctree}(.*?)```", TEXTS["index"], flags=re.DOTALL) for name in tree.split()]
+    assert TEXTS.keys() - {"index"} <= set(listed)
+
+
+def test_every_theory_has_its_reference_and_is_on_the_page_for_choosing() -> None:
+    for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape):
+        for name in chapter.__all__:
+            member = getattr(chapter, name)
+            if isinstance(member, type) and issubclass(member, AbstractTheory | AbstractExperiment):
+                full = f"{chapter.__name__.removeprefix('quenched.')}.{name}"
+                assert f"quenched.{full}" in TEXTS["api"]
+                assert f"qd.{full}" in TEXTS["which_theory"]
+
+
+def test_every_public_name_has_its_reference() -> None:
+    documented = TEXTS["api"]
+    for name in qd.__all__:
+        if not hasattr(getattr(qd, name), "__path__"):  # a chapter
+            assert f"quenched.{name}\n" in documented, name
+
+
+def test_statuses_named_exist() -> None:
+    known = {status.name for status in qd.Status} | {outcome.name for outcome in qd.landscape.Outcome}
+    for page, text in TEXTS.items():
+        for name in re.findall(r"[Ss]tatus (?:is )?`(\w+)`", text):
+            assert name in known, (page, name)
+
+
+def test_pages_fetch_nothing() -> None:
+    for path in [*PAGES, *DOCS.glob("*.py"), *DOCS.glob("extensions/*.py")]:
+        assert "://" not in path.read_text(), path.name
+
+
+@pytest.mark.slow
+def test_builds_strictly(tmp_path: Path) -> None:
+    """Executes every page; any warning is an error."""
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", str(DOCS), str(tmp_path / "html")]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-4000:]
