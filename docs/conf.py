@@ -11,10 +11,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
 
-# The kernels that execute the pages inherit these: the command line of this environment, the look of the figures, and one
-# cache of compiled programs for all pages.
+# The kernels that execute the pages inherit these: the command line of this environment, `%%bash` of `shell.py`, the look of the
+# figures, and one cache of compiled programs for all pages.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
 os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "extensions"), os.environ.get("PYTHONPATH", "")])
 os.environ["COLUMNS"] = "110"
 os.environ["NO_COLOR"] = "1"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / "compiled"))
@@ -44,4 +45,4 @@ nb_merge_streams = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 # No inventory of Python's own documentation is fetched, so its exceptions have no page to point to.
-nitpick_ignore_regex = [("py:exc", r"(ValueError|TypeError|KeyError|MemoryError|FileNotFoundError|FileExistsError|OSError|FloatingPointError|KeyboardInterrupt|RuntimeError)")]
+nitpick_ignore_regex = [("py:exc", r"[A-Z][a-zA-Z]*(Error|Interrupt)")]

@@ -57,10 +57,11 @@ COARSE_CASES = [
 
 @by_name(COARSE_CASES)
 def test_the_error_is_honest_where_the_quadrature_is_coarse(case: Case) -> None:
-    """With 10 nodes for 48 most digits are wrong, and it says so; what it does not believe itself has a status."""
+    """With 10 nodes for 48 the error is far above rounding, and must still cover the truth."""
     found = qd.solve(case.model, case.theory, solver=qd.Newton(nodes=10), throw=False)
+    assert int(found.status) in (qd.Status.solved, qd.Status.coarse_quadrature)
     value, error = float(found.arrays[case.quantity]), float(found.arrays[f"{case.quantity}_error"])
-    assert abs(value - case.value) <= error + 1e-12 * max(1.0, abs(case.value)) or int(found.status) != qd.Status.solved
+    assert abs(value - case.value) <= error + 1e-12 * max(1.0, abs(case.value))
 
 
 @by_name(AVERAGE_CASES)

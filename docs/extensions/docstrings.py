@@ -6,15 +6,29 @@ from typing import Any
 
 
 def prepare(app: Any, what: str, name: str, record: Any, options: Any, lines: list[str]) -> None:
-    """Displayed formulas become literal blocks, and |x| is no substitution."""
+    """Displayed formulas become literal blocks, branches a list, and |x| is no substitution."""
     prepared: list[str] = []
-    before, displayed = "", False
+    before, displayed, branches = "", False, False
     for position, line in enumerate(lines):
+        if line.startswith("Branches") and line.endswith(":"):
+            prepared += [_escaped(line), ""]
+            before, branches = line, True
+            continue
+        if line == "Returns:":  # else napoleon takes what stands before the first colon for a type
+            prepared.append(":returns:")
+            before = line
+            continue
+        branches = branches and line.startswith(" ")
+        if branches:
+            prepared.append(("  " if line.startswith("     ") else "- ") + _escaped(line.strip()))
+            continue
         if not line.startswith(" "):
             displayed = displayed and not line
         elif before and not before.startswith(" ") and position and not lines[position - 1]:
             prepared += ["::", ""]
             displayed = True
+        if what == "property":  # the same
+            line = line.replace(": ", "; ")
         prepared.append(line if displayed or ">>>" in line else _escaped(line))
         before = line or before
     lines[:] = prepared

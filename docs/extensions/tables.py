@@ -35,7 +35,13 @@ class Vocabulary(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         rows = [
-            [[_code(each.name)], _symbol(each.symbol), [nodes.Text(_dims(each))], [nodes.Text(each.units)], [nodes.Text(each.meaning)]]
+            [
+                [_code(each.name)],
+                _symbol(each.symbol),
+                [nodes.Text(_dims(each))],
+                [nodes.Text(each.units)],
+                [nodes.Text(each.meaning)],
+            ]
             for each in qd.VOCABULARY.values()
         ]
         return [table(["name", "symbol", "axes", "unit", "meaning"], rows, [22, 14, 18, 8, 38])]
@@ -61,7 +67,10 @@ class Outcomes(SphinxDirective):
     """Every outcome of a search, from `qd.landscape.Outcome`."""
 
     def run(self) -> list[nodes.Node]:
-        rows = [[[nodes.Text(str(each.value))], [_code(each.name)], [nodes.Text(_OUTCOMES[each.name])]] for each in qd.landscape.Outcome]
+        rows = [
+            [[nodes.Text(str(each.value))], [_code(each.name)], [nodes.Text(_OUTCOMES[each.name])]]
+            for each in qd.landscape.Outcome
+        ]
         return [table(["code", "outcome", "meaning"], rows, [8, 22, 70])]
 
 
@@ -71,6 +80,7 @@ _OUTCOMES = {
     "stalled": "no step decreases E any more, or a root that could not be certified",
     "escaped": "the state grew without bound",
     "out_of_steps": "not settled after max_steps",
+    "not_run": "the search was interrupted before this start",
 }
 
 
@@ -83,8 +93,16 @@ class References(SphinxDirective):
 
 def _reference(key: str, entry: str) -> nodes.definition_list_item:
     found = {name: re.sub(r"[{}]", "", value) for name, value in re.findall(r"(\w+)\s*=\s*\{(.*)\}", entry)}
-    where = [found.get("journal", ""), found.get("volume") or found.get("number", ""), found.get("pages", "").replace("--", "–")]
-    printed = " ".join(found["author"].split(" and ")[:1]) if " others" in found["author"] else found["author"].replace(" and ", "; ")
+    where = [
+        found.get("journal", ""),
+        found.get("volume") or found.get("number", ""),
+        found.get("pages", "").replace("--", "–"),
+    ]
+    printed = (
+        " ".join(found["author"].split(" and ")[:1])
+        if " others" in found["author"]
+        else found["author"].replace(" and ", "; ")
+    )
     if " others" in found["author"]:
         printed += " and others"
     parts = [f"{printed} ({found['year']}). ", nodes.emphasis("", found["title"]), ". "]

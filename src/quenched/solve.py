@@ -15,7 +15,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.memory import available_bytes
-from quenched.numerics.statistics import mean_and_error, trimmed_mean_and_error
+from quenched.numerics.statistics import mean_and_error
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
 from quenched.solution import Solution
@@ -134,7 +134,7 @@ def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
         if any("network" in dims for dims in describe(name).dims):
             arrays[name] = values
         else:
-            estimate = trimmed_mean_and_error if name in theory.heavy_tailed else mean_and_error
+            estimate = theory.estimators.get(name, mean_and_error)
             arrays[name], arrays[f"{name}_error"] = estimate(values)
     return Computed(arrays, jnp.max(measured.status), jnp.max(measured.residual), jnp.max(measured.steps))
 

@@ -7,7 +7,7 @@ An experiment measures finite networks: one network a key, averaged by `solve`, 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -55,6 +55,10 @@ class AbstractTheory(eqx.Module):
         """Solve. Pure: no Python branching on values, so that jit, vmap and derivatives pass through."""
 
 
+Estimator = Callable[[Array], tuple[Array, Array]]
+"""From one value a network to their average and its error."""
+
+
 class AbstractExperiment(eqx.Module):
     """A measurement on finite networks drawn from the ensemble."""
 
@@ -63,8 +67,8 @@ class AbstractExperiment(eqx.Module):
     citations: eqx.AbstractClassVar[tuple[str, ...]]
     side_by_side: eqx.AbstractClassVar[bool]
     """Whether several networks are measured in one batch; not where each takes its own number of iterations."""
-    heavy_tailed: eqx.AbstractClassVar[tuple[str, ...]]
-    """Quantities whose distribution over networks has no finite variance; averaged by a trimmed mean."""
+    estimators: eqx.AbstractClassVar[Mapping[str, Estimator]]
+    """How a quantity is averaged over networks, where a plain mean would not do."""
 
     @abstractmethod
     def default_solver(self) -> Any:

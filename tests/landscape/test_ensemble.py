@@ -29,6 +29,25 @@ def test_networks_in_a_field_meet_static_dmft_along_sizes() -> None:
         assert abs(slope_and_limit[1] - float(theory[name])) < 3.5 * error, name
 
 
+@pytest.mark.parametrize(("gain", "symmetry"), [(0.9, 0.5), (1.3, 0.0)])
+def test_index_weighted_fixed_points_approach_static_dmft_above_the_transition(gain: float, symmetry: float) -> None:
+    """Static DMFT is the sum over fixed points with sign det(-F'); the replica theory, with 1/|det F'|, is another one."""
+    model = qd.RandomNetwork(gain, symmetry)
+    static = float(qd.solve(model, qd.dmft.Static())["correlation"])
+    sizes = np.array([8, 16, 32])
+    found = [qd.solve(model, qd.landscape.FixedPoints(size, 4800 // int(size), 64), key=3) for size in sizes.tolist()]
+    assert all(float(solution["completeness"]) > 0.98 for solution in found)
+    values = np.array([float(solution["correlation"]) for solution in found])
+    errors = np.array([float(solution["correlation_error"]) for solution in found])
+    fit, covariance = np.polyfit(1.0 / sizes, values, 1, w=1.0 / errors, cov="unscaled")
+    assert np.sqrt(covariance[1, 1]) < 0.03
+    assert abs(fit[1] - static) < 3 * np.sqrt(covariance[1, 1])
+    if symmetry > 0:
+        weighted = float(found[-1]["self_overlap"])
+        assert weighted < 0.5 * static
+        assert values[-1] - weighted > 8 * errors[-1]
+
+
 @pytest.mark.slow
 def test_weighted_fixed_points_approach_the_zero_temperature_replica_theory_from_below() -> None:
     """gain 1.6, symmetry 0: the list is complete up to N = 40; q rises towards the theory with N."""

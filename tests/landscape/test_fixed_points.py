@@ -168,7 +168,6 @@ def test_response_of_the_weighted_average_is_its_own_finite_difference() -> None
         catalogue = certify(network, search(network, jax.numpy.asarray(starts), solver))
         averages = weighted_averages(model, catalogue)
     assert float(averages["local_response"]) == pytest.approx(np.mean(slopes), rel=1e-6)
-    assert abs(float(averages["integrated_response"]) - np.mean(slopes)) > 1e-3
 
 
 @pytest.mark.parametrize(

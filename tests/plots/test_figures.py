@@ -40,6 +40,8 @@ NETWORKS = dataset(
     mean_square_rate_error=np.array([0.0, 0.01, 0.02]),
     integrated_response=1 - RISING,
     integrated_response_error=0.1 * RISING,
+    self_overlap=RISING,
+    correlation=2 * RISING,
     local_response=np.array([1.0, 30.0, 0.5]),
     local_response_error=0.1 * RISING,
 ).assign_attrs(size=60, networks=8)
@@ -83,9 +85,14 @@ def test_the_main_figure_has_every_description_in_every_panel() -> None:
     assert [each.get_title("left") for each in axes[0]] == [r"$\eta = 0$", r"$\eta = 0.5$"]
     for column, critical in enumerate((1.0, 2 / 3)):
         upper, lower = axes[:, column]
-        assert named(upper) == ["static DMFT", "replica, $T = 0.01$", "fixed points, $N = 60$"]
-        assert named(lower)[:2] == ["static DMFT", "replica, $T = 0.01$"]
-        assert set(named(lower)[2:]) == {"fixed points, $N = 60$", r"fixed points, $N = 60$, $R_\mathrm{int}$"}
+        by_weight, by_index = (
+            f"fixed points, $N = 60$, by {weight}" for weight in (r"$1/|\det|$", r"$\mathrm{sign}\,\det$")
+        )
+        for each in (upper, lower):
+            assert named(each)[:2] == ["static DMFT", "replica, $T = 0.01$"]
+            assert set(named(each)[2:]) == {by_weight, by_index}
+        drawn = {bars.get_label(): bars[0].get_ydata().tolist() for bars in upper.containers}
+        assert drawn == {by_weight: RISING.tolist(), by_index: (2 * RISING).tolist()}
         for each in (upper, lower):
             marked = [line for line in each.lines if line.get_label() == "_g_c"]
             assert [line.get_xdata()[0] for line in marked] == [critical]

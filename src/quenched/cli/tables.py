@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # What is worth a row, in this order, where a description has it.
-_ROWS = ("mean_square_rate", "integrated_response", "local_response", "energy", "index_sum")
+_ROWS = ("correlation", "self_overlap", "mean_square_rate", "integrated_response", "local_response", "energy", "free_energy")
 _NEAR = (0.75, 1.0, 1.35)
 """Gains to show, in units of g_c."""
 

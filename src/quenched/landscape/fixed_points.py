@@ -14,19 +14,23 @@ from quenched import checks
 from quenched.landscape.catalogue import Catalogue, certify, default_starts
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import RandomNetwork
+from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed
+from quenched.theory import AbstractExperiment, Computed, Estimator
 
 
 class FixedPoints(AbstractExperiment):
-    """Find the fixed points of networks of the ensemble by minimising E = |F|^2/2, and average over them.
+    """Find the fixed points of networks of the ensemble by minimising E = |F|^2/2, and average over them in two ways.
 
-    As T goes to 0 the measure exp(-E/T) gives each fixed point the weight 1/|det F'|. With <.> that weighted average over
-    the distinct fixed points of a network, then averaged over networks,
+    With the weight 1/|det F'| that the measure exp(-E/T) leaves each fixed point as T goes to 0, as the replica theory does:
 
-        q = <phi^2>,   S = (1/N) sum_i d<phi_i>/df_i,   R_int = < (1/N) sum_i dphi_i/db_i >,
+        q = <phi^2>,   S = (1/N) sum_i d<phi_i>/df_i,
 
-    f and b added to the velocity; S contains how f moves the weights, R_int does not.
+    f added to the velocity; S contains how f moves the weights. And with the topological index, as static DMFT does:
+
+        C = sum_p index_p phi_p^2,   R = sum_p index_p (1/N) sum_i dphi_i/db_i,   index = sign det(-F').
+
+    The indices add up to 1 for bounded phi if the list is complete: only such networks enter C and R.
 
     Arguments:
         size: N, neurons a network.
@@ -34,16 +38,17 @@ class FixedPoints(AbstractExperiment):
         starts: searches a network; the origin, Gaussian clouds, and states on the network's own trajectories.
 
     Returns:
-        `self_overlap` q, `local_response` S, `integrated_response` R_int, `mean_square_rate` (= q), `mean_square_state`,
-        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left), `fixed_points` (distinct ones a network),
-        `index_sum`, `convergence`, each with `_error`.
+        weighted by 1/|det F'|: `self_overlap` q, `local_response` S, `mean_square_rate` (= q), `mean_square_state`,
+        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left); weighted by the index: `correlation` C,
+        `integrated_response` R; and `fixed_points` (distinct ones a network), `index_sum`, `completeness` (fraction of
+        networks with index sum 1), `convergence` (fraction of starts that reached one). Each with `_error`.
 
-    A root whose F' is nearly singular responds without bound, so that over networks the two responses have tails that no
-    mean survives: they are trimmed means (middle half of the networks), the others plain means.
+    A root whose F' is nearly singular responds without bound, so that over networks the responses have tails that no mean
+    survives: they are trimmed means (middle half of the networks), the others plain means.
 
-    The error does not contain what a finite N changes, nor fixed points that were missed: for bounded phi `index_sum` is 1
-    where the list is complete, and far from 1 where it certainly is not. Their number grows exponentially in N above the
-    transition, so that at N = 100 and gain 2 no search is exhaustive.
+    The error does not contain what a finite N changes, nor fixed points that were missed. Their number grows exponentially
+    in N above the transition: at N = 100 and gain 2 no search is exhaustive. C and R need complete lists, hence small
+    networks; where no network has one they are NaN.
 
     Status `no_fixed_point`: a network in which none was found.
 
@@ -62,7 +67,11 @@ class FixedPoints(AbstractExperiment):
 
     citations: ClassVar[tuple[str, ...]] = ("qiu2025", "sussillo2013")
     side_by_side: ClassVar[bool] = False
-    heavy_tailed: ClassVar[tuple[str, ...]] = ("local_response", "integrated_response")
+    estimators: ClassVar[Mapping[str, Estimator]] = {
+        "local_response": trimmed_mean_of_present,
+        "integrated_response": trimmed_mean_of_present,
+        "correlation": mean_of_present,
+    }
 
     def __init__(self, size: int, networks: int, starts: int = 100):
         self.size = checks.count("size", size)
@@ -92,7 +101,7 @@ class FixedPoints(AbstractExperiment):
         starts = default_starts(jax.lax.stop_gradient(network), self.starts, start_key)
         catalogue = certify(network, search(network, starts, solver))
         any_found = jnp.any(catalogue.distinct)
-        arrays = weighted_averages(model, catalogue)
+        arrays = weighted_averages(model, catalogue) | index_averages(model, catalogue)
         status = jnp.where(any_found, Status.solved, Status.no_fixed_point)
         residual = jnp.max(jnp.where(catalogue.distinct, catalogue.roots.residual, 0.0))
         return Computed(arrays, status, residual, catalogue.steps)
@@ -109,19 +118,33 @@ def weighted_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, A
 
     rate = model.activation(roots.state)
     # d<phi_i>/df_i: each root moves, and so do the weights.
-    moved = average(roots.rate_response)
     reweighted = average(rate * roots.weight_response) - average(rate) * average(roots.weight_response)
     square_rate = average(jnp.mean(rate**2, axis=1))
     return {
         "self_overlap": square_rate,
-        "local_response": jnp.mean(moved + reweighted),
-        "integrated_response": jnp.mean(moved),
+        "local_response": jnp.mean(average(roots.rate_response) + reweighted),
         "mean_square_rate": square_rate,
         "mean_square_state": average(jnp.mean(roots.state**2, axis=1)),
         "mean_state": average(jnp.mean(roots.state, axis=1)),
         "mean_rate": average(jnp.mean(rate, axis=1)),
         "energy": average(roots.energy) / roots.state.shape[1],
+    }
+
+
+def index_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, Array]:
+    """Sums over the distinct fixed points with their index, NaN unless the indices add up to 1; and how the search went."""
+    roots, listed = catalogue.roots, catalogue.distinct
+    index = jnp.where(listed, roots.sign, 0.0)
+    complete = jnp.sum(index) == 1.0
+
+    def total(values: Array) -> Array:
+        return jnp.where(complete, jnp.sum(index * jnp.where(listed, values, 0.0)), jnp.nan)
+
+    return {
+        "correlation": total(jnp.mean(model.activation(roots.state) ** 2, axis=1)),
+        "integrated_response": total(roots.integrated_response),
         "fixed_points": jnp.sum(listed).astype(float),
-        "index_sum": jnp.sum(jnp.where(listed, roots.sign, 0.0)),
-        "convergence": jnp.mean(catalogue.outcome == Outcome.fixed_point, dtype=float),
+        "index_sum": jnp.sum(index),
+        "completeness": complete.astype(float),
+        "convergence": jnp.mean(catalogue.outcome == Outcome.fixed_point),
     }

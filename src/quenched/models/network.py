@@ -93,7 +93,7 @@ def _checked_weights(weights: Any) -> Any:
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {matrix[row, column]}.")
     with jax.enable_x64(True):
-        return jnp.asarray(matrix, dtype=jnp.float64)
+        return jnp.array(matrix, dtype=jnp.float64)  # a copy: asarray may share memory with the caller
 
 
 def _sparse(weights: Any) -> Any:
@@ -107,7 +107,7 @@ def _sparse(weights: Any) -> Any:
         raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {coordinates.data[where]}.")
     with jax.enable_x64(True):
         indices = np.stack([coordinates.row, coordinates.col], axis=1)
-        entries = jnp.asarray(coordinates.data, dtype=jnp.float64)
+        entries = jnp.array(coordinates.data, dtype=jnp.float64)
         return sparse.BCOO((entries, jnp.asarray(indices)), shape=weights.shape)
 
 
@@ -129,4 +129,4 @@ def _checked_field(field: Any, size: int) -> Any:
     if not np.isfinite(array).all():
         raise ValueError(f"Argument `field` must be finite, but field[{np.argwhere(~np.isfinite(array))[0, 0]}] is not.")
     with jax.enable_x64(True):
-        return jnp.asarray(array)
+        return jnp.array(array)

@@ -18,18 +18,31 @@ def mean_and_error(values: Float[Array, "network ..."]) -> tuple[Float[Array, ".
     return jnp.mean(values, axis=0), jnp.std(values, axis=0, ddof=1) / jnp.sqrt(count)
 
 
-def trimmed_mean_and_error(values: Float[Array, "network ..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """Mean of the middle half of the samples, and its standard error from the winsorised variance (Tukey, McLaughlin 1963).
+def mean_of_present(values: Float[Array, " network"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean and standard error of the samples that are not NaN."""
+    return _mean_between(values, 0)
 
-    For tails so heavy that the mean has no finite variance. With fewer than four samples it is the plain mean.
+
+def trimmed_mean_of_present(values: Float[Array, " network"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean of the middle half of the samples that are not NaN.
+
+    For tails so heavy that the mean has no finite variance. Its error is from the winsorised variance (Tukey and McLaughlin
+    1963). With fewer than four samples it is the plain mean.
     """
-    count = values.shape[0]
-    cut = count // 4
-    ordered = jnp.sort(values, axis=0)
-    kept = ordered[cut : count - cut]
-    winsorised = jnp.clip(values, kept[0], kept[-1])
-    error = jnp.std(winsorised, axis=0, ddof=1) * jnp.sqrt(count) / (count - 2 * cut)
-    return jnp.mean(kept, axis=0), error
+    return _mean_between(values, jnp.sum(~jnp.isnan(values)) // 4)
+
+
+def _mean_between(values: Float[Array, " network"], cut: Array | int) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    ordered = jnp.sort(values)  # NaN last
+    present, rank = jnp.sum(~jnp.isnan(values)), jnp.arange(values.size)
+    kept = (rank >= cut) & (rank < present - cut)
+    mean = jnp.sum(jnp.where(kept, ordered, 0.0)) / jnp.sum(kept)
+    # Winsorised: what is cut off counts as the last value that is kept.
+    lowest, highest = ordered[jnp.minimum(cut, values.size - 1)], ordered[jnp.maximum(present - cut - 1, 0)]
+    winsorised = jnp.where(jnp.isnan(ordered), 0.0, jnp.clip(ordered, lowest, highest))
+    centre = jnp.sum(winsorised) / present
+    variance = jnp.sum(jnp.where(rank < present, (winsorised - centre) ** 2, 0.0)) / (present - 1)
+    return mean, jnp.sqrt(variance * present) / (present - 2 * cut)
 
 
 def with_error(value: float | np.floating, error: float | np.floating | None = None) -> str:

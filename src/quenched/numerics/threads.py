@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from contextlib import AbstractContextManager
 
 from threadpoolctl import ThreadpoolController
@@ -10,6 +11,8 @@ from threadpoolctl import ThreadpoolController
 
 @functools.lru_cache
 def _controller() -> ThreadpoolController:
+    # XLA's LAPACK is SciPy's, and the controller sees only libraries that are loaded already.
+    importlib.import_module("scipy.linalg")
     return ThreadpoolController()
 
 

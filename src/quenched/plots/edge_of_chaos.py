@@ -21,9 +21,10 @@ def edge_of_chaos(results: xr.DataTree | Mapping[str, xr.Dataset]) -> np.ndarray
     """Fluctuation and response against the gain, one column for each symmetry.
 
     Upper row: `mean_square_rate`, which is C of static DMFT and q of the replica theory. Lower row: `integrated_response`
-    (R_int) and `local_response` (S), whichever a description gives; where it gives both, R_int has open markers. Its scale
-    is that of the theories: averages over fixed points near a bifurcation have long tails, and a triangle at the edge stands
-    for a point beyond it. The vertical line is g_c.
+    (R_int) and `local_response` (S), whichever a description gives. Fixed points have both averages: filled markers with
+    the weight 1/|det F'| of the replica theory, open ones with the index sign det(-F') of static DMFT. The lower scale is
+    that of the theories: responses near a bifurcation have long tails, and a triangle at the edge stands for a point beyond
+    it. The vertical line is g_c.
 
     Arguments:
         results: sweeps over `gain`, and `symmetry` where wanted, by name; a DataTree as `qd.sweeps.run_file` returns.
@@ -77,13 +78,16 @@ def _symmetries(dataset: xr.Dataset) -> list[float]:
 
 
 def _draw(dataset: xr.Dataset, upper: Axes, lower: Axes, look: dict[str, Any]) -> None:
+    both = {"correlation", "self_overlap"} <= set(dataset)
+    if both:
+        by_index = f"{label(dataset.attrs)}, by $\\mathrm{{sign}}\\,\\det$"
+        by_index_look = {**look, "markerfacecolor": "white", "label": by_index}
+        look = {**look, "label": f"{label(dataset.attrs)}, by $1/|\\det|$"}
+        curve(dataset, "correlation", axes=upper, **by_index_look)
+        curve(dataset, "integrated_response", axes=lower, **by_index_look)
     curve(dataset, "mean_square_rate", axes=upper, **look)
-    responses = [name for name in _RESPONSES if name in dataset]
-    for name in responses:
-        if name == "integrated_response" and len(responses) > 1:
-            open_look = {**look, "markerfacecolor": "white", "label": f"{label(dataset.attrs)}, $R_\\mathrm{{int}}$"}
-            curve(dataset, name, axes=lower, **open_look)
-        else:
+    for name in _RESPONSES:
+        if name in dataset and not (both and name == "integrated_response"):
             curve(dataset, name, axes=lower, **look)
 
 

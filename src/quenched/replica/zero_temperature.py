@@ -34,7 +34,7 @@ class ZeroTemperature(AbstractTheory):
         `mean_square_state`, each with `_error` from a second quadrature.
 
     Limits: gamma = 0: x is Gaussian, q is C and S is R of `qd.dmft.Static`. For gamma != 0 the two are different averages:
-    this measure weighs each fixed point by 1/|det F'|, static DMFT follows one state and knows no such weight.
+    this measure weighs each fixed point by 1/|det F'|, static DMFT by its index sign det(-F').
 
     Raises: ValueError for an activation that is not odd, a field, or noise.
 

@@ -15,7 +15,7 @@ from quenched.models import Initial, Normal, RandomNetwork
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed
+from quenched.theory import AbstractExperiment, Computed, Estimator
 
 
 class Trajectories(AbstractExperiment):
@@ -60,7 +60,7 @@ class Trajectories(AbstractExperiment):
 
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
     side_by_side: ClassVar[bool] = True
-    heavy_tailed: ClassVar[tuple[str, ...]] = ()
+    estimators: ClassVar[Mapping[str, Estimator]] = {}
 
     def __init__(
         self,
