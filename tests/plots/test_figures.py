@@ -42,6 +42,7 @@ NETWORKS = dataset(
     integrated_response_error=0.1 * RISING,
     self_overlap=RISING,
     correlation=2 * RISING,
+    correlation_error=0.1 * RISING,
     local_response=np.array([1.0, 30.0, 0.5]),
     local_response_error=0.1 * RISING,
 ).assign_attrs(size=60, networks=8)
