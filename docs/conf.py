@@ -11,8 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
 
-# The kernels that execute the pages inherit these: the command line of this environment, `%%bash` of `shell.py`, the look of the
-# figures, and one cache of compiled programs for all pages.
+# The kernels that execute the pages inherit these: the command line of this environment, `%%bash` of `shell.py`, the
+# look of the figures, and one cache of compiled programs for all pages.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
 os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "extensions"), os.environ.get("PYTHONPATH", "")])

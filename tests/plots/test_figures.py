@@ -99,7 +99,7 @@ def test_the_main_figure_has_every_description_in_every_panel() -> None:
             assert [line.get_xdata()[0] for line in marked] == [critical]
             assert "$g_c$" in [text.get_text() for text in each.texts]
     (legend,) = axes[0, 0].figure.legends
-    assert [text.get_text() for text in legend.get_texts()][:3] == named(axes[0, 0])
+    assert [text.get_text() for text in legend.get_texts()][:4] == named(axes[0, 0])
 
 
 def test_a_point_beyond_the_scale_of_the_theories_is_marked_at_the_edge() -> None:

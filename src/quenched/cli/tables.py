@@ -59,13 +59,20 @@ def print_near_transition(datasets: Mapping[str, xr.Dataset], console: Console) 
         gains = _gains_near(critical, [part["gain"].values for _, part in here])
         cells: list[tuple[str, ...]] = []
         for quantity in _ROWS:
-            given = [(name, part) for name, part in here if quantity in part and part[quantity].dims == ("gain",)]
+            given = [(name, part) for name, part in here if _has(part, quantity)]
             if given:
                 cells.append((quantity, *("" for _ in gains)))
             for name, part in given:
                 cells.append((f"  {name}", *(_cell(part, quantity, gain) for gain in gains)))
         title = f"symmetry {symmetry:g}, g_c = {critical:.4g}"
         print_table(console, title, ("", *(f"g = {gain:g}" for gain in gains)), cells)
+
+
+def _has(part: xr.Dataset, quantity: str) -> bool:
+    if quantity not in part or part[quantity].dims != ("gain",):
+        return False
+    # C and q are the mean square rate under names that say whose average it is.
+    return quantity != "mean_square_rate" or not {"correlation", "self_overlap"} & set(part)
 
 
 def print_statuses(datasets: Mapping[str, xr.Dataset], console: Console) -> bool:
