@@ -14,7 +14,7 @@ import pytest
 from jaxtyping import Array
 
 # Before anything imports the package, so that its annotations are checked wherever it is called.
-jaxtyping.install_import_hook("quenched", "beartype.beartype")
+jaxtyping.install_import_hook("quenched", "strict_types.checked")
 matplotlib.use("agg")
 
 

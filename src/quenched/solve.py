@@ -71,7 +71,7 @@ def solve(
     solver = checked_solver(theory, solver)
     theory.check(model)
     began = time.perf_counter()
-    seed = key if isinstance(key, int) else 0 if key is None else None
+    seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
     if isinstance(theory, AbstractTheory):
         computed, coordinates = _theory_compiled(model, theory, solver, read_start(theory, start)), {}
     else:

@@ -19,7 +19,7 @@ from quenched.theory import AbstractExperiment, AbstractTheory
 pytestmark = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 
 # Counts and verdicts: piecewise constant in the gain.
-COUNTED = {"fixed_points", "index_sum", "convergence", "invertible"}
+COUNTED = {"fixed_points", "index_sum", "completeness", "convergence", "invertible"}
 
 
 def solve(subject: Subject, gain: Any, **options: Any) -> qd.Solution:

@@ -146,5 +146,5 @@ def index_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, Arra
         "fixed_points": jnp.sum(listed).astype(float),
         "index_sum": jnp.sum(index),
         "completeness": complete.astype(float),
-        "convergence": jnp.mean(catalogue.outcome == Outcome.fixed_point),
+        "convergence": jnp.mean(catalogue.outcome == Outcome.fixed_point, dtype=float),
     }

@@ -105,8 +105,8 @@ def integrate(
     Example:
         >>> import numpy as np, quenched as qd
         >>> run = qd.simulate.integrate(qd.Network(np.zeros((2, 2))), 1.0, 0.1, initial=np.ones(2))
-        >>> print(f"{float(run.trajectory[-1, 0, 0]):.3f}")
-        0.368
+        >>> print(f"{float(run.trajectory[-1, 0, 0]):.2f}")
+        0.37
     """
     import xarray as xr
 
