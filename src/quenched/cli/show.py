@@ -9,6 +9,7 @@ from rich.console import Console
 
 from quenched.cli.tables import print_near_transition, print_statuses
 from quenched.sweeps.store import read_sweeps
+from quenched.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,4 +49,4 @@ def _axes(dataset: xr.Dataset) -> str:
 
 def _quantities(dataset: xr.Dataset) -> list[str]:
     aside = ("status", "residual", "steps")
-    return [str(name) for name in dataset.data_vars if name not in aside and not str(name).endswith("_error")]
+    return [name for name in VOCABULARY if name in dataset.data_vars and name not in aside]

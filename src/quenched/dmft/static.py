@@ -43,7 +43,8 @@ class Static(AbstractTheory):
     When it fails: beyond the gain where 1 - g^2 eta R phi'(x) reaches zero (`invertible` is 0) a neuron has several states
     for one field and the theory does not say which; the one of the field's own sign is then used. Above g_c a network
     without noise is chaotic or wanders between fixed points (`stability_margin` < 0): what a trajectory does is for
-    `qd.dmft.TwoTime` and `qd.simulate.Trajectories`. `no_such_branch`: choose another `start`.
+    `qd.simulate.Trajectories`, and C and R are sums over the fixed points with weight sign det(-F'), as
+    `qd.landscape.FixedPoints` returns them. `no_such_branch`: choose another `start`.
 
     Source: Zou & Huang 2024; Qiu & Huang 2025, section on DMFT, whose code takes the average inside the fraction.
 

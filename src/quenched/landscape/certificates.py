@@ -50,7 +50,7 @@ def examine(network: Network, root: Float[Array, " neuron"]) -> Root:
     slope = network.activation.slope(root)
     bend = _second_derivative(network.activation, root)
 
-    coupling = network.weights if hasattr(network.weights, "at") else network.weights.todense()
+    coupling = network.dense_weights
     lipschitz = jnp.max(jnp.sum(jnp.abs(coupling), axis=1)) * largest_curvature(network.activation)
     distance = jnp.max(jnp.abs(inverse @ speed))
     certificate = jnp.max(jnp.sum(jnp.abs(inverse), axis=1)) * lipschitz * distance

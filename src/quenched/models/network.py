@@ -13,6 +13,9 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
+from quenched.precision import double_precision
+
+State = Float[Array | np.ndarray, " neuron"]
 
 
 class Network(eqx.Module):
@@ -36,7 +39,7 @@ class Network(eqx.Module):
 
     weights: Any
     activation: AbstractActivation
-    field: Float[Array, " neuron"] | Float[Array, ""] | float
+    field: Any
 
     def __init__(self, weights: Any, activation: AbstractActivation | None = None, field: Any = None):
         self.activation = Tanh() if activation is None else activation
@@ -67,14 +70,21 @@ class Network(eqx.Module):
         """Number of neurons."""
         return int(self.weights.shape[0])
 
-    def velocity(self, state: Float[Array, " neuron"]) -> Float[Array, " neuron"]:
+    @property
+    def dense_weights(self) -> Any:
+        """J as a dense matrix."""
+        return self.weights.todense() if hasattr(self.weights, "todense") else self.weights
+
+    @double_precision
+    def velocity(self, state: State) -> Float[Array, " neuron"]:
         """F(x), without noise."""
+        state = jnp.asarray(state, float)
         return -state + self.weights @ self.activation(state) + self.field
 
-    def jacobian(self, state: Float[Array, " neuron"]) -> Float[Array, "neuron neuron"]:
+    @double_precision
+    def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:
         """F'(x) = -1 + J diag(phi'(x)), dense."""
-        weights = self.weights if hasattr(self.weights, "at") else self.weights.todense()
-        return weights * self.activation.slope(state) - jnp.eye(self.size)
+        return self.dense_weights * self.activation.slope(jnp.asarray(state, float)) - jnp.eye(self.size)
 
 
 def _checked_weights(weights: Any) -> Any:
@@ -86,14 +96,13 @@ def _checked_weights(weights: Any) -> Any:
         matrix = np.asarray(weights)
     except ValueError as error:
         raise ValueError(f"Argument `weights` must be a square matrix, but its rows differ in length: {error}") from None
-    if matrix.dtype.kind not in "fiub":
-        raise TypeError(f"Argument `weights` must hold real numbers, but holds {matrix.dtype}.")
+    _check_real(matrix.dtype)
     _check_square(matrix.shape)
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {matrix[row, column]}.")
-    with jax.enable_x64(True):
-        return jnp.array(matrix, dtype=jnp.float64)  # a copy: asarray may share memory with the caller
+    # NumPy, a copy: in a program that keeps JAX in 32 bits it stays as it is, whatever is done with it.
+    return np.array(matrix, dtype=np.float64)
 
 
 def _sparse(weights: Any) -> Any:
@@ -101,6 +110,7 @@ def _sparse(weights: Any) -> Any:
 
     _check_square(weights.shape)
     coordinates = weights.tocoo()
+    _check_real(coordinates.data.dtype)
     if not np.isfinite(coordinates.data).all():
         where = int(np.argwhere(~np.isfinite(coordinates.data))[0, 0])
         row, column = coordinates.row[where], coordinates.col[where]
@@ -109,6 +119,11 @@ def _sparse(weights: Any) -> Any:
         indices = np.stack([coordinates.row, coordinates.col], axis=1)
         entries = jnp.array(coordinates.data, dtype=jnp.float64)
         return sparse.BCOO((entries, jnp.asarray(indices)), shape=weights.shape)
+
+
+def _check_real(dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "fiub":
+        raise TypeError(f"Argument `weights` must hold real numbers, but holds {dtype}.")
 
 
 def _check_square(shape: tuple[int, ...]) -> None:
