@@ -20,7 +20,7 @@ def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf,
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.") from None
-    if isinstance(value, bool | str):
+    if value is None or isinstance(value, bool | np.bool_ | str):
         raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.")
     if array.ndim:
         raise ValueError(

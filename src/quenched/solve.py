@@ -70,6 +70,7 @@ def solve(
     check_types(model, theory)
     solver = checked_solver(theory, solver)
     theory.check(model)
+    random_key = read_key(key)
     began = time.perf_counter()
     seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
     if isinstance(theory, AbstractTheory):
@@ -77,7 +78,7 @@ def solve(
     else:
         if start is not None:
             raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none.")
-        computed = measure_ensemble(model, theory, solver, read_key(key), progress)
+        computed = measure_ensemble(model, theory, solver, random_key, progress)
         coordinates = dict(theory.coordinates())
     wall_time = None
     if not traced(computed):
@@ -153,8 +154,12 @@ def networks_at_once(theory: AbstractExperiment) -> int:
 
 def read_key(key: int | Array | None) -> Array:
     """A JAX key from a seed, a key, or nothing."""
-    if key is None or (isinstance(key, int | np.integer) and not isinstance(key, bool)):
-        return jax.random.key(0 if key is None else int(key))
+    if key is None:
+        return jax.random.key(0)
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        if not 0 <= key < 2**63:
+            raise ValueError(f"Argument `key` must be between 0 and 2^63 - 1, but is {key}.")
+        return jax.random.key(int(key))
     if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
         return key
     if isinstance(key, jax.Array) and key.dtype == jnp.uint32 and key.ndim == 1:
@@ -176,7 +181,7 @@ def read_start(theory: AbstractTheory, start: str | Mapping[str, Any] | Solution
     missing = [name for name in theory.unknowns if name not in given]
     if missing:
         raise ValueError(f"Argument `start` must give {', '.join(theory.unknowns)}, but lacks {', '.join(missing)}.")
-    return Start(default, {name: jnp.asarray(given[name], float) for name in theory.unknowns})
+    return Start(default, {name: jnp.asarray(checks.number(f"start[{name!r}]", given[name])) for name in theory.unknowns})
 
 
 def check_types(model: Any, theory: Any) -> None:

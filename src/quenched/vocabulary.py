@@ -92,7 +92,11 @@ _QUANTITIES = (
     Quantity("outcome", "-", "how each start ended, a code of Outcome", (("start",),)),
     Quantity("fixed_points", "n_*", "number of distinct fixed points found in a network"),
     Quantity("index_sum", r"\sum\mathrm{sign}\det(-F')", "1 for bounded phi if the list of fixed points is complete"),
-    Quantity("completeness", "-", "fraction of networks whose index sum is 1, as it is for a complete list"),
+    Quantity(
+        "completeness",
+        "-",
+        "fraction of networks with index sum 1 and every search ended; necessary for a complete list",
+    ),
     Quantity("convergence", "-", "fraction of starts that ended at a fixed point"),
     # kept trajectories
     Quantity("trajectory", "x(t)", "states in time", (("time", "trial", "neuron"), ("network", "time", "trial", "neuron"))),

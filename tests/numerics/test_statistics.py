@@ -24,7 +24,7 @@ from quenched.numerics.statistics import mean_and_error, mean_of_present, trimme
         (0.0, 0.01, "0.000(10)"),
         (0.5, None, "0.5"),
         (0.5, 0.0, "0.5"),
-        (0.5, math.nan, "0.5"),
+        (0.5, math.nan, "0.5(?)"),
         (math.nan, 0.1, "nan"),
         (1 / 3, 1e-14, "0.333333"),
         (3e-17, 1e-17, "3e-17"),

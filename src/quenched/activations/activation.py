@@ -43,6 +43,15 @@ class AbstractActivation(eqx.Module):
     def breakpoints(self) -> tuple[float, ...]:
         """Where phi or a derivative of it jumps."""
 
+    @property
+    def kinked_at_zero(self) -> bool:
+        """Whether the slope jumps at 0, where the state of rest would sit."""
+        if 0.0 not in self.breakpoints:
+            return False
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+            left, right = self.slope(jnp.asarray([-1e-9, 1e-9]))
+            return bool(jnp.abs(right - left) > 1e-6)
+
     @abstractmethod
     def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
         """phi(x), element by element."""

@@ -35,13 +35,16 @@ class Static(AbstractTheory):
             and g phi'(0) <= 1/(2 sqrt(eta)), beyond which no real response exists.
         "active": C > 0. With a field, or phi(0) != 0, it is the only branch.
 
+    Raises: ValueError for noise, and for an activation whose slope jumps at 0 (ReLU) without a field.
+
     Returns:
         `correlation` C, `integrated_response` R, `mean_square_rate`, `mean_square_state`, `mean_rate`, `mean_state`,
         `kinetic_energy` (0, at rest), each with `_error` from a second quadrature; the verdicts `invertible`,
         `invertibility_margin`, `stability_margin`.
 
     When it fails: beyond the gain where 1 - g^2 eta R phi'(x) reaches zero (`invertible` is 0) a neuron has several states
-    for one field and the theory does not say which; the one of the field's own sign is then used. Above g_c a network
+    for one field and the theory does not say which; the outermost of the field's own sign is then used, R leaves out the
+    jump between them, and `stability_margin` is NaN. Above g_c a network
     without noise is chaotic or wanders between fixed points (`stability_margin` < 0): what a trajectory does is for
     `qd.simulate.Trajectories`, and C and R are sums over the fixed points with weight sign det(-F'), as
     `qd.landscape.FixedPoints` returns them. `no_such_branch`: choose another `start`.
@@ -63,9 +66,12 @@ class Static(AbstractTheory):
         return Newton()
 
     def check(self, model: RandomNetwork) -> None:
-        if isinstance(model.noise, jax.core.Tracer):
-            return
-        if model.noise > 0:
+        if not isinstance(model.field, jax.core.Tracer) and model.field == 0 and model.activation.kinked_at_zero:
+            raise ValueError(
+                f"Argument `field` must not be 0 for {model.activation.name}, whose slope jumps at 0: "
+                "the state of rest sits on the kink and has no linear response."
+            )
+        if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
             raise ValueError(
                 f"Argument `noise` must be 0 for a network at rest, but is {float(model.noise):g}; "
                 "use qd.simulate.Trajectories for networks with noise."
@@ -73,7 +79,6 @@ class Static(AbstractTheory):
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         active, status, residual, steps = _active(model, solver, start)
-        at_zero = jnp.zeros(())
         rests = _rests(model)
         quiescent, exists = _quiescent(model)
         if start.branch == "active" or start.values is not None:
@@ -81,7 +86,7 @@ class Static(AbstractTheory):
         elif start.branch == "quiescent":
             choose_rest = jnp.asarray(True)
         else:
-            choose_rest = rests & (model.gain * (1.0 + model.symmetry) * model.activation.slope(at_zero) <= 1.0)
+            choose_rest = rests & (_distance_to_transition(model) <= 1.0)
         rest_status = jnp.where(rests & exists, Status.solved, Status.no_such_branch)
         arrays = {name: jnp.where(choose_rest, quiescent[name], active[name]) for name in active}
         return Computed(
@@ -95,6 +100,11 @@ class Static(AbstractTheory):
 def _rests(model: RandomNetwork) -> Array:
     """Whether x = 0 is a state at all."""
     return (model.field == 0.0) & (model.activation(jnp.zeros(())) == 0.0)
+
+
+def _distance_to_transition(model: RandomNetwork) -> Array:
+    """g (1 + eta) |phi'(0)| = g/g_c. J and -J are equally likely, so that the sign of phi does not matter."""
+    return model.gain * (1.0 + model.symmetry) * jnp.abs(model.activation.slope(jnp.zeros(())))
 
 
 def _quiescent(model: RandomNetwork) -> tuple[dict[str, Array], Array]:
@@ -121,17 +131,18 @@ _AVERAGES = ("correlation", "mean_square_rate", "mean_square_state", "mean_rate"
 def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[str, Array], Array, Array, Array]:
     """Newton in C over its guess and R g: both of order one from the transition to strong coupling."""
     gain = jnp.maximum(model.gain, 1e-12)
-    slope = model.activation.slope(jnp.zeros(()))
+    distance = _distance_to_transition(model)
     frozen = jax.lax.stop_gradient(model)
 
     if start.values is None:
         # Near the transition C = 1 - g_c/g and R = 1/g; with a field C is at least that of the field alone.
-        excess = 1.0 - 1.0 / jnp.maximum(gain * (1.0 + model.symmetry) * slope, 1e-12)
+        excess = 1.0 - 1.0 / jnp.maximum(distance, 1e-12)
         bias = model.activation(jnp.asarray(model.field, float)) ** 2
         scale = jnp.maximum(jnp.maximum(excess, bias), 1e-6)
-        response_guess = jnp.minimum(1.0, gain * (1.0 + model.symmetry) * slope)
+        response_guess = jnp.sign(model.activation.slope(jnp.zeros(()))) * jnp.minimum(1.0, distance)
     else:
-        scale, response_guess = start.values["correlation"], start.values["integrated_response"] * gain
+        # A neighbour at rest has C = 0, which is no scale to start from.
+        scale, response_guess = jnp.maximum(start.values["correlation"], 1e-6), start.values["integrated_response"] * gain
     scale, response_guess = jax.lax.stop_gradient((scale, response_guess))
 
     def order_parameters(unknowns: Float[Array, " 2"]) -> tuple[Array, Array]:
@@ -158,15 +169,17 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
 
     finite = jnp.all(jnp.isfinite(jnp.stack(list(fine.values()))))
     # Below its transition the active branch has merged with the state of rest.
-    merged = _rests(model) & (gain * (1.0 + model.symmetry) * slope <= 1.0)
+    merged = _rests(model) & (distance <= 1.0)
     vanished = merged & (~found.converged | (correlation < 1e-9))
-    disagree = jnp.max(jnp.stack(list(errors.values()))) > _COARSE
+    agree = jnp.all(jnp.stack(list(errors.values())) <= _COARSE)
     status = jnp.select(
-        [vanished, ~finite, ~found.converged, disagree],
+        [vanished, ~finite, ~found.converged, ~agree],
         [Status.no_such_branch, Status.not_finite, Status.out_of_steps, Status.coarse_quadrature],
         Status.solved,
     )
-    return _with_errors(fine, errors, _verdicts(**margins)), status, found.residual, found.steps
+    arrays = _with_errors(fine, errors, _verdicts(**margins))
+    nothing = (status == Status.no_such_branch) | (status == Status.not_finite)
+    return {name: jnp.where(nothing, jnp.nan, value) for name, value in arrays.items()}, status, found.residual, found.steps
 
 
 def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> dict[str, Array]:
@@ -240,7 +253,8 @@ def _verdicts(invertibility_margin: Array, stability_margin: Array) -> dict[str,
     return {
         "invertible": jnp.where(invertibility_margin > 0.0, 1.0, 0.0),
         "invertibility_margin": invertibility_margin,
-        "stability_margin": stability_margin,
+        # Where neurons jump from one state to another the linear response says nothing about stability.
+        "stability_margin": jnp.where(invertibility_margin > 0.0, stability_margin, jnp.nan),
     }
 
 

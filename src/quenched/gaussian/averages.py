@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
+from quenched.precision import double_precision
 
 Function = Callable[[Array], Array]
 
@@ -35,6 +36,7 @@ def gaussian_nodes(
     return z, weights * jnp.exp(-0.5 * z**2) / jnp.sqrt(2.0 * jnp.pi)
 
 
+@double_precision
 def average(
     function: Function,
     mean: Scalar = 0.0,
@@ -56,9 +58,8 @@ def average(
         repeat with more nodes to see it.
 
     Example:
-        >>> import jax, jax.numpy as jnp, quenched as qd
-        >>> with jax.enable_x64(True):
-        ...     print(f"{qd.gaussian.average(lambda x: x**2, 1.0, 4.0):.12f}")
+        >>> import quenched as qd
+        >>> print(f"{qd.gaussian.average(lambda x: x**2, 1.0, 4.0):.12f}")
         5.000000000000
     """
     kinks = tuple(breakpoints)
@@ -87,6 +88,7 @@ def average(
     return gaussian_average(jnp.asarray(mean, float), jnp.asarray(variance, float))
 
 
+@double_precision
 def pair_average(
     first: Function,
     second: Function,
@@ -110,9 +112,8 @@ def pair_average(
         theorem) also at full correlation. At full correlation of kinked f and g that derivative sees only the smooth part.
 
     Example:
-        >>> import jax, jax.numpy as jnp, quenched as qd
-        >>> with jax.enable_x64(True):
-        ...     print(f"{qd.gaussian.pair_average(lambda x: x, lambda y: y, covariance=0.3):.12f}")
+        >>> import quenched as qd
+        >>> print(f"{qd.gaussian.pair_average(lambda x: x, lambda y: y, covariance=0.3):.12f}")
         0.300000000000
     """
     kinks = tuple(breakpoints)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from quenched.landscape.certificates import Root, examine, first_of_each, refine, same_root
+from quenched.landscape.certificates import Root, examine, first_of_each, largest_curvature, refine, same_root
 from quenched.landscape.search import Found, Outcome
 from quenched.models import Network
 
@@ -50,11 +50,10 @@ def certify(network: Network, found: Found) -> Catalogue:
     refined = jax.lax.map(partial(refine, network), found.state)
     # Only one of each is worth an inverse Jacobian.
     candidate = first_of_each(refined, reached & jnp.all(jnp.isfinite(refined), axis=1))
-    shapes = jax.eval_shape(partial(examine, network), refined[0])
+    inspect = partial(examine, network, jax.lax.stop_gradient(largest_curvature(network.activation)))
+    shapes = jax.eval_shape(inspect, refined[0])
     unknown = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.inf), shapes)
-    roots = jax.lax.map(
-        lambda row: jax.lax.cond(row[1], partial(examine, network), lambda _: unknown, row[0]), (refined, candidate)
-    )
+    roots = jax.lax.map(lambda row: jax.lax.cond(row[1], inspect, lambda _: unknown, row[0]), (refined, candidate))
     # A singular or unproven root is not listed as a fixed point.
     proven = candidate & (roots.certificate < 0.5)
     proven_for = jax.lax.map(lambda state: jnp.any(proven & same_root(refined, state)), refined)

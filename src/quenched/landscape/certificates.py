@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -38,10 +37,10 @@ def refine(network: Network, state: Float[Array, " neuron"]) -> Float[Array, " n
     return settled - jnp.linalg.solve(fixed.jacobian(settled), network.velocity(settled))
 
 
-def examine(network: Network, root: Float[Array, " neuron"]) -> Root:
+def examine(network: Network, curvature: Float[Array, ""], root: Float[Array, " neuron"]) -> Root:
     """The Newton-Kantorovich number h = |F'^-1| L |F'^-1 F| in the largest-entry norm, and what F'^-1 tells of the root.
 
-    h < 1/2 proves a root within 2 |F'^-1 F|; L = |J| max|phi''| bounds how fast F' changes.
+    h < 1/2 proves a root within 2 |F'^-1 F|; L = |J| `curvature` with max|phi''| bounds how fast F' changes.
     """
     jacobian = network.jacobian(root)
     inverse = jnp.linalg.inv(jacobian)
@@ -51,7 +50,7 @@ def examine(network: Network, root: Float[Array, " neuron"]) -> Root:
     bend = _second_derivative(network.activation, root)
 
     coupling = network.dense_weights
-    lipschitz = jnp.max(jnp.sum(jnp.abs(coupling), axis=1)) * largest_curvature(network.activation)
+    lipschitz = jnp.max(jnp.sum(jnp.abs(coupling), axis=1)) * curvature
     distance = jnp.max(jnp.abs(inverse @ speed))
     certificate = jnp.max(jnp.sum(jnp.abs(inverse), axis=1)) * lipschitz * distance
     for kink in network.activation.breakpoints:
@@ -72,12 +71,9 @@ def examine(network: Network, root: Float[Array, " neuron"]) -> Root:
     )
 
 
-@functools.lru_cache
-def largest_curvature(activation: AbstractActivation) -> float:
+def largest_curvature(activation: AbstractActivation) -> Float[Array, ""]:
     """max |phi''| on a fine grid of [-30, 30]: sampled, not proven; exact for piecewise linear phi away from its kinks."""
-    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-        grid = jnp.asarray(np.linspace(-30.0, 30.0, 12001))
-        return float(jnp.max(jnp.abs(_second_derivative(activation, grid))))
+    return jnp.max(jnp.abs(_second_derivative(activation, jnp.asarray(np.linspace(-30.0, 30.0, 12001)))))
 
 
 def _second_derivative(activation: AbstractActivation, state: Float[Array, "..."]) -> Float[Array, "..."]:

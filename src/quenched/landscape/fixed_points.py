@@ -30,7 +30,8 @@ class FixedPoints(AbstractExperiment):
 
         C = sum_p index_p phi_p^2,   R = sum_p index_p (1/N) sum_i dphi_i/db_i,   index = sign det(-F').
 
-    The indices add up to 1 for bounded phi if the list is complete: only such networks enter C and R.
+    The indices add up to 1 for bounded phi if the list is complete. Only networks where they do, and where no start ran out
+    of steps, enter C and R; that points are missing in pairs that cancel is not excluded.
 
     Arguments:
         size: N, neurons a network.
@@ -48,7 +49,7 @@ class FixedPoints(AbstractExperiment):
 
     The error does not contain what a finite N changes, nor fixed points that were missed. Their number grows exponentially
     in N above the transition: at N = 100 and gain 2 no search is exhaustive. C and R need complete lists, hence small
-    networks; where no network has one they are NaN.
+    networks; where fewer than two networks have one they are NaN.
 
     Status `no_fixed_point`: a network in which none was found.
 
@@ -135,7 +136,9 @@ def index_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, Arra
     """Sums over the distinct fixed points with their index, NaN unless the indices add up to 1; and how the search went."""
     roots, listed = catalogue.roots, catalogue.distinct
     index = jnp.where(listed, roots.sign, 0.0)
-    complete = jnp.sum(index) == 1.0
+    # A necessary condition: points can be missing in pairs, less likely so when every start has come to an end.
+    ended = jnp.all(catalogue.outcome != Outcome.out_of_steps)
+    complete = (jnp.sum(index) == 1.0) & ended
 
     def total(values: Array) -> Array:
         return jnp.where(complete, jnp.sum(index * jnp.where(listed, values, 0.0)), jnp.nan)

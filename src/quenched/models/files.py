@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from quenched import checks
+from quenched.models.network import check_finite, check_real, check_square
 
 _SUFFIXES = (".npy", ".npz", ".csv", ".mtx")
 
@@ -63,7 +64,13 @@ def read_weights(
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         objects = "pickle" in str(error) or "Object arrays" in str(error)
         why = "it holds Python objects, which only unpickling could read; save plain numbers" if objects else str(error)
+        why = why.rstrip(".")
         raise ValueError(f"{path.name!r} cannot be read as {path.suffix}: {why}.") from None
+    check_real(matrix.dtype)
+    # Counts are often stored in small integers, whose squares overflow.
+    matrix = matrix.astype(np.float64)
+    check_square(matrix.shape)
+    check_finite(matrix)
     if transpose:
         matrix = matrix.T
     return matrix if gain is None else _scaled(matrix, checks.number("gain", gain, low=0.0))
@@ -90,6 +97,8 @@ def _npz(path: Path, array: str | None, sign: str | None) -> Any:
         if {"format", "data", "shape"} <= set(names):
             from scipy import sparse
 
+            if array or sign:
+                raise _Chosen(f"Arguments `array` and `sign` do not apply: {path.name!r} is one scipy.sparse matrix.")
             return sparse.load_npz(path)
         shapes = {name: archive[name].shape for name in names if archive[name].dtype.kind in "fiub"}
         square = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == shape[1]]
@@ -112,15 +121,24 @@ def _npz(path: Path, array: str | None, sign: str | None) -> Any:
 
 
 def _csv(path: Path, array: str | None, sign: str | None) -> Any:
-    text = path.read_text()
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise ValueError("it is empty")
-    try:
-        [float(entry) for entry in lines[0].split(",")]
-    except ValueError:
+    # utf-8-sig: spreadsheets begin their files with a byte order mark.
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    # A first line with no number at all is a header; one with some is a mistake to be named, not skipped.
+    if lines and not any(_is_number(entry) for entry in lines[0].split(",")):
+        if ";" in lines[0] or "\t" in lines[0]:
+            raise ValueError("its columns must be separated by commas, not semicolons or tabs")
         lines = lines[1:]
+    if not lines:
+        raise ValueError("it holds no numbers")
     return np.loadtxt(lines, delimiter=",", ndmin=2)
+
+
+def _is_number(entry: str) -> bool:
+    try:
+        float(entry)
+    except ValueError:
+        return False
+    return True
 
 
 def _mtx(path: Path, array: str | None, sign: str | None) -> Any:

@@ -96,11 +96,9 @@ def _checked_weights(weights: Any) -> Any:
         matrix = np.asarray(weights)
     except ValueError as error:
         raise ValueError(f"Argument `weights` must be a square matrix, but its rows differ in length: {error}") from None
-    _check_real(matrix.dtype)
-    _check_square(matrix.shape)
-    if not np.isfinite(matrix).all():
-        row, column = np.argwhere(~np.isfinite(matrix))[0]
-        raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {matrix[row, column]}.")
+    check_real(matrix.dtype)
+    check_square(matrix.shape)
+    check_finite(matrix)
     # NumPy, a copy: in a program that keeps JAX in 32 bits it stays as it is, whatever is done with it.
     return np.array(matrix, dtype=np.float64)
 
@@ -108,27 +106,39 @@ def _checked_weights(weights: Any) -> Any:
 def _sparse(weights: Any) -> Any:
     from jax.experimental import sparse
 
-    _check_square(weights.shape)
+    check_real(weights.dtype)
+    check_square(weights.shape)
+    check_finite(weights)
     coordinates = weights.tocoo()
-    _check_real(coordinates.data.dtype)
-    if not np.isfinite(coordinates.data).all():
-        where = int(np.argwhere(~np.isfinite(coordinates.data))[0, 0])
-        row, column = coordinates.row[where], coordinates.col[where]
-        raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {coordinates.data[where]}.")
     with jax.enable_x64(True):
         indices = np.stack([coordinates.row, coordinates.col], axis=1)
         entries = jnp.array(coordinates.data, dtype=jnp.float64)
         return sparse.BCOO((entries, jnp.asarray(indices)), shape=weights.shape)
 
 
-def _check_real(dtype: np.dtype[Any]) -> None:
+def check_real(dtype: np.dtype[Any]) -> None:
+    """Refuse what is not numbers, or not real ones."""
     if dtype.kind not in "fiub":
         raise TypeError(f"Argument `weights` must hold real numbers, but holds {dtype}.")
 
 
-def _check_square(shape: tuple[int, ...]) -> None:
+def check_square(shape: tuple[int, ...]) -> None:
+    """Refuse what is not (neuron, neuron)."""
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
         raise ValueError(f"Argument `weights` must be a square matrix (neuron, neuron), but has shape {tuple(shape)}.")
+
+
+def check_finite(matrix: Any) -> None:
+    """Refuse NaN and infinity, dense or sparse, and say where."""
+    if hasattr(matrix, "tocoo"):
+        coordinates = matrix.tocoo()
+        rows, columns, entries = coordinates.row, coordinates.col, coordinates.data
+    else:
+        (rows, columns), entries = np.indices(matrix.shape).reshape(2, -1), np.ravel(matrix)
+    bad = np.flatnonzero(~np.isfinite(entries))
+    if bad.size:
+        row, column, value = rows[bad[0]], columns[bad[0]], entries[bad[0]]
+        raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {value}.")
 
 
 def _checked_field(field: Any, size: int) -> Any:
@@ -138,7 +148,10 @@ def _checked_field(field: Any, size: int) -> Any:
         return field
     if np.ndim(field) == 0:
         return np.asarray(checks.number("field", field))
-    array = np.asarray(field, dtype=np.float64)
+    array = np.asarray(field)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"Argument `field` must hold real numbers, but holds {array.dtype}.")
+    array = array.astype(np.float64)
     if array.shape != (size,):
         raise ValueError(f"Argument `field` must be one number or one per neuron ({size}), but has shape {array.shape}.")
     if not np.isfinite(array).all():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
 from quenched.models.network import Network
+from quenched.precision import double_precision
 
 Real = float | Float[Array, ""]
 
@@ -68,16 +70,23 @@ class RandomNetwork(eqx.Module):
 
     @property
     def critical_gain(self) -> Real:
-        """g_c = 1 / ((1 + symmetry) phi'(0)): where the state of rest loses stability; infinite for symmetry -1."""
+        """g_c = 1 / ((1 + symmetry) |phi'(0)|): where the state of rest loses stability.
+
+        Infinite for symmetry -1; NaN where phi has a kink at 0 (ReLU).
+        """
+        if self.activation.kinked_at_zero:
+            return np.float64(np.nan)
         with jax.enable_x64(True):
-            slope = self.activation.slope(jnp.zeros(()))
+            slope = jnp.abs(self.activation.slope(jnp.zeros(())))
             return 1.0 / ((1.0 + self.symmetry) * slope)
 
+    @double_precision
     def draw(self, size: int, key: Key[Array, ""]) -> Network:
         """One network of `size` neurons."""
         return Network(draw_couplings(self.gain, self.symmetry, size, key), self.activation, self.field)
 
 
+@double_precision
 def draw_couplings(gain: Real, symmetry: Real, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
     """Gaussian J with Var J_ij = gain^2/N and E[J_ij J_ji] = symmetry gain^2/N; Var J_ii is (1 + symmetry) gain^2/N."""
     independent = jax.random.normal(key, (size, size))

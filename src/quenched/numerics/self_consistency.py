@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from quenched import checks
+
 Residual = Callable[[Float[Array, " unknown"]], Float[Array, " unknown"]]
 Carry = tuple[Array, Array, Array, Array, Array]
 
@@ -33,12 +35,9 @@ class Newton(eqx.Module):
     nodes: int = eqx.field(static=True, default=48)
 
     def __check_init__(self) -> None:
-        if not 0 < self.tolerance < 1e-3:
-            raise ValueError(f"Argument `tolerance` must lie between 0 and 1e-3, but is {self.tolerance}.")
-        if self.max_steps < 1:
-            raise ValueError(f"Argument `max_steps` must be at least 1, but is {self.max_steps}.")
-        if self.nodes < 8:
-            raise ValueError(f"Argument `nodes` must be at least 8, but is {self.nodes}.")
+        checks.number("tolerance", self.tolerance, above=0.0, high=1e-3)
+        checks.count("max_steps", self.max_steps)
+        checks.count("nodes", self.nodes, low=8)
 
 
 class Root(NamedTuple):

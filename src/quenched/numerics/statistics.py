@@ -42,7 +42,8 @@ def _mean_between(values: Float[Array, " network"], cut: Array | int) -> tuple[F
     winsorised = jnp.where(jnp.isnan(ordered), 0.0, jnp.clip(ordered, lowest, highest))
     centre = jnp.sum(winsorised) / present
     variance = jnp.sum(jnp.where(rank < present, (winsorised - centre) ** 2, 0.0)) / (present - 1)
-    return mean, jnp.sqrt(variance * present) / (present - 2 * cut)
+    # One sample has no error, and a number without one is not reported.
+    return jnp.where(present > 1, mean, jnp.nan), jnp.sqrt(variance * present) / (present - 2 * cut)
 
 
 def with_error(value: float | np.floating, error: float | np.floating | None = None) -> str:
@@ -54,7 +55,9 @@ def with_error(value: float | np.floating, error: float | np.floating | None = N
     value = float(value)
     if not math.isfinite(value):
         return str(value)
-    if error is None or not math.isfinite(error) or error <= 0.0 or error < 1e-9 * max(abs(value), 1e-6):
+    if error is not None and not math.isfinite(error):
+        return f"{value:.6g}(?)"
+    if error is None or error <= 0.0 or error < 1e-9 * max(abs(value), 1e-6):
         return f"{value:.6g}" if abs(value) > 1e-12 or value == 0.0 else f"{value:.0e}"
     error = float(error)
     place = math.floor(math.log10(error))

@@ -155,9 +155,9 @@ def computed(fine: dict[str, Array], coarse: dict[str, Array], found: Root) -> C
     """Values from the finer quadrature, errors from their difference, and how it went."""
     errors = {name: jnp.abs(jax.lax.stop_gradient(fine[name]) - coarse[name]) for name in fine}
     finite = jnp.all(jnp.isfinite(jnp.stack(list(fine.values()))))
-    disagree = jnp.max(jnp.stack([errors["self_overlap"], errors["local_response"], errors["energy"]])) > _COARSE
+    agree = jnp.all(jnp.stack(list(errors.values())) <= _COARSE * (1.0 + jnp.abs(jnp.stack(list(fine.values())))))
     status = jnp.select(
-        [~found.converged, ~finite, disagree],
+        [~found.converged, ~finite, ~agree],
         [Status.out_of_steps, Status.not_finite, Status.coarse_quadrature],
         Status.solved,
     )

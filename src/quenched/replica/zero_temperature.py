@@ -38,7 +38,8 @@ class ZeroTemperature(AbstractTheory):
 
     Raises: ValueError for an activation that is not odd, a field, or noise.
 
-    When it fails: for symmetry < 0 the solutions q = 0 and q > 0 coexist; the one reached by cooling is returned. Linear phi
+    When it fails: where solutions q = 0 and q > 0 coexist (symmetry < 0; phi flat at 0) the one reached by cooling is
+    returned. Linear phi
     at or above g_c has no solution.
 
     Source: limit of Qiu & Huang 2025; the three regimes are derived in quenched's documentation.
@@ -89,7 +90,7 @@ def _at_rest(model: RandomNetwork) -> dict[str, Array]:
     """q = 0: the linear regime around x = 0, below g_c and between the two lines."""
     slope = model.activation.slope(jnp.zeros(()))
     strength = (model.gain * slope) ** 2
-    above = model.gain * (1.0 + model.symmetry) * slope > 1.0
+    above = model.gain * (1.0 + model.symmetry) * jnp.abs(slope) > 1.0
     root = jnp.sqrt(jnp.where(above, 1.0, 1.0 - 4.0 * model.symmetry * strength))
     below_critical = 2.0 * slope / (1.0 + root)
     above_critical = slope / jnp.where(above, strength * (1.0 + model.symmetry), 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,7 +107,9 @@ def _in_words(problem: Any) -> str:
         known = list(_section_at(location[:-1]).model_fields)
         return f"unknown key `{key}`.{nearest(location[-1], known)} Known here: {', '.join(known)}."
     if kind == "missing":
-        return f"key `{key}` is missing."
+        given = [str(name) for name in value] if isinstance(value, dict) else []
+        close = get_close_matches(location[-1], given, n=1)
+        return f"key `{key}` is missing." + (f" Did you misspell it as {close[0]!r}?" if close else "")
     if kind == "value_error":
         return f"key `{key}` {problem['ctx']['error']}, but is {value!r}."
     must = _MUST_BE.get(kind)
