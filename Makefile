@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: env
-	$(BIN)/quenched sweep examples/edge_of_chaos.toml --force
+	$(BIN)/quenched sweep examples/edge_of_chaos.toml --resume
 
 lint: env
 	$(BIN)/ruff check

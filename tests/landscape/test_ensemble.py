@@ -77,3 +77,11 @@ def test_bad_arguments() -> None:
         qd.solve(qd.RandomNetwork(1.0, noise=0.1), qd.landscape.FixedPoints(10, 2))
     with pytest.raises(TypeError, match="`solver` must be a LevenbergMarquardt for FixedPoints"):
         qd.solve(qd.RandomNetwork(1.0), qd.landscape.FixedPoints(10, 2), solver=qd.Newton())
+
+
+def test_averages_by_index_need_complete_lists() -> None:
+    """Few starts at high gain: lists are partial, and nothing is reported from fewer than two that add up."""
+    partial = qd.solve(qd.RandomNetwork(3.0), qd.landscape.FixedPoints(40, 3, starts=8))
+    assert float(partial["completeness"]) < 0.5
+    assert np.isnan(float(partial["correlation"]))
+    assert "correlation              nan" in repr(partial)

@@ -46,6 +46,10 @@ def failures(points: dict[str, np.ndarray], status: np.ndarray) -> list[tuple[fl
 def test_every_point_is_solved(points: dict[str, np.ndarray], theory: Any) -> None:
     status, arrays = solve_all(points, theory)
     assert failures(points, status) == []
+    if "stability_margin" in arrays:
+        # No linear stability where neurons jump between states.
+        margin, invertible = arrays.pop("stability_margin"), arrays["invertible"]
+        np.testing.assert_array_equal(np.isnan(margin), invertible == 0)
     assert all(np.all(np.isfinite(array)) for array in arrays.values())
 
 

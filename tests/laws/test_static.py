@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize
@@ -85,3 +86,39 @@ def test_beyond_the_loss_of_invertibility_the_outermost_state_is_taken() -> None
 def _fold(memory: float) -> float:
     """The positive x at which x - memory tanh x is least."""
     return float(np.arccosh(np.sqrt(memory)))
+
+
+def test_a_decreasing_activation_is_the_increasing_one() -> None:
+    """J and -J are equally likely, so phi and -phi have the same fluctuations and opposite responses."""
+    falling = qd.Activation(lambda x: -jnp.tanh(x), name="falling")
+    for theory, response in ((qd.dmft.Static(), "integrated_response"), (qd.replica.ZeroTemperature(), "local_response")):
+        for gain in (0.5, 1.3):
+            rising = qd.solve(qd.RandomNetwork(gain, 0.2), theory).arrays
+            mirrored = qd.solve(qd.RandomNetwork(gain, 0.2, activation=falling), theory).arrays
+            assert float(mirrored["mean_square_rate"]) == pytest.approx(
+                float(rising["mean_square_rate"]), rel=1e-9, abs=1e-12
+            )
+            assert float(mirrored[response]) == pytest.approx(-float(rising[response]), rel=1e-9)
+    assert float(qd.RandomNetwork(1.0, activation=falling).critical_gain) == 1.0
+
+
+def test_a_kink_at_rest_is_refused() -> None:
+    model = qd.RandomNetwork(2.0, activation=qd.ReLU())
+    assert np.isnan(model.critical_gain)
+    with pytest.raises(ValueError, match="`field` must not be 0 for relu, whose slope jumps at 0"):
+        qd.solve(model, qd.dmft.Static())
+    softsign = qd.Activation(lambda x: x / (1 + jnp.abs(x)), name="softsign", breakpoints=(0.0,))
+    assert float(qd.solve(qd.RandomNetwork(0.9, activation=softsign), qd.dmft.Static())["correlation"]) == 0.0
+
+
+def test_a_start_at_rest_leads_to_the_active_branch() -> None:
+    rest = qd.solve(qd.RandomNetwork(0.9), qd.dmft.Static())
+    direct = qd.solve(qd.RandomNetwork(1.2), qd.dmft.Static())
+    continued = qd.solve(qd.RandomNetwork(1.2), qd.dmft.Static(), start=rest)
+    assert float(continued["correlation"]) == pytest.approx(float(direct["correlation"]), rel=1e-9)
+
+
+def test_what_is_not_solved_is_not_a_number() -> None:
+    found = qd.solve(qd.RandomNetwork(0.8), qd.dmft.Static(), start="active", throw=False)
+    assert qd.Status(int(found.status)) is qd.Status.no_such_branch
+    assert np.isnan(float(found.arrays["correlation"]))

@@ -139,3 +139,41 @@ def test_a_file_with_no_network_in_it(tmp_path: Path, matrix: np.ndarray, word: 
     np.save(tmp_path / "weights.npy", matrix)
     with pytest.raises(ValueError, match=f"`weights` must be .*{word}"):
         qd.Network.from_file(tmp_path / "weights.npy")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16])
+def test_counts_in_small_integers_are_scaled_right(tmp_path: Path, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    counts: np.ndarray = ((rng.random((60, 60)) < 0.1) * rng.integers(1, 40, (60, 60))).astype(dtype)
+    np.save(tmp_path / "counts.npy", counts)
+    weights = qd.models.read_weights(tmp_path / "counts.npy", gain=1.5)
+    assert 60 * np.var(weights) == pytest.approx(1.5**2, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0,1,2O\n1,2,3\n3,4,5\n6,7,8\n", "2O"),
+        ("0;1\n2;0\n", "separated by commas"),
+        ("pre,post\n", "holds no numbers"),
+        ("0,1\n2,nan\n", r"weights\[1, 1\] is nan"),
+    ],
+)
+def test_a_csv_with_a_mistake_is_named_not_repaired(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "weights.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        qd.models.read_weights(path)
+
+
+def test_a_spreadsheets_csv(tmp_path: Path) -> None:
+    path = tmp_path / "weights.csv"
+    path.write_text("pre,post\n0,1\n2,0\n", encoding="utf-8-sig")
+    np.testing.assert_array_equal(qd.models.read_weights(path), [[0, 1], [2, 0]])
+
+
+def test_a_sparse_archive_has_no_second_array(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    sparse.save_npz(path, sparse.eye_array(3, format="csr"))
+    with pytest.raises(ValueError, match=r"do not apply: 'weights.npz' is one scipy.sparse matrix"):
+        qd.models.read_weights(path, sign="sign")

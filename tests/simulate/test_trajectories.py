@@ -145,3 +145,16 @@ def test_integrate_names_what_is_wrong() -> None:
         qd.simulate.integrate(network, 1.0, 0.1, initial=np.zeros(2))
     with pytest.raises(FloatingPointError, match="diverged before time"):
         qd.simulate.integrate(qd.Network(300 * np.eye(3), qd.Linear()), 400.0, 0.5, initial=np.ones(3))
+
+
+def test_growth_without_overflow_is_named_too() -> None:
+    found = qd.solve(qd.RandomNetwork(2.0, activation=qd.Linear()), qd.simulate.Trajectories(20, 2, 60.0, 0.1), throw=False)
+    assert np.isfinite(float(found.arrays["mean_square_state"]))
+    assert qd.Status(int(found.status)) is qd.Status.diverged
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("key", [-1, 2**63, True, "a"])
+def test_bad_keys_are_refused_by_theories_too(key: object) -> None:
+    with pytest.raises((ValueError, TypeError), match="`key` must be"):
+        qd.solve(qd.RandomNetwork(1.0), qd.dmft.Static(), key=key)  # type: ignore[arg-type]

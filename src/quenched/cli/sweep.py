@@ -31,19 +31,20 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     """
     console = Console()
     job = read_job(file, output)
-    with progress_bar() as bar:
-        tasks: dict[str, TaskID] = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
-        try:
-            tree = run_file(
-                file,
-                resume=resume,
-                force=force,
-                output=output,
-                progress=lambda name, done, _: bar.update(tasks[name], completed=done),
-            )
-        except KeyboardInterrupt:
-            again = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
-            raise KeyboardInterrupt(f"Continue with: {shlex.join(again)}") from None
+    bar = progress_bar()
+    tasks: dict[str, TaskID] = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
+
+    def tell(name: str, done: int, _: int) -> None:
+        bar.start()  # only now: a store that is refused shows no bar
+        bar.update(tasks[name], completed=done)
+
+    try:
+        tree = run_file(file, resume=resume, force=force, output=output, progress=tell)
+    except KeyboardInterrupt:
+        again = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
+        raise KeyboardInterrupt(f"Continue with: {shlex.join(again)}") from None
+    finally:
+        bar.stop()
     if job.title:
         console.print(job.title, style="bold", highlight=False)
     found = {name: node.to_dataset() for name, node in tree.children.items()}
