@@ -3,7 +3,7 @@
 from quenched import activations, dmft, gaussian, landscape, models, plots, replica, simulate, sweeps
 from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
 from quenched.citation import cite
-from quenched.models import Network, Normal, RandomNetwork, Uniform
+from quenched.models import Network, Normal, Quantile, RandomNetwork, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.solution import Solution
 from quenched.solve import solve
@@ -19,6 +19,7 @@ __all__ = [
     "Network",
     "Newton",
     "Normal",
+    "Quantile",
     "RandomNetwork",
     "ReLU",
     "Solution",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,17 +15,17 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.memory import available_bytes
-from quenched.numerics.statistics import mean_and_error
+from quenched.numerics.statistics import RunningMean, mean_and_error
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
 from quenched.solution import Solution
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, AbstractTheory, Computed, Start, Theory
+from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Computed, Start, Theory
 from quenched.vocabulary import describe
 
 Progress = Callable[[int, int], None]
 
-# Networks measured side by side take at most this much memory together.
+# Samples measured side by side take at most this much memory together.
 _BATCH_BYTES = 256 * 2**20
 
 
@@ -51,7 +51,8 @@ def solve(
         key: seed of everything random, a whole number or a JAX key; the same key gives the same bits. 0 if left out.
         throw: raise SolveError, once the computation is over, unless it is solved. Under jit, grad and vmap nothing
             can be raised: look at `status`, or call `solution.check()` outside.
-        progress: called with (networks done, networks in all) during an experiment.
+        progress: called with (samples done, samples in all) where there are any: networks of an experiment, scramblings of
+            a sampled theory.
 
     Returns:
         A `Solution`.
@@ -68,25 +69,25 @@ def solve(
         0.352602
     """
     check_types(model, theory)
+    asked, theory = theory, chosen_way(theory, [model])
     solver = checked_solver(theory, solver)
     theory.check(model)
     random_key = read_key(key)
     began = time.perf_counter()
     seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
     if isinstance(theory, AbstractTheory):
-        computed, coordinates = _theory_compiled(model, theory, solver, read_start(theory, start)), {}
+        computed = _theory_compiled(model, theory, solver, read_start(theory, start))
     else:
-        if start is not None:
-            raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none.")
+        refuse_start(asked, start)
         computed = measure_ensemble(model, theory, solver, random_key, progress)
-        coordinates = dict(theory.coordinates())
+    coordinates = dict(theory.coordinates())
     wall_time = None
     if not traced(computed):
         # NumPy from here on: float64 stays float64 in a program that keeps JAX in 32 bits.
         computed = jax.device_get(computed)
         wall_time = time.perf_counter() - began
     arrays, status, residual, steps = computed
-    solution = Solution(model, theory, arrays, status, residual, steps, coordinates, seed, wall_time)
+    solution = Solution(model, asked, arrays, status, residual, steps, coordinates, seed, wall_time)
     return solution.check() if throw and wall_time is not None else solution
 
 
@@ -96,37 +97,66 @@ def _theory_compiled(model: RandomNetwork, theory: AbstractTheory, solver: Any, 
 
 
 @jax.jit
-def _networks_compiled(model: RandomNetwork, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
+def _samples_compiled(model: RandomNetwork, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
     measure = partial(theory.measure, model, solver)
-    # A mapped loop keeps its branches: what a network does not need is then not computed.
+    # A mapped loop keeps its branches: what a sample does not need is then not computed.
     return jax.vmap(measure)(keys) if theory.side_by_side else jax.lax.map(measure, keys)
 
 
 def measure_ensemble(
     model: RandomNetwork, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
 ) -> Computed:
-    """Measure every network, a few at a time, and average; the error is the standard error over networks."""
-    batch = networks_at_once(theory)
-    keys = jax.random.split(key, theory.networks)
+    """Measure, and measure again more finely as long as the experiment asks for it; what was found last if that fails."""
+    began = time.perf_counter()
+    averaged = _measure_once(model, theory, solver, key, progress)
+    while not traced(averaged) and averaged.status == Status.solved:
+        verdict = theory.refine(averaged, time.perf_counter() - began)
+        if isinstance(verdict, Status):
+            return averaged._replace(status=jnp.asarray(verdict))
+        theory = verdict
+        try:
+            averaged = _measure_once(model, theory, solver, key, progress)
+        except (KeyboardInterrupt, MemoryError) as stop:
+            interrupted = isinstance(stop, KeyboardInterrupt)
+            return averaged._replace(status=jnp.asarray(Status.interrupted if interrupted else Status.imprecise))
+    return averaged
+
+
+def _measure_once(
+    model: RandomNetwork, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
+) -> Computed:
+    """Measure every sample, a few at a time, and average; the error is the standard error over samples."""
+    batch = samples_at_once(theory)
+    keys = jax.random.split(key, theory.samples)
     if traced(model, theory, keys):
         batches = keys.reshape(-1, batch)
-        measured = jax.lax.map(partial(_networks_compiled, model, theory, solver), batches)
+        measured = jax.lax.map(partial(_samples_compiled, model, theory, solver), batches)
         return _average(theory, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), measured))
-    parts: list[Computed] = []
+    kept: list[Computed] = []
+    running: dict[str, RunningMean] = {}
     interrupted = False
     try:
-        for first in range(0, theory.networks, batch):
+        for first in range(0, theory.samples, batch):
             with one_blas_thread():
-                part = _networks_compiled(model, theory, solver, keys[first : first + batch])
-                parts.append(jax.block_until_ready(part))
+                part = jax.device_get(_samples_compiled(model, theory, solver, keys[first : first + batch]))
+            for name in [name for name in part.arrays if _plainly_averaged(theory, name)]:
+                # Taken out of the part, so that long arrays are not kept once for every sample.
+                running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
+            kept.append(part)
             if progress is not None:
-                progress(min(first + batch, theory.networks), theory.networks)
+                progress(min(first + batch, theory.samples), theory.samples)
     except KeyboardInterrupt:
-        if sum(part.status.shape[0] for part in parts) < 2:
+        if sum(part.status.shape[0] for part in kept) < 2:
             raise
         interrupted = True
-    averaged = _average(theory, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts))
+    averaged = _average(theory, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *kept))
+    for name, mean in running.items():
+        averaged.arrays[name], averaged.arrays[f"{name}_error"] = mean.mean_and_error()
     return averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged
+
+
+def _plainly_averaged(theory: AbstractExperiment, name: str) -> bool:
+    return name not in theory.estimators and not any("network" in dims for dims in describe(name).dims)
 
 
 def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
@@ -140,16 +170,27 @@ def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
     return Computed(arrays, jnp.max(measured.status), jnp.max(measured.residual), jnp.max(measured.steps))
 
 
-def networks_at_once(theory: AbstractExperiment) -> int:
-    """The largest divisor of the number of networks whose batch fits; refuses what does not fit at all."""
-    needed, available = theory.bytes_per_network(), available_bytes()
+def samples_at_once(theory: AbstractExperiment) -> int:
+    """The largest divisor of the number of samples whose batch fits; refuses what does not fit at all."""
+    needed, available = theory.bytes_per_sample(), available_bytes()
     if needed > available:
         raise MemoryError(
-            f"One network of size {theory.size} needs about {needed / 2**30:.1f} GiB, but {available / 2**30:.1f} GiB "
-            "are free; lower `size`, `starts` or `trials`."
+            f"{type(theory).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "
+            f"are free; lower {theory.memory_arguments}."
         )
-    fitting = max(1, min(theory.networks, _BATCH_BYTES // needed)) if theory.side_by_side else 1
-    return max(divisor for divisor in range(1, fitting + 1) if theory.networks % divisor == 0)
+    fitting = max(1, min(theory.samples, _BATCH_BYTES // needed)) if theory.side_by_side else 1
+    return max(divisor for divisor in range(1, fitting + 1) if theory.samples % divisor == 0)
+
+
+def chosen_way(theory: Theory, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
+    """The theory itself, or the way that it chooses for these models."""
+    return theory.choose(models) if isinstance(theory, AbstractChoice) else theory
+
+
+def refuse_start(theory: Theory, start: Any) -> None:
+    """An experiment has no branches."""
+    if start is not None:
+        raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none here.")
 
 
 def read_key(key: int | Array | None) -> Array:
@@ -195,11 +236,11 @@ def check_types(model: Any, theory: Any) -> None:
         raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {model!r}.")
     if isinstance(theory, type):
         raise TypeError(f"Argument `theory` must be an instance: write {theory.__name__}(...), with parentheses.")
-    if not isinstance(theory, AbstractTheory | AbstractExperiment):
+    if not isinstance(theory, AbstractTheory | AbstractExperiment | AbstractChoice):
         raise TypeError(f"Argument `theory` must be a theory such as qd.dmft.Static(), but is {theory!r}.")
 
 
-def checked_solver(theory: Theory, solver: Any) -> Any:
+def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> Any:
     """The solver to use; refused where it is not of the theory's kind."""
     default = theory.default_solver()
     if solver is None:

@@ -24,6 +24,7 @@ class Status(IntEnum):
     no_fixed_point = 7
     interrupted = 8
     bad_input = 9
+    imprecise = 10
 
     @property
     def advice(self) -> str:
@@ -41,7 +42,9 @@ _ADVICE = {
     Status.coarse_quadrature: "two quadratures disagree; raise the solver's `nodes`",
     Status.diverged: "a trajectory grew without bound; use a smaller `step`, or a gain at which the network is stable",
     Status.no_fixed_point: "the search found no fixed point in at least one network; raise `starts` or `max_steps`",
-    Status.interrupted: "stopped before all networks were done; the averages are over those that were",
+    Status.interrupted: "stopped before everything was done; the averages are over what was",
+    Status.imprecise: "the `precision` asked for was not reached within the `memory` and `time` allowed; raise them, or ask "
+    "for less. What was reached is in the errors",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",
 }
 

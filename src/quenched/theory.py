@@ -1,25 +1,28 @@
-"""The two contracts: implement these, and `solve`, `sweep`, the command line and the docs work.
+"""The contracts: implement one of these, and `solve`, `sweep`, the command line and the docs work.
 
 A theory describes infinitely many neurons by a handful of equations: pure, deterministic, one compiled function.
-An experiment measures finite networks: one network a key, averaged by `solve`, which knows the error and the progress.
+An experiment is random: one sample a key, averaged by `solve`, which knows the error and the progress. A sample is a finite
+network, or one population of trajectories of a theory that has no closed form.
+A choice is what a user writes where the model decides which of them is cheapest and exact.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
 
 from quenched.models import RandomNetwork
+from quenched.status import Status
 
 
 class Computed(NamedTuple):
     """What a computation returns: arrays under names of the vocabulary, and how it went."""
 
-    arrays: dict[str, Array]
+    arrays: dict[str, Any]
     status: Int[Array, ""]
     residual: Float[Array, ""]
     steps: Int[Array, ""]
@@ -51,24 +54,34 @@ class AbstractTheory(eqx.Module):
         """Refuse, by ValueError, a model that the theory does not cover."""
 
     @abstractmethod
+    def coordinates(self) -> Mapping[str, Any]:
+        """Values along the axes of what is returned, where they have any."""
+
+    @abstractmethod
     def compute(self, model: RandomNetwork, solver: Any, start: Start) -> Computed:
         """Solve. Pure: no Python branching on values, so that jit, vmap and derivatives pass through."""
 
 
 Estimator = Callable[[Array], tuple[Array, Array]]
-"""From one value a network to their average and its error."""
+"""From one value a sample to their average and its error."""
 
 
 class AbstractExperiment(eqx.Module):
-    """A measurement on finite networks drawn from the ensemble."""
+    """Something measured on independent random samples."""
 
-    size: eqx.AbstractVar[int]
-    networks: eqx.AbstractVar[int]
     citations: eqx.AbstractClassVar[tuple[str, ...]]
     side_by_side: eqx.AbstractClassVar[bool]
-    """Whether several networks are measured in one batch; not where each takes its own number of iterations."""
+    """Whether several samples are measured in one batch; not where each takes its own number of iterations."""
     estimators: eqx.AbstractClassVar[Mapping[str, Estimator]]
-    """How a quantity is averaged over networks, where a plain mean would not do."""
+    """How a quantity is averaged over samples, where a plain mean would not do."""
+
+    memory_arguments: eqx.AbstractClassVar[str]
+    """What to lower where one sample does not fit into memory."""
+
+    @property
+    @abstractmethod
+    def samples(self) -> int:
+        """How many independent samples are averaged, at least 2."""
 
     @abstractmethod
     def default_solver(self) -> Any:
@@ -76,11 +89,11 @@ class AbstractExperiment(eqx.Module):
 
     @abstractmethod
     def check(self, model: RandomNetwork) -> None:
-        """Refuse, by ValueError, a model or a size that cannot be measured."""
+        """Refuse, by ValueError, a model that cannot be measured."""
 
     @abstractmethod
-    def bytes_per_network(self) -> int:
-        """Memory that `measure` needs for one network."""
+    def bytes_per_sample(self) -> int:
+        """Memory that `measure` needs for one sample."""
 
     @abstractmethod
     def coordinates(self) -> Mapping[str, Any]:
@@ -88,7 +101,23 @@ class AbstractExperiment(eqx.Module):
 
     @abstractmethod
     def measure(self, model: RandomNetwork, solver: Any, key: Key[Array, ""]) -> Computed:
-        """Measure one network. Pure, as `AbstractTheory.compute`."""
+        """Measure one sample. Pure, as `AbstractTheory.compute`."""
+
+    @abstractmethod
+    def refine(self, averaged: Computed, seconds: float) -> AbstractExperiment | Status:
+        """What to do once all samples are averaged, `seconds` after the start: measure a finer experiment instead, or end
+        with a status: `solved` where nothing was asked about the precision."""
 
 
-Theory = AbstractTheory | AbstractExperiment
+class AbstractChoice(eqx.Module):
+    """A level of description with several ways to solve it."""
+
+    citations: eqx.AbstractClassVar[tuple[str, ...]]
+    """Keys of quenched.citation.BIBTEX."""
+
+    @abstractmethod
+    def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
+        """The way that serves all these models."""
+
+
+Theory = AbstractTheory | AbstractExperiment | AbstractChoice

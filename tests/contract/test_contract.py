@@ -13,7 +13,7 @@ from subjects import SUBJECTS, Subject
 
 import quenched as qd
 from quenched.citation import BIBTEX
-from quenched.solve import _networks_compiled, _theory_compiled
+from quenched.solve import _samples_compiled, _theory_compiled
 from quenched.theory import AbstractExperiment, AbstractTheory
 
 pytestmark = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
@@ -121,7 +121,7 @@ def test_a_seed_and_its_key_are_the_same(subject: Subject) -> None:
 
 
 def test_another_gain_compiles_nothing(subject: Subject) -> None:
-    compiled: Any = _theory_compiled if isinstance(subject.theory, AbstractTheory) else _networks_compiled
+    compiled: Any = _theory_compiled if isinstance(subject.theory, AbstractTheory) else _samples_compiled
     solve(subject, subject.gains[0])
     before = compiled._cache_size()
     for gain in subject.gains:

@@ -28,6 +28,9 @@ class Parabola(AbstractTheory):
     def check(self, model: qd.RandomNetwork) -> None:
         """Everything is covered."""
 
+    def coordinates(self) -> dict[str, Any]:
+        return {}
+
     def compute(self, model: qd.RandomNetwork, solver: Any, start: Start) -> Computed:
         self.traces.append(1)
         energy = jnp.sin(model.gain) * self.temperature + model.symmetry

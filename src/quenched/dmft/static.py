@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +67,8 @@ class Static(AbstractTheory):
         return Newton()
 
     def check(self, model: RandomNetwork) -> None:
-        if not isinstance(model.field, jax.core.Tracer) and model.field == 0 and model.activation.kinked_at_zero:
+        field = model.constant_field("dmft.Static")
+        if not isinstance(field, jax.core.Tracer) and field == 0 and model.activation.kinked_at_zero:
             raise ValueError(
                 f"Argument `field` must not be 0 for {model.activation.name}, whose slope jumps at 0: "
                 "the state of rest sits on the kink and has no linear response."
@@ -76,6 +78,9 @@ class Static(AbstractTheory):
                 f"Argument `noise` must be 0 for a network at rest, but is {float(model.noise):g}; "
                 "use qd.simulate.Trajectories for networks with noise."
             )
+
+    def coordinates(self) -> Mapping[str, Any]:
+        return {}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         active, status, residual, steps = _active(model, solver, start)

@@ -68,6 +68,7 @@ class FixedPoints(AbstractExperiment):
 
     citations: ClassVar[tuple[str, ...]] = ("qiu2025", "sussillo2013")
     side_by_side: ClassVar[bool] = False
+    memory_arguments: ClassVar[str] = "`size` or `starts`"
     estimators: ClassVar[Mapping[str, Estimator]] = {
         "local_response": trimmed_mean_of_present,
         "integrated_response": trimmed_mean_of_present,
@@ -89,12 +90,19 @@ class FixedPoints(AbstractExperiment):
                 "they are those of the velocity."
             )
 
-    def bytes_per_network(self) -> int:
+    @property
+    def samples(self) -> int:
+        return self.networks
+
+    def bytes_per_sample(self) -> int:
         lanes = min(self.starts, LevenbergMarquardt().lanes)
         return 8 * (6 * lanes * self.size**2 + 12 * self.starts * self.size + 64 * self.starts)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
+
+    def refine(self, averaged: Computed, seconds: float) -> Status:
+        return Status.solved
 
     def measure(self, model: RandomNetwork, solver: LevenbergMarquardt, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key = jax.random.split(key)

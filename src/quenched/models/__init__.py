@@ -1,8 +1,20 @@
 """What is random, and one draw of it."""
 
+from quenched.models.drive import Drive
 from quenched.models.files import read_weights
-from quenched.models.initial import Initial, Normal, Uniform
+from quenched.models.initial import AbstractInitial, Normal, Quantile, Uniform, read_initial
 from quenched.models.network import Network
 from quenched.models.random_network import RandomNetwork, draw_couplings
 
-__all__ = ["Initial", "Network", "Normal", "RandomNetwork", "Uniform", "draw_couplings", "read_weights"]
+__all__ = [
+    "AbstractInitial",
+    "Drive",
+    "Network",
+    "Normal",
+    "Quantile",
+    "RandomNetwork",
+    "Uniform",
+    "draw_couplings",
+    "read_initial",
+    "read_weights",
+]

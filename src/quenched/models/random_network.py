@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,6 +13,7 @@ from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
+from quenched.models.drive import Drive
 from quenched.models.network import Network
 from quenched.precision import double_precision
 
@@ -28,7 +32,7 @@ class RandomNetwork(eqx.Module):
         gain: g, coupling scale, at least 0.
         symmetry: eta, between -1 (antisymmetric) and 1 (symmetric).
         noise: sigma, strength of white noise, at least 0, in state / sqrt(time).
-        field: b, constant input added to dx/dt.
+        field: b, input added to dx/dt, the same for all neurons: a number, or a function of the time.
         activation: phi.
 
     Raises:
@@ -46,7 +50,7 @@ class RandomNetwork(eqx.Module):
     gain: Real
     symmetry: Real
     noise: Real
-    field: Real
+    field: Any
     activation: AbstractActivation
 
     def __init__(
@@ -54,13 +58,15 @@ class RandomNetwork(eqx.Module):
         gain: Real,
         symmetry: Real = 0.0,
         noise: Real = 0.0,
-        field: Real = 0.0,
+        field: Real | Drive | Callable[[Any], Any] = 0.0,
         activation: AbstractActivation | None = None,
     ):
         self.gain = checks.number("gain", gain, low=0.0)
         self.symmetry = checks.number("symmetry", symmetry, low=-1.0, high=1.0)
         self.noise = checks.number("noise", noise, low=0.0)
-        self.field = checks.number("field", field)
+        self.field = (
+            field if isinstance(field, Drive) else Drive(field) if callable(field) else checks.number("field", field)
+        )
         self.activation = Tanh() if activation is None else activation
         if not isinstance(self.activation, AbstractActivation):
             raise TypeError(
@@ -80,10 +86,32 @@ class RandomNetwork(eqx.Module):
             slope = jnp.abs(self.activation.slope(jnp.zeros(())))
             return 1.0 / ((1.0 + self.symmetry) * slope)
 
+    def field_at(self, time: Any) -> Any:
+        """b(t)."""
+        return self.field(time) if isinstance(self.field, Drive) else self.field
+
+    def constant_field(self, theory: str) -> Any:
+        """b, where it is a number; a field that changes in time is refused in the name of `theory`."""
+        if isinstance(self.field, Drive):
+            raise ValueError(
+                f"Argument `field` must be a number for {theory}, which is about steady states, but is the function "
+                f"{self.field.name!r} of the time; use qd.dmft.TwoTime or qd.simulate.Trajectories."
+            )
+        return self.field
+
     @double_precision
     def draw(self, size: int, key: Key[Array, ""]) -> Network:
         """One network of `size` neurons."""
-        return Network(draw_couplings(self.gain, self.symmetry, size, key), self.activation, self.field)
+        return Network(
+            draw_couplings(self.gain, self.symmetry, size, key), self.activation, self.constant_field("one qd.Network")
+        )
+
+
+def read_field(field: Any) -> Any:
+    """A number, or a `Drive` of a function."""
+    if isinstance(field, Drive):
+        return field
+    return Drive(field) if callable(field) else checks.number("field", field)
 
 
 @double_precision

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-if TYPE_CHECKING:
-    import numpy as np
+
+class RunningMean:
+    """Mean and standard error of samples that come a few at a time and are not kept (Chan, Golub and LeVeque 1979)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: np.ndarray = np.zeros(())
+        self.squares: np.ndarray = np.zeros(())
+        """Sum of squared deviations from the mean."""
+
+    def add(self, values: Float[np.ndarray, "sample ..."]) -> None:
+        """Take in some more samples."""
+        for value in values:
+            self.count += 1
+            shift = value - self.mean
+            self.mean = self.mean + shift / self.count
+            self.squares = self.squares + shift * (value - self.mean)
+
+    def mean_and_error(self) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+        """As `mean_and_error` of all samples at once; no error of one sample."""
+        spread = self.squares / (self.count - 1) if self.count > 1 else np.full_like(self.squares, np.nan)
+        return np.asarray(self.mean), np.asarray(np.sqrt(spread / self.count))
 
 
 def mean_and_error(values: Float[Array, "network ..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax
@@ -75,6 +76,9 @@ class FiniteTemperature(AbstractTheory):
 
     def check(self, model: RandomNetwork) -> None:
         check_odd_without_field(model, "replica.FiniteTemperature")
+
+    def coordinates(self) -> Mapping[str, Any]:
+        return {}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         frozen, cold = jax.lax.stop_gradient((model, jnp.asarray(self.temperature, float)))

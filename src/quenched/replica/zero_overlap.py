@@ -94,9 +94,10 @@ def check_odd_without_field(model: RandomNetwork, theory: str) -> None:
         raise ValueError(
             f"Argument `activation` must be odd for {theory} (zero-overlap branch), but {model.activation.name} is not."
         )
-    if not isinstance(model.field, jax.core.Tracer) and model.field != 0:
+    field = model.constant_field(theory)
+    if not isinstance(field, jax.core.Tracer) and field != 0:
         raise ValueError(
-            f"Argument `field` must be 0 for {theory} (zero-overlap branch), but is {float(model.field):g}: "
+            f"Argument `field` must be 0 for {theory} (zero-overlap branch), but is {float(field):g}: "
             "a field makes the replicas overlap."
         )
     if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:

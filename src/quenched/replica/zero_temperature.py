@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +61,9 @@ class ZeroTemperature(AbstractTheory):
 
     def check(self, model: RandomNetwork) -> None:
         check_odd_without_field(model, "replica.ZeroTemperature")
+
+    def coordinates(self) -> Mapping[str, Any]:
+        return {}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         frozen, zero = jax.lax.stop_gradient(model), jnp.zeros(())

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
-from quenched.models import Initial, Network, Normal
+from quenched.models import AbstractInitial, Network, Normal, Quantile
 from quenched.precision import double_precision
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
@@ -33,19 +33,23 @@ def run(
     key: Key[Array, ""],
     observe: Callable[[Any, State, State], tuple[Any, Any]],
     carry: Any,
+    field_at: Callable[[Any], Any] | None = None,
 ) -> tuple[State, Any, Any]:
     """Advance all trials of one network by `steps`; `observe(carry, x, F(x))` sees every state on the way.
+
+    `field_at(time since the start)` is added to the network's own field.
 
     Returns the last state, the last carry, and whatever `observe` kept.
     """
     advance = SCHEMES[scheme]
 
-    def velocity(x: State) -> State:
-        return -x + (network.weights @ network.activation(x).T).T + network.field
+    def velocity(x: State, index: Array) -> State:
+        driven = 0.0 if field_at is None else field_at(step * index)
+        return -x + (network.weights @ network.activation(x).T).T + network.field + driven
 
-    def one_step(now: tuple[State, Any], step_key: Array) -> tuple[tuple[State, Any], Any]:
-        x, seen = now
-        drift = velocity(x)
+    def one_step(now: tuple[State, Any], each: tuple[Array, Array]) -> tuple[tuple[State, Any], Any]:
+        (x, seen), (index, step_key) = now, each
+        drift = velocity(x, index)
         seen, kept = observe(seen, x, drift)
         # Random numbers are most of the work of a small network: none are drawn without noise.
         kick = jax.lax.cond(
@@ -53,9 +57,9 @@ def run(
             lambda: noise * jnp.sqrt(step) * jax.random.normal(step_key, x.shape),
             lambda: jnp.zeros_like(x),
         )
-        return (advance(velocity, x, drift, step, kick), seen), kept
+        return (advance(lambda ahead: velocity(ahead, index + 1), x, drift, step, kick), seen), kept
 
-    (state, carry), kept = jax.lax.scan(one_step, (state, carry), jax.random.split(key, steps))
+    (state, carry), kept = jax.lax.scan(one_step, (state, carry), (jnp.arange(steps), jax.random.split(key, steps)))
     return state, carry, kept
 
 
@@ -79,7 +83,7 @@ def integrate(
     duration: float,
     step: float,
     *,
-    initial: Initial | Any = None,
+    initial: AbstractInitial | Any = None,
     trials: int = 1,
     noise: float = 0.0,
     scheme: str = "second_order",
@@ -90,7 +94,8 @@ def integrate(
     Arguments:
         network: a `qd.Network`.
         duration, step: how long, and the time step (at most 1; the duration must be a multiple of it).
-        initial: `qd.Normal`, `qd.Uniform`, or states (neuron) or (trial, neuron); `qd.Normal(0, 1)` if left out.
+        initial: `qd.Normal`, `qd.Uniform`, a quantile function, or states (neuron) or (trial, neuron);
+            `qd.Normal(0, 1)` if left out.
         trials: how many runs from independent initial states and noise; ignored when states are given.
         noise: sigma, at least 0.
         scheme: "second_order" (Heun) or "euler" (Euler-Maruyama).
@@ -133,7 +138,9 @@ def _record(network: Network, state: State, steps: int, step: float, noise: Arra
 
 
 def _initial_states(initial: Any, size: int, trials: int, key: Array) -> State:
-    if initial is None or isinstance(initial, Initial):
+    if callable(initial) and not isinstance(initial, AbstractInitial):
+        initial = Quantile(initial)
+    if initial is None or isinstance(initial, AbstractInitial):
         return (Normal() if initial is None else initial).draw((trials, size), key)
     states = np.atleast_2d(np.asarray(initial, dtype=np.float64))
     if states.ndim != 2 or states.shape[1] != size:

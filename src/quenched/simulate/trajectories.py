@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.models import Initial, Normal, RandomNetwork
+from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import Status
@@ -27,7 +27,7 @@ class Trajectories(AbstractExperiment):
         duration, step: length of a run and time step, in units of the leak time; the duration a multiple of the step.
         burn_in: time before averaging begins; half the duration if left out.
         trials: runs a network, from independent initial states. They share the matrix product and cost little.
-        initial: `qd.Normal(mean, std)` or `qd.Uniform(low, high)`.
+        initial: `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, or a quantile function (`qd.Quantile`).
         scheme: "second_order" (Heun) or "euler" (Euler-Maruyama).
         record: also return `trajectory` (network, time, trial, neuron) after the burn-in.
 
@@ -54,12 +54,13 @@ class Trajectories(AbstractExperiment):
     step: float = eqx.field(static=True)
     burn_in: float = eqx.field(static=True)
     trials: int = eqx.field(static=True)
-    initial: Initial
+    initial: AbstractInitial
     scheme: str = eqx.field(static=True)
     record: bool = eqx.field(static=True)
 
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
     side_by_side: ClassVar[bool] = True
+    memory_arguments: ClassVar[str] = "`size` or `trials`"
     estimators: ClassVar[Mapping[str, Estimator]] = {}
 
     def __init__(
@@ -70,7 +71,7 @@ class Trajectories(AbstractExperiment):
         step: float = 0.1,
         burn_in: float | None = None,
         trials: int = 1,
-        initial: Initial | None = None,
+        initial: AbstractInitial | Callable[[Any], Any] | None = None,
         scheme: str = "second_order",
         record: bool = False,
     ):
@@ -83,9 +84,7 @@ class Trajectories(AbstractExperiment):
         if count_steps(self.burn_in, step, "burn_in") >= steps:
             raise ValueError(f"Argument `burn_in` must be shorter than `duration` = {duration:g}, but is {self.burn_in:g}.")
         self.trials = checks.count("trials", trials)
-        self.initial = Normal() if initial is None else initial
-        if not isinstance(self.initial, Initial):
-            raise TypeError(f"Argument `initial` must be qd.Normal(...) or qd.Uniform(...), but is {initial!r}.")
+        self.initial = read_initial(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.record = bool(record)
 
@@ -95,7 +94,11 @@ class Trajectories(AbstractExperiment):
     def check(self, model: RandomNetwork) -> None:
         """Every model can be simulated."""
 
-    def bytes_per_network(self) -> int:
+    @property
+    def samples(self) -> int:
+        return self.networks
+
+    def bytes_per_sample(self) -> int:
         kept = self.trials * self.size * (count_steps(self.duration, self.step) if self.record else 8)
         return 8 * (3 * self.size**2 + kept)
 
@@ -105,12 +108,16 @@ class Trajectories(AbstractExperiment):
         first, last = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
         return {"time": self.step * jnp.arange(first, last)}
 
+    def refine(self, averaged: Computed, seconds: float) -> Status:
+        return Status.solved
+
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key, before_key, after_key = jax.random.split(key, 4)
-        network = model.draw(self.size, coupling_key)
+        network = Network(draw_couplings(model.gain, model.symmetry, self.size, coupling_key), model.activation)
         state = self.initial.draw((self.trials, self.size), start_key)
         before, total = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
         options = (self.step, model.noise, self.scheme)
+        begin = self.step * before
 
         def skip(seen: None, x: Array, drift: Array) -> tuple[None, None]:
             return seen, None
@@ -126,9 +133,16 @@ class Trajectories(AbstractExperiment):
             }
             return {name: sums[name] + now[name] for name in now}, x if self.record else None
 
-        state, _, _ = run(network, state, before, *options, before_key, skip, None)
+        state, _, _ = run(network, state, before, *options, before_key, skip, None, model.field_at)
         _, sums, kept = run(
-            network, state, total - before, *options, after_key, accumulate, dict.fromkeys(_AVERAGED, jnp.zeros(()))
+            network,
+            state,
+            total - before,
+            *options,
+            after_key,
+            accumulate,
+            dict.fromkeys(_AVERAGED, jnp.zeros(())),
+            lambda time: model.field_at(begin + time),
         )
         arrays = {name: value / (total - before) for name, value in sums.items()}
         bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < _RUNAWAY)

@@ -11,7 +11,8 @@ import numpy as np
 
 from quenched.checks import nearest
 from quenched.models import RandomNetwork
-from quenched.theory import Theory
+from quenched.solve import chosen_way
+from quenched.theory import AbstractExperiment, AbstractTheory, Theory
 
 # Symbol and meaning of what can be swept, for the coordinates of a dataset.
 SWEPT = {
@@ -28,7 +29,7 @@ class Grid:
     """Points in the order of nested loops, the last axis fastest."""
 
     axes: dict[str, np.ndarray]
-    points: list[tuple[RandomNetwork, Theory]]
+    points: list[tuple[RandomNetwork, AbstractTheory | AbstractExperiment]]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,15 +61,20 @@ def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Any]) -> 
         )
     names = {"model": _numbers(model), "theory": _numbers(theory)}
     raw = {name: _values(name, values, names, theory) for name, values in over.items()}
-    points = []
+    asked: list[tuple[RandomNetwork, Theory]] = []
     for combination in itertools.product(*raw.values()):
         chosen = dict(zip(raw, combination, strict=True))
-        point = tuple(
-            _replaced(owner, {name: chosen[name] for name in raw if name in names[role]})
-            for role, owner in (("model", model), ("theory", theory))
+        asked.append(
+            tuple(
+                _replaced(owner, {name: chosen[name] for name in raw if name in names[role]})
+                for role, owner in (("model", model), ("theory", theory))
+            )
         )
-        point[1].check(point[0])
-        points.append(point)
+    # One way for the whole grid: what it returns has one shape.
+    models = [model for model, _ in asked]
+    points = [(model, chosen_way(theory, models)) for model, theory in asked]
+    for model, way in points:
+        way.check(model)
     axes = {name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}
     return Grid(axes, points)
 

@@ -21,7 +21,7 @@ def theories() -> dict[str, type[Theory]]:
     for chapter in (dmft, replica, simulate, landscape):
         for name in chapter.__all__:
             member = getattr(chapter, name)
-            if isinstance(member, type) and issubclass(member, AbstractTheory | AbstractExperiment):
+            if isinstance(member, type) and issubclass(member, Theory):
                 found[f"{chapter.__name__.removeprefix('quenched.')}.{name}"] = member
     return found
 
@@ -54,7 +54,7 @@ def build_activation(name: str) -> AbstractActivation:
     return known[checks.one_of("activation", name.lower(), known)]()
 
 
-def build_solver(theory: Theory, options: Mapping[str, Any]) -> Any:
+def build_solver(theory: AbstractTheory | AbstractExperiment, options: Mapping[str, Any]) -> Any:
     """The theory's solver with some options changed, or None where none are."""
     if not options:
         return None

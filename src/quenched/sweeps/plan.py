@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 from quenched.models import RandomNetwork
 from quenched.solution import Solution, parameters
-from quenched.solve import check_types, checked_solver, networks_at_once, read_key, read_start
+from quenched.solve import check_types, checked_solver, read_key, read_start, refuse_start, samples_at_once
 from quenched.sweeps.grid import Grid, make_grid
 from quenched.theory import AbstractExperiment, AbstractTheory, Start, Theory
 
@@ -23,7 +23,7 @@ class Plan:
     """What is to be computed. `definition` decides whether two sweeps are the same one."""
 
     grid: Grid
-    theory: Theory
+    theory: AbstractTheory | AbstractExperiment
     solver: Any
     start: Start | None
     key: Array
@@ -32,8 +32,8 @@ class Plan:
 
     @property
     def units(self) -> int:
-        """Steps of progress: points of a theory, networks of an experiment."""
-        return len(self.grid.points) * (self.theory.networks if isinstance(self.theory, AbstractExperiment) else 1)
+        """Steps of progress: points of a theory, samples of an experiment."""
+        return len(self.grid.points) * (self.theory.samples if isinstance(self.theory, AbstractExperiment) else 1)
 
 
 def make_plan(
@@ -46,15 +46,15 @@ def make_plan(
 ) -> Plan:
     """Refuse whatever is wrong with the arguments of a sweep, before any work."""
     check_types(model, theory)
-    solver = checked_solver(theory, solver)
     grid = make_grid(model, theory, over)
+    way = grid.points[0][1]
+    solver = checked_solver(way, solver)
     read = None
-    if isinstance(theory, AbstractTheory):
-        read = read_start(theory, start)
-    elif start is not None:
-        raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none.")
+    if isinstance(way, AbstractTheory):
+        read = read_start(way, start)
     else:
-        networks_at_once(theory)
+        refuse_start(theory, start)
+        samples_at_once(way)
     random = read_key(key)
     seed = key if isinstance(key, int) else 0 if key is None else None
     fixed = {name: value for name, value in parameters(model, theory, seed).items() if name not in grid.axes}
@@ -67,8 +67,8 @@ def make_plan(
     }
     # Through JSON and back, so that it compares equal to what a store returns.
     definition = json.loads(json.dumps(definition))
-    attributes = {**fixed, "citations": " ".join(theory.citations), "definition": json.dumps(definition)}
-    return Plan(grid, theory, solver, read, random, definition, attributes)
+    attributes = {**fixed, "citations": " ".join(way.citations), "definition": json.dumps(definition)}
+    return Plan(grid, way, solver, read, random, definition, attributes)
 
 
 def _listed(values: dict[str, Array] | None) -> dict[str, Any] | None:

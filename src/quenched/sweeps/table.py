@@ -12,7 +12,6 @@ from quenched.solution import labelled
 from quenched.status import Status
 from quenched.sweeps.engine import Part, by_name
 from quenched.sweeps.plan import Plan
-from quenched.theory import AbstractExperiment
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,8 +54,7 @@ class Table:
         swept = tuple(self.plan.grid.axes)
         variables = {name: labelled(name, self.on_grid(name), swept) for name in self.rows}
         dims, critical = self.plan.grid.critical_gain()
-        theory = self.plan.theory
-        own = theory.coordinates() if isinstance(theory, AbstractExperiment) else {}
+        own = self.plan.theory.coordinates()
         coordinates = {**own, **self.plan.grid.coordinates(), "critical_gain": labelled("critical_gain", critical, dims)}
         return xr.Dataset(variables, coordinates, self.plan.attributes)
 
