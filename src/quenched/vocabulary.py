@@ -20,6 +20,7 @@ AXES = (
     "fixed_point",
     "branch",
     "mode",
+    "sample",
 )
 
 
@@ -70,13 +71,76 @@ _QUANTITIES = (
         r"T_\mathrm{eff}",
         "omega C_x(omega) / (2 Im R_x(omega)): the temperature where fluctuation and response are thermal",
         ((), ("frequency",), ("lag",)),
+        "1/time",
     ),
-    Quantity("parametric_response", r"\chi(C)", "response integrated over the lag, against the correlation", _TWO_TIMES[1:]),
+    Quantity(
+        "parametric_response",
+        r"\chi",
+        "the state response integrated from earlier_time to time, or up to the lag; C_x falls linearly with it if thermal",
+        _TWO_TIMES[1:],
+        "time",
+    ),
+    Quantity(
+        "parametric_temperature",
+        r"-\mathrm{d}C_x/\mathrm{d}\chi",
+        "minus the slope of the state correlation against the parametric response; noise^2/2 if thermal",
+        _TWO_TIMES[1:],
+        "1/time",
+    ),
     Quantity(
         "fluctuation_dissipation_violation",
         "V",
-        "how far fluctuation and response are from thermal at noise^2/2, relative to the correlation",
-        (*_TWO_TIMES[:2],),
+        "(C_x(t,t) - C_x(t,s) - T chi(t,s)) / C_x(t,t): how much more the state fluctuates than is thermal at T = noise^2/2",
+        _TWO_TIMES[1:],
+    ),
+    Quantity("sampled_state_correlation", "C_x", "state_correlation of each sample", (("sample", "lag"),)),
+    Quantity("sampled_state_response", "R_x", "state_response of each sample", (("sample", "lag"),)),
+    Quantity(
+        "kick_nonlinearity", r"\delta R_x", "what the finite size of the kicks may change in state_response", (("lag",),)
+    ),
+    # one neuron added to a network
+    Quantity(
+        "cavity_field_correlation",
+        r"\langle\gamma\gamma'\rangle/g^2",
+        "covariance of the field that an added neuron receives from a network it does not act on, over gain^2",
+        (("time", "earlier_time"),),
+    ),
+    Quantity(
+        "memory_kernel",
+        "K",
+        "response of the field of an added neuron to its own earlier rate, through the others; g^2 eta R as N grows",
+        (("time", "earlier_time"),),
+    ),
+    Quantity(
+        "mean_square_memory",
+        r"\langle m^2\rangle",
+        "mean square of the memory field: what an added neuron's own past adds to its field",
+        _IN_TIME[1:],
+    ),
+    Quantity(
+        "memory_residual",
+        r"\langle(m-\hat m)^2\rangle",
+        "mean square difference between the memory field and g^2 eta int R phi(x_0) with the network's own R; falls as 1/N",
+        _IN_TIME[1:],
+    ),
+    Quantity(
+        "cavity_field_kurtosis",
+        r"\langle\gamma^4\rangle/\langle\gamma^2\rangle^2-3",
+        "excess kurtosis of the cavity field over added neurons and networks; 0 if Gaussian",
+        _IN_TIME[1:],
+    ),
+    Quantity(
+        "cavity_field",
+        r"\gamma(t)",
+        "field of each added neuron from the network it does not act on",
+        (("network", "time", "trial"),),
+    ),
+    Quantity("memory_field", "m(t)", "field of each added neuron, less the cavity field", (("network", "time", "trial"),)),
+    Quantity(
+        "predicted_memory_field",
+        r"\hat m(t)",
+        "g^2 eta int R(t,s) phi(x_0(s)) ds for each added neuron",
+        (("network", "time", "trial"),),
     ),
     Quantity("conditioning", r"\min d_n/C_{nn}", "smallest relative pivot of the factorised correlation of the field"),
     Quantity("instability_gain", "g_s", "gain at which a small difference begins to grow locally: g^2 <phi'^2> = 1"),
@@ -136,11 +200,19 @@ _QUANTITIES = (
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}
 
 
+_BESIDE = (
+    ("_error", r"\delta", "estimated error of"),
+    ("_discretisation", r"\Delta_h", "Richardson's correction for the finite time step, included in"),
+)
+
+
 def describe(name: str) -> Quantity:
-    """The vocabulary's entry for a name; `<name>_error` is described as the error of `<name>`."""
+    """The vocabulary's entry for a name, and for what may stand beside it: `<name>_error`, `<name>_discretisation`."""
     if name in VOCABULARY:
         return VOCABULARY[name]
-    base = VOCABULARY.get(name.removesuffix("_error"))
-    if base is None:
-        raise KeyError(f"{name!r} is not in the vocabulary.")
-    return Quantity(name, rf"\delta {base.symbol}", f"estimated error of {base.name}", base.dims, base.units)
+    for suffix, symbol, meaning in _BESIDE:
+        base = name.removesuffix(suffix)
+        if base != name:
+            of = describe(base)
+            return Quantity(name, rf"{symbol} {of.symbol}", f"{meaning} {base}", of.dims, of.units)
+    raise KeyError(f"{name!r} is not in the vocabulary.")

@@ -19,6 +19,8 @@ Function = Callable[[Array], Array]
 
 # Beyond nine standard deviations lies 2e-19 of a Gaussian.
 REACH = 9.0
+# And beyond seven 3e-12, on which the trapezoidal rule need not spend nodes.
+_SMOOTH_REACH = 7.0
 
 
 def gaussian_nodes(
@@ -146,6 +148,47 @@ def pair_average(
 
         return jnp.sum(weights * jax.vmap(given)(x))
 
+    return _by_price(rule, first, second)(
+        jnp.stack([jnp.asarray(mean, float) for mean in means]),
+        jnp.stack([jnp.asarray(variance, float) for variance in variances]),
+        jnp.asarray(covariance, float),
+    )
+
+
+def smooth_pair_average(
+    first: Function,
+    second: Function,
+    means: tuple[Array, Array],
+    variances: tuple[Array, Array],
+    covariance: Array,
+    nodes: int,
+) -> Float[Array, ""]:
+    """`pair_average` for functions without kinks and deviations up to about two: the trapezoidal rule in both fields.
+
+    One evaluation of each function at every node and nothing else, so some ten times faster. Its error falls exponentially
+    in `nodes`; compare two numbers of them.
+    """
+    z = jnp.linspace(-_SMOOTH_REACH, _SMOOTH_REACH, nodes)
+    weights = jnp.exp(-0.5 * z**2)
+    weights = weights / jnp.sum(weights)
+
+    def rule(of_x: Function, of_y: Function, at: Array, var: Array, cov: Array) -> Array:
+        deviation = jnp.sqrt(jnp.maximum(var[0], 0.0))
+        slope = cov / jnp.maximum(deviation, 1e-30)
+        left_over = var[1] - slope**2
+        left_over = jnp.where(left_over < -1e-6 * var[1], jnp.nan, jnp.maximum(left_over, 0.0))
+        y = (at[1] + slope * z)[:, None] + jnp.sqrt(left_over) * z
+        return weights @ (of_x(at[0] + deviation * z) * (of_y(y) @ weights))
+
+    return _by_price(rule, first, second)(jnp.stack(means), jnp.stack(variances), covariance)
+
+
+Rule = Callable[[Function, Function, Array, Array, Array], Array]
+
+
+def _by_price(rule: Rule, first: Function, second: Function) -> Callable[[Array, Array, Array], Array]:
+    """<f g> by a quadrature rule, with the derivatives of Price's theorem by the same rule."""
+
     @jax.custom_jvp
     def gaussian_average(at: Array, var: Array, cov: Array) -> Array:
         return rule(first, second, at, var, cov)
@@ -161,11 +204,7 @@ def pair_average(
         total += rule(f_slope, g_slope, at, var, cov) * d_cov
         return gaussian_average(at, var, cov), total
 
-    return gaussian_average(
-        jnp.stack([jnp.asarray(mean, float) for mean in means]),
-        jnp.stack([jnp.asarray(variance, float) for variance in variances]),
-        jnp.asarray(covariance, float),
-    )
+    return gaussian_average
 
 
 def _derivative(function: Function) -> Function:

@@ -1,0 +1,213 @@
+"""Two-time DMFT: correlation and response from an initial state on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from quenched import checks
+from quenched.dmft.schemes import scheme
+from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.dmft.two_time_sampled import TwoTimeSampled
+from quenched.models import AbstractInitial, RandomNetwork, read_initial
+from quenched.numerics.low_discrepancy import MOST_DIMENSIONS
+from quenched.simulate.integrate import check_step, count_steps
+from quenched.simulate.schemes import SCHEMES
+from quenched.theory import AbstractChoice
+
+_FEWEST, _USUAL = 512, 1024
+# Modes that decay may grow at most at this rate by the scheme: those that barely decay do grow a little.
+_UNSTABLE = 0.1
+
+
+class TwoTime(AbstractChoice):
+    """A neuron in the mean field that its like have made since the start,
+
+        dx = ( -x + g^2 eta int_0^t R(t, s) phi(x(s)) ds + gamma(t) + b(t) ) dt + sigma dW,   <gamma gamma'> = g^2 C(t, t'),
+        C(t, t') = <phi(x(t)) phi(x(t'))>,   R(t, s) = d<phi(x(t))>/db(s).
+
+    The equations are causal: everything at t follows from the past, and one sweep forward in time solves them. At symmetry
+    0 there is no memory, x is Gaussian given its initial state, and C obeys a closed equation: no sampling, chosen by itself
+    (`sampled=True` samples all the same). Otherwise a population of trajectories is carried along; at each step the C that
+    it has just shown gives the next row of a Cholesky factor, hence the field, and tangents give R.
+
+    Arguments:
+        duration, step: how long, and the time step, in units of the leak time; the duration a multiple of the step.
+        initial: distribution of x(0): `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, a quantile function (`qd.Quantile`).
+        scheme: "second_order", error O(step^2); or "euler", which is the DMFT of networks that are integrated by Euler's
+            scheme with this step, exactly.
+        response: whether to return R. Left out: where it is needed anyway (symmetry) or free (no sampling).
+        trajectories: in each population, a power of 2; 1024 if left out.
+        tangents: how many of them carry a tangent; a sixteenth, at least 64, if left out.
+        scramblings: independent populations, at least 2, from which the errors are.
+        precision: standard error wanted of every entry of `correlation`. Populations then grow until it is reached.
+        richardson: solve with half the step too and extrapolate; what that changed is in `<name>_discretisation`.
+        sampled: sample even at symmetry 0.
+        memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (7 M + 14 K + 4 tangents) bytes.
+        time_limit: seconds that `precision` may take.
+
+    Returns:
+        `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
+        `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` over time. Each has an `_error`:
+        the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`, where
+        sampled, is the smallest relative pivot of C: below 1e-8 the field is a combination of its own past, as without
+        noise it becomes, and 1e-8 of its variance is added.
+
+        R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" R(t, s) is to a field that acts from s
+        to s + step, and R(t, t) = 0.
+
+    Raises: ValueError for a step at which the scheme is unstable (for phi that do not saturate), a duration that is no
+        multiple of it, an initial state of infinite variance, and what does not fit into `memory_limit`.
+
+    When it fails: `diverged`: an unbounded phi above its transition; shorten `duration`. `imprecise`: `precision` is not
+    within the limits of memory and time; the solution holds the best so far. The errors do not contain what a finite
+    population changes at second order, which is their square. Cost: K^2 trajectories, and K^3 tangents until the response
+    has decayed.
+
+    Source: Zou & Huang 2024, sections 2 to 4; the causal sweep is that of Eissfeller & Opper 1992.
+
+    Example:
+        >>> import quenched as qd
+        >>> theory = qd.dmft.TwoTime(duration=2.0, step=0.1, initial=qd.Uniform(0, 1))
+        >>> solution = qd.solve(qd.RandomNetwork(gain=0.8, noise=0.1), theory)
+        >>> solution["correlation"].dims
+        ('time', 'earlier_time')
+    """
+
+    duration: float = eqx.field(static=True)
+    step: float = eqx.field(static=True)
+    initial: AbstractInitial
+    scheme: str = eqx.field(static=True)
+    response: bool | None = eqx.field(static=True)
+    trajectories: int | None = eqx.field(static=True)
+    tangents: int | None = eqx.field(static=True)
+    scramblings: int = eqx.field(static=True)
+    precision: float | None = eqx.field(static=True)
+    richardson: bool = eqx.field(static=True)
+    sampled: bool = eqx.field(static=True)
+    memory_limit: float = eqx.field(static=True)
+    time_limit: float = eqx.field(static=True)
+
+    citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
+
+    def __init__(
+        self,
+        duration: float,
+        step: float = 0.1,
+        *,
+        initial: AbstractInitial | Callable[[Any], Any] | None = None,
+        scheme: str = "second_order",
+        response: bool | None = None,
+        trajectories: int | None = None,
+        tangents: int | None = None,
+        scramblings: int = 16,
+        precision: float | None = None,
+        richardson: bool = False,
+        sampled: bool = False,
+        memory_limit: float = 4.0,
+        time_limit: float = np.inf,
+    ):
+        self.step = check_step(step)
+        steps = count_steps(duration, step)
+        if steps < 1:
+            raise ValueError(f"Argument `duration` must be at least one `step` = {self.step:g}, but is {duration:g}.")
+        self.duration = float(duration)
+        self.initial = read_initial(initial)
+        self.scheme = checks.one_of("scheme", scheme, SCHEMES)
+        self.response = response
+        self.trajectories = None if trajectories is None else _power_of_two("trajectories", trajectories)
+        self.tangents = None if tangents is None else _power_of_two("tangents", tangents)
+        self.scramblings = checks.count("scramblings", scramblings, low=2)
+        self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
+        self.richardson, self.sampled = bool(richardson), bool(sampled)
+        self.memory_limit = float(checks.number("memory_limit", memory_limit, above=0.0))
+        self.time_limit = float(time_limit)
+        if not self.time_limit > 0.0:
+            raise ValueError(f"Argument `time_limit` must be greater than 0 seconds, but is {time_limit}.")
+        if self.tangents is not None and self.tangents > self._population:
+            raise ValueError(
+                f"Argument `tangents` must be at most the {self._population} trajectories, but is {self.tangents}."
+            )
+
+    @property
+    def _population(self) -> int:
+        return self.trajectories or (_USUAL if self.precision is None else _FEWEST)
+
+    def choose(self, models: Sequence[RandomNetwork]) -> TwoTimeGaussian | TwoTimeSampled:
+        for model in models:
+            self._check_stable(model)
+        steps = count_steps(self.duration, self.step)
+        memory = any(isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0 for model in models)
+        if not memory and not self.sampled:
+            if self.richardson:
+                raise ValueError("Argument `richardson` is for sampled solutions: without symmetry, solve twice instead.")
+            return TwoTimeGaussian(steps, self.step, self.initial, self.scheme, self.response is not False)
+        if self.precision is not None and any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(models)):
+            raise ValueError("Argument `precision` cannot be used under jit, vmap or grad; give `trajectories`.")
+        noisy = any(isinstance(model.noise, jax.core.Tracer) or model.noise > 0 for model in models)
+        dimensions = 1 + (1 + noisy) * ((1 + self.richardson) * steps + 1)
+        if dimensions > MOST_DIMENSIONS:
+            raise ValueError(
+                f"Argument `duration` must be at most {(MOST_DIMENSIONS // (1 + noisy) - 2) // (1 + self.richardson)} "
+                f"steps, for which there are points to sample with, but is {steps} steps."
+            )
+        tangents = self.tangents or min(self._population, max(64, self._population // 16))
+        return TwoTimeSampled(
+            steps,
+            self.step,
+            self.initial,
+            self.scheme,
+            memory if self.response is None else self.response,
+            memory or bool(self.response),
+            noisy,
+            self._population,
+            tangents,
+            self.scramblings,
+            self.richardson,
+            self.precision,
+            self.memory_limit,
+            self.time_limit,
+        )
+
+    def _check_stable(self, model: RandomNetwork) -> None:
+        """Refuse steps that make the scheme grow where the linear network decays."""
+        if model.activation.bounded or any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(model)):
+            return
+        with jax.enable_x64(True):
+            slope = float(jnp.abs(model.activation.slope(jnp.ones(()))))
+        angles = np.linspace(0.0, np.pi, 181)
+        # The elliptic law: eigenvalues of J fill this ellipse.
+        symmetry = float(model.symmetry)
+        ellipse = (1 + symmetry) * np.cos(angles) + 1j * (1 - symmetry) * np.sin(angles)
+        modes = float(model.gain) * slope * ellipse
+        decaying = modes[modes.real <= 1.0]
+        if self._growth_rate(decaying, self.step) <= _UNSTABLE:
+            return
+        shorter = next(
+            step for step in self.step * 0.5 ** np.arange(1, 60) if self._growth_rate(decaying, step) <= _UNSTABLE
+        )
+        raise ValueError(
+            f"Argument `step` must be short enough for the scheme to be stable at gain {model.gain:g}, about {shorter:.2g}, "
+            f"but is {self.step:g}."
+        )
+
+    def _growth_rate(self, modes: np.ndarray, step: float) -> float:
+        """Largest rate at which x' = (-1 + mode) x grows by the scheme."""
+        now = scheme(self.scheme, float(step))
+        linear, constant = now.leak + now.now * modes, now.before * modes
+        root = np.sqrt(linear**2 + 4.0 * constant + 0j)
+        largest = np.max(np.abs([(linear + root) / 2, (linear - root) / 2]), initial=1e-300)
+        return float(np.log(largest) / step)
+
+
+def _power_of_two(name: str, value: int) -> int:
+    number = checks.count(name, value)
+    nearest = 1 << (number - 1).bit_length()
+    if number != nearest:
+        raise ValueError(f"Argument `{name}` must be a power of 2, but is {number}; try {nearest}.")
+    return number

@@ -1,0 +1,177 @@
+"""Two-time DMFT without symmetry: x is Gaussian given its initial state, and C obeys a closed equation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched import checks
+from quenched.dmft.schemes import Scheme, scheme, stretches
+from quenched.gaussian.averages import average, pair_average, smooth_pair_average
+from quenched.models import AbstractInitial, Normal, RandomNetwork
+from quenched.status import Status
+from quenched.theory import AbstractTheory, Computed, Start
+
+_COARSE = 1e-6
+_NODES_OF_ONE = 64
+
+
+class Quadrature(eqx.Module):
+    """How Gaussian averages are taken; changes nothing physical.
+
+    Arguments:
+        nodes: trapezoidal nodes of each of two fields; with kinks (ReLU) Gauss-Legendre nodes on each piece between them.
+        initial_nodes: Gauss-Legendre nodes over initial states that are not normal.
+
+    Everything is done again with half as many more, and the difference is the reported error.
+    """
+
+    nodes: int = eqx.field(static=True, default=32)
+    initial_nodes: int = eqx.field(static=True, default=8)
+
+    def __check_init__(self) -> None:
+        checks.count("nodes", self.nodes, low=8)
+        checks.count("initial_nodes", self.initial_nodes, low=2)
+
+
+class TwoTimeGaussian(AbstractTheory):
+    """`TwoTime` at symmetry 0, with no sampling: the equations there and the arguments are described there."""
+
+    steps: int = eqx.field(static=True)
+    step: float = eqx.field(static=True)
+    initial: AbstractInitial
+    scheme: str = eqx.field(static=True)
+    response: bool = eqx.field(static=True)
+
+    branches: ClassVar[tuple[str, ...]] = ("causal",)
+    unknowns: ClassVar[tuple[str, ...]] = ()
+    citations: ClassVar[tuple[str, ...]] = ("zou2024", "sompolinsky1988")
+
+    def default_solver(self) -> Quadrature:
+        return Quadrature()
+
+    def check(self, model: RandomNetwork) -> None:
+        """Every model without symmetry is covered; `TwoTime.choose` sees to it."""
+
+    def coordinates(self) -> Mapping[str, Any]:
+        times = self.step * np.arange(self.steps + 1)
+        return {"time": times, "earlier_time": times}
+
+    def compute(self, model: RandomNetwork, solver: Quadrature, start: Start) -> Computed:
+        coefficients = scheme(self.scheme, self.step)
+        coarse = self._solve(model, coefficients, solver.nodes, solver.initial_nodes)
+        fine = self._solve(model, coefficients, solver.nodes * 3 // 2, solver.initial_nodes * 3 // 2)
+        errors = {name: jnp.abs(jax.lax.stop_gradient(fine[name] - coarse[name])) for name in fine}
+        worst = jnp.max(jnp.stack([jnp.max(error) for error in errors.values()]))
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(values)) for values in fine.values()]))
+        scale = jnp.maximum(1.0, jnp.max(fine["mean_square_state"]))
+        status = jnp.select(
+            [~finite, scale > 1e16, worst > _COARSE * scale],
+            [Status.not_finite, Status.diverged, Status.coarse_quadrature],
+            Status.solved,
+        )
+        arrays = fine | {f"{name}_error": error for name, error in errors.items()}
+        return Computed(arrays, status, jnp.where(finite, worst, jnp.inf), jnp.asarray(self.steps))
+
+    def _solve(self, model: RandomNetwork, scheme: Scheme, nodes: int, initial_nodes: int) -> dict[str, Array]:
+        times = jnp.arange(self.steps + 1)
+        carried, driven, kicked = _propagators(scheme, self.steps + 1)
+        field = jax.vmap(lambda time: jnp.asarray(model.field_at(time), float))(self.step * times)
+        starts, weights, spread = _initial_states(self.initial, initial_nodes)
+        # x_n = means[start, n] + y_n, y Gaussian with covariance driven g^2 C driven^T + fixed.
+        means = starts[:, None] * carried + driven @ field
+        fixed = spread * jnp.outer(carried, carried) + (model.noise * scheme.kick) ** 2 * kicked @ kicked.T
+
+        def covariances(correlation: Array, now: Array) -> Array:
+            return model.gain**2 * driven @ (correlation @ driven[now]) + fixed[now]
+
+        def one_step(carry: tuple[Array, Array], now: Array, end: int) -> tuple[tuple[Array, Array], None]:
+            correlation, variance = carry
+            covariance = covariances(correlation, now)
+            variance = variance.at[now].set(covariance[now])
+            pairs = _pair_averages(
+                model, means[:, now], means[:, :end], weights, variance[now], variance[:end], covariance[:end], nodes
+            )
+            row = jnp.where(times <= now, jnp.pad(pairs, (0, times.size - end)), 0.0)
+            return (correlation.at[now].set(row).at[:, now].set(row), variance), None
+
+        carry = (jnp.zeros((times.size, times.size)), jnp.zeros(times.size))
+        for begin, end in stretches(times.size):
+            carry, _ = jax.lax.scan(partial(one_step, end=end), carry, times[begin:end])
+        correlation, variance = carry
+
+        def averaged(function: Any) -> Array:
+            at = partial(average, function, breakpoints=model.activation.breakpoints, nodes=_NODES_OF_ONE)
+            return weights @ jax.vmap(jax.vmap(at), (0, None))(means, variance)
+
+        mean_state, mean_square = weights @ means, weights @ means**2 + variance
+        felt = model.gain**2 * jnp.sum(correlation * driven, axis=1)
+        arrays = {
+            "mean_state": mean_state,
+            "mean_rate": averaged(model.activation),
+            "mean_square_state": mean_square,
+            "mean_square_rate": jnp.diag(correlation),
+            # <(gamma + b - x)^2>, with <gamma x> from the field's own part of x.
+            "kinetic_energy": 0.5
+            * (model.gain**2 * jnp.diag(correlation) + field**2 + mean_square - 2.0 * (field * mean_state + felt)),
+            "correlation": correlation,
+            "state_correlation": model.gain**2 * driven @ correlation @ driven.T + fixed + (means.T * weights) @ means,
+        }
+        if self.response:
+            lags = times[:, None] - times - (1 if scheme.delayed else 0)
+            arrays["state_response"] = _powers(scheme.leak, lags)
+            arrays["response"] = averaged(model.activation.slope)[:, None] * arrays["state_response"]
+        return arrays
+
+
+def _powers(leak: float, exponents: Array) -> Array:
+    """leak^n, zero where n is negative."""
+    return jnp.where(exponents >= 0, jnp.asarray(leak) ** jnp.maximum(exponents, 0), 0.0)
+
+
+def _propagators(scheme: Scheme, times: int) -> tuple[Array, Array, Array]:
+    """x_n = carried_n x_0 + sum_j driven_nj f_j + sum_j kicked_nj kick_j, by the scheme."""
+    index = jnp.arange(times)
+    since = index[:, None] - index - 1
+    driven = scheme.now * _powers(scheme.leak, since) + scheme.before * _powers(scheme.leak, since - 1)
+    # There is no forcing before the first: it stands in for it.
+    driven = driven.at[:, 0].add(scheme.before * _powers(scheme.leak, index - 1))
+    return _powers(scheme.leak, index), driven, _powers(scheme.leak, since)
+
+
+def _initial_states(initial: AbstractInitial, nodes: int) -> tuple[Array, Array, Array]:
+    """States and weights of the part of x_0 that is not Gaussian, and the variance of the part that is."""
+    if isinstance(initial, Normal):
+        return jnp.atleast_1d(jnp.asarray(initial.mean, float)), jnp.ones(1), jnp.asarray(initial.std, float) ** 2
+    abscissae, weights = np.polynomial.legendre.leggauss(nodes)
+    return initial.quantile(jnp.asarray(0.5 + 0.5 * abscissae)), jnp.asarray(0.5 * weights), jnp.zeros(())
+
+
+def _pair_averages(
+    model: RandomNetwork,
+    mean_now: Float[Array, " start"],
+    means: Float[Array, "start time"],
+    weights: Float[Array, " start"],
+    variance_now: Float[Array, ""],
+    variances: Float[Array, " time"],
+    covariances: Float[Array, " time"],
+    nodes: int,
+) -> Float[Array, " time"]:
+    """<phi(x_now) phi(x_m)> for all m."""
+    phi = model.activation
+
+    def pair(mean_now: Array, mean: Array, variance: Array, covariance: Array) -> Array:
+        at, widths = (mean_now, mean), (variance_now, variance)
+        if phi.breakpoints:
+            return pair_average(phi, phi, at, widths, covariance, breakpoints=phi.breakpoints, nodes=nodes)
+        return smooth_pair_average(phi, phi, at, widths, covariance, nodes)
+
+    over_times = jax.vmap(pair, (None, 0, 0, 0))
+    return weights @ jax.vmap(over_times, (0, 0, None, None))(mean_now, means, variances, covariances)
