@@ -1,6 +1,6 @@
 """The steady states of large random neural networks, solved three ways and laid side by side."""
 
-from quenched import activations, dmft, gaussian, landscape, models, plots, replica, simulate, sweeps
+from quenched import activations, dmft, gaussian, landscape, models, observables, plots, replica, simulate, sweeps
 from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
 from quenched.citation import cite
 from quenched.models import Network, Normal, Quantile, RandomNetwork, Uniform
@@ -33,6 +33,7 @@ __all__ = [
     "gaussian",
     "landscape",
     "models",
+    "observables",
     "plots",
     "replica",
     "simulate",

@@ -62,8 +62,8 @@ class AbstractTheory(eqx.Module):
         """Solve. Pure: no Python branching on values, so that jit, vmap and derivatives pass through."""
 
 
-Estimator = Callable[[Array], tuple[Array, Array]]
-"""From one value a sample to their average and its error."""
+Estimator = Callable[[Array], tuple[Array, Array | None]]
+"""From one value a sample to their average and its error, None where it has none."""
 
 
 class AbstractExperiment(eqx.Module):

@@ -142,6 +142,12 @@ _QUANTITIES = (
         "g^2 eta int R(t,s) phi(x_0(s)) ds for each added neuron",
         (("network", "time", "trial"),),
     ),
+    Quantity(
+        "undecayed",
+        "C(P/2)/C(0)",
+        "what is left of the correlation at the end of the window P, but for what never decays; small if P is long enough",
+    ),
+    Quantity("trajectories", "M", "trajectories of each population that was sampled"),
     Quantity("conditioning", r"\min d_n/C_{nn}", "smallest relative pivot of the factorised correlation of the field"),
     Quantity("instability_gain", "g_s", "gain at which a small difference begins to grow locally: g^2 <phi'^2> = 1"),
     Quantity("chaos_gain", "g_c", "gain at which the largest Lyapunov exponent crosses zero"),

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import quenched as qd
+from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.dmft.two_time_sampled import TwoTimeSampled
 from quenched.theory import Theory
 
 
@@ -18,6 +20,8 @@ class Subject:
     failing: dict[str, Any]
     """Arguments of solve that end in a status other than solved."""
     parameters: dict[str, Any] = field(default_factory=dict)
+    reverse: bool = True
+    """Whether derivatives in reverse mode exist; not through loops that end when they like."""
 
     @property
     def name(self) -> str:
@@ -28,6 +32,14 @@ class Subject:
 
 
 TOO_FEW_STEPS = qd.Newton(max_steps=1)
+
+# What `qd.dmft.TwoTime` chooses, without and with symmetry.
+TWO_TIMES = qd.dmft.TwoTime(
+    duration=1.0, step=0.25, initial=qd.Normal(0.2, 0.6), trajectories=32, tangents=16, scramblings=3
+)
+WITHOUT_SYMMETRY, WITH_SYMMETRY = (TWO_TIMES.choose([qd.RandomNetwork(1.0, eta, 0.3)]) for eta in (0.0, 0.4))
+assert isinstance(WITHOUT_SYMMETRY, TwoTimeGaussian)
+assert isinstance(WITH_SYMMETRY, TwoTimeSampled)
 
 SUBJECTS = [
     Subject(
@@ -62,6 +74,15 @@ SUBJECTS = [
         },
     ),
     Subject(
+        qd.simulate.Cavity(size=8, networks=4, duration=1.0, step=0.25, added=2, probes=2),
+        gains=(0.6, 0.8, 1.3),
+        parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1},
+        failing={
+            "model": qd.RandomNetwork(1000.0, activation=qd.Linear()),
+            "theory": qd.simulate.Cavity(size=5, networks=2, duration=1.5, step=0.25, added=2, probes=2),
+        },
+    ),
+    Subject(
         qd.landscape.FixedPoints(size=6, networks=4, starts=16),
         gains=(0.5, 0.8, 1.3),
         parameters={"symmetry": 0.2, "field": 0.3},
@@ -70,5 +91,32 @@ SUBJECTS = [
             "theory": qd.landscape.FixedPoints(size=6, networks=2, starts=4),
             "solver": qd.landscape.LevenbergMarquardt(max_steps=1),
         },
+    ),
+    Subject(
+        qd.dmft.StationarySampled((0.0, 1.0), (0.0, 0.5), step=0.25, window=64.0, trajectories=8, scramblings=4),
+        gains=(0.3, 0.5, 0.6),
+        parameters={"symmetry": 0.5, "noise": 0.5},
+        failing={
+            "model": qd.RandomNetwork(0.6, 0.5, 0.5),
+            "theory": qd.dmft.StationarySampled((0.0, 1.0), step=0.25, window=64.0, trajectories=8, scramblings=4),
+            "solver": qd.dmft.Anderson(max_steps=2),
+        },
+    ),
+    Subject(
+        WITHOUT_SYMMETRY,
+        gains=(0.8, 1.3, 2.0),
+        parameters={"noise": 0.3, "field": 0.1},
+        failing={
+            "model": qd.RandomNetwork(2.0),
+            "theory": WITHOUT_SYMMETRY,
+            "solver": qd.dmft.Quadrature(nodes=8),
+        },
+    ),
+    Subject(
+        WITH_SYMMETRY,
+        gains=(0.8, 1.3, 2.0),
+        parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1},
+        failing={"model": qd.RandomNetwork(1e9, 0.4, 0.3, activation=qd.Linear()), "theory": WITH_SYMMETRY},
+        reverse=False,
     ),
 ]

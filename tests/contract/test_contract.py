@@ -83,7 +83,12 @@ def test_gradients_in_both_modes_are_the_finite_difference(subject: Subject) -> 
     at = {shift: values(subject)(gain + shift * step) for shift in (-2, -1, 1, 2)}
     with jax.enable_x64(True):
         forward = jax.device_get(jax.jacfwd(values(subject))(gain))
-        reverse = jax.device_get(jax.jacrev(values(subject))(gain))
+        if subject.reverse:
+            reverse = jax.device_get(jax.jacrev(values(subject))(gain))
+        else:
+            reverse = forward
+            with pytest.raises(ValueError, match="Reverse-mode differentiation does not work"):
+                jax.jacrev(values(subject))(gain)
     for name in forward.keys() & COUNTED:
         assert forward[name] == reverse[name] == 0.0
     for name in forward.keys() - COUNTED:

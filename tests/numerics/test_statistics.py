@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from quenched.numerics.statistics import mean_and_error, mean_of_present, trimmed_mean_of_present, with_error
+from quenched.numerics.statistics import RunningMean, mean_and_error, mean_of_present, trimmed_mean_of_present, with_error
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,26 @@ def test_absent_samples_change_nothing(estimate: Any) -> None:
         with_gaps = jax.numpy.insert(samples, jax.numpy.asarray([0, 4, 13]), math.nan)
         np.testing.assert_allclose(jax.device_get(estimate(with_gaps)), jax.device_get(estimate(samples)), rtol=1e-14)
         assert np.isnan(jax.device_get(estimate(jax.numpy.full(5, math.nan)))).all()
+
+
+@pytest.mark.parametrize("portions", [[13], [1] * 13, [4, 1, 8]])
+def test_a_running_mean_is_that_of_all_at_once(portions: list[int]) -> None:
+    samples = np.random.default_rng(6).normal(size=(13, 2, 3)) + 1e4
+    running = RunningMean()
+    for values in np.split(samples, np.cumsum(portions)[:-1]):
+        running.add(values)
+    mean, error = running.mean_and_error()
+    np.testing.assert_allclose(mean, samples.mean(axis=0), rtol=1e-14)
+    # Deviations of size 1 from 10^4 are known to 1e-12; a sum of squares less the square of the sum would lose 8 digits.
+    np.testing.assert_allclose(error, samples.std(axis=0, ddof=1) / np.sqrt(13), rtol=1e-11)
+    assert mean.shape == error.shape == (2, 3)
+
+
+def test_one_sample_has_no_error_and_equal_ones_none_either() -> None:
+    running = RunningMean()
+    running.add(np.full((1, 2), 0.1))
+    assert np.isnan(running.mean_and_error()[1]).all()
+    running.add(np.full((3, 2), 0.1))
+    mean, error = running.mean_and_error()
+    np.testing.assert_array_equal(mean, 0.1)
+    np.testing.assert_array_equal(error, 0.0)

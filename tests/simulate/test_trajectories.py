@@ -135,7 +135,7 @@ def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
 
 
 def test_what_does_not_fit_is_refused_before_any_work() -> None:
-    with pytest.raises(MemoryError, match=r"size 2000000 needs about .* lower `size`"):
+    with pytest.raises(MemoryError, match=r"Trajectories needs about .* lower `size`"):
         qd.solve(qd.RandomNetwork(1.0), qd.simulate.Trajectories(2_000_000, 2, 1.0, 0.1))
 
 

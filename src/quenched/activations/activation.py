@@ -136,7 +136,7 @@ class Activation(AbstractActivation):
 
 def _probe(function: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
     try:
-        values = jax.jit(function)(jnp.asarray(points))
+        values = jax.jit(lambda state: function(state))(jnp.asarray(points))
     except Exception as error:
         raise TypeError(
             f"Argument `function` must be a function that JAX can trace (use jnp, not np or math, inside it), "

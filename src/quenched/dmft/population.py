@@ -68,7 +68,7 @@ def sweep(
 ) -> Swept:
     """Run the population. `tangents` of its trajectories give the response; with 0 the memory is left out."""
     times, count = draws.field.shape
-    nothing = _Past(jnp.zeros((0, count)), jnp.zeros((0, tangents)), jnp.zeros((0, 0)), jnp.zeros((0, 0)))
+    nothing = _Past(jnp.zeros((0, count)), jnp.zeros((0, tangents + 2)), jnp.zeros((0, 0)), jnp.zeros((0, 0)))
     carry = (nothing, draws.initial, jnp.zeros(count), jnp.asarray(jnp.inf))
     found: list[_Rows] = []
     for begin, end in stretches(times):
@@ -140,12 +140,14 @@ def _advance(
     response = state_response = jnp.zeros(size)
     if tangents:
         slope = model.activation.slope(state)
-        slopes = slopes.at[index].set(slope[:tangents])
+        # Two more tangents see the mean slope, of all trajectories and of those with tangents: what the few misjudge of the
+        # mean is put right to first order.
+        means = jnp.stack([jnp.mean(slope), jnp.mean(slope[:tangents])])
+        seen = jnp.concatenate([slope[:tangents], means])
+        share = jnp.concatenate([jnp.full(tangents, 1.0 / tangents), jnp.array([1.0, -1.0])])
+        slopes = slopes.at[index].set(seen)
         chi = response_row(scheme, kernel, slopes, index, BLOCK)
-        state_response = jnp.mean(chi, axis=1)
-        # The mean slope is known from all trajectories, better than from those with tangents.
-        more = jnp.mean(slope) - jnp.mean(slope[:tangents])
-        response = chi @ slope[:tangents] / tangents + more * state_response
+        state_response, response = chi @ share, chi @ (share * seen)
         remembered = model.gain**2 * model.symmetry * memory_weights(scheme.delayed, index, size, step) * response
         kernel = kernel.at[index].set(remembered)
         force = force + remembered @ rates

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
@@ -168,9 +169,10 @@ def smooth_pair_average(
     One evaluation of each function at every node and nothing else, so some ten times faster. Its error falls exponentially
     in `nodes`; compare two numbers of them.
     """
-    z = jnp.linspace(-_SMOOTH_REACH, _SMOOTH_REACH, nodes)
-    weights = jnp.exp(-0.5 * z**2)
-    weights = weights / jnp.sum(weights)
+    # Of NumPy: traced arrays would be caught in the rule, and derivatives in a loop fail on that.
+    z = np.linspace(-_SMOOTH_REACH, _SMOOTH_REACH, nodes)
+    weights = np.exp(-0.5 * z**2)
+    weights = weights / np.sum(weights)
 
     def rule(of_x: Function, of_y: Function, at: Array, var: Array, cov: Array) -> Array:
         deviation = jnp.sqrt(jnp.maximum(var[0], 0.0))

@@ -33,7 +33,7 @@ class Drive(eqx.Module):
         self.function = function
         with jax.enable_x64(True), jax.ensure_compile_time_eval():
             try:
-                first = np.asarray(jax.jit(function)(np.float64(0.0)), dtype=np.float64)
+                first = np.asarray(jax.jit(lambda time: function(time))(np.float64(0.0)), dtype=np.float64)
             except Exception as error:
                 raise TypeError(
                     "Argument `field` must be a number or a function of the time that JAX can trace (jnp, not np, inside), "

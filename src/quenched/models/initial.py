@@ -90,7 +90,7 @@ class Quantile(AbstractInitial):
 
     >>> import jax.numpy as jnp, quenched as qd
     >>> exponential = qd.Quantile(lambda u: -jnp.log1p(-u))
-    >>> print(f"{float(exponential.quantile(0.5)):.4f}")
+    >>> print(f"{float(exponential.quantile(jnp.asarray(0.5))):.4f}")
     0.6931
     """
 
@@ -105,7 +105,7 @@ class Quantile(AbstractInitial):
         probe = np.concatenate([tails, np.linspace(0.01, 0.99, 99), 1.0 - tails])
         with jax.enable_x64(True), jax.ensure_compile_time_eval():
             try:
-                states = np.asarray(jax.jit(function)(jnp.asarray(probe)), dtype=np.float64)
+                states = np.asarray(jax.jit(lambda uniform: function(uniform))(jnp.asarray(probe)), dtype=np.float64)
             except Exception as error:
                 raise TypeError(
                     "Argument `initial` must be a function of u in (0, 1) that JAX can trace (jnp, not np, inside), "

@@ -8,17 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
-from scipy.stats import qmc
 
 # Binary digits of a point.
 _DIGITS = 32
-# What SciPy has direction numbers for.
-MOST_DIMENSIONS = qmc.Sobol.MAXDIM
+# What SciPy has direction numbers for (Joe and Kuo 2008).
+MOST_DIMENSIONS = 21201
 
 
 @functools.lru_cache(maxsize=8)
 def _directions(dimensions: int, levels: int) -> np.ndarray:
     """Sobol's direction numbers as (dimension, level, digit) of 0 and 1: the points with Gray code 2^level."""
+    from scipy.stats import qmc  # slow to import
+
     found = np.empty((dimensions, levels, _DIGITS), np.uint8)
     for level in range(levels):
         points = qmc.Sobol(dimensions, scramble=False, bits=_DIGITS)

@@ -1,6 +1,7 @@
 """Finite networks in real time."""
 
+from quenched.simulate.cavity import Cavity
 from quenched.simulate.integrate import integrate
 from quenched.simulate.trajectories import Trajectories
 
-__all__ = ["Trajectories", "integrate"]
+__all__ = ["Cavity", "Trajectories", "integrate"]

@@ -1,0 +1,244 @@
+"""Two-time DMFT against the published solver, against its own matrix products, and over long times.
+
+    .venv/bin/python benchmarks/two_time.py [--published CHECKOUT] [--only published|precision|long]
+
+The published solver is that of Zou & Huang 2024, github.com/ZouWenXuan/Dynamical-Mean-Field-Theory: `git clone` it and give
+the folder as `--published`. Without one its algorithm is run as written down below from the paper: start from a guess of C
+and R on the whole two-time plane, draw fields by an eigendecomposition, integrate trajectories and tangents, mix, repeat.
+
+Each contender has a process of its own. CPU seconds are of all threads; compiling is timed apart. Memory is the peak of the
+process less what it held after its imports. Errors are against a larger solution from other random numbers, whose own error
+is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+GAIN, SYMMETRY, NOISE, DURATION, STEP = 0.8, 0.5, 0.1, 20.0, 0.1
+TRAJECTORIES, ITERATIONS, DAMPING = [1000, 5000], [20, 10], 0.7
+
+
+class Iterated:
+    """The published algorithm: self-consistency on the whole two-time plane by damped iteration, Euler's scheme."""
+
+    def __init__(self) -> None:
+        self.times = round(DURATION / STEP)
+
+    def tangents(self, states: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean response of states and of rates, all pairs of times kept for every trajectory."""
+        times, count = states.shape
+        slopes = 1.0 - np.tanh(states) ** 2
+        of_states, of_rates = np.zeros((times, times, count)), np.zeros((times, times, count))
+        for kicked in range(times - 1):
+            now = np.ones(count)
+            for after in range(kicked + 1, times):
+                of_states[after, kicked], of_rates[after, kicked] = now, now * slopes[after]
+                remembered = response[after, kicked:after] @ of_rates[kicked:after, kicked]
+                now = (1 - STEP) * now + STEP**2 * SYMMETRY * GAIN**2 * remembered
+        return of_states.mean(axis=2), of_rates.mean(axis=2)
+
+    def solve(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """C_x and R_x."""
+        state_correlation = correlation = 0.1 * np.eye(self.times)
+        state_response = response = np.diag(np.ones(self.times - 1), k=-1)
+        for count, rounds in zip(TRAJECTORIES, ITERATIONS, strict=True):
+            for _ in range(rounds):
+                covariance = GAIN**2 * correlation + NOISE**2 / STEP * np.eye(self.times)
+                values, vectors = np.linalg.eigh(covariance)
+                field = vectors @ (np.sqrt(np.maximum(values, 0.0))[:, None] * generator.normal(size=(self.times, count)))
+                states = np.empty((self.times, count))
+                states[0] = generator.uniform(size=count)
+                for now in range(self.times - 1):
+                    memory = response[now, :now] @ np.tanh(states[:now])
+                    states[now + 1] = (1 - STEP) * states[now] + STEP * field[now]
+                    states[now + 1] += STEP**2 * SYMMETRY * GAIN**2 * memory
+                at_once = int(1e9 / self.times**2)
+                parts = [self.tangents(states[:, first : first + at_once], response) for first in range(0, count, at_once)]
+                found = [np.mean([part[which] for part in parts], axis=0) for which in (0, 1)]
+                rates = np.tanh(states)
+                mixed = []
+                old = (state_correlation, correlation, state_response, response)
+                for before, new in zip(old, (states @ states.T / count, rates @ rates.T / count, *found), strict=True):
+                    mixed.append(DAMPING * before + (1 - DAMPING) * new)
+                state_correlation, correlation, state_response, response = mixed
+        return state_correlation, state_response
+
+
+def peak() -> int:
+    """Bytes of memory held at most so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def run_published(checkout: str | None, output: Path) -> dict[str, float]:
+    """The published solver, or its algorithm."""
+    before, began = peak(), time.process_time()
+    if checkout is None:
+        state_correlation, state_response = Iterated().solve(np.random.default_rng(1))
+    else:
+        sys.path.insert(0, checkout)
+        from model.DMFT_numeric import DMFT_rate_model  # type: ignore[import-not-found]
+
+        np.random.seed(1)  # noqa: NPY002 -- what it draws from
+        solver = DMFT_rate_model(
+            GAIN, SYMMETRY, NOISE, "Tanh", DURATION, STEP, TRAJECTORIES, ITERATIONS, DAMPING, 1e-10, "uniform", 1
+        )
+        with contextlib.redirect_stdout(io.StringIO()):
+            _, _, state_correlation, _, state_response, _ = solver.main_loop()
+    np.savez(output, state_correlation=state_correlation, state_response=state_response)
+    return {"cpu": time.process_time() - began, "memory": peak() - before, "compile": 0.0}
+
+
+def run_ours(options: dict[str, Any], output: Path) -> dict[str, float]:
+    """This package, with the published solver's scheme unless told otherwise."""
+    import quenched as qd
+
+    before = peak()
+    options = {"scheme": "euler", "initial": qd.Uniform(0, 1), "duration": DURATION - STEP, "step": STEP} | options
+    key = options.pop("key", 1)
+    model, theory = qd.RandomNetwork(GAIN, SYMMETRY, NOISE), qd.dmft.TwoTime(**options)
+    began = time.perf_counter()
+    qd.solve(model, theory, key=key + 1000, throw=False)
+    first = time.perf_counter() - began
+    began, cpu = time.perf_counter(), time.process_time()
+    solution = qd.solve(model, theory, key=key)
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    np.savez(output, **{name: np.asarray(values) for name, values in solution.arrays.items()})
+    return {"cpu": cpu, "wall": wall, "memory": peak() - before, "compile": first - wall}
+
+
+def in_own_process(kind: str, argument: Any, folder: Path, name: str) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Run one contender; its cost and its arrays."""
+    output = folder / f"{name}.npz"
+    command = [sys.executable, __file__, "--child", kind, json.dumps(argument), str(output)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(printed.splitlines()[-1]), dict(np.load(output))
+
+
+def rms(difference: np.ndarray) -> float:
+    """Over the pairs of times with the second not after the first."""
+    return float(np.sqrt(np.mean(difference[np.tril_indices(len(difference))] ** 2)))
+
+
+def against_published(checkout: str | None, folder: Path) -> None:
+    """Error, CPU and memory at several sizes of ours, as ratios."""
+    large = {"trajectories": 16384, "tangents": 1024, "key": 77}
+    cost, reference = in_own_process("ours", large, folder, "reference")
+    uncertain = rms(reference["state_correlation_error"])
+    print(f"reference: {large}, {cost['cpu']:.0f} CPU s, its own error in C_x {uncertain:.1e}")
+    theirs, found = in_own_process("published", checkout, folder, "published")
+    error = {name: rms(found[name] - reference[name]) for name in ("state_correlation", "state_response")}
+    what = "published solver" if checkout else "published algorithm, as re-implemented here"
+    print(
+        f"{what}: {theirs['cpu']:.1f} CPU s, {theirs['memory'] / 2**30:.2f} GiB, "
+        f"rms error {error['state_correlation']:.1e} in C_x, {error['state_response']:.1e} in chi_x"
+    )
+    for trajectories, scramblings in ((64, 4), (256, 4), (256, 16), (1024, 16), (4096, 16)):
+        options = {"trajectories": trajectories, "scramblings": scramblings}
+        cost, found = in_own_process("ours", options, folder, "ours")
+        own = {name: rms(found[name] - reference[name]) for name in error}
+        work = theirs["cpu"] * error["state_correlation"] ** 2 / (cost["cpu"] * own["state_correlation"] ** 2)
+        print(
+            f"ours, {trajectories} x {scramblings}: {cost['cpu']:.2f} CPU s (compile {cost['compile']:.0f} s), "
+            f"{cost['memory'] / 2**30:.3f} GiB, {own['state_correlation']:.1e} in C_x, "
+            f"{own['state_response']:.1e} in chi_x; "
+            f"{theirs['cpu'] / cost['cpu']:.0f} times less CPU, {theirs['memory'] / cost['memory']:.0f} times less memory, "
+            f"errors {error['state_correlation'] / own['state_correlation']:.0f} and "
+            f"{error['state_response'] / own['state_response']:.0f} times smaller, CPU x error^2 {work:.0f} times smaller"
+        )
+
+
+def products_alone(times: int, trajectories: int, tangents: int, samples: int) -> float:
+    """Seconds for the matrix products of the sweep with nothing in between: C, L z, W phi, and the tangents'."""
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(True):
+        square, wide = jnp.ones((times, times)), jnp.ones((times, trajectories))
+        rates, tall = jax.jit(lambda a: a @ a.T), jax.jit(lambda a, b: a @ b)
+        narrow = jnp.ones((times, tangents))
+        for warm in (lambda: rates(wide), lambda: tall(square, wide), lambda: tall(square, narrow)):
+            jax.block_until_ready(warm())
+        began = time.perf_counter()
+        for _ in range(samples):
+            # Triangular: half of each square is needed.
+            jax.block_until_ready(rates(wide))
+            for _ in range(2):
+                jax.block_until_ready(tall(square, wide))
+        products = 0.5 * (time.perf_counter() - began)
+        began = time.perf_counter()
+        for _ in range(20):
+            jax.block_until_ready(tall(square, narrow))
+        # A row of R at time n takes n^2 trajectories multiplications: a third of times^3 in all, each product here times^2.
+        return products + samples * times / 6 * (time.perf_counter() - began) / 20
+
+
+def to_a_precision(folder: Path) -> None:
+    """The same problem to a standard error of 1e-4 everywhere in C."""
+    cost, found = in_own_process(
+        "ours", {"precision": 1e-4, "scheme": "second_order", "duration": DURATION}, folder, "precise"
+    )
+    trajectories = int(found["trajectories"])
+    # A precision starts from 512 trajectories and 64 tangents in 16 populations, and raises both.
+    alone = products_alone(round(DURATION / STEP) + 1, trajectories, trajectories // 8, 16)
+    print(
+        f"precision 1e-4 in C: reached {found['correlation_error'].max():.1e} in {cost['wall']:.1f} s, "
+        f"{cost['cpu']:.1f} CPU s "
+        f"(compile {cost['compile']:.0f} s); the matrix products of its last round alone {alone:.2f} s, "
+        f"ratio {cost['wall'] / alone:.1f}"
+    )
+
+
+def long_times(folder: Path) -> None:
+    """Time against the number of steps, response included."""
+    walls, counts = [], [250, 500, 1000, 2000]
+    for count in counts:
+        options = {"duration": count * STEP, "scheme": "second_order", "scramblings": 8, "response": True}
+        cost, found = in_own_process("ours", options, folder, "long")
+        walls.append(cost["wall"])
+        print(
+            f"{count} steps: {cost['wall']:.1f} s, {cost['cpu']:.1f} CPU s (compile {cost['compile']:.0f} s), "
+            f"{cost['memory'] / 2**30:.2f} GiB, error in C {rms(found['correlation_error']):.1e}, "
+            f"in R {rms(found['response_error']):.1e}"
+        )
+    exponent = np.polyfit(np.log(counts), np.log(walls), 1)[0]
+    last = np.log(walls[-1] / walls[-2]) / np.log(counts[-1] / counts[-2])
+    print(f"time ~ steps^{exponent:.2f} (the last two: {last:.2f}); products alone would go from 2 to 3")
+
+
+def main() -> None:
+    import tempfile
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--published", help="folder with a checkout of the published solver")
+    parser.add_argument("--only", choices=["published", "precision", "long"])
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        kind, argument, output = given.child
+        run = run_published if kind == "published" else run_ours
+        print(json.dumps(run(json.loads(argument), Path(output))))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        if given.only in (None, "published"):
+            against_published(given.published, place)
+        if given.only in (None, "precision"):
+            to_a_precision(place)
+        if given.only in (None, "long"):
+            long_times(place)
+
+
+if __name__ == "__main__":
+    main()

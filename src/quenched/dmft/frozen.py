@@ -1,0 +1,74 @@
+"""Networks without symmetry at rest: every neuron at its own place, x ~ N(b, v) with v = g^2 <phi^2>."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from quenched.dmft.potential import largest_variance
+from quenched.gaussian.averages import Function, average
+from quenched.models import RandomNetwork
+from quenched.numerics.self_consistency import Newton, Residual, newton, polish
+
+
+def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tuple[Array, Array, Array, Array]:
+    """v, 0 where x = 0 is the state of rest; the residual, the steps, and whether it was found."""
+    if centred:
+        nothing = jnp.zeros(())
+        return nothing, nothing, jnp.zeros((), jnp.int32), jnp.asarray(True)
+    phi = model.activation
+    silent = (model.field == 0.0) & (phi(jnp.zeros(())) == 0.0)
+    # Noise has no state of rest, and a silent one needs no search: something easy is solved in their place.
+    idle = silent | (model.noise > 0.0)
+    used = RandomNetwork(jnp.where(idle, 0.0, model.gain), 0.0, 0.0, jnp.where(idle, 1.0, model.field), model.activation)
+    fixed = jax.lax.stop_gradient(used)
+    high, bounded = largest_variance(fixed)
+
+    def residual(model: RandomNetwork) -> Residual:
+        def equations(unknown: Array) -> Array:
+            square = average(lambda x: phi(x) ** 2, model.field, high * unknown[0], breakpoints=phi.breakpoints)
+            return unknown - model.gain**2 * square[None] / high
+
+        return equations
+
+    found = newton(residual(fixed), jnp.ones(1), solver)
+    variance = high * polish(residual(used), found.unknowns)[0]
+    return (
+        jnp.where(idle, 0.0, variance),
+        jnp.where(idle, 0.0, found.residual),
+        jnp.where(idle, 0, found.steps),
+        idle | (bounded & found.converged),
+    )
+
+
+def frozen_state(
+    model: RandomNetwork, variance: Array, lags: tuple[float, ...], frequencies: tuple[float, ...]
+) -> dict[str, Array]:
+    """What a network at rest returns: constants, and a small difference that grows as the largest eigenvalue of J phi' - 1."""
+    phi, decay, zero = model.activation, jnp.exp(-jnp.asarray(lags)), jnp.zeros(())
+
+    def mean(function: Function, at: Array = variance) -> Array:
+        return average(function, model.field, at, breakpoints=phi.breakpoints)
+
+    square = mean(lambda x: phi(x) ** 2)
+    # On a kink the slope is that of either side, equally often.
+    off_kink = jnp.maximum(variance, 1e-24) if phi.kinked_at_zero else variance
+    slopes = model.gain**2 * mean(lambda x: phi.slope(x) ** 2, off_kink)
+    constant = jnp.ones_like(decay)
+    values = {
+        "state_correlation": (model.field**2 + variance) * constant,
+        "correlation": square * constant,
+        "state_response": decay,
+        "response": mean(phi.slope, off_kink) * decay,
+        "power_spectrum": jnp.zeros(len(frequencies)),
+        "rate_spectrum": jnp.zeros(len(frequencies)),
+        "mean_state": jnp.asarray(model.field, float),
+        "mean_rate": mean(phi),
+        "mean_square_state": model.field**2 + variance,
+        "mean_square_rate": square,
+        "kinetic_energy": zero,
+        "lyapunov_exponent": jnp.sqrt(jnp.maximum(slopes, 1e-30)) - 1.0,
+        "local_instability": slopes,
+    }
+    return values | {f"{name}_error": jnp.zeros_like(value) for name, value in values.items()}

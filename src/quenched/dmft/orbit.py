@@ -1,0 +1,131 @@
+"""How the covariance falls with the lag once it is known where it starts: lags, spectra, the ground state of chaos.
+
+# notation: W = g^2 <phi' phi'>, kappa^2 = 1 - W at infinite lag, R = (dy/dtau)^2/(kappa y)^2, m = kappa |dtau/d ln x|.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.dmft.potential import shape
+from quenched.models import RandomNetwork
+from quenched.numerics.collocation import Collocation, interpolate
+
+
+class Orbit(NamedTuple):
+    """Functions of the lag by their values at the points x of a rule, each analytic on [0, 1]."""
+
+    rule: Collocation
+    bend: Float[Array, ""]
+    decaying: Float[Array, ""]
+    rate: Float[Array, ""]
+    """kappa: everything falls as exp(-kappa lag) in the end."""
+    pace: Float[Array, " point"]
+    """m."""
+    delay: Float[Array, " point"]
+    """kappa tau + ln x."""
+    rates_over_x: Float[Array, " point"]
+    """[C(tau) - C(infinity)]/x."""
+    depth: Float[Array, " point"]
+    """(W - W(infinity))/kappa^2, the potential well of a small difference."""
+    force: Float[Array, ""]
+    """-V'(v)/y0 = c''(0+)/y0."""
+
+
+def follow(model: RandomNetwork, decaying: Array, bend: Array, pairs: Array, rule: Collocation) -> Orbit:
+    """The orbit from (d tau)^2 = (d y)^2/(2 [V(c_inf) - V(c)]), every factor divided by what makes it vanish."""
+    curve, x = shape(bend, rule), rule.nodes
+    opening = 1.0 - model.gain**2 * pairs
+    squared = rule.at_zero @ opening
+    force = rule.average_below @ (opening * curve.slope)
+    # From the end that is nearer, so that it is small there without a difference: both agree where the energy does.
+    from_rest = 2.0 * (rule.moment_below @ (force * curve.slope)) / curve.over_x**2
+    to_start = 0.25 * model.noise**4 / decaying**2 - 2.0 * (1.0 - x) * (rule.average_above @ (x * force * curve.slope))
+    speed = jnp.where(x < 0.5, from_rest, to_start / curve.value**2) / squared
+    pace = curve.slope / (curve.over_x * jnp.sqrt(speed))
+    delay = (1.0 - x) * (rule.average_above @ ((pace - 1.0) / x))
+    rates = decaying * (rule.average_below @ (pairs * curve.slope))
+    depth = (squared - opening) / squared
+    return Orbit(rule, bend, decaying, jnp.sqrt(squared), pace, delay, rates, depth, rule.weights @ (opening * curve.slope))
+
+
+def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " lag"], Float[Array, " lag"]]:
+    """y and C - C(infinity): x by Newton in ln x, whose last step carries the derivatives."""
+    rule, target = orbit.rule, orbit.rate * lags
+
+    def miss(log_x: Array, orbit: Orbit, target: Array) -> Array:
+        return -log_x + interpolate(rule, orbit.delay, jnp.exp(log_x)) - target
+
+    fixed, fixed_target = jax.lax.stop_gradient((orbit, target))
+    known = jnp.log(jnp.append(rule.nodes, 1.0))
+    passed = jnp.append(fixed.delay, 0.0) - known
+    log_x = jnp.interp(fixed_target, passed[::-1], known[::-1])
+    log_x = jnp.where(fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, log_x)
+
+    def advance(_: Array, log_x: Array) -> Array:
+        pace = interpolate(rule, fixed.pace, jnp.exp(log_x))
+        return jnp.minimum(log_x + miss(log_x, fixed, fixed_target) / pace, 0.0)
+
+    log_x = jax.lax.stop_gradient(jax.lax.fori_loop(0, 4, advance, log_x))
+    pace = jax.lax.stop_gradient(interpolate(rule, fixed.pace, jnp.exp(log_x)))
+    x = jnp.exp(log_x + miss(log_x, orbit, target) / pace)
+    straight = orbit.bend < 1e-4
+    safe = jnp.where(straight, 1.0, orbit.bend)
+    value = jnp.where(straight, x * (1.0 + orbit.bend**2 * (1 - x**2) / 6), jnp.sin(safe * x) / jnp.sin(safe))
+    return orbit.decaying * value, x * interpolate(rule, orbit.rates_over_x, x)
+
+
+def rate_spectrum(orbit: Orbit, frequencies: Float[Array, " frequency"]) -> Float[Array, " frequency"]:
+    """int d tau cos(omega tau) [C(tau) - C(infinity)] over all lags, without a quadrature in tau.
+
+    C is analytic in e = exp(-kappa tau), and the transform of e P_k(2 e - 1) is a product of k fractions of modulus at
+    most 1: however long C lasts and however fast the cosine turns, nothing is lost.
+    """
+    rule = orbit.rule
+    shrink = jnp.exp(-orbit.delay)
+    e, measure = rule.nodes * shrink, rule.weights * shrink * orbit.pace
+    values = measure * orbit.rates_over_x / shrink
+    s = 1.0 + 1j * frequencies / orbit.rate
+
+    def add(carry: tuple[Array, ...], degree: Array) -> tuple[tuple[Array, ...], None]:
+        before, now, transform, total = carry
+        following = ((2.0 * degree + 1.0) * (2.0 * e - 1.0) * now - degree * before) / (degree + 1.0)
+        total = total + (2.0 * degree + 1.0) * jnp.sum(values * now) * transform
+        return (now, following, transform * (s - degree - 1.0) / (s + degree + 1.0), total), None
+
+    first = (jnp.zeros_like(e), jnp.ones_like(e), 1.0 / s, jnp.zeros_like(s))
+    (_, _, _, total), _ = jax.lax.scan(add, first, jnp.arange(float(len(rule.nodes))))
+    return 2.0 * jnp.real(total) / orbit.rate
+
+
+def growth_rate(orbit: Orbit) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The largest Lyapunov exponent, sqrt(1 - E) - 1 with E the ground state of -d^2/dtau^2 + 1 - W(tau).
+
+    With q = -psi'/(kappa psi): x q'(x)/m + q^2 + w = alpha^2 and q = 0 at lag 0, where w is the depth of the well and
+    psi ~ exp(-alpha kappa tau). q is analytic in x however wide the state is. Newton's method (Howard's policy iteration:
+    it converges from any positive q) is a linear solve a step. Returns also the last change of alpha^2.
+    """
+    rule, x = orbit.rule, orbit.rule.nodes
+    count = len(x)
+    transport = (x / orbit.pace)[:, None] * rule.derivative
+
+    def solve(policy: Array, transport: Array, depth: Array) -> tuple[Array, Array]:
+        rows = jnp.concatenate([transport + jnp.diag(2.0 * policy), -jnp.ones((count, 1))], axis=1)
+        matrix = jnp.concatenate([rows, jnp.append(rule.at_one, 0.0)[None]])
+        found = jnp.linalg.solve(matrix, jnp.append(policy**2 - depth, 0.0))
+        return found[:count], found[count]
+
+    # Right for a shallow well, and for that of weak chaos.
+    well = orbit.depth * orbit.pace / x
+    risen, whole = (1.0 - x) * (rule.average_above @ well), jnp.maximum(rule.weights @ well, 1e-14)
+    policy = jax.lax.stop_gradient(risen / whole * 0.5 * (jnp.sqrt(1.0 + 4.0 * whole) - 1.0))
+    fixed = jax.lax.stop_gradient((transport, orbit.depth))
+    policy, before = jax.lax.fori_loop(0, 6, lambda _, state: solve(state[0], *fixed), (policy, jnp.zeros(())))
+    _, alpha_squared = solve(policy, transport, orbit.depth)
+    raised = orbit.rate**2 * (alpha_squared - 1.0)
+    exponent = raised / (1.0 + jnp.sqrt(jnp.maximum(1.0 + raised, 1e-30)))
+    return exponent, jnp.abs(jax.lax.stop_gradient(alpha_squared) - before) * jax.lax.stop_gradient(orbit.rate) ** 2

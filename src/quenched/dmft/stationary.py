@@ -1,0 +1,71 @@
+"""Stationary states, each model by the way that suits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+
+from quenched.activations import Linear
+from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
+from quenched.dmft.stationary_gaussian import StationaryGaussian
+from quenched.dmft.stationary_linear import StationaryLinear
+from quenched.models import RandomNetwork
+from quenched.models.drive import Drive
+from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory
+
+
+class Stationary(AbstractChoice):
+    """Stationary states: what is left when the initial state is forgotten, as functions of the lag.
+
+    Three ways, chosen by the models:
+        - `Linear` activation, any symmetry: closed form, `StationaryLinear`;
+        - symmetry 0: one root of a potential, `StationaryGaussian`, deterministic and differentiable;
+        - otherwise: trajectories of one neuron sampled in its own mean field, `StationarySampled`.
+
+    Arguments:
+        lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out.
+        frequencies: angular frequencies of the spectra, likewise; 0, 0.1, ..., 10 if left out.
+        sampled: what only the sampled way takes, by name: see `StationarySampled`.
+
+    Returns, each with `_error`:
+        `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum` (frequency), `mean_state`,
+        `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy`; more with each way.
+
+    Raises: ValueError for lags that do not increase, and where the way chosen does not cover the model.
+
+    Under jit, grad and vmap the symmetry cannot be looked at: name the way yourself then.
+
+    Example:
+        >>> import quenched as qd
+        >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Stationary(lags=(0.0, 1.0)))
+        >>> print(f"{float(solution['state_correlation'][0]):.6f}")
+        0.562316
+    """
+
+    lags: tuple[float, ...] = eqx.field(static=True)
+    frequencies: tuple[float, ...] = eqx.field(static=True)
+    sampled: Mapping[str, Any]
+
+    citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988", "schuecker2018", "zou2024")
+
+    def __init__(self, lags: Iterable[Any] | None = None, frequencies: Iterable[Any] | None = None, **sampled: Any):
+        self.lags = read_axis("lags", lags, LAGS)
+        self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
+        self.sampled = sampled
+
+    def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
+        if all(isinstance(model.activation, Linear) for model in models):
+            return StationaryLinear(self.lags, self.frequencies)
+        if all(_is_zero(model.symmetry) for model in models):
+            centred = all(model.activation.odd and _is_zero(model.field) for model in models)
+            return StationaryGaussian(self.lags, self.frequencies, centred)
+        from quenched.dmft.stationary_sampled import StationarySampled
+
+        return StationarySampled(lags=self.lags, frequencies=self.frequencies, **self.sampled)
+
+
+def _is_zero(value: Any) -> bool:
+    return not isinstance(value, jax.core.Tracer | Drive) and bool(value == 0)

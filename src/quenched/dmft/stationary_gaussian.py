@@ -1,0 +1,197 @@
+"""Stationary DMFT without symmetry: the state is Gaussian, and its covariance a particle in a potential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from quenched.dmft.frozen import frozen_state, frozen_variance
+from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
+from quenched.dmft.orbit import Orbit, at_lags, follow, growth_rate, rate_spectrum
+from quenched.dmft.pairs import single_average
+from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
+from quenched.dmft.variance import find_start, rate_pair, resolutions
+from quenched.models import RandomNetwork
+from quenched.numerics.self_consistency import Newton
+from quenched.status import Status
+from quenched.theory import AbstractTheory, Computed, Start
+
+# Variances on two rules that differ by more than this, relatively, are not believed.
+_COARSE = 1e-6
+# Nor an energy this wrong, relative to what the size of its terms is.
+_MISSED = 1e-8
+
+
+class StationaryGaussian(AbstractTheory):
+    """Stationary states at symmetry 0, exactly. x is Gaussian of mean b; with c its covariance at a lag, C = <phi phi'>:
+
+        c'' = c - g^2 C(c; v),   c(0) = v,   c'(0+) = -noise^2/2,   c -> c_inf = g^2 C(c_inf; v),
+
+    a particle that starts at v with the speed that the noise gives it and comes to rest on top of a potential: one equation
+    for v, and another for c_inf where a field or phi(0) != 0 leaves a covariance that never decays. The largest Lyapunov
+    exponent is sqrt(1 - E) - 1 with E the ground state of -d^2/dtau^2 + 1 - g^2 <phi' phi'>(tau).
+
+    Arguments:
+        lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out.
+        frequencies: angular frequencies, likewise; 0, 0.1, ..., 10 if left out.
+        centred: promise that phi is odd and there is no field, which halves the work. `qd.dmft.Stationary` sets it.
+
+    Branches, `start=`:
+        "stable": at rest where that is stable, fluctuating otherwise; the default.
+        "quiescent": at rest (with a field: neurons at different places). Needs noise 0.
+        "chaotic": fluctuating with a positive exponent. Without noise it exists where rest is unstable.
+
+    Returns, each with `_error`, the difference to a coarser rule:
+        `state_correlation`, `correlation`, `state_response` = exp(-lag), `response` = <phi'> exp(-lag) (lag);
+        `power_spectrum`, `rate_spectrum` (frequency), without the delta function at 0 of what never decays; `mean_state`,
+        `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` = (g^2 <phi^2> - v + noise^2)/2,
+        `lyapunov_exponent`, `local_instability` g^2 <phi'^2>.
+
+    Raises: ValueError for a symmetry other than 0, a field that changes in time, `centred` where it is not.
+
+    When it fails: `no_such_branch`, all NaN: the branch does not exist here. `diverged`: no bounded state (ReLU or linear above
+    the transition). `coarse_quadrature`: gain far above 10, or a kink of phi that is not among its `breakpoints`;
+    raise `qd.Newton(nodes=...)`. `out_of_steps`: within 1e-6 of the transition in the gain. Where phi is such that several
+    fluctuating states coexist the one of largest variance is meant, but not guaranteed.
+
+    Source: Sompolinsky, Crisanti & Sommers 1988; noise: Schuecker, Goedeke & Helias 2018.
+
+    Example:
+        >>> import quenched as qd
+        >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.StationaryGaussian())
+        >>> print(f"{float(solution['mean_square_state']):.6f} {float(solution['lyapunov_exponent']):.6f}")
+        0.747686 0.046746
+    """
+
+    lags: tuple[float, ...] = eqx.field(static=True)
+    frequencies: tuple[float, ...] = eqx.field(static=True)
+    centred: bool = eqx.field(static=True)
+
+    branches: ClassVar[tuple[str, ...]] = ("stable", "quiescent", "chaotic")
+    unknowns: ClassVar[tuple[str, ...]] = ()
+    citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988", "schuecker2018")
+
+    def __init__(self, lags: Iterable[Any] | None = None, frequencies: Iterable[Any] | None = None, centred: bool = False):
+        self.lags = read_axis("lags", lags, LAGS)
+        self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
+        self.centred = bool(centred)
+
+    def default_solver(self) -> Newton:
+        return Newton(nodes=32)
+
+    def check(self, model: RandomNetwork) -> None:
+        field = model.constant_field("dmft.Stationary")
+        if not isinstance(model.symmetry, jax.core.Tracer) and model.symmetry != 0:
+            raise ValueError(
+                f"Argument `symmetry` must be 0 for dmft.StationaryGaussian, but is {float(model.symmetry):g}; "
+                "use qd.dmft.Stationary, which samples then."
+            )
+        if self.centred and not (model.activation.odd and (isinstance(field, jax.core.Tracer) or field == 0)):
+            raise ValueError(
+                f"Argument `centred` must be False for the activation {model.activation.name} with field {field}: "
+                "it promises an odd function and no field."
+            )
+
+    def coordinates(self) -> Mapping[str, Any]:
+        return {"lag": jnp.asarray(self.lags), "frequency": jnp.asarray(self.frequencies)}
+
+    def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
+        refuse_values(start)
+        variance, rest_residual, rest_steps, rest_found = frozen_variance(model, solver, self.centred)
+        rest = frozen_state(model, variance, self.lags, self.frequencies)
+        quiet, settles = model.noise == 0.0, rest["local_instability"] <= 1.0
+        # Where nothing fluctuates a model that does is solved in its place, so that no derivative meets a NaN.
+        fluctuates = ~quiet | (rest["local_instability"] > 1.0)
+        moving, status, residual, steps = self._fluctuating(_either(fluctuates, model), solver)
+
+        chosen = start.branch
+        if chosen == "quiescent":
+            resting, status = jnp.asarray(True), jnp.where(quiet, Status.solved, Status.no_such_branch)
+        elif chosen == "chaotic":
+            chaotic = fluctuates & ((status != Status.solved) | (moving["lyapunov_exponent"] > 0.0))
+            resting, status = jnp.asarray(False), jnp.where(chaotic, status, Status.no_such_branch)
+        else:
+            resting = quiet & settles
+        rest_status = jnp.where(rest_found, Status.solved, Status.diverged)
+        status = jnp.where(resting & (status != Status.no_such_branch), rest_status, status)
+        arrays = {name: jnp.where(resting, rest[name], moving[name]) for name in moving}
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(array)) for array in arrays.values()]))
+        status = jnp.where((status == Status.solved) & ~finite, Status.not_finite, status)
+        nothing = (status == Status.no_such_branch) | (status == Status.diverged) | (status == Status.not_finite)
+        arrays = {name: jnp.where(nothing, jnp.nan, array) for name, array in arrays.items()}
+        return Computed(arrays, status, jnp.where(resting, rest_residual, residual), jnp.where(resting, rest_steps, steps))
+
+    def _fluctuating(self, model: RandomNetwork, solver: Newton) -> tuple[dict[str, Array], Array, Array, Array]:
+        found = find_start(model, solver, self.centred)
+        coarse, fine = resolutions(solver)
+        values, missed = self._observables(model, found.variance, found.decaying, found.bend, fine)
+        frozen = jax.lax.stop_gradient(model)
+        rough, _ = self._observables(frozen, *found.coarse, found.bend, coarse)
+        errors = {f"{name}_error": jnp.abs(jax.lax.stop_gradient(values[name]) - rough[name]) for name in values}
+        residual = jnp.abs(jax.lax.stop_gradient(missed)) / found.size
+        apart = jnp.abs(jax.lax.stop_gradient(found.variance) / found.coarse[0] - 1.0)
+        status = jnp.select(
+            [~found.bounded, ~(apart <= _COARSE), ~(residual <= _MISSED)],
+            [Status.diverged, Status.coarse_quadrature, Status.out_of_steps],
+            Status.solved,
+        )
+        return values | errors, status, residual, found.steps
+
+    def _observables(
+        self, model: RandomNetwork, variance: Array, decaying: Array, bend: Array, how: Resolution
+    ) -> tuple[dict[str, Array], Array]:
+        phi, lags, frequencies = model.activation, jnp.asarray(self.lags), jnp.asarray(self.frequencies)
+        pairs = slope_pairs(model, variance, decaying, bend, how, self.centred)
+        orbit = follow(model, decaying, bend, pairs, how.rule)
+        falling, rates = at_lags(orbit, lags)
+        exponent, _ = growth_rate(orbit)
+        lasting, lasting_rate = self._lasting(model, variance, decaying, how)
+
+        def mean(function: Any) -> Array:
+            return single_average(function, model.field, variance, phi.breakpoints, 2 * how.nodes)
+
+        spectrum = rate_spectrum(orbit, frequencies)
+        square = mean(lambda x: phi(x) ** 2)
+        decay = jnp.exp(-lags)
+        missed = energy(model, pairs, bend, how.rule) - 0.25 * model.noise**4 / decaying**2
+        return {
+            "state_correlation": model.field**2 + lasting + falling,
+            "correlation": lasting_rate + rates,
+            "state_response": decay,
+            "response": mean(phi.slope) * decay,
+            "power_spectrum": (model.noise**2 + model.gain**2 * spectrum) / (1.0 + frequencies**2),
+            "rate_spectrum": spectrum,
+            "mean_state": jnp.asarray(model.field, float),
+            "mean_rate": mean(phi),
+            "mean_square_state": model.field**2 + variance,
+            "mean_square_rate": square,
+            # V'(v) = v - g^2 <phi^2> without a difference.
+            "kinetic_energy": 0.5 * (model.noise**2 - decaying * orbit.force),
+            "lyapunov_exponent": exponent,
+            "local_instability": model.gain**2 * mean(lambda x: phi.slope(x) ** 2),
+        }, missed
+
+    def _lasting(self, model: RandomNetwork, variance: Array, decaying: Array, how: Resolution) -> tuple[Array, Array]:
+        """c_inf and C at infinite lag."""
+        if self.centred:
+            return jnp.zeros(()), jnp.zeros(())
+        pinned, lasting = is_pinned(model), variance - decaying
+        safe = jnp.where(pinned, 0.5 * variance, lasting)
+        rate = rate_pair(model, safe, variance, how.nodes)
+        return jnp.where(pinned, 0.0, lasting), jnp.where(pinned, 0.0, rate)
+
+
+def _either(real: Array, model: RandomNetwork) -> RandomNetwork:
+    """The model, or where it is not to be solved one that is easy."""
+    return RandomNetwork(
+        jnp.where(real, model.gain, 0.0),
+        0.0,
+        jnp.where(real, model.noise, 1.0),
+        jnp.where(real, model.field, 0.0),
+        model.activation,
+    )

@@ -1,0 +1,235 @@
+"""Lyapunov exponents of finite networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from quenched import checks
+from quenched.models import Network, RandomNetwork
+from quenched.numerics.memory import available_bytes
+from quenched.numerics.threads import one_blas_thread
+from quenched.observables.benettin import Growth, Schedule, follow
+from quenched.observables.networks import Networks, read_networks, read_states
+from quenched.observables.spectra import average, of_networks, unmeasured
+from quenched.observables.tangent import begin
+from quenched.precision import double_precision
+from quenched.simulate.integrate import check_step, count_steps
+from quenched.simulate.schemes import SCHEMES
+from quenched.solution import labelled
+from quenched.solve import Progress, read_key
+from quenched.status import SolveError, Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@double_precision
+def lyapunov_spectrum(
+    dynamics: Network | Sequence[Network] | RandomNetwork,
+    duration: float,
+    step: float = 0.1,
+    *,
+    exponents: int | None = None,
+    size: int | None = None,
+    networks: int | None = None,
+    burn_in: float | None = None,
+    noise: float | None = None,
+    initial: Any = None,
+    scheme: str = "second_order",
+    orthonormalise: int | None = None,
+    blocks: int = 32,
+    key: int | Array | None = None,
+    throw: bool = True,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Lyapunov exponents of finite networks, dx = (-x + J phi(x) + b) dt + sigma dW. Along the trajectory a frame of tangent
+    vectors v obeys
+
+        dv/dt = F'(x(t)) v = -v + J (phi'(x) v),
+
+    and is made orthonormal time and again, V = Q R; lambda_i is the time average of ln R_ii (Benettin et al. 1980). The
+    tangents are advanced by the exact derivative of the scheme, so that the exponents are those of the discrete map: for
+    Euler on a linear network ln|1 + step mu|/step, mu the eigenvalues of J - 1. Those of the flow differ by O(step^2), for
+    Euler by O(step).
+
+    Arguments:
+        dynamics: a `qd.Network`; a list of them, of one size and activation; or a `qd.RandomNetwork` to draw from.
+        duration, step: length of the run and time step, in units of the leak time; the duration a multiple of the step.
+        exponents: how many, the largest; all N if left out. A step costs as the product of J with exponents + 1 vectors.
+        size, networks: with a `qd.RandomNetwork`, N and how many to draw, at least 2.
+        burn_in: time before averaging begins, in which the trajectory settles and the frame turns into place; a quarter of
+            the duration if left out. What remains of the rest after whole blocks is added to it.
+        noise: sigma; with a `qd.RandomNetwork` its own.
+        initial: `qd.Normal`, `qd.Uniform`, a quantile function, or states (neuron) or (network, neuron); `qd.Normal(0, 1)`
+            if left out. At `np.zeros(N)`, for odd phi and no noise, these are the exponents of the state of rest.
+        scheme: "second_order" (Heun) or "euler".
+        orthonormalise: at most this many steps between two QR decompositions. If left out, as many as a leak time holds, up
+            to ten times that where the frame stays well conditioned. Shortened by itself where its condition exceeds 1e6.
+        blocks: of time, for the error; at least 16.
+        key: seed of networks, initial states, noise and frames, 0 if left out.
+        throw: raise SolveError, once all is over, if a network diverged or its exponents are not finite.
+        progress: called with (blocks done, blocks in all), those of the burn-in too. Ctrl-C ends the run and keeps the
+            networks that are done, or of the first ones the blocks that are; the status is then `interrupted`.
+
+    Returns:
+        Dataset, each with `_error`: `lyapunov_exponent` (mode), in decreasing order up to their errors; `lyapunov_dimension`
+        (Kaplan-Yorke) and `entropy_rate` (sum of the positive exponents), NaN where more exponents are needed for them; and
+        `status`. Of a list of networks all have the axis `network`; of an ensemble they are averages over it. Attributes:
+        the time averaged over, the steps between orthonormalisations, the worst `condition` of the frame, parameters, seed.
+
+        The error of one network is that of a time average, memory taken into account, and what rounding can do. That of an
+        ensemble is the standard error over networks, and not less than what the time averages alone make. It contains
+        neither a burn-in that is too short, nor what the step changes, nor, for the limit of many neurons, O(1/N). The
+        dimension jumps from 0 to 1 where the largest exponent crosses zero: its error is at least 1 as long as that exponent
+        is within two errors of zero.
+
+    When it fails: status `diverged`, the state grows without bound (linear networks above their transition: begin at zero).
+    `not_finite`, growth below rounding even in a single step, such as Euler's of length 1 with silent neurons.
+
+    Raises:
+        ValueError, TypeError: bad arguments, before any work. MemoryError: a network would not fit. SolveError: see `throw`.
+
+    Source: Benettin et al. 1980; Kaplan & Yorke 1979; for these networks Engelken, Wolf & Abbott 2023.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> network = qd.Network(np.diag([0.5, 0.2]), qd.Linear())
+        >>> found = qd.observables.lyapunov_spectrum(network, duration=100, step=0.05)
+        >>> found.lyapunov_exponent.values.round(3).tolist()
+        [-0.5, -0.8]
+    """
+    step, total = check_step(step), count_steps(duration, step)
+    before = total // 4 if burn_in is None else count_steps(burn_in, step, "burn_in")
+    blocks = checks.count("blocks", blocks, low=16)
+    if blocks > total - before:
+        raise ValueError(
+            f"Argument `blocks` must be at most the number of steps after the burn-in, {total - before}, but is {blocks}."
+        )
+    per_block = (total - before) // blocks
+    every = None if orthonormalise is None else checks.count("orthonormalise", orthonormalise)
+    scheme = checks.one_of("scheme", scheme, SCHEMES)
+    schedule = Schedule(step, total - blocks * per_block, blocks, per_block, every, scheme)
+
+    draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
+    batch = read_networks(dynamics, size, networks, noise, draw_key)
+    wanted = batch.size if exponents is None else checks.count("exponents", exponents)
+    if wanted > batch.size:
+        raise ValueError(f"Argument `exponents` must be at most the number of neurons, {batch.size}, but is {wanted}.")
+    states = read_states(initial, batch, start_key)
+    with one_blas_thread():
+        growths = _measure(batch, states, wanted, schedule, (frame_key, noise_key), progress)
+    dataset = _dataset(batch, wanted, growths, schedule, key)
+    if throw:
+        _check(dataset)
+    return dataset
+
+
+# Networks advanced together take at most this much memory.
+_BATCH_BYTES = 256 * 2**20
+
+
+def _measure(
+    batch: Networks,
+    states: Array,
+    exponents: int,
+    schedule: Schedule,
+    keys: tuple[Array, Array],
+    progress: Progress | None,
+) -> list[Growth]:
+    """Group by group. Groups that an interruption did not let end are left out, except the first."""
+    together = _at_once(batch, exponents)
+    frame_keys, noise_keys = (jax.random.split(key, batch.number) for key in keys)
+    done, parts = 0, schedule.parts * (batch.number // together)
+
+    def tell() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, parts)
+
+    growths: list[Growth] = []
+    enough = 2 if batch.kind == "ensemble" else 1
+    try:
+        for first in range(0, batch.number, together):
+            chosen = slice(first, first + together)
+            bundle = begin(states[chosen], exponents, frame_keys[chosen])
+            growth = follow(batch.couplings(chosen, noise_keys), batch.activation, bundle, schedule, batch.noise, tell)
+            if not (growth.interrupted and growths):
+                growths.append(growth)
+            if growth.interrupted:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        if len(growths) * together < enough:
+            raise
+    return growths
+
+
+def _at_once(batch: Networks, exponents: int) -> int:
+    """The largest divisor of the number of networks whose batch fits into the memory for one."""
+    needed = 8 * (3 * batch.size**2 + 10 * (exponents + 1) * batch.size)
+    if needed > available_bytes():
+        raise MemoryError(
+            f"{exponents} tangent vectors of {batch.size} neurons and their dense weights need about "
+            f"{needed / 2**30:.1f} GiB, more than is free; lower `exponents` or the size."
+        )
+    fitting = max(1, min(batch.number, _BATCH_BYTES // needed))
+    return max(divisor for divisor in range(1, fitting + 1) if batch.number % divisor == 0)
+
+
+def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: Schedule, key: Any) -> xr.Dataset:
+    from importlib.metadata import version
+
+    import xarray as xr
+
+    found = [each for growth in growths for each in of_networks(growth, schedule.step, exponents == batch.size)]
+    leading: tuple[str, ...] = ("network",) if batch.kind == "several" else ()
+    status: Any
+    if batch.kind == "ensemble":
+        arrays, status = average(found), max(each.status for each in found)
+        if status == Status.solved and len(found) < batch.number:
+            status = Status.interrupted
+    else:
+        found += [unmeasured(exponents, Status.not_run)] * (batch.number - len(found))
+        arrays = {name: np.stack([each.arrays[name] for each in found]) for name in found[0].arrays}
+        status = np.array([each.status for each in found])
+        if batch.kind == "one":
+            arrays, status = {name: values[0] for name, values in arrays.items()}, status[0]
+    variables = {name: labelled(name, values, leading) for name, values in arrays.items()}
+    variables["status"] = labelled("status", np.int32(status), leading)
+    attributes: dict[str, Any] = {
+        **batch.parameters,
+        "size": batch.size,
+        "networks": sum(len(growth.rates) for growth in growths),
+        "activation": batch.activation.name,
+        "noise": batch.noise,
+        "scheme": schedule.scheme,
+        "step": schedule.step,
+        "burn_in": schedule.before * schedule.step,
+        "time_averaged": growths[0].rates.shape[1] * schedule.per_block * schedule.step,
+        "orthonormalised_every": min(growth.every for growth in growths),
+        "condition": max(growth.condition for growth in growths),
+        "citations": "benettin1980 kaplan1979 engelken2023 geyer1992",
+        "quenched_version": version("quenched"),
+        "jax_version": jax.__version__,
+    }
+    if key is None or isinstance(key, int | np.integer):
+        attributes["seed"] = 0 if key is None else int(key)
+    return xr.Dataset(variables, attrs=attributes)
+
+
+def _check(dataset: xr.Dataset) -> None:
+    codes = np.atleast_1d(dataset.status.values)
+    failed = codes[(codes == Status.diverged) | (codes == Status.not_finite)]
+    if failed.size:
+        worst = Status(int(failed.flat[0]))
+        where = f"{failed.size} of {codes.size} networks: " if codes.size > 1 else ""
+        raise SolveError(
+            f"lyapunov_spectrum: {where}{worst.name}: {worst.advice}. "
+            "What there is, is in the error's `solution`; `throw=False` returns it instead.",
+            dataset,
+        )

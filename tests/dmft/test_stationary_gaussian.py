@@ -1,0 +1,271 @@
+"""Stationary states at symmetry 0 against closed forms of erf and equations integrated by SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from math import asin, pi, sqrt
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, linalg, optimize
+
+import quenched as qd
+
+LAGS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 100.0)
+FREQUENCIES = (0.0, 0.3, 2.0)
+THEORY = qd.dmft.StationaryGaussian(LAGS, FREQUENCIES, centred=True)
+POINTS = [(1.001, 0.0), (1.1, 0.0), (1.5, 0.0), (3.0, 0.0), (10.0, 0.0), (0.5, 0.5), (1.001, 0.01), (1.5, 0.5), (10.0, 1.0)]
+
+
+@cache
+def table(activation: str) -> list[dict[str, Any]]:
+    """All points in one vmapped call."""
+
+    def one(gain: Any, noise: Any) -> dict[str, Any]:
+        solution = qd.solve(qd.RandomNetwork(gain, noise=noise, activation=getattr(qd, activation)()), THEORY)
+        return {**solution.arrays, "status": solution.status, "residual": solution.residual}
+
+    with jax.enable_x64(True):
+        gains, noises = (jnp.asarray(column) for column in zip(*POINTS, strict=True))
+        rows = jax.device_get(jax.jit(jax.vmap(one))(gains, noises))
+    return [{name: array[index] for name, array in rows.items()} for index in range(len(POINTS))]
+
+
+def erf_rates(covariance: Any, variance: float) -> Any:
+    """<phi phi'> of erf(sqrt(pi) x/2)."""
+    return 2 / pi * np.arcsin(pi / 2 * covariance / (1 + pi / 2 * variance))
+
+
+def erf_slopes(covariance: Any, variance: float) -> Any:
+    """Its derivative with respect to the covariance."""
+    whole = 1 + pi / 2 * variance
+    return 1 / np.sqrt(whole**2 - (pi / 2 * covariance) ** 2)
+
+
+def erf_variance(gain: float, noise: float) -> float:
+    """v^2 - 2 g^2 int_0^v <phi phi'> dc = noise^4/4, the integral of the arcsine in closed form."""
+
+    def excess(variance: float) -> float:
+        whole = 1 + pi / 2 * variance
+        ratio = pi / 2 * variance / whole
+        area = 2 / pi * whole * 2 / pi * (ratio * asin(ratio) + sqrt(1 - ratio**2) - 1)
+        return 1 - 2 * gain**2 * area / variance**2 - noise**4 / (4 * variance**2)
+
+    low = noise**2 / 2 if noise else 0.3 * (gain - 1)
+    return float(optimize.brentq(excess, low, gain**2 + noise**2, xtol=1e-15, rtol=1e-14))
+
+
+def erf_path(gain: float, noise: float, variance: float, end: float) -> Callable[[Any], Any]:
+    def fall(_: float, state: np.ndarray) -> list[float]:
+        return [state[1], state[0] - gain**2 * float(erf_rates(state[0], variance))]
+
+    start = [variance, -(noise**2) / 2]
+    path = integrate.solve_ivp(fall, (0, end), start, method="DOP853", rtol=1e-13, atol=1e-15, dense_output=True)
+    return lambda lags: path.sol(lags)[0]
+
+
+@pytest.mark.parametrize("index", range(len(POINTS)), ids=str)
+def test_the_variance_is_that_of_the_closed_potential(index: int) -> None:
+    row, exact = table("Erf")[index], erf_variance(*POINTS[index])
+    assert row["status"] == qd.Status.solved
+    # The closed form itself loses the digits of (g - 1) next to the transition.
+    assert row["mean_square_state"] == pytest.approx(exact, rel=1e-11 if POINTS[index][0] != 1.001 else 3e-9, abs=0)
+    assert abs(row["mean_square_state"] - exact) <= 1e-9
+    assert abs(row["mean_square_state"] - exact) <= row["mean_square_state_error"] + 1e-11
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(1.5, 0.0), (3.0, 0.0), (0.5, 0.5), (1.5, 0.5), (10.0, 1.0)])
+def test_the_correlation_is_that_of_an_integrated_orbit(gain: float, noise: float) -> None:
+    row = table("Erf")[POINTS.index((gain, noise))]
+    variance = erf_variance(gain, noise)
+    # Errors of the start grow as exp(kappa lag) towards the unstable rest: 1e-15 becomes 1e-12 by lag 8.
+    lags = np.asarray(LAGS[:6])
+    path = erf_path(gain, noise, variance, 8.0)
+    tolerance = 1e-7 * variance if gain == 10.0 else 2e-9 * variance
+    np.testing.assert_allclose(row["state_correlation"][:6], path(lags), atol=tolerance, rtol=0)
+    np.testing.assert_allclose(row["correlation"][:6], erf_rates(path(lags), variance), atol=tolerance, rtol=0)
+    assert np.all(np.abs(row["state_correlation"][:6] - path(lags)) <= row["state_correlation_error"][:6] + 1e-10)
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(1.5, 0.0), (3.0, 0.0), (0.5, 0.5), (1.5, 0.5)])
+def test_the_exponent_is_the_ground_state_of_a_matrix(gain: float, noise: float) -> None:
+    """Second differences on a fine grid, extrapolated to a vanishing step."""
+    row = table("Erf")[POINTS.index((gain, noise))]
+    variance = erf_variance(gain, noise)
+    slope = float(erf_slopes(0.0, variance))
+    decay = sqrt(1 - gain**2 * slope)
+    # The covariance by its integrated orbit, and by its exponential where that would turn away.
+    join, reach = 9.0, 60.0
+    path = erf_path(gain, noise, variance, join)
+
+    def ground(count: int) -> float:
+        step = reach / count
+        lags = step * (np.arange(count) + 0.5)
+        late = path(join) * np.exp(-decay * np.maximum(lags - join, 0.0))
+        covariance = np.where(lags < join, path(np.minimum(lags, join)), late)
+        diagonal = 2 / step**2 + 1 - gain**2 * erf_slopes(covariance, variance)
+        diagonal[0] -= 1 / step**2  # mirror at lag 0
+        beside = np.full(count - 1, -1 / step**2)
+        energy = linalg.eigh_tridiagonal(diagonal, beside, eigvals_only=True, select="i", select_range=(0, 0))[0]
+        return sqrt(1 - energy) - 1
+
+    rough, middle, fine = (ground(count) for count in (3000, 6000, 12000))
+    extrapolated = fine + (fine - middle) / 3
+    left = abs(extrapolated - (middle + (middle - rough) / 3))
+    # Beyond `join` the covariance is exponential up to its cube.
+    assert row["lyapunov_exponent"] == pytest.approx(extrapolated, abs=10 * left + 2e-6 * decay**2 + 1e-9)
+
+
+def test_next_to_the_transition_chaos_is_weak_as_the_expansion_says() -> None:
+    """tanh: Delta_0 = e + 7/6 e^2, lambda = e^2/2 to leading order, c = Delta_0/cosh(e lag/sqrt 3), with e = g - 1."""
+    row, excess = table("Tanh")[0], 1e-3
+    assert row["mean_square_state"] == pytest.approx(excess + 7 / 6 * excess**2, rel=2 * excess**2)
+    assert row["lyapunov_exponent"] == pytest.approx(excess**2 / 2, rel=5 * excess)
+    shape = 1 / np.cosh(excess * np.asarray(LAGS) / sqrt(3))
+    np.testing.assert_allclose(row["state_correlation"] / row["mean_square_state"], shape, atol=5 * excess * 100**2 * 1e-6)
+
+
+@pytest.mark.parametrize("index", range(len(POINTS)), ids=str)
+def test_identities_between_what_is_returned(index: int) -> None:
+    gain, noise = POINTS[index]
+    for activation in ("Erf", "Tanh"):
+        row = table(activation)[index]
+        variance, square = row["mean_square_state"], row["mean_square_rate"]
+        assert row["state_correlation"][0] == pytest.approx(variance, rel=1e-10)
+        assert row["correlation"][0] == pytest.approx(square, rel=1e-8)
+        assert row["kinetic_energy"] == pytest.approx((gain**2 * square - variance + noise**2) / 2, abs=1e-9 * variance)
+        np.testing.assert_allclose(row["state_response"], np.exp(-np.asarray(LAGS)))
+        omega = np.asarray(FREQUENCIES)
+        filtered = (noise**2 + gain**2 * row["rate_spectrum"]) / (1 + omega**2)
+        np.testing.assert_allclose(row["power_spectrum"], filtered)
+
+
+def test_large_gains_are_those_of_a_sign() -> None:
+    """phi -> sign: v = 2 g^2 (1 - 2/pi), approached as 1/v."""
+    limit = 2 * (1 - 2 / pi)
+    at = {gain: table("Tanh")[POINTS.index((gain, 0.0))]["mean_square_state"] / gain**2 for gain in (3.0, 10.0)}
+    assert 0 < limit - at[10.0] < 0.02 * limit
+    assert (limit - at[3.0]) / (limit - at[10.0]) == pytest.approx(100 / 9, rel=0.25)
+
+
+# With a field: neurons have places of their own, and part of the covariance never decays.
+
+FIELD = qd.dmft.StationaryGaussian((0.0, 1.0, 500.0), (0.0,))
+
+
+def hermite_solution(gain: float, noise: float, field: float) -> tuple[float, float]:
+    """v and c_inf of tanh, by fsolve around quad around Gauss-Hermite."""
+    z, weights = np.polynomial.hermite_e.hermegauss(100)
+    weights = weights / sqrt(2 * pi)
+
+    def rates(covariance: float, variance: float) -> float:
+        shared, private = sqrt(covariance), sqrt(max(variance - covariance, 0.0))
+        smoothed = np.tanh(field + shared * z[:, None] + private * z) @ weights
+        return float(weights @ smoothed**2)
+
+    def equations(unknowns: np.ndarray) -> list[float]:
+        variance, rest = unknowns
+        work = integrate.quad(lambda c: c - gain**2 * rates(c, variance), rest, variance, epsabs=1e-13)[0]
+        return [work - noise**4 / 8, rest - gain**2 * rates(rest, variance)]
+
+    found = optimize.root(equations, [1.02, 0.6], tol=1e-13) if noise else optimize.root(equations, [0.817, 0.5], tol=1e-13)
+    return tuple(found.x)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_a_field_leaves_a_covariance_that_never_decays(noise: float) -> None:
+    solution = qd.solve(qd.RandomNetwork(1.5, field=0.2, noise=noise), FIELD)
+    variance, rest = hermite_solution(1.5, noise, 0.2)
+    assert float(solution.arrays["mean_state"]) == 0.2
+    # Two rules for functions analytic within pi/2: 100 Hermite nodes give 1e-8.
+    assert float(solution.arrays["mean_square_state"]) == pytest.approx(variance + 0.04, abs=1e-7)
+    assert float(solution.arrays["state_correlation"][-1]) == pytest.approx(rest + 0.04, abs=1e-7)
+    assert variance - rest > 0.1
+
+
+@pytest.mark.parametrize("gain", [0.8, 1.5, 3.0])
+def test_at_rest_it_is_static_dmft(gain: float) -> None:
+    model = qd.RandomNetwork(gain, field=0.7)
+    rest, static = qd.solve(model, FIELD, start="quiescent"), qd.solve(model, qd.dmft.Static(), start="active")
+    for name in ("mean_square_state", "mean_square_rate", "mean_rate", "mean_state"):
+        assert float(rest.arrays[name]) == pytest.approx(float(static.arrays[name]), rel=1e-10), name
+    # The margin of static DMFT is 1 - g^2 <phi'^2> at symmetry 0.
+    assert float(rest.arrays["local_instability"]) == pytest.approx(1 - float(static.arrays["stability_margin"]), abs=1e-10)
+    assert np.all(rest.arrays["correlation"] == rest.arrays["correlation"][0])
+
+
+def test_branches() -> None:
+    below, above, noisy = (qd.RandomNetwork(gain, noise=noise) for gain, noise in ((0.9, 0.0), (1.5, 0.0), (0.9, 0.1)))
+
+    def ends(model: qd.RandomNetwork, start: str | None) -> tuple[qd.Status, dict[str, Any]]:
+        solution = qd.solve(model, FIELD, start=start, throw=False)
+        return qd.Status(int(solution.status)), solution.arrays
+
+    for model, start in ((below, "chaotic"), (noisy, "chaotic"), (noisy, "quiescent")):
+        status, arrays = ends(model, start)
+        assert status is qd.Status.no_such_branch
+        assert all(np.all(np.isnan(array)) for array in arrays.values())
+    status, arrays = ends(below, None)
+    assert status is qd.Status.solved
+    assert float(arrays["mean_square_state"]) == 0.0
+    assert float(arrays["lyapunov_exponent"]) == pytest.approx(-0.1)
+    assert float(ends(above, "quiescent")[1]["lyapunov_exponent"]) == pytest.approx(0.5)
+    assert float(ends(above, None)[1]["lyapunov_exponent"]) == float(ends(above, "chaotic")[1]["lyapunov_exponent"]) > 0
+    assert ends(noisy, None)[0] is qd.Status.solved
+
+
+def test_without_a_bounded_state_it_says_so() -> None:
+    found = qd.solve(qd.RandomNetwork(2.0, noise=1.0, activation=qd.Linear()), FIELD, throw=False)
+    assert qd.Status(int(found.status)) is qd.Status.diverged
+    assert np.isnan(found.arrays["mean_square_state"])
+
+
+def test_far_too_large_gains_are_called_coarse() -> None:
+    found = qd.solve(qd.RandomNetwork(100.0), FIELD, throw=False)
+    assert qd.Status(int(found.status)) is qd.Status.coarse_quadrature
+
+
+@pytest.mark.slow
+def test_derivatives_by_noise_and_field() -> None:
+    names = ("state_correlation", "power_spectrum", "lyapunov_exponent", "kinetic_energy", "mean_rate")
+
+    def values(at: Any) -> Any:
+        arrays = qd.solve(qd.RandomNetwork(at[0], noise=at[1], field=at[2]), FIELD).arrays
+        return jnp.concatenate([jnp.ravel(arrays[name]) for name in names])
+
+    with jax.enable_x64(True):
+        at, step = jnp.asarray([1.5, 0.4, 0.3]), 1e-3
+        compiled = jax.jit(values)
+        forward, reverse = jax.jit(jax.jacfwd(values))(at), jax.jit(jax.jacrev(values))(at)
+        for column in range(3):
+            shift = step * jnp.eye(3)[column]
+            points = {k: compiled(at + k * shift) for k in (-2, -1, 1, 2)}
+            difference = (points[-2] - 8 * points[-1] + 8 * points[1] - points[2]) / (12 * step)
+            np.testing.assert_allclose(forward[:, column], difference, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(reverse, forward, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.slow
+def test_relu_with_noise_has_the_arc_cosine_kernel() -> None:
+    gain, noise = 1.0, 0.5
+
+    def rates(covariance: float, variance: float) -> float:
+        angle = np.arccos(np.clip(covariance / variance, -1, 1))
+        return variance / (2 * pi) * (np.sin(angle) + (pi - angle) * np.cos(angle))
+
+    def rest(variance: float) -> float:
+        return float(optimize.brentq(lambda c: c - gain**2 * rates(c, variance), 0, variance, xtol=1e-15))
+
+    def excess(variance: float) -> float:
+        work = integrate.quad(lambda c: c - gain**2 * rates(c, variance), rest(variance), variance, epsabs=1e-15)[0]
+        return work - noise**4 / 8
+
+    variance = optimize.brentq(excess, 0.125, 1.0, xtol=1e-14)
+    found = qd.solve(qd.RandomNetwork(gain, noise=noise, activation=qd.ReLU()), FIELD)
+    assert float(found.arrays["mean_square_state"]) == pytest.approx(variance, abs=1e-8)
+    assert float(found.arrays["state_correlation"][-1]) == pytest.approx(rest(variance), abs=1e-8)
+    assert float(found.arrays["local_instability"]) == pytest.approx(0.5, abs=1e-12)

@@ -1,0 +1,39 @@
+"""Errors of time averages contain the truth as often as they claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from quenched.numerics.time_average import error_of_time_average
+
+
+def _autoregressive(memory: float, length: int, samples: int) -> np.ndarray:
+    """Stationary x_n = memory x_(n-1) + noise; the mean is 0."""
+    noise = np.random.default_rng(11).normal(size=(length, samples))
+    series = np.empty_like(noise)
+    series[0] = noise[0] / np.sqrt(1.0 - memory**2)
+    for n in range(1, length):
+        series[n] = memory * series[n - 1] + noise[n]
+    return series
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.3, 0.6])
+def test_truth_is_within_two_errors(memory: float) -> None:
+    series = _autoregressive(memory, 64, 2000)
+    errors = error_of_time_average(series)
+    covered = np.mean(np.abs(series.mean(axis=0)) < 2 * errors)
+    assert 0.91 < covered < 0.98
+    naive = series.std(axis=0, ddof=1) / 8
+    if memory == 0.6:  # what memory does to the plain standard error, so that the above can fail
+        assert np.mean(np.abs(series.mean(axis=0)) < 2 * naive) < 0.75
+
+
+def test_anticorrelation_is_not_counted_on() -> None:
+    series = np.where(np.arange(32) % 2 == 0, 1.0, -1.0)
+    assert error_of_time_average(series) == pytest.approx(series.std(ddof=1) / np.sqrt(32), rel=1e-12)
+
+
+def test_a_constant_has_no_error_and_one_block_none_that_is_known() -> None:
+    assert error_of_time_average(np.full((20, 3), 0.25)).tolist() == [0.0, 0.0, 0.0]
+    assert np.isnan(error_of_time_average(np.ones((1, 2)))).all()
