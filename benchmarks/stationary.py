@@ -57,9 +57,7 @@ def by_scipy(gain: float, noise: float) -> tuple[float, float]:
     turned = lambda time, state: state[1] if time > 0.01 else -1.0  # noqa: E731
     turned.terminal = True  # type: ignore[attr-defined]
     started = [variance, -0.5 * noise**2]
-    path = integrate.solve_ivp(
-        fall, (0.0, 400.0), started, rtol=1e-9, atol=1e-12, events=[gone, turned], dense_output=True
-    )
+    path = integrate.solve_ivp(fall, (0.0, 400.0), started, rtol=1e-9, atol=1e-12, events=[gone, turned], dense_output=True)
     end = path.t[-1]
 
     def mismatch(raised: float) -> float:

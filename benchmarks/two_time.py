@@ -190,8 +190,8 @@ def to_a_precision(folder: Path) -> None:
         "ours", {"precision": 1e-4, "scheme": "second_order", "duration": DURATION}, folder, "precise"
     )
     trajectories = int(found["trajectories"])
-    # A precision starts from 512 trajectories and 64 tangents in 16 populations, and raises both.
-    alone = products_alone(round(DURATION / STEP) + 1, trajectories, trajectories // 8, 16)
+    # In 16 populations, one trajectory in 16 with a tangent.
+    alone = products_alone(round(DURATION / STEP) + 1, trajectories, trajectories // 16, 16)
     print(
         f"precision 1e-4 in C: reached {found['correlation_error'].max():.1e} in {cost['wall']:.1f} s, "
         f"{cost['cpu']:.1f} CPU s "

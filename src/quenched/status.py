@@ -25,6 +25,7 @@ class Status(IntEnum):
     interrupted = 8
     bad_input = 9
     imprecise = 10
+    not_stationary = 11
 
     @property
     def advice(self) -> str:
@@ -43,7 +44,9 @@ _ADVICE = {
     Status.diverged: "a trajectory grew without bound; use a smaller `step`, or a gain at which the network is stable",
     Status.no_fixed_point: "the search found no fixed point in at least one network; raise `starts` or `max_steps`",
     Status.interrupted: "stopped before everything was done; the averages are over what was",
-    Status.imprecise: "the `precision` asked for was not reached within the `memory` and `time` allowed; raise them, or ask "
+    Status.not_stationary: "the correlation had not decayed at the end of the window; use a longer `window`, or follow the "
+    "approach with qd.dmft.TwoTime",
+    Status.imprecise: "the `precision` asked for was not reached within `memory_limit` and `time_limit`; raise them, or ask "
     "for less. What was reached is in the errors",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",
 }

@@ -74,7 +74,7 @@ SUBJECTS = [
         },
     ),
     Subject(
-        qd.simulate.Cavity(size=8, networks=4, duration=1.0, step=0.25, added=2, probes=2),
+        qd.simulate.Cavity(size=8, networks=4, duration=1.0, step=0.25, added=2, probes=2, scheme="euler"),
         gains=(0.6, 0.8, 1.3),
         parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1},
         failing={
@@ -90,6 +90,25 @@ SUBJECTS = [
             "model": qd.RandomNetwork(1.5, field=0.5),
             "theory": qd.landscape.FixedPoints(size=6, networks=2, starts=4),
             "solver": qd.landscape.LevenbergMarquardt(max_steps=1),
+        },
+    ),
+    Subject(
+        qd.dmft.StationaryGaussian((0.0, 1.0), (0.0, 0.5), centred=True),
+        gains=(0.9, 1.3, 1.7),
+        parameters={"noise": 0.3},
+        failing={
+            "model": qd.RandomNetwork(0.9),
+            "theory": qd.dmft.StationaryGaussian((0.0, 1.0), (0.0, 0.5), centred=True),
+            "start": "chaotic",
+        },
+    ),
+    Subject(
+        qd.dmft.StationaryLinear((0.0, 1.0), (0.0, 0.5)),
+        gains=(0.3, 0.5, 0.7),
+        parameters={"symmetry": 0.2, "noise": 0.3, "field": 0.1, "activation": qd.Linear()},
+        failing={
+            "model": qd.RandomNetwork(0.9, 0.2, activation=qd.Linear()),
+            "theory": qd.dmft.StationaryLinear((0.0, 1.0), (0.0, 0.5)),
         },
     ),
     Subject(

@@ -166,8 +166,8 @@ def check_deterministic(solution: qd.Solution, pair: exact.Pair, noise: float, f
     arrays = solution.arrays
     for name, truth in (("correlation", correlation), ("state_correlation", state_correlation), ("mean_state", mean)):
         np.testing.assert_allclose(arrays[name], truth, atol=1e-8, err_msg=name)
-        # The reported error covers it, beyond rounding.
-        assert np.all(np.abs(arrays[name] - truth) <= arrays[f"{name}_error"] + 1e-12)
+        # The reported error covers it, beyond the 3e-12 of a Gaussian outside seven deviations, where no rule has nodes.
+        assert np.all(np.abs(arrays[name] - truth) <= arrays[f"{name}_error"] + 1e-11)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])

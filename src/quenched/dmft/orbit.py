@@ -27,7 +27,7 @@ class Orbit(NamedTuple):
     pace: Float[Array, " point"]
     """m."""
     delay: Float[Array, " point"]
-    """kappa tau + ln x."""
+    """(kappa tau + ln x)/(1 - x)."""
     rates_over_x: Float[Array, " point"]
     """[C(tau) - C(infinity)]/x."""
     depth: Float[Array, " point"]
@@ -47,7 +47,7 @@ def follow(model: RandomNetwork, decaying: Array, bend: Array, pairs: Array, rul
     to_start = 0.25 * model.noise**4 / decaying**2 - 2.0 * (1.0 - x) * (rule.average_above @ (x * force * curve.slope))
     speed = jnp.where(x < 0.5, from_rest, to_start / curve.value**2) / squared
     pace = curve.slope / (curve.over_x * jnp.sqrt(speed))
-    delay = (1.0 - x) * (rule.average_above @ ((pace - 1.0) / x))
+    delay = rule.average_above @ ((pace - 1.0) / x)
     rates = decaying * (rule.average_below @ (pairs * curve.slope))
     depth = (squared - opening) / squared
     return Orbit(rule, bend, decaying, jnp.sqrt(squared), pace, delay, rates, depth, rule.weights @ (opening * curve.slope))
@@ -58,11 +58,11 @@ def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " la
     rule, target = orbit.rule, orbit.rate * lags
 
     def miss(log_x: Array, orbit: Orbit, target: Array) -> Array:
-        return -log_x + interpolate(rule, orbit.delay, jnp.exp(log_x)) - target
+        return -log_x - jnp.expm1(log_x) * interpolate(rule, orbit.delay, jnp.exp(log_x)) - target
 
     fixed, fixed_target = jax.lax.stop_gradient((orbit, target))
     known = jnp.log(jnp.append(rule.nodes, 1.0))
-    passed = jnp.append(fixed.delay, 0.0) - known
+    passed = jnp.append((1.0 - rule.nodes) * fixed.delay, 0.0) - known
     log_x = jnp.interp(fixed_target, passed[::-1], known[::-1])
     log_x = jnp.where(fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, log_x)
 
@@ -86,7 +86,7 @@ def rate_spectrum(orbit: Orbit, frequencies: Float[Array, " frequency"]) -> Floa
     most 1: however long C lasts and however fast the cosine turns, nothing is lost.
     """
     rule = orbit.rule
-    shrink = jnp.exp(-orbit.delay)
+    shrink = jnp.exp(-(1.0 - rule.nodes) * orbit.delay)
     e, measure = rule.nodes * shrink, rule.weights * shrink * orbit.pace
     values = measure * orbit.rates_over_x / shrink
     s = 1.0 + 1j * frequencies / orbit.rate

@@ -105,26 +105,21 @@ class StationaryGaussian(AbstractTheory):
         variance, rest_residual, rest_steps, rest_found = frozen_variance(model, solver, self.centred)
         rest = frozen_state(model, variance, self.lags, self.frequencies)
         quiet, settles = model.noise == 0.0, rest["local_instability"] <= 1.0
-        # Where nothing fluctuates a model that does is solved in its place, so that no derivative meets a NaN.
-        fluctuates = ~quiet | (rest["local_instability"] > 1.0)
-        moving, status, residual, steps = self._fluctuating(_either(fluctuates, model), solver)
-
-        chosen = start.branch
-        if chosen == "quiescent":
-            resting, status = jnp.asarray(True), jnp.where(quiet, Status.solved, Status.no_such_branch)
-        elif chosen == "chaotic":
-            chaotic = fluctuates & ((status != Status.solved) | (moving["lyapunov_exponent"] > 0.0))
-            resting, status = jnp.asarray(False), jnp.where(chaotic, status, Status.no_such_branch)
-        else:
-            resting = quiet & settles
         rest_status = jnp.where(rest_found, Status.solved, Status.diverged)
-        status = jnp.where(resting & (status != Status.no_such_branch), rest_status, status)
-        arrays = {name: jnp.where(resting, rest[name], moving[name]) for name in moving}
-        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(array)) for array in arrays.values()]))
-        status = jnp.where((status == Status.solved) & ~finite, Status.not_finite, status)
-        nothing = (status == Status.no_such_branch) | (status == Status.diverged) | (status == Status.not_finite)
-        arrays = {name: jnp.where(nothing, jnp.nan, array) for name, array in arrays.items()}
-        return Computed(arrays, status, jnp.where(resting, rest_residual, residual), jnp.where(resting, rest_steps, steps))
+        if start.branch == "quiescent":
+            return _blank(rest, jnp.where(quiet, rest_status, Status.no_such_branch), rest_residual, rest_steps)
+        # Where nothing fluctuates a model that does is solved in its place, so that no derivative meets a NaN.
+        fluctuates = ~quiet | ~settles
+        moving, status, residual, steps = self._fluctuating(_either(fluctuates, model), solver)
+        if start.branch == "chaotic":
+            chaotic = fluctuates & ((status != Status.solved) | (moving["lyapunov_exponent"] > 0.0))
+            return _blank(moving, jnp.where(chaotic, status, Status.no_such_branch), residual, steps)
+        return _blank(
+            {name: jnp.where(fluctuates, moving[name], rest[name]) for name in moving},
+            jnp.where(fluctuates, status, rest_status),
+            jnp.where(fluctuates, residual, rest_residual),
+            jnp.where(fluctuates, steps, rest_steps),
+        )
 
     def _fluctuating(self, model: RandomNetwork, solver: Newton) -> tuple[dict[str, Array], Array, Array, Array]:
         found = find_start(model, solver, self.centred)
@@ -195,3 +190,11 @@ def _either(real: Array, model: RandomNetwork) -> RandomNetwork:
         jnp.where(real, model.field, 0.0),
         model.activation,
     )
+
+
+def _blank(arrays: dict[str, Array], status: Array, residual: Array, steps: Array) -> Computed:
+    """NaN where there is no answer."""
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(array)) for array in arrays.values()]))
+    status = jnp.where((status == Status.solved) & ~finite, Status.not_finite, status)
+    nothing = (status == Status.no_such_branch) | (status == Status.diverged) | (status == Status.not_finite)
+    return Computed({name: jnp.where(nothing, jnp.nan, array) for name, array in arrays.items()}, status, residual, steps)

@@ -26,7 +26,6 @@ from quenched.theory import AbstractExperiment, Computed, Estimator
 _UNDECAYED = 0.01
 # Where phi' jumps the map does too, and no trajectory rests more quietly than this.
 _JAGGED = 1e-3
-_NOT_STATIONARY = Status.imprecise
 
 
 class StationarySampled(AbstractExperiment):
@@ -67,7 +66,7 @@ class StationarySampled(AbstractExperiment):
     status `solved` is below the error in C(0) or below 1e-4 of it, and below undecayed/8 of C(0) at the longest lag allowed.
     Gradients leave out the jumps of phi' at kinks.
 
-    When it fails: `diverged`, no stationary state (linear and ReLU networks above their transition); `imprecise`, the
+    When it fails: `diverged`, no stationary state (linear and ReLU networks above their transition); `not_stationary`, the
     correlation still falls at the end of the window: the state is slow, or does not forget at all; use a longer `window`.
     `out_of_steps`: near such states, and where the memory lets one neuron have several states (large gain, symmetry > 0).
 
@@ -164,7 +163,7 @@ class StationarySampled(AbstractExperiment):
         arrays = averaged.arrays
         left = abs(arrays["undecayed"]) - arrays["undecayed_error"]
         hidden = np.sqrt(arrays["mean_square_rate_error"] / max(arrays["mean_square_rate"], 1e-300))
-        return Status.solved if left <= max(_UNDECAYED, hidden) else _NOT_STATIONARY
+        return Status.solved if left <= max(_UNDECAYED, hidden) else Status.not_stationary
 
     def measure(self, model: RandomNetwork, solver: Anderson, key: Key[Array, ""]) -> Computed:
         ring = Ring(

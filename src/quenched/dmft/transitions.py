@@ -59,10 +59,9 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     low, high = checks.number("low", low, above=0.0), checks.number("high", high, above=0.0)
     if not low < high:
         raise ValueError(f"Argument `low` must be below `high` = {high:g}, but is {low:g}.")
-    theory = StationaryGaussian((0.0,), (0.0,))
-    theory.check(model)
-    centred = model.activation.odd and model.field == 0
-    theory, branch = StationaryGaussian((0.0,), (0.0,), centred), "quiescent" if model.noise == 0 else "stable"
+    StationaryGaussian((0.0,), (0.0,)).check(model)
+    theory = StationaryGaussian((0.0,), (0.0,), centred=model.activation.odd and bool(model.field == 0))
+    branch = "quiescent" if model.noise == 0 else "stable"
     used = theory.default_solver() if solver is None else solver
     ranges = np.log([[low, high], [low, high]])
     before = found = np.full(2, np.nan)

@@ -121,7 +121,8 @@ class TwoTimeSampled(AbstractExperiment):
         wanted = (1.1 * reached / self.precision) ** (1.0 / _RATE)
         factor = 2 ** min(max(1, math.ceil(math.log2(wanted))), 5)
         while factor > 1:
-            larger = replace(self, trajectories=factor * self.trajectories, tangents=factor * self.tangents)
+            population = factor * self.trajectories
+            larger = replace(self, trajectories=population, tangents=max(self.tangents, population // 16))
             if larger.bytes_per_sample() <= self.memory_limit * 2**30:
                 break
             factor //= 2

@@ -133,8 +133,9 @@ def spectra(
     late = np.abs(np.mean(started[:, lag >= 0.9 * lag[-1]], axis=1, keepdims=True))
     memory = (np.abs(responding) @ weights)[:, None]
     # The integral of tau R there, or, of a decaying R, half a period of the sine.
-    slow, fast = late * memory * (lag[-1] + memory), 2.0 * late / np.maximum(omega, 1e-150) ** 2
-    return fluctuation, dissipation, np.minimum(slow, fast)
+    reciprocal = 1.0 / np.maximum(omega, 1e-150)
+    beyond = late * np.minimum(memory * np.minimum(lag[-1] + memory, reciprocal), 2.0 * reciprocal**2)
+    return fluctuation, dissipation, beyond
 
 
 def _spline(lag: Float[np.ndarray, " lag"], rows: Rows, coarser: int = 0) -> BSpline:
