@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -86,7 +87,7 @@ def main() -> None:
 
     @jax.jit
     @jax.vmap
-    def solve(gain: jax.Array, noise: jax.Array) -> dict[str, jax.Array]:
+    def solve(gain: jax.Array, noise: jax.Array) -> dict[str, Any]:
         solution = qd.solve(qd.RandomNetwork(gain, noise=noise), theory)
         return {**solution.arrays, "status": solution.status}
 

@@ -104,17 +104,17 @@ def run_ours(options: dict[str, Any], output: Path) -> dict[str, float]:
     """This package, with the published solver's scheme unless told otherwise."""
     import quenched as qd
 
-    before = peak()
-    options = {"scheme": "euler", "initial": qd.Uniform(0, 1), "duration": DURATION - STEP, "step": STEP} | options
-    key = options.pop("key", 1)
-    model, theory = qd.RandomNetwork(GAIN, SYMMETRY, NOISE), qd.dmft.TwoTime(**options)
+    before, key = peak(), options.pop("key", 1)
+    chosen: dict[str, Any] = {"scheme": "euler", "initial": qd.Uniform(0, 1), "duration": DURATION - STEP, "step": STEP}
+    model, theory = qd.RandomNetwork(GAIN, SYMMETRY, NOISE), qd.dmft.TwoTime(**(chosen | options))
     began = time.perf_counter()
     qd.solve(model, theory, key=key + 1000, throw=False)
     first = time.perf_counter() - began
     began, cpu = time.perf_counter(), time.process_time()
     solution = qd.solve(model, theory, key=key)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    np.savez(output, **{name: np.asarray(values) for name, values in solution.arrays.items()})
+    arrays: dict[str, Any] = {name: np.asarray(values) for name, values in solution.arrays.items()}
+    np.savez(output, **arrays)
     return {"cpu": cpu, "wall": wall, "memory": peak() - before, "compile": first - wall}
 
 
@@ -189,11 +189,12 @@ def to_a_precision(folder: Path) -> None:
     cost, found = in_own_process(
         "ours", {"precision": 1e-4, "scheme": "second_order", "duration": DURATION}, folder, "precise"
     )
-    trajectories = int(found["trajectories"])
-    # In 16 populations, one trajectory in 16 with a tangent.
-    alone = products_alone(round(DURATION / STEP) + 1, trajectories, trajectories // 16, 16)
+    trajectories, scramblings = int(found["trajectories"]), int(found["scramblings"])
+    # One trajectory in 16 has a tangent.
+    alone = products_alone(round(DURATION / STEP) + 1, trajectories, trajectories // 16, scramblings)
     print(
-        f"precision 1e-4 in C: reached {found['correlation_error'].max():.1e} in {cost['wall']:.1f} s, "
+        f"precision 1e-4 in C: reached {found['correlation_error'].max():.1e} with {trajectories} x {scramblings} "
+        f"trajectories in {cost['wall']:.1f} s, "
         f"{cost['cpu']:.1f} CPU s "
         f"(compile {cost['compile']:.0f} s); the matrix products of its last round alone {alone:.2f} s, "
         f"ratio {cost['wall'] / alone:.1f}"

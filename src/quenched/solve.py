@@ -23,7 +23,7 @@ from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
 from quenched.solution import Solution
 from quenched.status import Status
-from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Computed, Start, Theory
+from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Computed, Cost, Start, Theory
 from quenched.vocabulary import describe
 
 Progress = Callable[[int, int], None]
@@ -111,14 +111,14 @@ def measure_ensemble(
 ) -> Computed:
     """Measure, and measure again more finely as long as the experiment asks for it; what was found last if that fails."""
     began = time.perf_counter()
-    averaged = _measure_once(model, theory, solver, key, progress)
+    averaged, seconds = _measure_once(model, theory, solver, key, progress)
     while not traced(averaged) and averaged.status == Status.solved:
-        verdict = theory.refine(averaged, time.perf_counter() - began)
+        verdict = theory.refine(averaged, Cost(time.perf_counter() - began, seconds))
         if isinstance(verdict, Status):
             return averaged._replace(status=jnp.asarray(verdict))
         theory = verdict
         try:
-            averaged = _measure_once(model, theory, solver, key, progress)
+            averaged, seconds = _measure_once(model, theory, solver, key, progress)
         except (KeyboardInterrupt, MemoryError) as stop:
             interrupted = isinstance(stop, KeyboardInterrupt)
             return averaged._replace(status=jnp.asarray(Status.interrupted if interrupted else Status.imprecise))
@@ -127,17 +127,18 @@ def measure_ensemble(
 
 def _measure_once(
     model: RandomNetwork, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
-) -> Computed:
-    """Measure every sample, a few at a time, and average; the error is the standard error over samples."""
+) -> tuple[Computed, float]:
+    """Measure every sample, a few at a time, and average; the error is the standard error over samples. And the seconds that
+    took, compiling left out."""
     batch = samples_at_once(theory)
     keys = jax.random.split(key, theory.samples)
     if traced(model, theory, keys):
         batches = keys.reshape(-1, batch)
         measured = jax.lax.map(partial(_samples_compiled, model, theory, solver), batches)
-        return _average(theory, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), measured))
+        return _average(theory, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), measured)), 0.0
     kept: list[Computed] = []
     running: dict[str, RunningMean] = {}
-    interrupted = False
+    interrupted, first_done = False, 0.0
     try:
         queue = [keys[first : first + batch] for first in range(0, theory.samples, batch)]
         for done, part in enumerate(_measured(model, theory, solver, queue), start=1):
@@ -145,16 +146,19 @@ def _measure_once(
                 # Taken out of the part, so that long arrays are not kept once for every sample.
                 running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
             kept.append(part)
+            first_done = first_done or time.perf_counter()
             if progress is not None:
                 progress(done * batch, theory.samples)
     except KeyboardInterrupt:
         if sum(part.status.shape[0] for part in kept) < 2:
             raise
         interrupted = True
+    # The first batch was compiled too.
+    seconds = (time.perf_counter() - first_done) * len(kept) / max(1, len(kept) - 1)
     averaged = _average(theory, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *kept))
     for name, mean in running.items():
         averaged.arrays[name], averaged.arrays[f"{name}_error"] = mean.mean_and_error()
-    return averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged
+    return (averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged), seconds
 
 
 def _measured(

@@ -28,6 +28,15 @@ class Computed(NamedTuple):
     steps: Int[Array, ""]
 
 
+class Cost(NamedTuple):
+    """Time spent on an experiment so far."""
+
+    elapsed: float
+    """Seconds since the start, compiling included."""
+    all_samples: float
+    """Seconds that the samples last measured took together, compiling left out."""
+
+
 class Start(eqx.Module):
     """Where to begin, hence which branch to follow: a named branch, and order parameters to start Newton from."""
 
@@ -104,8 +113,8 @@ class AbstractExperiment(eqx.Module):
         """Measure one sample. Pure, as `AbstractTheory.compute`."""
 
     @abstractmethod
-    def refine(self, averaged: Computed, seconds: float) -> AbstractExperiment | Status:
-        """What to do once all samples are averaged, `seconds` after the start: measure a finer experiment instead, or end
+    def refine(self, averaged: Computed, cost: Cost) -> AbstractExperiment | Status:
+        """What to do once all samples are averaged: measure a finer experiment instead, or end
         with a status: `solved` where nothing was asked about the precision."""
 
 

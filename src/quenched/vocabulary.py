@@ -148,6 +148,7 @@ _QUANTITIES = (
         "what is left of the correlation at the end of the window P, but for what never decays; small if P is long enough",
     ),
     Quantity("trajectories", "M", "trajectories of each population that was sampled"),
+    Quantity("scramblings", "-", "independent populations that were averaged"),
     Quantity("conditioning", r"\min d_n/C_{nn}", "smallest relative pivot of the factorised correlation of the field"),
     Quantity("instability_gain", "g_s", "gain at which a small difference begins to grow locally: g^2 <phi'^2> = 1"),
     Quantity("chaos_gain", "g_c", "gain at which the largest Lyapunov exponent crosses zero"),

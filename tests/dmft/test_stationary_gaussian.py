@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import asin, pi, sqrt
 from typing import Any
@@ -21,7 +21,7 @@ THEORY = qd.dmft.StationaryGaussian(LAGS, FREQUENCIES, centred=True)
 POINTS = [(1.001, 0.0), (1.1, 0.0), (1.5, 0.0), (3.0, 0.0), (10.0, 0.0), (0.5, 0.5), (1.001, 0.01), (1.5, 0.5), (10.0, 1.0)]
 
 
-def solved(theory: Any, points: list[tuple[float, ...]], activation: Any) -> list[dict[str, Any]]:
+def solved(theory: Any, points: Sequence[tuple[float, ...]], activation: Any) -> list[dict[str, Any]]:
     """Points (gain, noise, field) in one vmapped call."""
 
     def one(gain: Any, noise: Any, field: Any = 0.0) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_the_exponent_is_the_ground_state_of_a_matrix(gain: float, noise: float)
 
 @pytest.mark.parametrize(("gain", "noise"), [(0.5, 0.5), (1.001, 0.01), (1.5, 0.5), (3.0, 0.0)])
 def test_the_exponent_of_a_shallow_state_too(gain: float, noise: float) -> None:
-    """Riccati's equation for psi'/psi from 0 at lag 0, to its decay where the well has ended; wider than any grid at (0.5, 0.5)."""
+    """Riccati's equation for psi'/psi from 0 at lag 0 to its decay behind the well; wider than any grid at (0.5, 0.5)."""
     row = table()[POINTS.index((gain, noise))]
     variance = erf_variance(gain, noise)
     floor = gain**2 * float(erf_slopes(0.0, variance))
@@ -178,7 +178,8 @@ def test_identities_between_what_is_returned(index: int) -> None:
 
 FIELD = qd.dmft.StationaryGaussian((0.0, 1.0, 500.0), (0.0,))
 FIELD_POINTS = [
-    (1.5, 0.0, 0.2), (1.5, 0.3, 0.2), (1.001, 0.0, 0.0), (3.0, 0.0, 0.0), (10.0, 0.0, 0.0), (0.9, 0.0, 0.0), (100.0, 0.0, 0.0),
+    (1.5, 0.0, 0.2), (1.5, 0.3, 0.2), (1.001, 0.0, 0.0), (3.0, 0.0, 0.0), (10.0, 0.0, 0.0), (0.9, 0.0, 0.0),
+    (100.0, 0.0, 0.0),
 ]  # fmt: skip
 
 

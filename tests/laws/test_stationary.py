@@ -9,7 +9,7 @@ import quenched as qd
 
 
 def test_the_two_transitions_under_noise() -> None:
-    """Local growth first, then chaos; the exponent crosses zero where c'(lag) is its ground state; without noise both are one."""
+    """Local growth first, then chaos; the exponent crosses zero where c'(lag) is the ground state."""
     found = qd.dmft.transitions(qd.RandomNetwork(1.0, noise=0.5))
     local, chaos = float(found.instability_gain), float(found.chaos_gain)
     assert 1.0 < local < chaos

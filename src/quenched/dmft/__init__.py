@@ -19,4 +19,5 @@ __all__ = [
     "StationaryLinear",
     "StationarySampled",
     "TwoTime",
+    "transitions",
 ]

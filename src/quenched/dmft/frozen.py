@@ -45,7 +45,7 @@ def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tupl
 def frozen_state(
     model: RandomNetwork, variance: Array, lags: tuple[float, ...], frequencies: tuple[float, ...]
 ) -> dict[str, Array]:
-    """What a network at rest returns: constants, and a small difference that grows as the largest eigenvalue of J phi' - 1."""
+    """What a network at rest returns: constants; a small difference grows as the largest eigenvalue of J phi' - 1."""
     phi, decay, zero = model.activation, jnp.exp(-jnp.asarray(lags)), jnp.zeros(())
 
     def mean(function: Function, at: Array = variance) -> Array:

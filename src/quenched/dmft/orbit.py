@@ -15,6 +15,8 @@ from quenched.dmft.potential import shape
 from quenched.models import RandomNetwork
 from quenched.numerics.collocation import Collocation, interpolate
 
+Terms = tuple[Array, Array, Array, Array]
+
 
 class Orbit(NamedTuple):
     """Functions of the lag by their values at the points x of a rule, each analytic on [0, 1]."""
@@ -38,19 +40,29 @@ class Orbit(NamedTuple):
 
 def follow(model: RandomNetwork, decaying: Array, bend: Array, pairs: Array, rule: Collocation) -> Orbit:
     """The orbit from (d tau)^2 = (d y)^2/(2 [V(c_inf) - V(c)]), every factor divided by what makes it vanish."""
-    curve, x = shape(bend, rule), rule.nodes
+    curve, x = shape(bend, rule), jnp.asarray(rule.nodes)
     opening = 1.0 - model.gain**2 * pairs
-    squared = rule.at_zero @ opening
-    force = rule.average_below @ (opening * curve.slope)
+    squared = jnp.asarray(rule.at_zero) @ opening
+    force = jnp.asarray(rule.average_below) @ (opening * curve.slope)
     # From the end that is nearer, so that it is small there without a difference: both agree where the energy does.
     from_rest = 2.0 * (rule.moment_below @ (force * curve.slope)) / curve.over_x**2
     to_start = 0.25 * model.noise**4 / decaying**2 - 2.0 * (1.0 - x) * (rule.average_above @ (x * force * curve.slope))
     speed = jnp.where(x < 0.5, from_rest, to_start / curve.value**2) / squared
     pace = curve.slope / (curve.over_x * jnp.sqrt(speed))
-    delay = rule.average_above @ ((pace - 1.0) / x)
-    rates = decaying * (rule.average_below @ (pairs * curve.slope))
+    delay = jnp.asarray(rule.average_above) @ ((pace - 1.0) / x)
+    rates = decaying * (jnp.asarray(rule.average_below) @ (pairs * curve.slope))
     depth = (squared - opening) / squared
-    return Orbit(rule, bend, decaying, jnp.sqrt(squared), pace, delay, rates, depth, rule.weights @ (opening * curve.slope))
+    return Orbit(
+        rule,
+        bend,
+        decaying,
+        jnp.sqrt(squared),
+        pace,
+        delay,
+        rates,
+        depth,
+        jnp.asarray(rule.weights) @ (opening * curve.slope),
+    )
 
 
 def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " lag"], Float[Array, " lag"]]:
@@ -91,7 +103,7 @@ def rate_spectrum(orbit: Orbit, frequencies: Float[Array, " frequency"]) -> Floa
     values = measure * orbit.rates_over_x / shrink
     s = 1.0 + 1j * frequencies / orbit.rate
 
-    def add(carry: tuple[Array, ...], degree: Array) -> tuple[tuple[Array, ...], None]:
+    def add(carry: Terms, degree: Array) -> tuple[Terms, None]:
         before, now, transform, total = carry
         following = ((2.0 * degree + 1.0) * (2.0 * e - 1.0) * now - degree * before) / (degree + 1.0)
         total = total + (2.0 * degree + 1.0) * jnp.sum(values * now) * transform

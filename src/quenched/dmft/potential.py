@@ -41,7 +41,8 @@ class Shape(NamedTuple):
 
 
 def shape(bend: Array | float, rule: Collocation) -> Shape:
-    x = rule.nodes
+    """f, f/x and f' at the points of the rule."""
+    x = jnp.asarray(rule.nodes)
     bend = jnp.asarray(bend, float)
     straight = bend < 1e-4
     safe = jnp.where(straight, 1.0, bend)

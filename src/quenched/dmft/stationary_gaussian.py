@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from quenched.dmft.frozen import frozen_state, frozen_variance
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
-from quenched.dmft.orbit import Orbit, at_lags, follow, growth_rate, rate_spectrum
+from quenched.dmft.orbit import at_lags, follow, growth_rate, rate_spectrum
 from quenched.dmft.pairs import single_average
 from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
 from quenched.dmft.variance import find_start, rate_pair, resolutions
@@ -54,10 +54,10 @@ class StationaryGaussian(AbstractTheory):
 
     Raises: ValueError for a symmetry other than 0, a field that changes in time, `centred` where it is not.
 
-    When it fails: `no_such_branch`, all NaN: the branch does not exist here. `diverged`: no bounded state (ReLU or linear above
-    the transition). `coarse_quadrature`: gain far above 10, or a kink of phi that is not among its `breakpoints`;
-    raise `qd.Newton(nodes=...)`. `out_of_steps`: within 1e-6 of the transition in the gain. Where phi is such that several
-    fluctuating states coexist the one of largest variance is meant, but not guaranteed.
+    When it fails: `no_such_branch`, all NaN: the branch does not exist here. `diverged`: no bounded state (ReLU or linear
+    above the transition). `coarse_quadrature`: gain or noise far above 10, or a kink of phi that is not among its
+    `breakpoints`; raise `qd.Newton(nodes=...)`. `out_of_steps`: the bracket did not close, as where phi is such that several
+    fluctuating states coexist; which of them is returned is then not promised.
 
     Source: Sompolinsky, Crisanti & Sommers 1988; noise: Schuecker, Goedeke & Helias 2018.
 

@@ -19,7 +19,7 @@ from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson, fixed_point
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Estimator
+from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
 # What is left of the correlation at the end of the window, u, moved C(0) by at most u^2 of itself in all cases tried, and
 # C(window/4) by u/8 of C(0). This much is always allowed; more only where the statistical error hides it.
@@ -159,7 +159,7 @@ class StationarySampled(AbstractExperiment):
     def coordinates(self) -> Mapping[str, Any]:
         return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
 
-    def refine(self, averaged: Computed, seconds: float) -> Status:
+    def refine(self, averaged: Computed, cost: Cost) -> Status:
         arrays = averaged.arrays
         left = abs(arrays["undecayed"]) - arrays["undecayed_error"]
         hidden = np.sqrt(arrays["mean_square_rate_error"] / max(arrays["mean_square_rate"], 1e-300))

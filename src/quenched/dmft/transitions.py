@@ -78,7 +78,7 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
                 found[which] = grid[left] + share * (grid[left + 1] - grid[left])
                 ranges[which] = grid[left], grid[left + 1]
     gains, errors = np.exp(found), np.exp(found) * np.abs(found - before)
-    described = {}
+    described: dict[str, Any] = {}
     for name, gain, error in zip(("instability_gain", "chaos_gain"), gains, errors, strict=True):
         described |= {name: labelled(name, gain), f"{name}_error": labelled(f"{name}_error", error)}
     attributes = {name: value for name, value in parameters(model, theory, None).items() if name not in ("gain", "centred")}

@@ -20,7 +20,7 @@ from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.theory import AbstractChoice
 
-_FEWEST, _USUAL = 512, 1024
+_FEWEST, _USUAL = 1024, 1024
 # Modes that decay may grow at most at this rate by the scheme: those that barely decay do grow a little.
 _UNSTABLE = 0.1
 

@@ -77,6 +77,7 @@ def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
 
 
 def rate_pair(model: RandomNetwork, covariance: Array, variance: Array, nodes: int) -> Array:
+    """<phi phi'> at one covariance."""
     phi = model.activation
     return pair_of_same(phi, model.field, covariance, variance - covariance, phi.breakpoints, nodes)
 

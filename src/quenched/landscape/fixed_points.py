@@ -16,7 +16,7 @@ from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import RandomNetwork
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Estimator
+from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
 
 class FixedPoints(AbstractExperiment):
@@ -101,7 +101,7 @@ class FixedPoints(AbstractExperiment):
     def coordinates(self) -> Mapping[str, Any]:
         return {}
 
-    def refine(self, averaged: Computed, seconds: float) -> Status:
+    def refine(self, averaged: Computed, cost: Cost) -> Status:
         return Status.solved
 
     def measure(self, model: RandomNetwork, solver: LevenbergMarquardt, key: Key[Array, ""]) -> Computed:

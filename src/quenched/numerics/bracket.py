@@ -17,10 +17,10 @@ Found = tuple[Float[Array, ""], tuple[Array, ...]]
 def illinois(
     excess: Callable[[Array], Found], low: Float[Array, ""], high: Float[Array, ""], steps: int
 ) -> tuple[Float[Array, ""], tuple[Array, ...], Float[Array, ""]]:
-    """Where `excess`, negative at low and positive at high, vanishes: regula falsi that halves the weight of a bound that stays.
+    """Where `excess`, negative at low, positive at high, vanishes: regula falsi, a bound that stays losing half its weight.
 
-    `excess` returns a number and whatever else is wanted with it. Returns the last place, what came with it, and the width of
-    the bracket. No derivative.
+    `excess` returns a number and whatever else is wanted with it. Returns the last place, what came with it, and the width
+    of the bracket. No derivative.
     """
 
     def narrow(_: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -59,14 +59,14 @@ def newton_nearby(residual: Residual, guess: Float[Array, " unknown"], tolerance
     """Plain Newton steps from a guess that is close already, the last one from below the tolerance. No derivative."""
     eye = jnp.eye(guess.size)
 
-    def advance(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def advance(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         trial, _, _, steps = state
         value, push = jax.linearize(residual, trial)
         jacobian = jax.vmap(push, out_axes=1)(eye)
         size = jnp.where(jnp.all(jnp.isfinite(value)), jnp.max(jnp.abs(value)), jnp.inf)
         return trial - jnp.linalg.solve(jacobian, value), jacobian, size, steps + 1
 
-    def unfinished(state: tuple[Array, ...]) -> Array:
+    def unfinished(state: tuple[Array, Array, Array, Array]) -> Array:
         _, _, size, steps = state
         return (size > tolerance) & (steps < max_steps) & ((steps == 0) | jnp.isfinite(size))
 

@@ -17,7 +17,7 @@ from quenched.simulate.draws import normal_rows, random_signs
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Estimator
+from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
 
 def excess_kurtosis(moments: Float[Array, "network moment time"]) -> tuple[Float[Array, " time"], Float[Array, " time"]]:
@@ -145,7 +145,7 @@ class Cavity(AbstractExperiment):
         times = self.step * jnp.arange(count_steps(self.duration, self.step) + 1)
         return {"time": times, "earlier_time": times}
 
-    def refine(self, averaged: Computed, seconds: float) -> Status:
+    def refine(self, averaged: Computed, cost: Cost) -> Status:
         return Status.solved
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:

@@ -15,7 +15,7 @@ from quenched.models import AbstractInitial, Network, RandomNetwork, draw_coupli
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Estimator
+from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
 
 class Trajectories(AbstractExperiment):
@@ -108,7 +108,7 @@ class Trajectories(AbstractExperiment):
         first, last = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
         return {"time": self.step * jnp.arange(first, last)}
 
-    def refine(self, averaged: Computed, seconds: float) -> Status:
+    def refine(self, averaged: Computed, cost: Cost) -> Status:
         return Status.solved
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
