@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -104,16 +105,16 @@ def run_ours(options: dict[str, Any], output: Path) -> dict[str, float]:
     """This package, with the published solver's scheme unless told otherwise."""
     import quenched as qd
 
-    before, key = peak(), options.pop("key", 1)
+    before, key, repeats = peak(), options.pop("key", 1), options.pop("repeats", 1)
     chosen: dict[str, Any] = {"scheme": "euler", "initial": qd.Uniform(0, 1), "duration": DURATION - STEP, "step": STEP}
     model, theory = qd.RandomNetwork(GAIN, SYMMETRY, NOISE), qd.dmft.TwoTime(**(chosen | options))
     began = time.perf_counter()
     qd.solve(model, theory, key=key + 1000, throw=False)
     first = time.perf_counter() - began
     began, cpu = time.perf_counter(), time.process_time()
-    solution = qd.solve(model, theory, key=key)
-    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    arrays: dict[str, Any] = {name: np.asarray(values) for name, values in solution.arrays.items()}
+    solutions = [qd.solve(model, theory, key=key + repeat).arrays for repeat in range(repeats)]
+    wall, cpu = (time.perf_counter() - began) / repeats, (time.process_time() - cpu) / repeats
+    arrays: dict[str, Any] = {name: np.stack([each[name] for each in solutions]) for name in solutions[0]}
     np.savez(output, **arrays)
     return {"cpu": cpu, "wall": wall, "memory": peak() - before, "compile": first - wall}
 
@@ -122,18 +123,21 @@ def in_own_process(kind: str, argument: Any, folder: Path, name: str) -> tuple[d
     """Run one contender; its cost and its arrays."""
     output = folder / f"{name}.npz"
     command = [sys.executable, __file__, "--child", kind, json.dumps(argument), str(output)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # One thread of linear algebra: threads that wait for each other would count as CPU seconds.
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=alone).stdout
     return json.loads(printed.splitlines()[-1]), dict(np.load(output))
 
 
 def rms(difference: np.ndarray) -> float:
-    """Over the pairs of times with the second not after the first."""
-    return float(np.sqrt(np.mean(difference[np.tril_indices(len(difference))] ** 2)))
+    """Over repetitions and the pairs of times with the second not after the first."""
+    rows, columns = np.tril_indices(difference.shape[-1])
+    return float(np.sqrt(np.mean(difference[..., rows, columns] ** 2)))
 
 
 def against_published(checkout: str | None, folder: Path) -> None:
     """Error, CPU and memory at several sizes of ours, as ratios."""
-    large = {"trajectories": 16384, "tangents": 1024, "key": 77}
+    large = {"trajectories": 4096, "scramblings": 256, "key": 77}
     cost, reference = in_own_process("ours", large, folder, "reference")
     uncertain = rms(reference["state_correlation_error"])
     print(f"reference: {large}, {cost['cpu']:.0f} CPU s, its own error in C_x {uncertain:.1e}")
@@ -144,8 +148,8 @@ def against_published(checkout: str | None, folder: Path) -> None:
         f"{what}: {theirs['cpu']:.1f} CPU s, {theirs['memory'] / 2**30:.2f} GiB, "
         f"rms error {error['state_correlation']:.1e} in C_x, {error['state_response']:.1e} in chi_x"
     )
-    for trajectories, scramblings in ((64, 4), (256, 4), (256, 16), (1024, 16), (4096, 16)):
-        options = {"trajectories": trajectories, "scramblings": scramblings}
+    for trajectories, scramblings in ((1024, 2), (1024, 8), (1024, 32), (4096, 8), (4096, 32)):
+        options = {"trajectories": trajectories, "scramblings": scramblings, "repeats": 4}
         cost, found = in_own_process("ours", options, folder, "ours")
         own = {name: rms(found[name] - reference[name]) for name in error}
         work = theirs["cpu"] * error["state_correlation"] ** 2 / (cost["cpu"] * own["state_correlation"] ** 2)
@@ -160,15 +164,23 @@ def against_published(checkout: str | None, folder: Path) -> None:
 
 
 def products_alone(times: int, trajectories: int, tangents: int, samples: int) -> float:
-    """Seconds for the matrix products of the sweep with nothing in between: C, L z, W phi, and the tangents'."""
+    """Seconds for the matrix products with nothing in between: those that make the covariance of the points exact, C, L z,
+    W phi, and the tangents'."""
     import jax
     import jax.numpy as jnp
 
     with jax.enable_x64(True):
         square, wide = jnp.ones((times, times)), jnp.ones((times, trajectories))
         rates, tall = jax.jit(lambda a: a @ a.T), jax.jit(lambda a, b: a @ b)
-        narrow = jnp.ones((times, tangents))
-        for warm in (lambda: rates(wide), lambda: tall(square, wide), lambda: tall(square, narrow)):
+        narrow, points = jnp.ones((times, tangents)), jnp.ones((2 * times + 1, trajectories))
+        whiten = jnp.ones((2 * times + 1, 2 * times + 1))
+        for warm in (
+            lambda: rates(points),
+            lambda: tall(whiten, points),
+            lambda: rates(wide),
+            lambda: tall(square, wide),
+            lambda: tall(square, narrow),
+        ):
             jax.block_until_ready(warm())
         began = time.perf_counter()
         for _ in range(samples):
@@ -177,6 +189,11 @@ def products_alone(times: int, trajectories: int, tangents: int, samples: int) -
             for _ in range(2):
                 jax.block_until_ready(tall(square, wide))
         products = 0.5 * (time.perf_counter() - began)
+        began = time.perf_counter()
+        for _ in range(samples):
+            jax.block_until_ready(rates(points))
+            jax.block_until_ready(tall(whiten, points))
+        products += time.perf_counter() - began
         began = time.perf_counter()
         for _ in range(20):
             jax.block_until_ready(tall(square, narrow))
@@ -189,7 +206,7 @@ def to_a_precision(folder: Path) -> None:
     cost, found = in_own_process(
         "ours", {"precision": 1e-4, "scheme": "second_order", "duration": DURATION}, folder, "precise"
     )
-    trajectories, scramblings = int(found["trajectories"]), int(found["scramblings"])
+    trajectories, scramblings = int(found["trajectories"][0]), int(found["scramblings"][0])
     # One trajectory in 16 has a tangent.
     alone = products_alone(round(DURATION / STEP) + 1, trajectories, trajectories // 16, scramblings)
     print(

@@ -24,6 +24,19 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # One worker for what shares compiled programs: a file, or a subject of the contract.
+        group = item.path.name
+        subject = getattr(item, "callspec", None) and item.callspec.params.get("subject")
+        if subject is not None:
+            group += subject.name
+            recompiles = any(word in item.name for word in ("jit", "vmap", "gradients"))
+            if subject.slow_to_trace and recompiles:
+                item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def key() -> Array:
     return jax.random.key(20240501)

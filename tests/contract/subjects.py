@@ -23,6 +23,9 @@ class Subject:
     reverse: bool = True
     """Whether derivatives in reverse mode exist; not through loops that end when they like."""
 
+    slow_to_trace: bool = False
+    """Whether what compiles it anew (jit, vmap, derivatives) is left to the slow tests: some ten seconds each."""
+
     @property
     def name(self) -> str:
         return type(self.theory).__name__
@@ -76,6 +79,7 @@ SUBJECTS = [
     Subject(
         qd.simulate.Cavity(size=8, networks=4, duration=1.0, step=0.25, added=2, probes=2, scheme="euler"),
         gains=(0.6, 0.8, 1.3),
+        slow_to_trace=True,
         parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1},
         failing={
             "model": qd.RandomNetwork(1000.0, activation=qd.Linear()),
@@ -95,6 +99,7 @@ SUBJECTS = [
     Subject(
         qd.dmft.StationaryGaussian((0.0, 1.0), (0.0, 0.5), centred=True),
         gains=(0.9, 1.3, 1.7),
+        slow_to_trace=True,
         parameters={"noise": 0.3},
         failing={
             # So steep that the quadrature is too coarse.
@@ -114,6 +119,7 @@ SUBJECTS = [
     Subject(
         qd.dmft.StationarySampled((0.0, 1.0), (0.0, 0.5), step=0.25, window=64.0, trajectories=8, scramblings=4),
         gains=(0.3, 0.5, 0.6),
+        slow_to_trace=True,
         parameters={"symmetry": 0.5, "noise": 0.5},
         failing={
             "model": qd.RandomNetwork(0.6, 0.5, 0.5),
@@ -124,6 +130,7 @@ SUBJECTS = [
     Subject(
         WITHOUT_SYMMETRY,
         gains=(0.8, 1.3, 2.0),
+        slow_to_trace=True,
         parameters={"noise": 0.3, "field": 0.1},
         failing={
             "model": qd.RandomNetwork(2.0),
@@ -137,5 +144,6 @@ SUBJECTS = [
         parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1},
         failing={"model": qd.RandomNetwork(1e9, 0.4, 0.3, activation=qd.Linear()), "theory": WITH_SYMMETRY},
         reverse=False,
+        slow_to_trace=True,
     ),
 ]

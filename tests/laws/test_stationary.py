@@ -8,6 +8,7 @@ import pytest
 import quenched as qd
 
 
+@pytest.mark.slow
 def test_the_two_transitions_under_noise() -> None:
     """Local growth first, then chaos; the exponent crosses zero where c'(lag) is the ground state."""
     found = qd.dmft.transitions(qd.RandomNetwork(1.0, noise=0.5))
