@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # One worker for what shares compiled programs: a file, or a subject of the contract.
         group = item.path.name
-        subject = getattr(item, "callspec", None) and item.callspec.params.get("subject")
+        subject = getattr(getattr(item, "callspec", None), "params", {}).get("subject")
         if subject is not None:
             group += subject.name
             recompiles = any(word in item.name for word in ("jit", "vmap", "gradients"))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -140,8 +137,9 @@ def _measure_once(
     running: dict[str, RunningMean] = {}
     interrupted, first_done = False, 0.0
     try:
-        queue = [keys[first : first + batch] for first in range(0, theory.samples, batch)]
-        for done, part in enumerate(_measured(model, theory, solver, queue), start=1):
+        for done, first in enumerate(range(0, theory.samples, batch), start=1):
+            with one_blas_thread():
+                part = jax.device_get(_samples_compiled(model, theory, solver, keys[first : first + batch]))
             for name in [name for name in part.arrays if _plainly_averaged(theory, name)]:
                 # Taken out of the part, so that long arrays are not kept once for every sample.
                 running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
@@ -159,33 +157,6 @@ def _measure_once(
     for name, mean in running.items():
         averaged.arrays[name], averaged.arrays[f"{name}_error"] = mean.mean_and_error()
     return (averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged), seconds
-
-
-def _measured(
-    model: RandomNetwork, theory: AbstractExperiment, solver: Any, batches: Sequence[Array]
-) -> Generator[Computed, None, None]:
-    """The batches, measured, in their order. One at a time keeps the cores busy where samples stand side by side; samples
-    that take their own time are given a thread each."""
-
-    @double_precision  # a setting of the thread
-    def run(keys: Array) -> Computed:
-        return jax.device_get(_samples_compiled(model, theory, solver, keys))
-
-    threads = 1 if theory.side_by_side else max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_per_sample()))
-    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
-        # The first alone, so that the threads find it compiled.
-        yield run(batches[0])
-        waiting: deque[Future[Computed]] = deque()
-        try:
-            for keys in batches[1:]:
-                waiting.append(pool.submit(run, keys))
-                # No more than the threads work on: what is done but not averaged yet takes memory.
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _plainly_averaged(theory: AbstractExperiment, name: str) -> bool:

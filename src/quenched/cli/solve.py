@@ -35,7 +35,8 @@ def solve(
     Parameters
     ----------
     theory:
-        dmft.Static, replica.FiniteTemperature, replica.ZeroTemperature, simulate.Trajectories or landscape.FixedPoints.
+        dmft.Static, dmft.TwoTime, dmft.Stationary, replica.FiniteTemperature, replica.ZeroTemperature,
+        simulate.Trajectories, simulate.Cavity or landscape.FixedPoints.
     gain:
         Coupling scale g; must be given.
     symmetry:

@@ -9,7 +9,8 @@ from jaxtyping import Array
 from quenched.dmft.potential import largest_variance
 from quenched.gaussian.averages import Function, average
 from quenched.models import RandomNetwork
-from quenched.numerics.self_consistency import Newton, Residual, newton, polish
+from quenched.numerics.bracket import illinois, newton_nearby, solve_small
+from quenched.numerics.self_consistency import Newton, Residual
 
 
 def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tuple[Array, Array, Array, Array]:
@@ -32,13 +33,20 @@ def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tupl
 
         return equations
 
-    found = newton(residual(fixed), jnp.ones(1), solver)
-    variance = high * polish(residual(used), found.unknowns)[0]
+    def excess(log_variance: Array) -> tuple[Array, tuple[Array, ...]]:
+        return residual(fixed)(jnp.exp(log_variance)[None] / high)[0], ()
+
+    # The largest root is below `high`, and where noise is absent not below its half.
+    near, _, _ = illinois(excess, jnp.log(0.4 * high), jnp.log(high), 12)
+    found = newton_nearby(residual(fixed), jnp.exp(near)[None] / high, 1e-6, solver.max_steps)
+    left = residual(used)(found.unknowns)
+    variance = high * (found.unknowns - solve_small(found.jacobian, left))[0]
+    missed = jnp.abs(jax.lax.stop_gradient(left[0]))
     return (
         jnp.where(idle, 0.0, variance),
-        jnp.where(idle, 0.0, found.residual),
+        jnp.where(idle, 0.0, missed),
         jnp.where(idle, 0, found.steps),
-        idle | (bounded & found.converged),
+        idle | (bounded & (missed <= 1e-8)),
     )
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from quenched.dmft.potential import shape
 from quenched.models import RandomNetwork
-from quenched.numerics.collocation import Collocation, interpolate
+from quenched.numerics.collocation import Collocation, interpolate, power_average
 
 Terms = tuple[Array, Array, Array, Array]
 
@@ -114,30 +114,36 @@ def rate_spectrum(orbit: Orbit, frequencies: Float[Array, " frequency"]) -> Floa
     return 2.0 * jnp.real(total) / orbit.rate
 
 
-def growth_rate(orbit: Orbit) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def growth_rate(orbit: Orbit) -> Float[Array, ""]:
     """The largest Lyapunov exponent, sqrt(1 - E) - 1 with E the ground state of -d^2/dtau^2 + 1 - W(tau).
 
     With q = -psi'/(kappa psi): x q'(x)/m + q^2 + w = alpha^2 and q = 0 at lag 0, where w is the depth of the well and
-    psi ~ exp(-alpha kappa tau). q is analytic in x however wide the state is. Newton's method (Howard's policy iteration:
-    it converges from any positive q) is a linear solve a step. Returns also the last change of alpha^2.
-    """
-    rule, x = orbit.rule, orbit.rule.nodes
-    count = len(x)
-    transport = (x / orbit.pace)[:, None] * rule.derivative
+    psi ~ x^alpha at infinite lag. q is analytic in x however wide the state is. Newton's method (Howard's policy iteration:
+    it converges from any positive p) with psi^2 made of p = the last q:
 
-    def solve(policy: Array, transport: Array, depth: Array) -> tuple[Array, Array]:
-        rows = jnp.concatenate([transport + jnp.diag(2.0 * policy), -jnp.ones((count, 1))], axis=1)
-        matrix = jnp.concatenate([rows, jnp.append(rule.at_one, 0.0)[None]])
-        found = jnp.linalg.solve(matrix, jnp.append(policy**2 - depth, 0.0))
-        return found[:count], found[count]
+        alpha^2 = <w - p^2>,   psi^2 q = int psi^2 (p^2 - w + alpha^2) kappa dtau.
+
+    The average is Rayleigh's quotient, so that only w and m carry derivatives.
+    """
+    rule, x = orbit.rule, jnp.asarray(orbit.rule.nodes)
+    above = jnp.asarray(rule.average_above)
+
+    def improve(policy: Array, pace: Array, depth: Array) -> tuple[Array, Array]:
+        start = jnp.maximum(rule.at_zero @ policy, 1e-9)
+        # psi^2 without its x^(2 start).
+        square = jnp.exp(-2.0 * (1.0 - x) * (above @ ((policy * pace - start) / x)))
+        _, gained = power_average(rule, square * pace * (depth - policy**2), 2.0 * start)
+        _, norm = power_average(rule, square * pace, 2.0 * start)
+        alpha_squared = gained / norm
+        flow, _ = power_average(rule, square * pace * (policy**2 - depth + alpha_squared), 2.0 * start)
+        return flow / square, alpha_squared
 
     # Right for a shallow well, and for that of weak chaos.
     well = orbit.depth * orbit.pace / x
-    risen, whole = (1.0 - x) * (rule.average_above @ well), jnp.maximum(rule.weights @ well, 1e-14)
-    policy = jax.lax.stop_gradient(risen / whole * 0.5 * (jnp.sqrt(1.0 + 4.0 * whole) - 1.0))
-    fixed = jax.lax.stop_gradient((transport, orbit.depth))
-    policy, before = jax.lax.fori_loop(0, 6, lambda _, state: solve(state[0], *fixed), (policy, jnp.zeros(())))
-    _, alpha_squared = solve(policy, transport, orbit.depth)
+    whole = jnp.maximum(rule.weights @ well, 1e-14)
+    policy = (1.0 - x) * (above @ well) / whole * 0.5 * (jnp.sqrt(1.0 + 4.0 * whole) - 1.0)
+    fixed = jax.lax.stop_gradient((orbit.pace, orbit.depth))
+    policy = jax.lax.fori_loop(0, 7, lambda _, policy: improve(policy, *fixed)[0], jax.lax.stop_gradient(policy))
+    _, alpha_squared = improve(policy, orbit.pace, orbit.depth)
     raised = orbit.rate**2 * (alpha_squared - 1.0)
-    exponent = raised / (1.0 + jnp.sqrt(jnp.maximum(1.0 + raised, 1e-30)))
-    return exponent, jnp.abs(jax.lax.stop_gradient(alpha_squared) - before) * jax.lax.stop_gradient(orbit.rate) ** 2
+    return raised / (1.0 + jnp.sqrt(jnp.maximum(1.0 + raised, 1e-30)))

@@ -144,7 +144,7 @@ class StationaryGaussian(AbstractTheory):
         pairs = slope_pairs(model, variance, decaying, bend, how, self.centred)
         orbit = follow(model, decaying, bend, pairs, how.rule)
         falling, rates = at_lags(orbit, lags)
-        exponent, _ = growth_rate(orbit)
+        exponent = growth_rate(orbit)
         lasting, lasting_rate = self._lasting(model, variance, decaying, how)
 
         def mean(function: Any) -> Array:

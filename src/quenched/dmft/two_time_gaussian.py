@@ -183,5 +183,8 @@ def _pair_averages(
             return pair_average(phi, phi, at, widths, covariance, breakpoints=phi.breakpoints, nodes=nodes // 2)
         return smooth_pair_average(phi, phi, at, widths, covariance, nodes)
 
-    over_times = jax.vmap(pair, (None, 0, 0, 0))
-    return weights @ jax.vmap(over_times, (0, 0, None, None))(mean_now, means, variances, covariances)
+    def over_times(start: tuple[Array, Array]) -> Array:
+        return jax.vmap(pair, (None, 0, 0, 0))(*start, variances, covariances)
+
+    # One initial state after another: the nodes of all times together are memory enough.
+    return weights @ jax.lax.map(over_times, (mean_now, means))

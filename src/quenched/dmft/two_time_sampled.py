@@ -49,11 +49,12 @@ class TwoTimeSampled(AbstractExperiment):
     noisy: bool = eqx.field(static=True)
     trajectories: int = eqx.field(static=True)
     tangents: int = eqx.field(static=True)
-    scramblings: int = eqx.field(static=True)
     richardson: bool = eqx.field(static=True)
-    precision: float | None = eqx.field(static=True)
-    memory_limit: float = eqx.field(static=True)
-    time_limit: float = eqx.field(static=True)
+    # Not static: what one population computes does not depend on these, and is not compiled anew for them.
+    scramblings: int
+    precision: float | None
+    memory_limit: float
+    time_limit: float
 
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
     side_by_side: ClassVar[bool] = False
@@ -106,7 +107,7 @@ class TwoTimeSampled(AbstractExperiment):
         arrays["conditioning"] = swept.conditioning
         arrays |= {
             "trajectories": jnp.asarray(float(self.trajectories)),
-            "scramblings": jnp.asarray(float(self.scramblings)),
+            "scramblings": jnp.asarray(self.scramblings, float),
         }
         return Computed(arrays, jnp.where(finite, Status.solved, Status.diverged), jnp.zeros(()), jnp.asarray(self.steps))
 

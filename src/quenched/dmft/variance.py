@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from quenched.dmft.pairs import pair_of_same
 from quenched.dmft.potential import FULL_BEND, Resolution, choose_bend, energy, is_pinned, largest_variance, slope_pairs
 from quenched.models import RandomNetwork
-from quenched.numerics.bracket import illinois, newton_nearby
+from quenched.numerics.bracket import illinois, newton_nearby, solve_small
 from quenched.numerics.self_consistency import Newton, Residual
 
 _TINY = Resolution(points=6, nodes=18)
@@ -72,7 +72,7 @@ def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
 
     # As `polish`, but with the Jacobian of the coarse rule, which is as good as the two rules agree.
     found = newton_nearby(residual(frozen, coarse), jnp.ones(1 if even else 2), _NEAR, solver.max_steps)
-    v, y0 = scaled(found.unknowns - jnp.linalg.solve(found.jacobian, residual(model, fine)(found.unknowns)))
+    v, y0 = scaled(found.unknowns - solve_small(found.jacobian, residual(model, fine)(found.unknowns)))
     return Start(v, y0, bend, size, scaled(found.unknowns), found.steps, bounded)
 
 

@@ -26,7 +26,7 @@ def illinois(
     def narrow(_: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
         low, high, below, above, _middle, *_rest = state
         middle = (low * above - high * below) / (above - below)
-        middle = jnp.where((middle > low) & (middle < high), middle, 0.5 * (low + high))
+        middle = jnp.where((middle >= low) & (middle <= high), middle, 0.5 * (low + high))
         value, rest = excess(middle)
         under = value < 0.0
         return (
@@ -64,7 +64,7 @@ def newton_nearby(residual: Residual, guess: Float[Array, " unknown"], tolerance
         value, push = jax.linearize(residual, trial)
         jacobian = jax.vmap(push, out_axes=1)(eye)
         size = jnp.where(jnp.all(jnp.isfinite(value)), jnp.max(jnp.abs(value)), jnp.inf)
-        return trial - jnp.linalg.solve(jacobian, value), jacobian, size, steps + 1
+        return trial - solve_small(jacobian, value), jacobian, size, steps + 1
 
     def unfinished(state: tuple[Array, Array, Array, Array]) -> Array:
         _, _, size, steps = state
@@ -72,3 +72,16 @@ def newton_nearby(residual: Residual, guess: Float[Array, " unknown"], tolerance
 
     first = (guess, eye, jnp.asarray(jnp.inf), jnp.zeros((), jnp.int32))
     return Near(*jax.lax.while_loop(unfinished, advance, first))
+
+
+def solve_small(matrix: Float[Array, "row row"], right: Float[Array, " row"]) -> Float[Array, " row"]:
+    """Cramer's rule for one or two unknowns.
+
+    LAPACK in a batch waits for XLA's threads from within one of them: two such calls at once on two threads wait for ever.
+    """
+    if right.size == 1:
+        return right / matrix[0]
+    determinant = matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]
+    first = right[0] * matrix[1, 1] - right[1] * matrix[0, 1]
+    second = right[1] * matrix[0, 0] - right[0] * matrix[1, 0]
+    return jnp.stack([first, second]) / determinant

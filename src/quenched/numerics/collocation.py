@@ -1,4 +1,4 @@
-"""Polynomials on [0, 1] by their values at Gauss-Legendre nodes: integrals, averages from either end, derivatives.
+"""Polynomials on [0, 1] by their values at Gauss-Legendre nodes: integrals, averages from either end.
 
 Averages from an end, as (1/x) int_0^x, are exact for polynomials and as accurate near the end as anywhere: a difference of
 integrals divided by x would not be.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -26,10 +27,11 @@ class Collocation(NamedTuple):
     """(1/x^2) int_0^x x' h dx'."""
     average_above: np.ndarray
     """1/(1 - x) int_x^1 h."""
-    derivative: np.ndarray
     at_zero: np.ndarray
-    at_one: np.ndarray
-    """Rows that extrapolate to the ends."""
+    """Row that extrapolates to 0."""
+    to_legendre: np.ndarray
+    from_legendre: np.ndarray
+    """Between values and coefficients of P_k(2 x - 1)."""
 
 
 @lru_cache
@@ -37,6 +39,7 @@ def collocation(count: int) -> Collocation:
     """The rule with `count` nodes."""
     abscissae, weights = np.polynomial.legendre.leggauss(count)
     nodes, weights = 0.5 * (abscissae + 1.0), 0.5 * weights
+    polynomials = np.polynomial.legendre.legvander(abscissae, count - 1)
     fractions = nodes  # of the way to a node; the same rule integrates the interpolant exactly
     below = _basis(nodes, nodes[:, None] * fractions)
     above = _basis(nodes, 1.0 - (1.0 - nodes)[:, None] * fractions)
@@ -46,10 +49,29 @@ def collocation(count: int) -> Collocation:
         np.einsum("k,ikj->ij", weights, below),
         np.einsum("k,ikj->ij", weights * fractions, below),
         np.einsum("k,ikj->ij", weights, above),
-        _derivative(nodes),
         _basis(nodes, np.zeros(1))[0],
-        _basis(nodes, np.ones(1))[0],
+        (2 * np.arange(count) + 1)[:, None] * weights * polynomials.T,
+        polynomials,
     )
+
+
+def power_average(
+    rule: Collocation, values: Float[Array, " node"], power: Float[Array, ""]
+) -> tuple[Float[Array, " node"], Float[Array, ""]]:
+    """y(x) = x^-a int_0^x t^(a - 1) h(t) dt, a > 0, at the nodes and at 1: exact for polynomials h, however small a is.
+
+    y solves x y' + a y = h, which is triangular for Legendre polynomials: x P_k' = k P_k + sum_{j<k} (2 j + 1) P_j.
+    """
+    coefficients = jnp.asarray(rule.to_legendre) @ values
+
+    def back(above: Array, term: tuple[Array, Array]) -> tuple[Array, Array]:
+        degree, coefficient = term
+        solved = (coefficient - (2.0 * degree + 1.0) * above) / (degree + power)
+        return above + solved, solved
+
+    degrees = jnp.arange(float(len(rule.nodes)))
+    at_one, solved = jax.lax.scan(back, jnp.zeros_like(power), (degrees, coefficients), reverse=True)
+    return jnp.asarray(rule.from_legendre) @ solved, at_one
 
 
 def interpolate(rule: Collocation, values: Float[Array, " node"], points: Float[Array, "*point"]) -> Float[Array, "*point"]:
@@ -76,12 +98,3 @@ def _basis(nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
     hit = gap == 0.0
     share = np.where(hit.any(-1, keepdims=True), hit, _barycentric(nodes) / np.where(hit, 1.0, gap))
     return share / share.sum(-1, keepdims=True)
-
-
-def _derivative(nodes: np.ndarray) -> np.ndarray:
-    weights = _barycentric(nodes)
-    gap = nodes[:, None] - nodes + np.eye(len(nodes))
-    matrix = weights / weights[:, None] / gap
-    np.fill_diagonal(matrix, 0.0)
-    np.fill_diagonal(matrix, -matrix.sum(1))
-    return matrix
