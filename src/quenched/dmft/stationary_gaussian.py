@@ -57,7 +57,8 @@ class StationaryGaussian(AbstractTheory):
     When it fails: `no_such_branch`, all NaN: the branch does not exist here. `diverged`: no bounded state (ReLU or linear
     above the transition). `coarse_quadrature`: gain or noise far above 10, or a kink of phi that is not among its
     `breakpoints`; raise `qd.Newton(nodes=...)`. `out_of_steps`: the bracket did not close, as where phi is such that several
-    fluctuating states coexist; which of them is returned is then not promised.
+    fluctuating states coexist; which of them is returned is then not promised. `not_finite`: nearer to the transition
+    than 1e-6 in the gain, where rounding is all there is.
 
     Source: Sompolinsky, Crisanti & Sommers 1988; noise: Schuecker, Goedeke & Helias 2018.
 

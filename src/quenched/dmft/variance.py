@@ -28,7 +28,7 @@ class Start(NamedTuple):
     decaying: Float[Array, ""]
     bend: Float[Array, ""]
     size: Float[Array, ""]
-    """Of an energy that is wholly wrong."""
+    """Of an energy that is wholly wrong, at least 1e8 times what rounding leaves of it."""
     coarse: tuple[Array, Array]
     steps: Array
     bounded: Bool[Array, ""]
@@ -46,8 +46,8 @@ def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
     variance, decaying, pairs, bounded = _bracketed(frozen, even)
     bend = choose_bend(frozen, decaying, pairs, _TINY.rule)
     # What would be wholly wrong: 1 - W in the energy, and so much of y0 as the force towards rest. Not less than what
-    # rounding leaves times 1e11, or Newton would chase the last bits.
-    size = jnp.maximum(jnp.max(jnp.abs(1.0 - frozen.gain**2 * pairs)), 1e-4)
+    # rounding leaves times 1e6, or Newton would chase the last bits.
+    size = jnp.maximum(jnp.max(jnp.abs(1.0 - frozen.gain**2 * pairs)), 1e-9)
     sizes = (size, decaying * size)
 
     def scaled(unknowns: Array) -> tuple[Array, Array]:
@@ -73,7 +73,7 @@ def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
     # As `polish`, but with the Jacobian of the coarse rule, which is as good as the two rules agree.
     found = newton_nearby(residual(frozen, coarse), jnp.ones(1 if even else 2), _NEAR, solver.max_steps)
     v, y0 = scaled(found.unknowns - solve_small(found.jacobian, residual(model, fine)(found.unknowns)))
-    return Start(v, y0, bend, size, scaled(found.unknowns), found.steps, bounded)
+    return Start(v, y0, bend, jnp.maximum(size, 1e-6), scaled(found.unknowns), found.steps, bounded)
 
 
 def rate_pair(model: RandomNetwork, covariance: Array, variance: Array, nodes: int) -> Array:
