@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.interpolate import BSpline, make_interp_spline
 
 Rows = Float[np.ndarray, "row lag"]
 """One curve a row, by increasing lag; NaN from where a curve ends."""
@@ -138,9 +137,11 @@ def spectra(
     return fluctuation, dissipation, beyond
 
 
-def _spline(lag: Float[np.ndarray, " lag"], rows: Rows, coarser: int = 0) -> BSpline:
+def _spline(lag: Float[np.ndarray, " lag"], rows: Rows, coarser: int = 0) -> Any:
     """Through all points, of degree 7, less where there are few points, or less by `coarser`."""
     degree = min(7, 2 * ((lag.size - 2) // 2) + 1)
+    from scipy.interpolate import make_interp_spline  # slow to import
+
     return make_interp_spline(lag, rows.T, k=max(degree - coarser, 1))
 
 
