@@ -13,7 +13,7 @@ from jaxtyping import Array
 from quenched.checks import nearest
 from quenched.models import RandomNetwork
 from quenched.numerics.statistics import with_error
-from quenched.status import SolveError, Status
+from quenched.status import Status, raise_unsolved
 from quenched.theory import Theory
 from quenched.vocabulary import VOCABULARY, describe
 
@@ -50,16 +50,7 @@ class Solution(eqx.Module):
 
     def check(self) -> Solution:
         """Raise SolveError unless every point is solved; on the host, so call it outside of transformations."""
-        codes = np.atleast_1d(np.asarray(self.status))
-        failed = codes[codes != Status.solved]
-        if failed.size:
-            worst = Status(int(failed.flat[0]))
-            where = f"{failed.size} of {codes.size} points: " if codes.size > 1 else ""
-            raise SolveError(
-                f"{type(self.theory).__name__}: {where}{worst.name}: {worst.advice}. "
-                "The partial result is in the error's `solution`; `throw=False` returns it instead.",
-                self,
-            )
+        raise_unsolved(type(self.theory).__name__, self.status, "points", self)
         return self
 
     def to_dataset(self) -> xr.Dataset:

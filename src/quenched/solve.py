@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.models import Network, RandomNetwork
-from quenched.numerics.memory import available_bytes
+from quenched.numerics.memory import available_bytes, side_by_side
 from quenched.numerics.statistics import RunningMean, mean_and_error
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
@@ -24,9 +24,6 @@ from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, 
 from quenched.vocabulary import describe
 
 Progress = Callable[[int, int], None]
-
-# Samples measured side by side take at most this much memory together.
-_BATCH_BYTES = 256 * 2**20
 
 
 @double_precision
@@ -184,8 +181,7 @@ def samples_at_once(theory: AbstractExperiment) -> int:
             f"{type(theory).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "
             f"are free; lower {theory.memory_arguments}."
         )
-    fitting = max(1, min(theory.samples, _BATCH_BYTES // needed)) if theory.side_by_side else 1
-    return max(divisor for divisor in range(1, fitting + 1) if theory.samples % divisor == 0)
+    return side_by_side(theory.samples, needed) if theory.side_by_side else 1
 
 
 def chosen_way(theory: Theory, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from quenched.solution import Solution
+
+
+# A mean square state beyond this is growth without bound, not yet overflow.
+RUNAWAY = 1e16
 
 
 class Status(IntEnum):
@@ -58,3 +64,19 @@ class SolveError(RuntimeError):
     def __init__(self, message: str, solution: Solution | xr.Dataset):
         super().__init__(message)
         self.solution = solution
+
+
+def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Dataset) -> None:
+    """Raise SolveError unless all `codes` are `solved`; `each` names what there is one of per code."""
+    all_codes = np.atleast_1d(np.asarray(codes))
+    failed = all_codes[all_codes != Status.solved]
+    if not failed.size:
+        return
+    worst = Status(int(failed.flat[0]))
+    counts = ", ".join(f"{(failed == code).sum()} {Status(int(code)).name}" for code in np.unique(failed))
+    where = f"{counts} of {all_codes.size} {each}; " if all_codes.size > 1 else ""
+    raise SolveError(
+        f"{what}: {where}{worst.name}: {worst.advice}. "
+        "What there is, is in the error's `solution`; `throw=False` returns it instead.",
+        found,
+    )

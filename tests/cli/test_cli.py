@@ -98,10 +98,10 @@ def test_an_interruption_has_its_code_and_says_how_to_go_on(
 
 def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
     program = (
-        "import os, signal\n"
+        "import signal\n"
         "from quenched.cli import main\n"
         "from quenched.sweeps import engine\n"
-        "engine.measure_ensemble = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "engine.measure_ensemble = lambda *_: signal.raise_signal(signal.SIGINT)\n"
         "import sys; sys.argv = ['quenched', 'sweep', 'small.toml']; main()"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)

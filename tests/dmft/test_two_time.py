@@ -128,9 +128,29 @@ def test_precision_needs_values() -> None:
         jax.jit(lambda gain: qd.solve(qd.RandomNetwork(gain, 0.5), tiny(precision=0.1)).status)(0.9)
 
 
-def test_extrapolation_is_for_samples() -> None:
-    with pytest.raises(ValueError, match="`richardson` is for sampled solutions"):
-        qd.solve(qd.RandomNetwork(0.9), tiny(richardson=True))
+def test_extrapolation_without_symmetry() -> None:
+    """Against a step sixteen times shorter."""
+
+    def correlation(step: float, richardson: bool = False) -> np.ndarray:
+        theory = qd.dmft.TwoTime(0.8, step, initial=qd.Normal(0.2, 1.0), richardson=richardson)
+        found = qd.solve(qd.RandomNetwork(1.5, noise=0.3), theory)["correlation"].values
+        return found[:: round(0.2 / step), :: round(0.2 / step)]
+
+    truth = correlation(0.0125)
+    plain, half, extrapolated = (
+        np.max(np.abs(each - truth)) for each in (correlation(0.2), correlation(0.1), correlation(0.2, richardson=True))
+    )
+    assert extrapolated < 0.2 * half < 0.1 * plain
+
+
+def test_both_steps_of_an_extrapolation_see_the_same_neurons() -> None:
+    """Otherwise their difference would be as uncertain as either of them."""
+    theory = tiny(trajectories=128, richardson=True, scramblings=16)
+    for noise in (0.3, 0.0):
+        found = qd.solve(qd.RandomNetwork(1.2, 0.5, noise), theory)
+        error = found["correlation_error"].values
+        of_difference = found["correlation_discretisation_error"].values
+        assert np.max(of_difference) < 0.1 * np.max(error)
 
 
 @pytest.mark.usefixtures("unchecked_types")
@@ -161,11 +181,6 @@ def test_tangents_are_carried_where_they_are_needed() -> None:
     ]:  # fmt: skip
         way = sampled(tiny(response=response, sampled=True), model)
         assert (way.memory, way.response) == (memory, returned)
-
-
-def test_noise_is_drawn_where_there_is_some() -> None:
-    assert sampled(tiny()).noisy
-    assert not sampled(tiny(), qd.RandomNetwork(0.9, 0.5)).noisy
 
 
 def batch(symmetries: Any) -> Any:

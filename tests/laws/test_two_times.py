@@ -232,7 +232,7 @@ def test_errors_of_linear_networks_with_few_trajectories_are_honest() -> None:
     """So few that the second moments of the draws are not made exact."""
     truth = linear_truth(LINEAR[0], "euler")
     truth = {name: truth[name] for name in ("correlation", "state_correlation", "mean_rate")}
-    check_coverage(linear_model(*LINEAR[0]), sampled("euler", trajectories=64, tangents=32, scramblings=16), truth)
+    check_coverage(linear_model(*LINEAR[0]), sampled("euler", trajectories=32, tangents=32, scramblings=16), truth)
 
 
 @pytest.mark.slow

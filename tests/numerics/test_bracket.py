@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from quenched.numerics.bracket import illinois, newton_nearby, solve_small
+from quenched.numerics.bracket import illinois, newton_nearby
 
 
 @pytest.mark.parametrize("root", [0.01, 0.5, 0.99])
@@ -35,11 +35,3 @@ def test_it_ends_where_there_is_no_root() -> None:
         broken = newton_nearby(lambda u: u * jnp.nan, jnp.asarray([0.3]), 1e-9, 15)
     assert int(near.steps) == 15
     assert int(broken.steps) == 1
-
-
-@pytest.mark.parametrize("matrix", [[[2.0]], [[0.0, 2.0], [3.0, 1.0]]])
-def test_small_systems(matrix: list[list[float]]) -> None:
-    right = np.arange(1.0, len(matrix) + 1)
-    with jax.enable_x64(True):
-        found = solve_small(jnp.asarray(matrix), jnp.asarray(right))
-    np.testing.assert_allclose(np.asarray(matrix) @ np.asarray(found), right, rtol=1e-14)

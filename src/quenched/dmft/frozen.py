@@ -9,7 +9,8 @@ from jaxtyping import Array
 from quenched.dmft.potential import largest_variance
 from quenched.gaussian.averages import Function, average
 from quenched.models import RandomNetwork
-from quenched.numerics.bracket import illinois, newton_nearby, solve_small
+from quenched.numerics.bracket import illinois, newton_nearby
+from quenched.numerics.linear import solve_small
 from quenched.numerics.self_consistency import Newton, Residual
 
 

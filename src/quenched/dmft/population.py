@@ -1,7 +1,11 @@
 """The causal sweep: a population of neurons in the mean field that they themselves make, step by step.
 
 Everything at a time follows from the past, so nothing is iterated. At step n, in this order: C(n, .) is measured; it gives
-the next row of the Cholesky factor of C, hence the Gaussian field; the response row R(n, .) gives the memory; x_{n+1}.
+the next row of the Cholesky factor of the drive's covariance, hence the drive; the response row R(n, .) gives the memory;
+x_{n+1}. The drive is all that is Gaussian in a step, mean field and noise together:
+
+    x_{n+1} = leak x_n + now h_n + before h_{n-1} + drive_n,    h = b + memory,
+    drive_n = now gamma_n + before gamma_{n-1} + noise kick xi_n,    <gamma_n gamma_m> = g^2 C(n, m).
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ from quenched.dmft.schemes import BLOCK, Scheme, memory_weights, stretches
 from quenched.dmft.tangent import response_row
 from quenched.models import RandomNetwork
 
-# Relative size below which a pivot of C counts as zero: a field that is a combination of its own past (no noise).
+# Relative size below which a pivot counts as zero: a drive that is a combination of its own past (no noise).
 NUGGET = 1e-8
-# Stands for the variance of a field that is zero.
+# Stands for the variance of a drive that is zero.
 _NOTHING = 1e-200
 
 Square = Float[Array, "time earlier_time"]
@@ -29,8 +33,7 @@ class Draws(NamedTuple):
     """What is random in a population; one column a trajectory."""
 
     initial: Float[Array, " trajectory"]
-    field: Float[Array, "time trajectory"]
-    noise: Float[Array, "time trajectory"] | None
+    normals: Float[Array, "step trajectory"]
 
 
 class Swept(NamedTuple):
@@ -42,6 +45,19 @@ class Swept(NamedTuple):
     state_response: Square
     averages: dict[str, Float[Array, " time"]]
     conditioning: Float[Array, ""]
+    factor: Float[Array, "step step"]
+    """L: the drive is L z."""
+
+
+class _Now(NamedTuple):
+    """What one step hands to the next."""
+
+    state: Array
+    force: Array
+    """h of the step before."""
+    row: Array
+    """C of the step before."""
+    conditioning: Array
 
 
 class _Past(NamedTuple):
@@ -67,27 +83,39 @@ def sweep(
     model: RandomNetwork, scheme: Scheme, step: float, draws: Draws, tangents: int, field_at: Callable[[Any], Any]
 ) -> Swept:
     """Run the population. `tangents` of its trajectories give the response; with 0 the memory is left out."""
-    times, count = draws.field.shape
-    nothing = _Past(jnp.zeros((0, count)), jnp.zeros((0, tangents + 2)), jnp.zeros((0, 0)), jnp.zeros((0, 0)))
-    carry = (nothing, draws.initial, jnp.zeros(count), jnp.asarray(jnp.inf))
+    steps, count = draws.normals.shape
+    times = steps + 1
+    past = _Past(jnp.zeros((0, count)), jnp.zeros((0, tangents + 2)), jnp.zeros((0, 0)), jnp.zeros((0, 0)))
+    now = _Now(draws.initial, jnp.zeros(count), jnp.zeros(0), jnp.asarray(jnp.inf))
     found: list[_Rows] = []
     for begin, end in stretches(times):
-        carry = (_room(carry[0], _padded(end)), *carry[1:])
-        normals = _zero_padded(draws.field[: _padded(end)], _padded(end))
+        size = _padded(end)
+        past, now = _room(past, size), now._replace(row=jnp.pad(now.row, (0, size - now.row.size)))
+        normals = _zero_padded(draws.normals[:size], size)
 
-        def advance(carry: Any, each: tuple[Array, Array], normals: Array = normals) -> tuple[Any, _Rows]:
-            index, kick = each
-            return _advance(model, scheme, step, tangents, field_at(step * index), normals, carry, index, kick)
+        def advance(carry: Any, index: Array, normals: Array = normals) -> tuple[Any, _Rows]:
+            return _advance(model, scheme, step, tangents, field_at(step * index), normals, *carry, index)
 
-        kicks = jnp.zeros(end - begin) if draws.noise is None else draws.noise[begin:end]
-        carry, rows = jax.lax.scan(advance, carry, (jnp.arange(begin, end), kicks))
+        (past, now), rows = jax.lax.scan(advance, (past, now), jnp.arange(begin, end))
         wide: dict[str, Any] = {
             name: _zero_padded(getattr(rows, name).T, times).T for name in ("correlation", "response", "state_response")
         }
         found.append(rows._replace(**wide))
     rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
     state_correlation = jnp.tril(rows.state @ rows.state.T / count)
-    return Swept(rows.correlation, state_correlation, rows.response, rows.state_response, rows.averages, carry[3])
+    square = (rows.correlation, state_correlation, rows.response, rows.state_response)
+    return Swept(*square, rows.averages, now.conditioning, past.factor[:steps, :steps])
+
+
+def with_twice_the_step(draws: Draws, factor: Float[Array, "step step"], leak: float) -> Draws:
+    """Draws for half as many steps, whose drive is that of two steps: the same neurons, seen less finely.
+
+    With B the rows of L, two and two, as they add up within both steps, B = L' Q^T: the normals are Q^T z.
+    """
+    added = leak * factor[0::2] + factor[1::2]
+    orthonormal, triangle = jnp.linalg.qr(added.T)
+    signs = jnp.where(jnp.diagonal(triangle) < 0.0, -1.0, 1.0)
+    return Draws(draws.initial, signs[:, None] * (orthonormal.T @ draws.normals))
 
 
 def _padded(times: int) -> int:
@@ -118,24 +146,26 @@ def _advance(
     tangents: int,
     field: Any,
     normals: Array,
-    carry: tuple[_Past, Array, Array, Array],
+    past: _Past,
+    now: _Now,
     index: Array,
-    kick: Array,
-) -> tuple[tuple[_Past, Array, Array, Array], _Rows]:
-    past, state, force_before, conditioning = carry
-    size, count = past.rates.shape
+) -> tuple[tuple[_Past, _Now], _Rows]:
+    state, (size, count) = now.state, past.rates.shape
     rate = model.activation(state)
     rates = past.rates.at[index].set(rate)
-
     row = rates @ rate / count
-    # notation: C = L L^T, and the field gamma = g L z.
-    known = jax.scipy.linalg.solve_triangular(past.factor, row, lower=True)
-    known = jnp.where(jnp.arange(size) < index, known, 0.0)
-    left_over = row[index] - known @ known
-    pivot = left_over / jnp.where(row[index] > 0.0, row[index], 1.0)
-    new = known.at[index].set(jnp.sqrt(jnp.maximum(left_over, jnp.maximum(NUGGET * row[index], _NOTHING))))
-    force = field + model.gain * (new @ normals)
 
+    covariance, of_field = _covariances(model, scheme, index, row, now.row)
+    # notation: the drive's covariance is L L^T, and drive = L z; gamma_n = l z + what x_n does not know of.
+    both = jax.scipy.linalg.solve_triangular(past.factor, jnp.stack([covariance, of_field], axis=1), lower=True)
+    known, foreseen = jnp.where(jnp.arange(size) < index, both.T, 0.0)
+    left_over = covariance[index] - known @ known
+    pivot = left_over / jnp.where(covariance[index] > 0.0, covariance[index], 1.0)
+    least = jnp.maximum(NUGGET * covariance[index], _NOTHING)
+    known = known.at[index].set(jnp.sqrt(jnp.maximum(left_over, least)))
+    drive, expected = jnp.stack([known, foreseen]) @ normals
+
+    force = jnp.broadcast_to(field, state.shape)
     slopes, kernel = past.slopes, past.kernel
     response = state_response = jnp.zeros(size)
     if tangents:
@@ -151,14 +181,30 @@ def _advance(
         remembered = model.gain**2 * model.symmetry * memory_weights(scheme.delayed, index, size, step) * response
         kernel = kernel.at[index].set(remembered)
         force = force + remembered @ rates
-    force_before = jnp.where(index == 0, force, force_before)
+    force_before = jnp.where(index == 0, force, now.force)
+    unforeseen = model.gain**2 * row[index] - foreseen @ foreseen
     averages = {
         "mean_state": jnp.mean(state),
         "mean_rate": jnp.mean(rate),
         "mean_square_state": jnp.mean(state**2),
         "mean_square_rate": row[index],
-        "kinetic_energy": 0.5 * jnp.mean((force - state) ** 2),
+        "kinetic_energy": 0.5 * (jnp.mean((force + expected - state) ** 2) + unforeseen),
     }
-    ahead = scheme.leak * state + scheme.now * force + scheme.before * force_before + model.noise * scheme.kick * kick
-    now = _Past(rates, slopes, past.factor.at[index].set(new), kernel)
-    return (now, ahead, force, jnp.minimum(conditioning, pivot)), _Rows(state, row, response, state_response, averages)
+    ahead = scheme.leak * state + scheme.now * force + scheme.before * force_before + drive
+    following = _Now(ahead, force, row, jnp.minimum(now.conditioning, pivot))
+    rows = _Rows(state, row, response, state_response, averages)
+    return (_Past(rates, slopes, past.factor.at[index].set(known), kernel), following), rows
+
+
+def _covariances(model: RandomNetwork, scheme: Scheme, index: Array, row: Array, row_before: Array) -> tuple[Array, Array]:
+    """Of the drive at `index` with the drive at earlier times and itself; of gamma at `index` with them."""
+
+    def with_drive(row: Array) -> Array:
+        # Before the first gamma there is none: it stands in for it.
+        return model.gain**2 * (scheme.now * row + scheme.before * jnp.roll(row, 1).at[0].set(row[0]))
+
+    # C(n-1, n) is C(n, n-1).
+    before = jnp.where(index == 0, row, row_before.at[index].set(row[index - 1]))
+    of_field = with_drive(row)
+    of_drive = scheme.now * of_field + scheme.before * with_drive(before)
+    return of_drive.at[index].add((model.noise * scheme.kick) ** 2), of_field

@@ -43,20 +43,20 @@ class TwoTime(AbstractChoice):
             scheme with this step, exactly.
         response: whether to return R. Left out: where it is needed anyway (symmetry) or free (no sampling).
         trajectories: in each population, a power of 2; 1024 if left out.
-        tangents: how many of them carry a tangent; a sixteenth, at least 64, if left out.
+        tangents: how many of them carry a tangent; 64, or a 64th of many trajectories, if left out.
         scramblings: independent populations, at least 2, from which the errors are.
         precision: standard error wanted of every entry of `correlation`. Populations then grow until it is reached.
         richardson: solve with half the step too and extrapolate; what that changed is in `<name>_discretisation`.
         sampled: sample even at symmetry 0.
-        memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (7 M + 14 K + 4 tangents) bytes.
+        memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (5 M + 14 K + 4 tangents) bytes.
         time_limit: seconds that `precision` may take.
 
     Returns:
         `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` over time. Each has an `_error`:
         the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`, where
-        sampled, is the smallest relative pivot of C: below 1e-8 the field is a combination of its own past, as without
-        noise it becomes, and 1e-8 of its variance is added.
+        sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-8 they are a combination
+        of their own past, as without noise they become, and 1e-8 of the variance is added.
 
         R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" R(t, s) is to a field that acts from s
         to s + step, and R(t, t) = 0.
@@ -144,19 +144,16 @@ class TwoTime(AbstractChoice):
         steps = count_steps(self.duration, self.step)
         memory = any(isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0 for model in models)
         if not memory and not self.sampled:
-            if self.richardson:
-                raise ValueError("Argument `richardson` is for sampled solutions: without symmetry, solve twice instead.")
-            return TwoTimeGaussian(steps, self.step, self.initial, self.scheme, self.response is not False)
+            return TwoTimeGaussian(steps, self.step, self.initial, self.scheme, self.response is not False, self.richardson)
         if self.precision is not None and any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(models)):
             raise ValueError("Argument `precision` cannot be used under jit, vmap or grad; give `trajectories`.")
-        noisy = any(isinstance(model.noise, jax.core.Tracer) or model.noise > 0 for model in models)
-        dimensions = 1 + (1 + noisy) * ((1 + self.richardson) * steps + 1)
-        if dimensions > MOST_DIMENSIONS:
+        finer = 1 + self.richardson
+        if 1 + finer * steps > MOST_DIMENSIONS:
             raise ValueError(
-                f"Argument `duration` must be at most {(MOST_DIMENSIONS // (1 + noisy) - 2) // (1 + self.richardson)} "
+                f"Argument `duration` must be at most {(MOST_DIMENSIONS - 1) // finer} "
                 f"steps, for which there are points to sample with, but is {steps} steps."
             )
-        tangents = self.tangents or min(self._population, max(64, self._population // 16))
+        tangents = self.tangents or min(self._population, max(64, self._population // 64))
         return TwoTimeSampled(
             steps,
             self.step,
@@ -164,7 +161,6 @@ class TwoTime(AbstractChoice):
             self.scheme,
             memory if self.response is None else self.response,
             memory or bool(self.response),
-            noisy,
             self._population,
             tangents,
             self.richardson,

@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
-from quenched.dmft.schemes import Scheme, scheme, stretches
+from quenched.dmft.schemes import Scheme, extrapolated, scheme, stretches
 from quenched.gaussian.averages import average, pair_average, smooth_pair_average
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Uniform
-from quenched.status import Status
+from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractTheory, Computed, Start
 
 _COARSE = 1e-6
@@ -50,6 +50,7 @@ class TwoTimeGaussian(AbstractTheory):
     initial: AbstractInitial
     scheme: str = eqx.field(static=True)
     response: bool = eqx.field(static=True)
+    richardson: bool = eqx.field(static=True)
 
     branches: ClassVar[tuple[str, ...]] = ("causal",)
     unknowns: ClassVar[tuple[str, ...]] = ()
@@ -66,29 +67,37 @@ class TwoTimeGaussian(AbstractTheory):
         return {"time": times, "earlier_time": times}
 
     def compute(self, model: RandomNetwork, solver: Quadrature, start: Start) -> Computed:
-        coefficients = scheme(self.scheme, self.step)
-        coarse = self._solve(model, coefficients, solver.nodes, solver.initial_nodes)
-        fine = self._solve(model, coefficients, solver.nodes * 3 // 2, solver.initial_nodes * 3 // 2)
+        coarse = self._solve(model, solver.nodes, solver.initial_nodes)
+        fine = self._solve(model, solver.nodes * 3 // 2, solver.initial_nodes * 3 // 2)
         errors = {name: jnp.abs(jax.lax.stop_gradient(fine[name] - coarse[name])) for name in fine}
         worst = jnp.max(jnp.stack([jnp.max(error) for error in errors.values()]))
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(values)) for values in fine.values()]))
         scale = jnp.maximum(1.0, jnp.max(fine["mean_square_state"]))
         status = jnp.select(
-            [~finite, scale > 1e16, worst > _COARSE * scale],
+            [~finite, scale > RUNAWAY, worst > _COARSE * scale],
             [Status.not_finite, Status.diverged, Status.coarse_quadrature],
             Status.solved,
         )
         arrays = fine | {f"{name}_error": error for name, error in errors.items()}
         return Computed(arrays, status, jnp.where(finite, worst, jnp.inf), jnp.asarray(self.steps))
 
-    def _solve(self, model: RandomNetwork, scheme: Scheme, nodes: int, initial_nodes: int) -> dict[str, Array]:
-        times = jnp.arange(self.steps + 1)
-        carried, driven, kicked = _propagators(scheme, self.steps + 1)
-        field = jax.vmap(lambda time: jnp.asarray(model.field_at(time), float))(self.step * times)
+    def _solve(self, model: RandomNetwork, nodes: int, initial_nodes: int) -> dict[str, Array]:
+        arrays = self._by_step(model, 1, nodes, initial_nodes)
+        if not self.richardson:
+            return arrays
+        finer = self._by_step(model, 2, nodes, initial_nodes)
+        finer = {name: values[(slice(None, None, 2),) * values.ndim] for name, values in finer.items()}
+        return extrapolated(scheme(self.scheme, self.step), arrays, finer)
+
+    def _by_step(self, model: RandomNetwork, finer: int, nodes: int, initial_nodes: int) -> dict[str, Array]:
+        rule = scheme(self.scheme, self.step / finer)
+        times = jnp.arange(finer * self.steps + 1)
+        carried, driven, kicked = _propagators(rule, times.size)
+        field = jax.vmap(lambda time: jnp.asarray(model.field_at(time), float))(self.step / finer * times)
         starts, weights, spread = _initial_states(self.initial, initial_nodes)
         # x_n = means[start, n] + y_n, y Gaussian with covariance driven g^2 C driven^T + fixed.
         means = starts[:, None] * carried + driven @ field
-        fixed = spread * jnp.outer(carried, carried) + (model.noise * scheme.kick) ** 2 * kicked @ kicked.T
+        fixed = spread * jnp.outer(carried, carried) + (model.noise * rule.kick) ** 2 * kicked @ kicked.T
 
         def covariances(correlation: Array, now: Array) -> Array:
             return model.gain**2 * driven @ (correlation @ driven[now]) + fixed[now]
@@ -127,8 +136,8 @@ class TwoTimeGaussian(AbstractTheory):
             "state_correlation": model.gain**2 * driven @ correlation @ driven.T + fixed + (means.T * weights) @ means,
         }
         if self.response:
-            lags = times[:, None] - times - (1 if scheme.delayed else 0)
-            arrays["state_response"] = _powers(scheme.leak, lags)
+            lags = times[:, None] - times - (1 if rule.delayed else 0)
+            arrays["state_response"] = _powers(rule.leak, lags)
             arrays["response"] = averaged(model.activation.slope)[:, None] * arrays["state_response"]
         return arrays
 

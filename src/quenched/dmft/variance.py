@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float
 from quenched.dmft.pairs import pair_of_same
 from quenched.dmft.potential import FULL_BEND, Resolution, choose_bend, energy, is_pinned, largest_variance, slope_pairs
 from quenched.models import RandomNetwork
-from quenched.numerics.bracket import illinois, newton_nearby, solve_small
+from quenched.numerics.bracket import illinois, newton_nearby
+from quenched.numerics.linear import solve_small
 from quenched.numerics.self_consistency import Newton, Residual
 
 _TINY = Resolution(points=6, nodes=18)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from quenched.numerics.linear import solve_small
 from quenched.numerics.self_consistency import Residual
 
 Found = tuple[Float[Array, ""], tuple[Array, ...]]
@@ -72,16 +73,3 @@ def newton_nearby(residual: Residual, guess: Float[Array, " unknown"], tolerance
 
     first = (guess, eye, jnp.asarray(jnp.inf), jnp.zeros((), jnp.int32))
     return Near(*jax.lax.while_loop(unfinished, advance, first))
-
-
-def solve_small(matrix: Float[Array, "row row"], right: Float[Array, " row"]) -> Float[Array, " row"]:
-    """Cramer's rule for one or two unknowns.
-
-    LAPACK in a batch waits for XLA's threads from within one of them: two such calls at once on two threads wait for ever.
-    """
-    if right.size == 1:
-        return right / matrix[0]
-    determinant = matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]
-    first = right[0] * matrix[1, 1] - right[1] * matrix[0, 1]
-    second = right[1] * matrix[0, 0] - right[0] * matrix[1, 0]
-    return jnp.stack([first, second]) / determinant

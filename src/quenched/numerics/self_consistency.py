@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
+from quenched.numerics.linear import solve_small
 
 Residual = Callable[[Float[Array, " unknown"]], Float[Array, " unknown"]]
 Carry = tuple[Array, Array, Array, Array, Array]
@@ -59,7 +60,7 @@ def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) 
     def linearise(unknowns: Array) -> tuple[Array, Array]:
         value, push = jax.linearize(residual, unknowns)
         jacobian = jax.vmap(push, out_axes=1)(jnp.eye(unknowns.size))
-        return value, -jnp.linalg.solve(jacobian, value)
+        return value, -solve_small(jacobian, value)
 
     def advance(carry: Carry) -> Carry:
         unknowns, value, direction, fraction, steps = carry
@@ -93,7 +94,7 @@ def polish(residual: Residual, unknowns: Float[Array, " unknown"]) -> Float[Arra
     """
     settled = jax.lax.stop_gradient(unknowns)
     jacobian = jax.lax.stop_gradient(jax.jacfwd(residual)(settled))
-    return settled - jnp.linalg.solve(jacobian, residual(settled))
+    return settled - solve_small(jacobian, residual(settled))
 
 
 def _size(value: Float[Array, " unknown"]) -> Float[Array, ""]:

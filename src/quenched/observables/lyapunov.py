@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.models import Network, RandomNetwork
-from quenched.numerics.memory import available_bytes
+from quenched.numerics.memory import available_bytes, side_by_side
 from quenched.numerics.threads import one_blas_thread
 from quenched.observables.benettin import Growth, Schedule, follow
 from quenched.observables.networks import Networks, read_networks, read_states
@@ -22,7 +22,7 @@ from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
 from quenched.solve import Progress, read_key
-from quenched.status import SolveError, Status
+from quenched.status import Status, raise_unsolved
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -125,12 +125,10 @@ def lyapunov_spectrum(
         growths = _measure(batch, states, wanted, schedule, (frame_key, noise_key), progress)
     dataset = _dataset(batch, wanted, growths, schedule, key)
     if throw:
-        _check(dataset)
+        # What was interrupted is told by its status.
+        stopped = np.isin(dataset.status.values, (Status.interrupted, Status.not_run))
+        raise_unsolved("lyapunov_spectrum", np.where(stopped, Status.solved, dataset.status.values), "networks", dataset)
     return dataset
-
-
-# Networks advanced together take at most this much memory.
-_BATCH_BYTES = 256 * 2**20
 
 
 def _measure(
@@ -177,8 +175,7 @@ def _at_once(batch: Networks, exponents: int) -> int:
             f"{exponents} tangent vectors of {batch.size} neurons and their dense weights need about "
             f"{needed / 2**30:.1f} GiB, more than is free; lower `exponents` or the size."
         )
-    fitting = max(1, min(batch.number, _BATCH_BYTES // needed))
-    return max(divisor for divisor in range(1, fitting + 1) if batch.number % divisor == 0)
+    return side_by_side(batch.number, needed)
 
 
 def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: Schedule, key: Any) -> xr.Dataset:
@@ -220,16 +217,3 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
     if key is None or isinstance(key, int | np.integer):
         attributes["seed"] = 0 if key is None else int(key)
     return xr.Dataset(variables, attrs=attributes)
-
-
-def _check(dataset: xr.Dataset) -> None:
-    codes = np.atleast_1d(dataset.status.values)
-    failed = codes[(codes == Status.diverged) | (codes == Status.not_finite)]
-    if failed.size:
-        worst = Status(int(failed.flat[0]))
-        where = f"{failed.size} of {codes.size} networks: " if codes.size > 1 else ""
-        raise SolveError(
-            f"lyapunov_spectrum: {where}{worst.name}: {worst.advice}. "
-            "What there is, is in the error's `solution`; `throw=False` returns it instead.",
-            dataset,
-        )

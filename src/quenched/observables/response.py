@@ -20,6 +20,7 @@ from quenched.precision import double_precision
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
+from quenched.status import RUNAWAY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -120,7 +121,7 @@ def measure_response(
             measured = jax.tree.map(lambda values: values[:, None], one)  # each run a sample of its own
     measured = jax.tree.map(np.asarray, measured)
     for each in measured:
-        if not np.isfinite(each).all() or np.max(np.abs(each)) > _RUNAWAY:
+        if not np.isfinite(each).all() or np.max(np.abs(each)) > RUNAWAY:
             raise FloatingPointError("A trajectory or its response diverged; use a smaller `step`, gain, or `longest_lag`.")
     attributes = ensemble.attributes | {"method": method, "scheme": scheme, "stretches": plan.stretches, "trials": trials}
     attributes |= {"probes": probes, "quenched_version": version("quenched")}
@@ -128,10 +129,6 @@ def measure_response(
         attributes["kick"] = float(size_of_kick)
     variables = {name: labelled(name, values) for name, values in _averaged(measured, plan).items()}
     return xr.Dataset(variables, {"lag": step * np.arange(lags + 1)}, attributes)
-
-
-# A mean square state beyond this is growth without bound, not yet overflow.
-_RUNAWAY = 1e16
 
 
 class _Ensemble(NamedTuple):

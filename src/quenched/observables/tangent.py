@@ -12,9 +12,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from quenched.activations import AbstractActivation
 from quenched.numerics.quadrature import Scalar
 from quenched.simulate.schemes import SCHEMES
+from quenched.status import RUNAWAY
 
-# A mean square state beyond this is growth without bound, not yet overflow.
-_RUNAWAY = 1e16
 # A growth smaller than this beside the largest is all rounding.
 _LOST = 1e-13
 
@@ -112,7 +111,7 @@ def _advance_one(
         before, runaway, growth, condition = carry
         first, last = index * span.steps // span.intervals, (index + 1) * span.steps // span.intervals
         after = jax.lax.fori_loop(first, last, one_step, before)
-        runaway |= ~(jnp.mean(after[0] ** 2) < _RUNAWAY)
+        runaway |= ~(jnp.mean(after[0] ** 2) < RUNAWAY)
         frame, triangle = jnp.linalg.qr(after[1:].T)
         factors = jnp.abs(jnp.diagonal(triangle))
         largest = jnp.max(factors)

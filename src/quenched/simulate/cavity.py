@@ -16,7 +16,7 @@ from quenched.simulate.added_neurons import Added, draw_one_neuron, past_weights
 from quenched.simulate.draws import normal_rows, random_signs
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
-from quenched.status import Status
+from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
 
@@ -180,9 +180,5 @@ class Cavity(AbstractExperiment):
         if self.record:
             arrays |= {"cavity_field": cavity, "memory_field": memory, "predicted_memory_field": predicted}
         size = jnp.max(jnp.mean(together**2, axis=(1, 2)))
-        bounded = jnp.isfinite(size) & (size < _RUNAWAY) & jnp.all(jnp.isfinite(kernel))
+        bounded = jnp.isfinite(size) & (size < RUNAWAY) & jnp.all(jnp.isfinite(kernel))
         return Computed(arrays, jnp.where(bounded, Status.solved, Status.diverged), jnp.zeros(()), jnp.asarray(steps))
-
-
-# A mean square state beyond this is growth without bound, not yet overflow.
-_RUNAWAY = 1e16

@@ -14,7 +14,7 @@ from quenched import checks
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.schemes import SCHEMES
-from quenched.status import Status
+from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
 
@@ -145,14 +145,11 @@ class Trajectories(AbstractExperiment):
             lambda time: model.field_at(begin + time),
         )
         arrays = {name: value / (total - before) for name, value in sums.items()}
-        bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < _RUNAWAY)
+        bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < RUNAWAY)
         if self.record:
             arrays["trajectory"] = kept
         status = jnp.where(bounded, Status.solved, Status.diverged)
         return Computed(arrays, status, jnp.zeros(()), jnp.asarray(total))
 
-
-# A mean square state beyond this is growth without bound, not yet overflow.
-_RUNAWAY = 1e16
 
 _AVERAGED = ("mean_state", "mean_rate", "mean_square_state", "mean_square_rate", "kinetic_energy")

@@ -15,7 +15,7 @@ from quenched.models import RandomNetwork
 from quenched.precision import double_precision
 from quenched.solution import Solution
 from quenched.solve import Progress
-from quenched.status import SolveError, Status
+from quenched.status import raise_unsolved
 from quenched.sweeps.engine import compute_theory, measure_points, shapes
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import Writer, claim, open_sweep, remove
@@ -85,7 +85,7 @@ def sweep(
         remove(place)
     found = execute(plan, place, continued, progress)
     if throw:
-        _check(found)
+        raise_unsolved(found.attrs["theory"], found["status"].values, "points", found)
     return found
 
 
@@ -127,12 +127,3 @@ def _compute(plan: Plan, table: Table, writer: Writer | None, wanted: np.ndarray
                 writer.add(part[0])
             if not experiment:
                 tell(len(wanted) - len(table.not_run()))
-
-
-def _check(found: xr.Dataset) -> None:
-    codes = found["status"].values
-    if (codes == Status.solved).all():
-        return
-    counts = ", ".join(f"{(codes == status).sum()} {status.name}" for status in Status if status and (codes == status).any())
-    worst = Status(int(codes[codes != Status.solved].flat[0]))
-    raise SolveError(f"{found.attrs['theory']}: {counts} of {codes.size} points; {worst.name}: {worst.advice}.", found)
