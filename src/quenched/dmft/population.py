@@ -94,7 +94,8 @@ def sweep(
         normals = _zero_padded(draws.normals[:size], size)
 
         def advance(carry: Any, index: Array, normals: Array = normals) -> tuple[Any, _Rows]:
-            return _advance(model, scheme, step, tangents, field_at(step * index), normals, *carry, index)
+            past, now = carry
+            return _advance(model, scheme, step, tangents, field_at(step * index), normals, past, now, index)
 
         (past, now), rows = jax.lax.scan(advance, (past, now), jnp.arange(begin, end))
         wide: dict[str, Any] = {

@@ -64,5 +64,5 @@ def extrapolated(scheme: Scheme, arrays: dict[str, Array], finer: dict[str, Arra
 
 def stretches(times: int) -> list[tuple[int, int]]:
     """Stretches of time that share array shapes: short ones first, so that early steps do not pay for the late."""
-    ends = sorted({times, *(BLOCK * (times // (share * BLOCK)) for share in (2, 4))} - {0})
+    ends = sorted({times, *(BLOCK * (times // (share * BLOCK)) for share in (2,))} - {0})
     return list(zip([0, *ends[:-1]], ends, strict=True))

@@ -68,7 +68,7 @@ def response_row(
             return force, response.at[row].set(kicked), green, after
 
         force, response, after, afterwards = jax.lax.fori_loop(
-            0, block, one, (force, jnp.zeros((block, count)), after, afterwards), unroll=8
+            0, block, one, (force, jnp.zeros((block, count)), after, afterwards)
         )
         size = jnp.maximum(jnp.max(jnp.abs(response)), jnp.max(jnp.abs(after)))
         return (

@@ -17,16 +17,16 @@ MOST_DIMENSIONS = 21201
 
 @functools.lru_cache(maxsize=8)
 def _directions(dimensions: int, levels: int) -> np.ndarray:
-    """Sobol's direction numbers as (dimension, level, digit) of 0 and 1: the points with Gray code 2^level."""
+    """Sobol's direction numbers (dimension, level), digits as bits, the first the highest: the points with Gray code
+    2^level."""
     from scipy.stats import qmc  # slow to import
 
-    found = np.empty((dimensions, levels, _DIGITS), np.uint8)
+    found = np.empty((dimensions, levels), np.uint32)
     for level in range(levels):
         points = qmc.Sobol(dimensions, scramble=False, bits=_DIGITS)
         # The first point is the origin.
         points.fast_forward(2 ** (level + 1) - 1)
-        integers = np.asarray(points.random(1)[0] * 2.0**_DIGITS, dtype=np.uint64)
-        found[:, level] = (integers[:, None] >> np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64)) & 1
+        found[:, level] = points.random(1)[0] * 2.0**_DIGITS
     return found
 
 
@@ -39,13 +39,14 @@ def scrambled_sobol(dimensions: int, count: int, key: Key[Array, ""]) -> Float[A
     levels = count.bit_length() - 1
     if count != 2**levels:
         raise ValueError(f"The number of points must be a power of 2, but is {count}.")
-    matrix_key, shift_key = jax.random.split(key)
-    digits = jnp.asarray(_directions(dimensions, max(levels, 1)), jnp.int32)
-    mix = jnp.tril(jax.random.bernoulli(matrix_key, 0.5, (dimensions, _DIGITS, _DIGITS)), -1) | jnp.eye(_DIGITS, dtype=bool)
-    mixed = jnp.einsum("dij,dlj->dli", mix.astype(jnp.int32), digits) % 2
-    place = jnp.asarray(2 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64), jnp.uint32)
-    directions = jnp.sum(mixed.astype(jnp.uint32) * place, axis=-1, dtype=jnp.uint32)
-    points = jax.random.bits(shift_key, (dimensions, 1), jnp.uint32)
+    bits = jax.random.bits(key, (dimensions, _DIGITS + 1), jnp.uint32)
+    matrix, points = bits[:, :-1], bits[:, -1:]
+    place = 2 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64)
+    earlier = (2**_DIGITS - 2 * place).astype(np.uint32)
+    matrix = (matrix & earlier) | place.astype(np.uint32)
+    # A digit of the product with the matrix, modulo 2, is the parity of the digits that its row picks.
+    mixed = jax.lax.population_count(matrix[:, None, :] & jnp.asarray(_directions(dimensions, levels))[:, :, None]) & 1
+    directions = jnp.sum(mixed * place.astype(np.uint32), axis=-1, dtype=jnp.uint32)
     for level in range(levels):
         points = jnp.concatenate([points, points ^ directions[:, level : level + 1]], axis=1)
     return (points.astype(jnp.float64) + 0.5) * 2.0**-_DIGITS
