@@ -46,7 +46,8 @@ _ADVICE = {
     "neighbouring gain), or raise the solver's `max_steps`",
     Status.not_finite: "a NaN or infinity appeared; pass a different `start`, or check that the activation is finite",
     Status.no_such_branch: "the branch asked for does not exist at these parameters; choose another `start`",
-    Status.coarse_quadrature: "two quadratures disagree; raise the solver's `nodes`",
+    Status.coarse_quadrature: "two quadratures disagree; raise the solver's `nodes` (and `initial_nodes`, where there "
+    "are any)",
     Status.diverged: "a trajectory grew without bound; use a smaller `step`, or a gain at which the network is stable",
     Status.no_fixed_point: "the search found no fixed point in at least one network; raise `starts` or `max_steps`",
     Status.interrupted: "stopped before everything was done; the averages are over what was",

@@ -32,6 +32,10 @@ def test_what_only_the_sampled_way_takes_is_handed_on() -> None:
     way = chosen(qd.RandomNetwork(0.5, 0.3), trajectories=64)
     assert way.trajectories == 64
     assert chosen(qd.RandomNetwork(0.5), trajectories=64).lags == (0.0, 1.0)
+    defaults = chosen(qd.RandomNetwork(0.5, 0.3))
+    assert defaults == qd.dmft.StationarySampled(lags=(0.0, 1.0))
+    with pytest.raises(TypeError, match="trajectorys"):
+        chosen(qd.RandomNetwork(0.5), trajectorys=64)
 
 
 @pytest.mark.usefixtures("unchecked_types")

@@ -28,7 +28,7 @@ class Stationary(AbstractChoice):
     Arguments:
         lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out.
         frequencies: angular frequencies of the spectra, likewise; 0, 0.1, ..., 10 if left out.
-        sampled: what only the sampled way takes, by name: see `StationarySampled`.
+        step, window, trajectories, scramblings, scheme: of the sampled way alone, see `StationarySampled`.
 
     Returns, each with `_error`:
         `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum` (frequency), `mean_state`,
@@ -47,14 +47,29 @@ class Stationary(AbstractChoice):
 
     lags: tuple[float, ...] = eqx.field(static=True)
     frequencies: tuple[float, ...] = eqx.field(static=True)
-    sampled: tuple[tuple[str, Any], ...] = eqx.field(static=True)
+    step: float = eqx.field(static=True)
+    window: float | None = eqx.field(static=True)
+    trajectories: int = eqx.field(static=True)
+    scramblings: int = eqx.field(static=True)
+    scheme: str = eqx.field(static=True)
 
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988", "schuecker2018", "zou2024")
 
-    def __init__(self, lags: Iterable[Any] | None = None, frequencies: Iterable[Any] | None = None, **sampled: Any):
+    def __init__(
+        self,
+        lags: Iterable[Any] | None = None,
+        frequencies: Iterable[Any] | None = None,
+        *,
+        step: float = 0.125,
+        window: float | None = None,
+        trajectories: int = 128,
+        scramblings: int = 10,
+        scheme: str = "second_order",
+    ):
         self.lags = read_axis("lags", lags, LAGS)
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
-        self.sampled = tuple(sampled.items())
+        self.step, self.window, self.scheme = step, window, scheme
+        self.trajectories, self.scramblings = trajectories, scramblings
 
     def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
         if all(isinstance(model.activation, Linear) for model in models):
@@ -64,7 +79,15 @@ class Stationary(AbstractChoice):
             return StationaryGaussian(self.lags, self.frequencies, centred)
         from quenched.dmft.stationary_sampled import StationarySampled
 
-        return StationarySampled(lags=self.lags, frequencies=self.frequencies, **dict(self.sampled))
+        return StationarySampled(
+            self.lags,
+            self.frequencies,
+            step=self.step,
+            window=self.window,
+            trajectories=self.trajectories,
+            scramblings=self.scramblings,
+            scheme=self.scheme,
+        )
 
 
 def _is_zero(value: Any) -> bool:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from quenched.dmft.schemes import Scheme
 
-Carry = tuple[Array, Array, Array, Array, Array, Array]
+Carry = tuple[Array, Array, Array, Array, Array]
 
 # A response that has decayed below this everywhere in a block has no past to speak of.
 _DECAYED = 1e-17
@@ -37,7 +37,7 @@ def response_row(
     times, count = slopes.shape
 
     def blockwise(carry: Carry) -> Carry:
-        here, forces, responses, after, afterwards, _ = carry
+        here, forces, responses, later, _ = carry
         first = here * block
 
         def from_later(later: Array, source: Array) -> Array:
@@ -45,43 +45,43 @@ def response_row(
             return source + tile.T @ jax.lax.dynamic_slice(forces, (later * block, 0), (block, count))
 
         source = jax.lax.fori_loop(here + 1, index // block + 1, from_later, jnp.zeros((block, count)))
-        own = jax.lax.dynamic_slice(kernel, (first, first), (block, block))
+        own = jax.lax.dynamic_slice(kernel, (first, first), (block, block)).T
         slope = jax.lax.dynamic_slice(slopes, (first, 0), (block, count))
-        force = jax.lax.dynamic_slice(forces, (first, 0), (block, count))
 
-        def one(back: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-            force, response, after, afterwards = carry
+        def one(back: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+            force, greens = carry
             row = block - 1 - back
-            time = first + row
             # u at this time needs the two G after it; W(m, s) reaches it through m = s.
-            push = jnp.where(time < index, scheme.now * after + scheme.before * afterwards, 0.0)
-            force = force.at[row].set(push)
-            felt = source[row] + own[:, row] @ force
-            green = jnp.where(time == index, 1.0, scheme.leak * after) + slope[row] * felt
-            green = jnp.where(time > index, 0.0, green)
-            if scheme.delayed:
-                kicked = after
-            else:
-                # A kick at s changes phi(x_s) for the half of the trapezoid that lies after s; at 0 that is all there is.
-                half = 0.5 * slope[row] * (felt + own[row, row] * push)
-                kicked = green - jnp.where((time > 0) & (time <= index), half, 0.0)
-            return force, response.at[row].set(kicked), green, after
+            after = _row(greens, row + 1)
+            push = scheme.now * after + scheme.before * _row(greens, row + 2)
+            force = jax.lax.dynamic_update_index_in_dim(force, push, row, 0)
+            kick = jnp.where(first + row == index, 1.0, 0.0)
+            green = kick + scheme.leak * after + _row(slope, row) * (_row(source, row) + _row(own, row) @ force)
+            return force, jax.lax.dynamic_update_index_in_dim(greens, green, row, 0)
 
-        force, response, after, afterwards = jax.lax.fori_loop(
-            0, block, one, (force, jnp.zeros((block, count)), after, afterwards)
-        )
-        size = jnp.maximum(jnp.max(jnp.abs(response)), jnp.max(jnp.abs(after)))
+        start = (jnp.zeros((block, count)), jnp.concatenate([jnp.zeros((block, count)), later]))
+        force, greens = jax.lax.fori_loop(0, block, one, start)
+        if scheme.delayed:
+            response = greens[1 : block + 1]
+        else:
+            # A kick at s changes phi(x_s) for the half of the trapezoid that lies after s; at 0 that is all there is.
+            half = 0.5 * slope * (source + own @ force + jnp.diagonal(own)[:, None] * force)
+            response = greens[:block] - jnp.where((first + jnp.arange(block) > 0)[:, None], half, 0.0)
+        size = jnp.maximum(jnp.max(jnp.abs(response)), jnp.max(jnp.abs(greens[0])))
         return (
             here - 1,
             jax.lax.dynamic_update_slice(forces, force, (first, 0)),
             jax.lax.dynamic_update_slice(responses, response, (first, 0)),
-            after,
-            afterwards,
+            greens[:2],
             # NaN goes on, to be seen.
             (here == index // block) | ~(size < _DECAYED),
         )
 
     empty = jnp.zeros((times, count))
-    none = jnp.zeros(count)
-    start = (index // block, empty, empty, none, none, jnp.asarray(True))
-    return jax.lax.while_loop(lambda carry: (carry[0] >= 0) & carry[5], blockwise, start)[2]
+    start = (index // block, empty, empty, jnp.zeros((2, count)), jnp.asarray(True))
+    return jax.lax.while_loop(lambda carry: (carry[0] >= 0) & carry[4], blockwise, start)[2]
+
+
+def _row(array: Array, row: Array) -> Array:
+    """Without the bounds check that `array[row]` has in a loop."""
+    return jax.lax.dynamic_index_in_dim(array, row, keepdims=False)
