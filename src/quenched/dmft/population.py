@@ -61,11 +61,12 @@ class _Now(NamedTuple):
 
 
 class _Past(NamedTuple):
-    """All that later times need to know; rows for times to come are zero (of `factor`: those of the unit matrix)."""
+    """All that later times need to know; rows for times to come are zero (of L: those of the unit matrix)."""
 
     rates: Array
     slopes: Array
     factor: Array
+    """L^T: LAPACK reads L by columns."""
     kernel: Array
 
 
@@ -105,7 +106,7 @@ def sweep(
     rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
     state_correlation = jnp.tril(rows.state @ rows.state.T / count)
     square = (rows.correlation, state_correlation, rows.response, rows.state_response)
-    return Swept(*square, rows.averages, now.conditioning, past.factor[:steps, :steps])
+    return Swept(*square, rows.averages, now.conditioning, past.factor[:steps, :steps].T)
 
 
 def with_twice_the_step(draws: Draws, factor: Float[Array, "step step"], leak: float) -> Draws:
@@ -158,7 +159,7 @@ def _advance(
 
     covariance, of_field = _covariances(model, scheme, index, row, now.row)
     # notation: the drive's covariance is L L^T, and drive = L z; gamma_n = l z + what x_n does not know of.
-    both = jax.scipy.linalg.solve_triangular(past.factor, jnp.stack([covariance, of_field], axis=1), lower=True)
+    both = jax.scipy.linalg.solve_triangular(past.factor.T, jnp.stack([covariance, of_field], axis=1), lower=True)
     known, foreseen = jnp.where(jnp.arange(size) < index, both.T, 0.0)
     left_over = covariance[index] - known @ known
     pivot = left_over / jnp.where(covariance[index] > 0.0, covariance[index], 1.0)
@@ -194,7 +195,7 @@ def _advance(
     ahead = scheme.leak * state + scheme.now * force + scheme.before * force_before + drive
     following = _Now(ahead, force, row, jnp.minimum(now.conditioning, pivot))
     rows = _Rows(state, row, response, state_response, averages)
-    return (_Past(rates, slopes, past.factor.at[index].set(known), kernel), following), rows
+    return (_Past(rates, slopes, past.factor.at[:, index].set(known), kernel), following), rows
 
 
 def _covariances(model: RandomNetwork, scheme: Scheme, index: Array, row: Array, row_before: Array) -> tuple[Array, Array]:
