@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -97,7 +100,7 @@ def _theory_compiled(model: RandomNetwork, theory: AbstractTheory, solver: Any, 
 def _samples_compiled(model: RandomNetwork, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
     measure = partial(theory.measure, model, solver)
     # A mapped loop keeps its branches: what a sample does not need is then not computed.
-    return jax.vmap(measure)(keys) if theory.side_by_side else jax.lax.map(measure, keys)
+    return jax.vmap(measure)(keys) if theory.together == "batch" else jax.lax.map(measure, keys)
 
 
 def measure_ensemble(
@@ -134,9 +137,8 @@ def _measure_once(
     running: dict[str, RunningMean] = {}
     interrupted, first_done = False, 0.0
     try:
-        for done, first in enumerate(range(0, theory.samples, batch), start=1):
-            with one_blas_thread():
-                part = jax.device_get(_samples_compiled(model, theory, solver, keys[first : first + batch]))
+        queue = [keys[first : first + batch] for first in range(0, theory.samples, batch)]
+        for done, part in enumerate(_measured(model, theory, solver, queue), start=1):
             for name in [name for name in part.arrays if _plainly_averaged(theory, name)]:
                 # Taken out of the part, so that long arrays are not kept once for every sample.
                 running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
@@ -154,6 +156,34 @@ def _measure_once(
     for name, mean in running.items():
         averaged.arrays[name], averaged.arrays[f"{name}_error"] = mean.mean_and_error()
     return (averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged), seconds
+
+
+def _measured(
+    model: RandomNetwork, theory: AbstractExperiment, solver: Any, batches: Sequence[Array]
+) -> Generator[Computed, None, None]:
+    """The batches, measured, in their order."""
+
+    @double_precision  # a setting of the thread
+    def run(keys: Array) -> Computed:
+        return jax.device_get(_samples_compiled(model, theory, solver, keys))
+
+    threads = 1
+    if theory.together == "threads":
+        threads = max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_per_sample()))
+    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
+        # The first alone, so that the threads find it compiled.
+        yield run(batches[0])
+        waiting: deque[Future[Computed]] = deque()
+        try:
+            for keys in batches[1:]:
+                waiting.append(pool.submit(run, keys))
+                # No more than the threads work on: what is done but not averaged yet takes memory.
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _plainly_averaged(theory: AbstractExperiment, name: str) -> bool:
@@ -181,7 +211,7 @@ def samples_at_once(theory: AbstractExperiment) -> int:
             f"{type(theory).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "
             f"are free; lower {theory.memory_arguments}."
         )
-    return side_by_side(theory.samples, needed) if theory.side_by_side else 1
+    return side_by_side(theory.samples, needed) if theory.together == "batch" else 1
 
 
 def chosen_way(theory: Theory, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:

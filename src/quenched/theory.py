@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
@@ -79,8 +79,9 @@ class AbstractExperiment(eqx.Module):
     """Something measured on independent random samples."""
 
     citations: eqx.AbstractClassVar[tuple[str, ...]]
-    side_by_side: eqx.AbstractClassVar[bool]
-    """Whether several samples are measured in one batch; not where each takes its own number of iterations."""
+    together: eqx.AbstractClassVar[Literal["batch", "threads", "never"]]
+    """How several samples are measured at once: in one batch, unless each takes its own number of iterations; from several
+    threads, unless `measure` calls LAPACK on batches: two such calls can wait for each other for ever."""
     estimators: eqx.AbstractClassVar[Mapping[str, Estimator]]
     """How a quantity is averaged over samples, where a plain mean would not do."""
 

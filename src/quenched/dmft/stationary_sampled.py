@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -89,7 +89,7 @@ class StationarySampled(AbstractExperiment):
     scheme: str = eqx.field(static=True)
 
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "roy2019", "sompolinsky1988")
-    side_by_side: ClassVar[bool] = False
+    together: ClassVar[Literal["batch", "threads", "never"]] = "threads"
     memory_arguments: ClassVar[str] = "`window` or `trajectories`, or the solver's `depth`"
     estimators: ClassVar[Mapping[str, Estimator]] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ class TwoTimeSampled(AbstractExperiment):
     time_limit: float
 
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
-    side_by_side: ClassVar[bool] = False
+    together: ClassVar[Literal["batch", "threads", "never"]] = "threads"
     memory_arguments: ClassVar[str] = "`trajectories`, `tangents` or the number of steps, or raise `memory_limit`"
     estimators: ClassVar[Mapping[str, Estimator]] = {
         "conditioning": _lowest,

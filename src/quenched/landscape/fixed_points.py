@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -67,7 +67,7 @@ class FixedPoints(AbstractExperiment):
     starts: int = eqx.field(static=True)
 
     citations: ClassVar[tuple[str, ...]] = ("qiu2025", "sussillo2013")
-    side_by_side: ClassVar[bool] = False
+    together: ClassVar[Literal["batch", "threads", "never"]] = "never"
     memory_arguments: ClassVar[str] = "`size` or `starts`"
     estimators: ClassVar[Mapping[str, Estimator]] = {
         "local_response": trimmed_mean_of_present,

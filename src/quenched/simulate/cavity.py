@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -98,7 +98,7 @@ class Cavity(AbstractExperiment):
     record: bool = eqx.field(static=True)
 
     citations: ClassVar[tuple[str, ...]] = ("zou2024",)
-    side_by_side: ClassVar[bool] = True
+    together: ClassVar[Literal["batch", "threads", "never"]] = "batch"
     memory_arguments: ClassVar[str] = "`size`, `added`, `probes` or `duration`"
     estimators: ClassVar[Mapping[str, Estimator]] = {"cavity_field_kurtosis": excess_kurtosis}
 

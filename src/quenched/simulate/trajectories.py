@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -59,7 +59,7 @@ class Trajectories(AbstractExperiment):
     record: bool = eqx.field(static=True)
 
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
-    side_by_side: ClassVar[bool] = True
+    together: ClassVar[Literal["batch", "threads", "never"]] = "batch"
     memory_arguments: ClassVar[str] = "`size` or `trials`"
     estimators: ClassVar[Mapping[str, Estimator]] = {}
 
