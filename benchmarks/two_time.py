@@ -107,14 +107,9 @@ def run_ours(options: dict[str, Any], output: Path) -> dict[str, float]:
 
     before, key, repeats = peak(), options.pop("key", 1), options.pop("repeats", 1)
     if options.pop("random", False):
-        import jax
-
         from quenched.dmft import two_time_sampled
 
-        vars(two_time_sampled).update(
-            scrambled_sobol=lambda dimensions, count, key: jax.random.uniform(key, (dimensions, count), float, 1e-16),
-            standard_normals=jax.scipy.special.ndtri,
-        )
+        vars(two_time_sampled)["with_exact_moments"] = lambda normals: normals
     chosen: dict[str, Any] = {"scheme": "euler", "initial": qd.Uniform(0, 1), "duration": DURATION - STEP, "step": STEP}
     model, theory = qd.RandomNetwork(GAIN, SYMMETRY, NOISE), qd.dmft.TwoTime(**(chosen | options))
     began = time.perf_counter()
@@ -233,7 +228,7 @@ def to_a_precision(folder: Path) -> None:
 
 
 def against_random_numbers(folder: Path) -> None:
-    """What even points with exact moments are worth, by standard errors over scramblings."""
+    """What exact moments are worth, by standard errors over scramblings."""
     for trajectories in (1024, 4096):
         options = {"trajectories": trajectories, "scramblings": 64}
         _, even = in_own_process("ours", options, folder, "even")

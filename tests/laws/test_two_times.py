@@ -206,11 +206,11 @@ def scores(found: qd.Solution, truth: dict[str, np.ndarray]) -> dict[str, np.nda
     return result
 
 
-def check_coverage(model: qd.RandomNetwork, theory: Any, truth: dict[str, np.ndarray]) -> None:
+def check_coverage(model: qd.RandomNetwork, theory: Any, truth: dict[str, np.ndarray], keys: int = 40) -> None:
     """Over 40 keys the truth lies within two reported errors as often as Student's t with 15 degrees of freedom says,
     93.6 %, give or take what 40 keys leave open. Entries of one solution are correlated: names are looked at one by one
-    only where they have many."""
-    found = [scores(qd.solve(model, theory, key=key), truth) for key in range(40)]
+    only where they have many, and more keys are needed where all entries are wrong together."""
+    found = [scores(qd.solve(model, theory, key=key), truth) for key in range(keys)]
     every = np.concatenate([values for each in found for values in each.values()])
     assert 0.90 < np.mean(np.abs(every) < 2.0) < 0.99
     for name in ("correlation", "state_correlation"):
@@ -232,7 +232,7 @@ def test_errors_of_linear_networks_with_few_trajectories_are_honest() -> None:
     """So few that the second moments of the draws are not made exact."""
     truth = linear_truth(LINEAR[0], "euler")
     truth = {name: truth[name] for name in ("correlation", "state_correlation", "mean_rate")}
-    check_coverage(linear_model(*LINEAR[0]), sampled("euler", trajectories=32, tangents=32, scramblings=16), truth)
+    check_coverage(linear_model(*LINEAR[0]), sampled("euler", trajectories=16, tangents=16, scramblings=16), truth)
 
 
 @pytest.mark.slow
@@ -242,12 +242,13 @@ def test_errors_with_symmetry_are_honest() -> None:
     def theory(**options: Any) -> qd.dmft.TwoTime:
         return qd.dmft.TwoTime(FEW * STEP, STEP, initial=qd.Uniform(0, 1), **options)
 
-    reference = numbers(qd.solve(model, theory(trajectories=4096, tangents=4096, scramblings=32), key=99))
+    reference = numbers(qd.solve(model, theory(trajectories=4096, tangents=4096, scramblings=64), key=99))
     names = ("correlation", "state_correlation", "response", "state_response", "mean_rate")
-    small = qd.solve(model, theory(trajectories=64, tangents=32))
+    few: dict[str, Any] = {"trajectories": 128, "tangents": 64}
+    small = qd.solve(model, theory(**few))
     for name in names[:4]:  # the reference's own error is not seen
-        assert np.max(reference[f"{name}_error"]) < 0.1 * np.max(small.arrays[f"{name}_error"])
-    check_coverage(model, theory(trajectories=64, tangents=32), {name: reference[name] for name in names})
+        assert np.max(reference[f"{name}_error"]) < 0.15 * np.max(small.arrays[f"{name}_error"])
+    check_coverage(model, theory(**few), {name: reference[name] for name in names}, keys=320)
 
 
 @pytest.mark.slow
@@ -262,7 +263,8 @@ def test_sampling_agrees_with_quadrature_for_any_start_and_field(noise: float) -
     deviations = scores(found, {name: truth[name] for name in names})
     for name in set(names) - {"state_response"}:  # which has no sampling error
         assert np.max(np.abs(deviations[name])) < 6.0, name
-        assert np.sqrt(np.mean(deviations[name] ** 2)) < 2.0, name
+        if truth[name].ndim == 2:  # the mean state at all times is one number
+            assert np.sqrt(np.mean(deviations[name] ** 2)) < 2.0, name
     conditioning = float(found["conditioning"])
     assert conditioning < 1e-8 if noise == 0.0 else conditioning > 1e-8
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -15,12 +16,12 @@ from quenched.dmft.schemes import scheme
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_sampled import TwoTimeSampled
 from quenched.models import AbstractInitial, RandomNetwork, read_initial
-from quenched.numerics.low_discrepancy import MOST_DIMENSIONS
+from quenched.numerics.normals import ENOUGH
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.theory import AbstractChoice
 
-_FEWEST, _USUAL = 1024, 1024
+_FEWEST = 1024
 # Modes that decay may grow at most at this rate by the scheme: those that barely decay do grow a little.
 _UNSTABLE = 0.1
 
@@ -42,7 +43,7 @@ class TwoTime(AbstractChoice):
         scheme: "second_order", error O(step^2); or "euler", which is the DMFT of networks that are integrated by Euler's
             scheme with this step, exactly.
         response: whether to return R. Left out: where it is needed anyway (symmetry) or free (no sampling).
-        trajectories: in each population, a power of 2; 1024 if left out.
+        trajectories: in each population; if left out 1024, or 1.1 for each step if that is more.
         tangents: how many of them carry a tangent; 64, or a 64th of many trajectories, if left out.
         scramblings: independent populations, at least 2, from which the errors are.
         precision: standard error wanted of every entry of `correlation`. Populations then grow until it is reached.
@@ -66,7 +67,7 @@ class TwoTime(AbstractChoice):
 
     When it fails: `diverged`: an unbounded phi above its transition; shorten `duration`. `imprecise`: `precision` is not
     within the limits of memory and time; the solution holds the best so far. The errors do not contain what a finite
-    population changes at second order, which is their square. Cost: K^2 trajectories, and K^3 tangents until the response
+    population changes at second order, some 0.03/trajectories where gains are of order 1. Cost: K^2 trajectories, and K^3 tangents until the response
     has decayed.
 
     Source: Zou & Huang 2024, sections 2 to 4; the causal sweep is that of Eissfeller & Opper 1992.
@@ -120,8 +121,8 @@ class TwoTime(AbstractChoice):
         self.initial = read_initial(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.response = response
-        self.trajectories = None if trajectories is None else _power_of_two("trajectories", trajectories)
-        self.tangents = None if tangents is None else _power_of_two("tangents", tangents)
+        self.trajectories = None if trajectories is None else checks.count("trajectories", trajectories, low=2)
+        self.tangents = None if tangents is None else checks.count("tangents", tangents)
         self.scramblings = checks.count("scramblings", scramblings, low=2)
         self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
         self.richardson, self.sampled = bool(richardson), bool(sampled)
@@ -129,14 +130,14 @@ class TwoTime(AbstractChoice):
         self.time_limit = float(time_limit)
         if not self.time_limit > 0.0:
             raise ValueError(f"Argument `time_limit` must be greater than 0 seconds, but is {time_limit}.")
-        if self.tangents is not None and self.tangents > self._population:
-            raise ValueError(
-                f"Argument `tangents` must be at most the {self._population} trajectories, but is {self.tangents}."
-            )
+        population = self._population(steps)
+        if self.tangents is not None and self.tangents > population:
+            raise ValueError(f"Argument `tangents` must be at most the {population} trajectories, but is {self.tangents}.")
 
-    @property
-    def _population(self) -> int:
-        return self.trajectories or (_USUAL if self.precision is None else _FEWEST)
+    def _population(self, steps: int) -> int:
+        """Enough for exact second moments of what drives a neuron, in each step and at the beginning."""
+        dimensions = 1 + (1 + self.richardson) * steps
+        return self.trajectories or max(_FEWEST, 64 * math.ceil(ENOUGH * dimensions / 64))
 
     def choose(self, models: Sequence[RandomNetwork]) -> TwoTimeGaussian | TwoTimeSampled:
         for model in models:
@@ -147,13 +148,8 @@ class TwoTime(AbstractChoice):
             return TwoTimeGaussian(steps, self.step, self.initial, self.scheme, self.response is not False, self.richardson)
         if self.precision is not None and any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(models)):
             raise ValueError("Argument `precision` cannot be used under jit, vmap or grad; give `trajectories`.")
-        finer = 1 + self.richardson
-        if 1 + finer * steps > MOST_DIMENSIONS:
-            raise ValueError(
-                f"Argument `duration` must be at most {(MOST_DIMENSIONS - 1) // finer} "
-                f"steps, for which there are points to sample with, but is {steps} steps."
-            )
-        tangents = self.tangents or min(self._population, max(64, self._population // 64))
+        population = self._population(steps)
+        tangents = self.tangents or min(population, max(64, population // 64))
         return TwoTimeSampled(
             steps,
             self.step,
@@ -161,7 +157,7 @@ class TwoTime(AbstractChoice):
             self.scheme,
             memory if self.response is None else self.response,
             memory or bool(self.response),
-            self._population,
+            population,
             tangents,
             self.richardson,
             self.scramblings,
@@ -199,11 +195,3 @@ class TwoTime(AbstractChoice):
         root = np.sqrt(linear**2 + 4.0 * constant + 0j)
         largest = np.max(np.abs([(linear + root) / 2, (linear - root) / 2]), initial=1e-300)
         return float(np.log(largest) / step)
-
-
-def _power_of_two(name: str, value: int) -> int:
-    number = checks.count(name, value)
-    nearest = 1 << (number - 1).bit_length()
-    if number != nearest:
-        raise ValueError(f"Argument `{name}` must be a power of 2, but is {number}; try {nearest}.")
-    return number

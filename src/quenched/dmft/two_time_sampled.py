@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
@@ -15,7 +16,7 @@ from jaxtyping import Array, Float, Key
 from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
 from quenched.dmft.schemes import extrapolated, scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
-from quenched.numerics.low_discrepancy import scrambled_sobol, standard_normals
+from quenched.numerics.normals import stratified, with_exact_moments
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
@@ -108,9 +109,11 @@ class TwoTimeSampled(AbstractExperiment):
         return Computed(arrays, jnp.where(finite, Status.solved, Status.diverged), jnp.zeros(()), jnp.asarray(self.steps))
 
     def _draw(self, key: Key[Array, ""]) -> Draws:
-        uniforms = scrambled_sobol(1 + (1 + self.richardson) * self.steps, self.trajectories, key)
-        normals = standard_normals(uniforms)
-        return Draws(_starting(self.initial, uniforms[0], normals[0]), normals[1:])
+        initial_key, drive_key = jax.random.split(key)
+        uniform = stratified(self.trajectories, initial_key)
+        drive = jax.random.normal(drive_key, ((1 + self.richardson) * self.steps, self.trajectories))
+        normals = with_exact_moments(jnp.concatenate([jax.scipy.special.ndtri(uniform)[None], drive]))
+        return Draws(_starting(self.initial, uniform, normals[0]), normals[1:])
 
     def _sweep(self, model: RandomNetwork, draws: Draws, finer: int) -> Swept:
         step, tangents = self.step / finer, self.tangents if self.memory else 0
