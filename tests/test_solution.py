@@ -64,7 +64,7 @@ def test_check_counts_the_failures_of_a_batch() -> None:
     with jax.enable_x64(True):
         gains = jax.numpy.asarray([0.5, 1.5, 2.5])
         batch = jax.vmap(lambda gain: qd.solve(qd.RandomNetwork(gain, 0.5), qd.dmft.Static(), start="quiescent"))(gains)
-    with pytest.raises(qd.SolveError, match=r"2 of 3 points: no_such_branch: .*choose another `start`"):
+    with pytest.raises(qd.SolveError, match=r"2 no_such_branch of 3 points; no_such_branch: .*choose another `start`"):
         batch.check()
 
 

@@ -99,6 +99,8 @@ def test_an_interruption_has_its_code_and_says_how_to_go_on(
 def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
     program = (
         "import signal\n"
+        # Python ignores Ctrl-C where it is started in the background.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from quenched.cli import main\n"
         "from quenched.sweeps import engine\n"
         "engine.measure_ensemble = lambda *_: signal.raise_signal(signal.SIGINT)\n"

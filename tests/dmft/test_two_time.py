@@ -115,6 +115,8 @@ def test_what_exceeds_the_memory_limit_is_refused() -> None:
         ValueError, match=r"`memory_limit` must allow \S+ GiB for 4 steps with 32 trajectories and 16 tangents"
     ):
         qd.solve(MODEL, tiny(memory_limit=1e-6))
+    with pytest.raises(ValueError, match=r"`memory_limit` must allow 0\.00052 GiB for 4 steps, but is 1e-06"):
+        qd.solve(qd.RandomNetwork(0.9), tiny(memory_limit=1e-6))
 
 
 def test_precision_needs_values() -> None:

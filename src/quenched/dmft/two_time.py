@@ -50,6 +50,7 @@ class TwoTime(AbstractChoice):
         richardson: solve with half the step too and extrapolate; what that changed is in `<name>_discretisation`.
         sampled: sample even at symmetry 0.
         memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (5 M + 14 K + 4 tangents) bytes.
+            As many are run at once as there are cores. Without sampling 8 K (14 K + 14000) bytes.
         time_limit: seconds that `precision` may take.
 
     Returns:
@@ -65,10 +66,11 @@ class TwoTime(AbstractChoice):
     Raises: ValueError for a step at which the scheme is unstable (for phi that do not saturate), a duration that is no
         multiple of it, an initial state of infinite variance, and what does not fit into `memory_limit`.
 
+    The errors do not contain what a finite population changes at second order, some 0.03/trajectories where gains are of
+    order 1. Cost: K^2 trajectories, and K^3 tangents until the response has decayed.
+
     When it fails: `diverged`: an unbounded phi above its transition; shorten `duration`. `imprecise`: `precision` is not
-    within the limits of memory and time; the solution holds the best so far. The errors do not contain what a finite
-    population changes at second order, some 0.03/trajectories where gains are of order 1. Cost: K^2 trajectories, and K^3 tangents until the response
-    has decayed.
+    within the limits of memory and time; the solution holds the best so far.
 
     Source: Zou & Huang 2024, sections 2 to 4; the causal sweep is that of Eissfeller & Opper 1992.
 
@@ -145,7 +147,8 @@ class TwoTime(AbstractChoice):
         steps = count_steps(self.duration, self.step)
         memory = any(isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0 for model in models)
         if not memory and not self.sampled:
-            return TwoTimeGaussian(steps, self.step, self.initial, self.scheme, self.response is not False, self.richardson)
+            response = self.response is not False
+            return TwoTimeGaussian(steps, self.step, self.initial, self.scheme, response, self.richardson, self.memory_limit)
         if self.precision is not None and any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(models)):
             raise ValueError("Argument `precision` cannot be used under jit, vmap or grad; give `trajectories`.")
         population = self._population(steps)

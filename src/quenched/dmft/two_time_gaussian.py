@@ -16,6 +16,7 @@ from quenched import checks
 from quenched.dmft.schemes import Scheme, extrapolated, scheme, stretches
 from quenched.gaussian.averages import average, pair_average, smooth_pair_average
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Uniform
+from quenched.numerics.memory import check_limit
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractTheory, Computed, Start
 
@@ -51,6 +52,7 @@ class TwoTimeGaussian(AbstractTheory):
     scheme: str = eqx.field(static=True)
     response: bool = eqx.field(static=True)
     richardson: bool = eqx.field(static=True)
+    memory_limit: float
 
     branches: ClassVar[tuple[str, ...]] = ("causal",)
     unknowns: ClassVar[tuple[str, ...]] = ()
@@ -60,7 +62,9 @@ class TwoTimeGaussian(AbstractTheory):
         return Quadrature()
 
     def check(self, model: RandomNetwork) -> None:
-        """Every model without symmetry is covered; `TwoTime.choose` sees to it."""
+        # Square arrays, and a pair average with every earlier time at once.
+        times, nodes = (1 + self.richardson) * self.steps + 1, self.default_solver().nodes * 3 // 2
+        check_limit(self.memory_limit, 8 * times * (14 * times + 1.5 * nodes**2), f"{self.steps} steps")
 
     def coordinates(self) -> Mapping[str, Any]:
         times = self.step * np.arange(self.steps + 1)

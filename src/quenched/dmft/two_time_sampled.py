@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Key
 from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
 from quenched.dmft.schemes import extrapolated, scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
+from quenched.numerics.memory import check_limit
 from quenched.numerics.normals import stratified, with_exact_moments
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
@@ -71,12 +72,8 @@ class TwoTimeSampled(AbstractExperiment):
         return None
 
     def check(self, model: RandomNetwork) -> None:
-        needed = self.bytes_per_sample()
-        if needed > self.memory_limit * 2**30:
-            raise ValueError(
-                f"Argument `memory_limit` must allow {needed / 2**30:.2g} GiB for {self.steps} steps with "
-                f"{self.trajectories} trajectories and {self.tangents} tangents, but is {self.memory_limit:g}; lower them."
-            )
+        what = f"{self.steps} steps with {self.trajectories} trajectories and {self.tangents} tangents"
+        check_limit(self.memory_limit, self.bytes_per_sample(), what)
 
     def bytes_per_sample(self) -> int:
         times = (1 + self.richardson) * self.steps + 1

@@ -17,3 +17,11 @@ def side_by_side(count: int, bytes_of_one: int) -> int:
     """The largest divisor of `count` of which as many fit into the memory for a batch; 1 if not even one does."""
     fitting = max(1, min(count, _BATCH_BYTES // bytes_of_one))
     return max(divisor for divisor in range(1, fitting + 1) if count % divisor == 0)
+
+
+def check_limit(limit: float, needed: float, what: str) -> None:
+    """Refuse what needs more bytes than `memory_limit`, in GiB."""
+    if needed > limit * 2**30:
+        raise ValueError(
+            f"Argument `memory_limit` must allow {needed / 2**30:.2g} GiB for {what}, but is {limit:g}; lower them."
+        )
