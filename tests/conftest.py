@@ -24,18 +24,12 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        # One worker for what shares compiled programs: a file, or a subject of the contract.
-        group = item.path.name
         subject = getattr(getattr(item, "callspec", None), "params", {}).get("subject")
-        if subject is not None:
-            group += subject.name
-            recompiles = any(word in item.name for word in ("jit", "vmap", "gradients"))
-            if subject.slow_to_trace and recompiles:
+        if subject is not None and subject.slow_to_trace:
+            if any(word in item.name for word in ("jit", "vmap", "gradients")):
                 item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
