@@ -27,9 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         subject = getattr(getattr(item, "callspec", None), "params", {}).get("subject")
-        if subject is not None and subject.slow_to_trace:
-            if any(word in item.name for word in ("jit", "vmap", "gradients")):
-                item.add_marker(pytest.mark.slow)
+        recompiles = any(word in item.name for word in ("jit", "vmap", "gradients"))
+        if recompiles and subject is not None and subject.slow_to_trace:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
