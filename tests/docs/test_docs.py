@@ -6,11 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import quenched as qd
-from quenched.theory import AbstractExperiment, AbstractTheory
+from quenched.theory import Theory
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -26,7 +27,7 @@ def test_every_theory_has_its_reference_and_is_on_the_page_for_choosing() -> Non
     for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape):
         for name in chapter.__all__:
             member = getattr(chapter, name)
-            if isinstance(member, type) and issubclass(member, AbstractTheory | AbstractExperiment):
+            if isinstance(member, type) and issubclass(member, Theory):
                 full = f"{chapter.__name__.removeprefix('quenched.')}.{name}"
                 assert f"quenched.{full}" in TEXTS["api"]
                 assert f"qd.{full}" in TEXTS["which_theory"]
@@ -37,6 +38,12 @@ def test_every_public_name_has_its_reference() -> None:
     for name in qd.__all__:
         if not hasattr(getattr(qd, name), "__path__"):  # not a chapter
             assert re.search(rf"quenched\.{name}\b", documented), name
+
+
+@pytest.mark.parametrize("chapter", [qd.dmft, qd.replica, qd.simulate, qd.landscape, qd.observables, qd.gaussian, qd.plots])
+def test_every_public_name_of_a_chapter_has_its_reference(chapter: Any) -> None:
+    for name in chapter.__all__:
+        assert re.search(rf"{chapter.__name__}\.{name}\b", TEXTS["api"]), name
 
 
 def test_statuses_named_exist() -> None:
