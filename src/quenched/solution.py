@@ -14,7 +14,7 @@ from quenched.checks import nearest
 from quenched.models import RandomNetwork
 from quenched.numerics.statistics import with_error
 from quenched.status import Status, raise_unsolved
-from quenched.theory import Theory
+from quenched.theory import AbstractChoice, Theory
 from quenched.vocabulary import VOCABULARY, describe
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Solution(eqx.Module):
 
     def attributes(self) -> dict[str, Any]:
         """Parameters, seed, versions and wall time, as they are stored with the numbers."""
-        return {**parameters(self.model, self.theory, self.seed), "wall_time_seconds": self.wall_time or 0.0}
+        way = self.theory.choose([self.model]) if isinstance(self.theory, AbstractChoice) else self.theory
+        return {**parameters(self.model, self.theory, way, self.seed), "wall_time_seconds": self.wall_time or 0.0}
 
     def __repr__(self) -> str:
         if isinstance(self.status, jax.core.Tracer):
@@ -97,13 +98,14 @@ def labelled(name: str, array: Any, leading: tuple[str, ...] = ()) -> Any:
     return dims, values, attributes
 
 
-def parameters(model: RandomNetwork, theory: Theory, seed: int | None) -> dict[str, Any]:
-    """The parameters of a model and a theory and the versions in use, flat, for attributes of a dataset."""
+def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | None) -> dict[str, Any]:
+    """The parameters of a model and a theory and the versions in use, flat, for attributes of a dataset. Of a choice only
+    those that the way chosen has too: what others take did not matter."""
     from importlib.metadata import version
 
     found: dict[str, Any] = {"theory": theory_name(theory)}
     for owner in (model, theory):
-        for name in (field.name for field in fields(owner)):
+        for name in (field.name for field in fields(owner) if owner is model or hasattr(way, field.name)):
             value = getattr(owner, name)
             if hasattr(value, "name"):
                 value = value.name

@@ -110,16 +110,18 @@ def measure_ensemble(
     began = time.perf_counter()
     averaged, seconds = _measure_once(model, theory, solver, key, progress)
     while not traced(averaged) and averaged.status == Status.solved:
-        verdict = theory.refine(averaged, Cost(time.perf_counter() - began, seconds))
-        if isinstance(verdict, Status):
-            return averaged._replace(status=jnp.asarray(verdict))
-        theory = verdict
+        finer = theory.refine(averaged, Cost(time.perf_counter() - began, seconds))
+        if finer is None:
+            break
         try:
-            averaged, seconds = _measure_once(model, theory, solver, key, progress)
-        except (KeyboardInterrupt, MemoryError) as stop:
-            interrupted = isinstance(stop, KeyboardInterrupt)
-            return averaged._replace(status=jnp.asarray(Status.interrupted if interrupted else Status.imprecise))
-    return averaged
+            averaged, seconds = _measure_once(model, finer, solver, key, progress)
+        except KeyboardInterrupt:
+            return averaged._replace(status=jnp.asarray(Status.interrupted))
+        except MemoryError:
+            break
+        theory = finer
+    verdict = theory.verdict(averaged)
+    return averaged._replace(status=jnp.where(averaged.status == Status.solved, verdict, averaged.status))
 
 
 def _measure_once(

@@ -53,8 +53,8 @@ _ADVICE = {
     Status.interrupted: "stopped before everything was done; the averages are over what was",
     Status.not_stationary: "the correlation had not decayed at the end of the window; use a longer `window`, or follow the "
     "approach with qd.dmft.TwoTime",
-    Status.imprecise: "the `precision` asked for was not reached within `memory_limit` and `time_limit`; raise them, or ask "
-    "for less. What was reached is in the errors",
+    Status.imprecise: "the `precision` asked for was not reached; raise `memory_limit`, `time_limit` or `trajectories` "
+    "(without symmetry the solver's `nodes`), or ask for less. What was reached is in the errors",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",
 }
 

@@ -16,7 +16,6 @@ import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
 
 from quenched.models import RandomNetwork
-from quenched.status import Status
 
 
 class Computed(NamedTuple):
@@ -114,9 +113,12 @@ class AbstractExperiment(eqx.Module):
         """Measure one sample. Pure, as `AbstractTheory.compute`."""
 
     @abstractmethod
-    def refine(self, averaged: Computed, cost: Cost) -> AbstractExperiment | Status:
-        """What to do once all samples are averaged: measure a finer experiment instead, or end
-        with a status: `solved` where nothing was asked about the precision."""
+    def verdict(self, averaged: Computed) -> Int[Array, ""]:
+        """The status of averages over samples that are each solved. Pure, as `measure`."""
+
+    @abstractmethod
+    def refine(self, averaged: Computed, cost: Cost) -> AbstractExperiment | None:
+        """A finer experiment to measure in place of this one; None to leave it at that."""
 
 
 class AbstractChoice(eqx.Module):

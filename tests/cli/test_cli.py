@@ -112,6 +112,16 @@ def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_what_there_is_is_shown_and_written_even_if_it_is_not_all(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    command = ["solve", "dmft.TwoTime", "--gain", "0.9", "--symmetry", "0.5", "--duration", "1", "--step", "0.25"]
+    command += ["--scramblings", "2", "--trajectories", "32", "--precision", "1e-7", "--time-limit", "1e-3"]
+    assert run([*command, "--output", "best.nc"]) == 1
+    shown = capsys.readouterr()
+    assert "correlation" in shown.out
+    assert "imprecise" in shown.err
+    assert (folder / "best.nc").exists()
+
+
 def test_a_numerical_failure_has_code_1(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     command = ["solve", "simulate.Trajectories", "--activation", "relu", "--gain", "9", "--size", "10", "--networks", "2"]
     assert run([*command, "--duration", "1000.0", "--step", "0.5"]) == 1

@@ -38,6 +38,24 @@ def test_what_only_the_sampled_way_takes_is_handed_on() -> None:
         chosen(qd.RandomNetwork(0.5), trajectorys=64)
 
 
+def test_what_the_way_does_not_take_is_not_said_of_it() -> None:
+    """Or fluctuation and dissipation would be compared by Euler's rule."""
+    model = qd.RandomNetwork(0.4, 1.0, 1.0, activation=qd.Linear())
+    solution = qd.solve(model, qd.dmft.Stationary(lags=np.linspace(0, 30, 301), scheme="euler"))
+    assert "scheme" not in solution.attributes()
+    violation = qd.observables.fluctuation_dissipation(solution).fluctuation_dissipation_violation
+    assert float(np.abs(violation).max()) < 1e-9
+
+
+def test_a_window_too_short_is_told_under_a_transformation_too() -> None:
+    import jax
+
+    theory = qd.dmft.StationarySampled((0.0, 1.0), step=0.25, window=24.0, trajectories=16, scramblings=3)
+    with jax.enable_x64(True):
+        status = jax.jit(lambda gain: qd.solve(qd.RandomNetwork(gain, 0.5, 0.2), theory).status)(0.75)
+    assert qd.Status(int(status)) is qd.Status.not_stationary
+
+
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("lags", [(), (0.0, 0.0), (1.0, 0.5), (-1.0, 0.0), (0.0, np.nan), [[0.0, 1.0]]])
 def test_bad_lags_are_refused(lags: Any) -> None:

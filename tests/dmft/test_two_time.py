@@ -13,7 +13,7 @@ import pytest
 import closed_forms as exact
 import quenched as qd
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
-from quenched.dmft.two_time_sampled import TwoTimeSampled
+from quenched.dmft.two_time_sampled import MOST_SCRAMBLINGS, TwoTimeSampled
 from quenched.solve import _samples_compiled
 
 MODEL = qd.RandomNetwork(0.9, 0.5, 0.3)
@@ -119,9 +119,14 @@ def test_what_exceeds_the_memory_limit_is_refused() -> None:
         qd.solve(qd.RandomNetwork(0.9), tiny(memory_limit=1e-6))
 
 
-def test_precision_needs_values() -> None:
-    with jax.enable_x64(True), pytest.raises(ValueError, match="`precision` cannot be used under jit, vmap or grad"):
-        jax.jit(lambda gain: qd.solve(qd.RandomNetwork(gain, 0.5), tiny(precision=0.1)).status)(0.9)
+@pytest.mark.parametrize("precision", [1e-9, 10.0])
+def test_under_a_transformation_the_status_says_whether_the_precision_is_reached(precision: float) -> None:
+    expected = qd.Status.solved if precision > 1.0 else qd.Status.imprecise
+    with jax.enable_x64(True):
+        status = jax.jit(lambda key: qd.solve(MODEL, tiny(precision=precision), key=key).status)(jax.random.key(0))
+    assert qd.Status(int(status)) is expected
+    without_sampling = qd.solve(qd.RandomNetwork(3.0, 0.0, 0.1), tiny(precision=1e-3 * precision**2), throw=False)
+    assert qd.Status(int(without_sampling.status)) is expected
 
 
 def test_extrapolation_without_symmetry() -> None:
@@ -246,15 +251,20 @@ def fitting(**options: Any) -> float:
     return 1.01 * sampled(tiny(**options)).bytes_per_sample() / 2**30
 
 
-@pytest.mark.parametrize("limit", [{"time_limit": 1e-9}, {"memory_limit": fitting()}])
-def test_a_precision_out_of_reach_gives_the_best_so_far(limit: dict[str, float]) -> None:
-    found = qd.solve(MODEL, tiny(precision=1e-12, **limit), throw=False)
+def test_a_precision_out_of_reach_of_time_gives_the_best_so_far() -> None:
+    found = qd.solve(MODEL, tiny(precision=1e-12, time_limit=1e-9), throw=False)
     assert qd.Status(int(found.status)) is qd.Status.imprecise
     rough = qd.solve(MODEL, tiny())
     for name, values in rough.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], values, err_msg=name)
     with pytest.raises(qd.SolveError, match="imprecise"):
-        qd.solve(MODEL, tiny(precision=1e-12, **limit))
+        qd.solve(MODEL, tiny(precision=1e-12, time_limit=1e-9))
+
+
+def test_a_precision_out_of_reach_of_memory_ends_with_as_many_populations_as_are_allowed() -> None:
+    found = qd.solve(MODEL, tiny(precision=1e-12, memory_limit=fitting()), throw=False)
+    assert qd.Status(int(found.status)) is qd.Status.imprecise
+    assert (float(found["trajectories"]), float(found["scramblings"])) == (32, MOST_SCRAMBLINGS)
 
 
 def test_where_memory_ends_more_populations_help() -> None:
@@ -319,6 +329,9 @@ def test_a_network_that_starts_at_rest_stays_there() -> None:
     assert np.max(np.abs(found.arrays["state_correlation"])) < 1e-99
     # R = phi' = 1 a moment after a kick.
     np.testing.assert_allclose(np.diag(found.arrays["response"]), 1.0, atol=1e-14)
+    # Also where rest is so unstable that 1e-200 would have grown to 1 by then.
+    found = qd.solve(qd.RandomNetwork(10.0, 1.0), tiny(duration=30.0, step=0.1, initial=qd.Normal(0.0, 0.0)))
+    assert np.all(found.arrays["state_correlation"] == 0.0)
 
 
 @pytest.mark.slow

@@ -62,11 +62,13 @@ def solve(
         raise ValueError("--gain is missing, the coupling scale of the network.")
     check_output(output, force)
     model = qd.RandomNetwork(gain, symmetry, noise, field, build_activation(activation))
-    solution = qd.solve(model, chosen, start=start, key=seed)
+    solution = qd.solve(model, chosen, start=start, key=seed, throw=False)
     print(solution)
     if output is not None:
         write(solution.to_dataset(), output)
         print(f"Written to {output}.")
+    # Raised only now, so that what there is is shown and written.
+    solution.check()
 
 
 def _value(text: str) -> Any:

@@ -23,8 +23,6 @@ from quenched.models import RandomNetwork
 
 # Relative size below which a pivot counts as zero: a drive that is a combination of its own past (no noise).
 NUGGET = 1e-8
-# Stands for the variance of a drive that is zero.
-_NOTHING = 1e-200
 
 Square = Float[Array, "time earlier_time"]
 
@@ -163,8 +161,10 @@ def _advance(
     known, foreseen = jnp.where(jnp.arange(size) < index, both.T, 0.0)
     left_over = covariance[index] - known @ known
     pivot = left_over / jnp.where(covariance[index] > 0.0, covariance[index], 1.0)
-    least = jnp.maximum(NUGGET * covariance[index], _NOTHING)
-    known = known.at[index].set(jnp.sqrt(jnp.maximum(left_over, least)))
+    variance = jnp.maximum(left_over, NUGGET * covariance[index])
+    # A drive that is zero stays zero: instability would blow up anything put in its place.
+    deviation = jnp.where(variance > 0.0, jnp.sqrt(jnp.where(variance > 0.0, variance, 1.0)), 0.0)
+    known = known.at[index].set(deviation)
     drive, expected = jnp.stack([known, foreseen]) @ normals
 
     force = jnp.broadcast_to(field, state.shape)
@@ -195,7 +195,8 @@ def _advance(
     ahead = scheme.leak * state + scheme.now * force + scheme.before * force_before + drive
     following = _Now(ahead, force, row, jnp.minimum(now.conditioning, pivot))
     rows = _Rows(state, row, response, state_response, averages)
-    return (_Past(rates, slopes, past.factor.at[:, index].set(known), kernel), following), rows
+    column = known.at[index].set(jnp.where(deviation > 0.0, deviation, 1.0))
+    return (_Past(rates, slopes, past.factor.at[:, index].set(column), kernel), following), rows
 
 
 def _covariances(model: RandomNetwork, scheme: Scheme, index: Array, row: Array, row_before: Array) -> tuple[Array, Array]:

@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 
+from quenched import checks
 from quenched.activations import Linear
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
+from quenched.dmft.stationary_ring import SCHEMES
 from quenched.models import RandomNetwork
 from quenched.models.drive import Drive
+from quenched.simulate.integrate import check_step
 from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory
 
 
@@ -68,8 +71,11 @@ class Stationary(AbstractChoice):
     ):
         self.lags = read_axis("lags", lags, LAGS)
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
-        self.step, self.window, self.scheme = step, window, scheme
-        self.trajectories, self.scramblings = trajectories, scramblings
+        self.step = check_step(step)
+        self.window = None if window is None else float(checks.number("window", window, above=0.0))
+        self.trajectories = checks.count("trajectories", trajectories, low=8)
+        self.scramblings = checks.count("scramblings", scramblings, low=2)
+        self.scheme = checks.one_of("scheme", scheme, SCHEMES)
 
     def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
         if all(isinstance(model.activation, Linear) for model in models):

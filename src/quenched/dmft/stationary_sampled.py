@@ -159,11 +159,14 @@ class StationarySampled(AbstractExperiment):
     def coordinates(self) -> Mapping[str, Any]:
         return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
 
-    def refine(self, averaged: Computed, cost: Cost) -> Status:
+    def verdict(self, averaged: Computed) -> Array:
         arrays = averaged.arrays
-        left = abs(arrays["undecayed"]) - arrays["undecayed_error"]
-        hidden = np.sqrt(arrays["mean_square_rate_error"] / max(arrays["mean_square_rate"], 1e-300))
-        return Status.solved if left <= max(_UNDECAYED, hidden) else Status.not_stationary
+        left = jnp.abs(arrays["undecayed"]) - arrays["undecayed_error"]
+        hidden = jnp.sqrt(arrays["mean_square_rate_error"] / jnp.maximum(arrays["mean_square_rate"], 1e-300))
+        return jnp.where(left <= jnp.maximum(_UNDECAYED, hidden), Status.solved, Status.not_stationary)
+
+    def refine(self, averaged: Computed, cost: Cost) -> None:
+        return None
 
     def measure(self, model: RandomNetwork, solver: Anderson, key: Key[Array, ""]) -> Computed:
         ring = Ring(

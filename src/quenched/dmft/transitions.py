@@ -81,7 +81,8 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     described: dict[str, Any] = {}
     for name, gain, error in zip(("instability_gain", "chaos_gain"), gains, errors, strict=True):
         described |= {name: labelled(name, gain), f"{name}_error": labelled(f"{name}_error", error)}
-    attributes = {name: value for name, value in parameters(model, theory, None).items() if name not in ("gain", "centred")}
+    known = parameters(model, theory, theory, None)
+    attributes = {name: value for name, value in known.items() if name not in ("gain", "centred")}
     return xr.Dataset(described, attrs=attributes)
 
 

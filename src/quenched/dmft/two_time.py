@@ -46,7 +46,8 @@ class TwoTime(AbstractChoice):
         trajectories: in each population; if left out 1024, or 1.1 for each step if that is more.
         tangents: how many of them carry a tangent; 64, or a 64th of many trajectories, if left out.
         scramblings: independent populations, at least 2, from which the errors are.
-        precision: standard error wanted of every entry of `correlation`. Populations then grow until it is reached.
+        precision: standard error wanted of every entry of `correlation`. Populations then grow, and up to 1024 are made,
+            until it is reached. Under jit, vmap and grad nothing grows: the status says whether it is reached.
         richardson: solve with half the step too and extrapolate; what that changed is in `<name>_discretisation`.
         sampled: sample even at symmetry 0.
         memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (5 M + 14 K + 4 tangents) bytes.
@@ -58,7 +59,7 @@ class TwoTime(AbstractChoice):
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` over time. Each has an `_error`:
         the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`, where
         sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-8 they are a combination
-        of their own past, as without noise they become, and 1e-8 of the variance is added.
+        of their own past, as without noise they become, and the pivot is kept at 1e-8 of the variance.
 
         R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" R(t, s) is to a field that acts from s
         to s + step, and R(t, t) = 0.
@@ -66,11 +67,14 @@ class TwoTime(AbstractChoice):
     Raises: ValueError for a step at which the scheme is unstable (for phi that do not saturate), a duration that is no
         multiple of it, an initial state of infinite variance, and what does not fit into `memory_limit`.
 
-    The errors do not contain what a finite population changes at second order, some 0.03/trajectories where gains are of
-    order 1. Cost: K^2 trajectories, and K^3 tangents until the response has decayed.
+    The errors do not contain what a finite population changes at second order, some 0.15/trajectories in C where gains are
+    of order 1. Cost: K^2 trajectories, and K^3 tangents until the response has decayed.
 
     When it fails: `diverged`: an unbounded phi above its transition; shorten `duration`. `imprecise`: `precision` is not
-    within the limits of memory and time; the solution holds the best so far.
+    within the limits of memory and time, or takes more than 1024 scramblings: give more `trajectories` then. The solution
+    holds the best so far.
+
+    Under jit, grad and vmap the symmetry cannot be looked at: it is sampled then, symmetry 0 included.
 
     Source: Zou & Huang 2024, sections 2 to 4; the causal sweep is that of Eissfeller & Opper 1992.
 
@@ -148,9 +152,16 @@ class TwoTime(AbstractChoice):
         memory = any(isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0 for model in models)
         if not memory and not self.sampled:
             response = self.response is not False
-            return TwoTimeGaussian(steps, self.step, self.initial, self.scheme, response, self.richardson, self.memory_limit)
-        if self.precision is not None and any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(models)):
-            raise ValueError("Argument `precision` cannot be used under jit, vmap or grad; give `trajectories`.")
+            return TwoTimeGaussian(
+                steps,
+                self.step,
+                self.initial,
+                self.scheme,
+                response,
+                self.richardson,
+                self.memory_limit,
+                self.precision,
+            )
         population = self._population(steps)
         tangents = self.tangents or min(population, max(64, population // 64))
         return TwoTimeSampled(

@@ -53,10 +53,15 @@ class TwoTimeGaussian(AbstractTheory):
     response: bool = eqx.field(static=True)
     richardson: bool = eqx.field(static=True)
     memory_limit: float
+    precision: float | None
 
     branches: ClassVar[tuple[str, ...]] = ("causal",)
     unknowns: ClassVar[tuple[str, ...]] = ()
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "sompolinsky1988")
+
+    @property
+    def duration(self) -> float:
+        return self.steps * self.step
 
     def default_solver(self) -> Quadrature:
         return Quadrature()
@@ -82,6 +87,9 @@ class TwoTimeGaussian(AbstractTheory):
             [Status.not_finite, Status.diverged, Status.coarse_quadrature],
             Status.solved,
         )
+        if self.precision is not None:
+            missed = jnp.max(errors["correlation"]) > self.precision
+            status = jnp.where((status == Status.solved) & missed, Status.imprecise, status)
         arrays = fine | {f"{name}_error": error for name, error in errors.items()}
         return Computed(arrays, status, jnp.where(finite, worst, jnp.inf), jnp.asarray(self.steps))
 

@@ -26,7 +26,7 @@ _RATE = 0.5
 # Bytes of rates beyond which a step waits for memory: 4096 trajectories of 200 steps took 0.05 s, 16384 took 0.6 s.
 _CACHED = 2**23
 # The errors do not see what a finite population changes at second order: more populations do not help for ever.
-_MOST_SCRAMBLINGS = 1024
+MOST_SCRAMBLINGS = 1024
 
 
 def _lowest(values: Float[Array, " sample"]) -> tuple[Float[Array, ""], None]:
@@ -68,6 +68,10 @@ class TwoTimeSampled(AbstractExperiment):
     def samples(self) -> int:
         return self.scramblings
 
+    @property
+    def duration(self) -> float:
+        return self.steps * self.step
+
     def default_solver(self) -> None:
         return None
 
@@ -91,14 +95,15 @@ class TwoTimeSampled(AbstractExperiment):
             fine = self._sweep(model, draws, 2)
             draws = with_twice_the_step(draws, fine.factor, scheme(self.scheme, self.step / 2).leak)
         swept = self._sweep(model, draws, 1)
-        arrays = _observables(swept, 1)
+        arrays, conditioning = _observables(swept, 1), swept.conditioning
         if self.richardson:
+            conditioning = jnp.minimum(conditioning, fine.conditioning)
             arrays = extrapolated(scheme(self.scheme, self.step), arrays, _observables(fine, 2))
         if not self.response:
             arrays = {name: values for name, values in arrays.items() if "response" not in name}
         size = arrays["mean_square_state"]
         finite = jnp.all(jnp.isfinite(size)) & jnp.all(size < RUNAWAY)
-        arrays["conditioning"] = swept.conditioning
+        arrays["conditioning"] = conditioning
         arrays |= {
             "trajectories": jnp.asarray(float(self.trajectories)),
             "scramblings": jnp.asarray(self.scramblings, float),
@@ -116,17 +121,21 @@ class TwoTimeSampled(AbstractExperiment):
         step, tangents = self.step / finer, self.tangents if self.memory else 0
         return sweep(model, scheme(self.scheme, step), step, draws, tangents, model.field_at)
 
-    def refine(self, averaged: Computed, cost: Cost) -> TwoTimeSampled | Status:
+    def verdict(self, averaged: Computed) -> Array:
         if self.precision is None:
-            return Status.solved
+            return jnp.asarray(Status.solved)
+        reached = jnp.max(averaged.arrays["correlation_error"]) <= self.precision
+        return jnp.where(reached, Status.solved, Status.imprecise)
+
+    def refine(self, averaged: Computed, cost: Cost) -> TwoTimeSampled | None:
+        if self.precision is None:
+            return None
         reached = float(np.max(averaged.arrays["correlation_error"]))
         if reached <= self.precision:
-            return Status.solved
+            return None
         larger = self._towards(reached / self.precision)
-        if larger.scramblings > _MOST_SCRAMBLINGS:
-            return Status.imprecise
         work = larger.trajectories * larger.scramblings / (self.trajectories * self.scramblings)
-        return larger if cost.elapsed + work * cost.all_samples <= self.time_limit else Status.imprecise
+        return larger if work > 1.0 and cost.elapsed + work * cost.all_samples <= self.time_limit else None
 
     def _towards(self, improvement: float) -> TwoTimeSampled:
         """Errors smaller by this factor: by a larger population while it fits into the processor's cache, then by more of
@@ -140,7 +149,7 @@ class TwoTimeSampled(AbstractExperiment):
             larger, left = doubled, left / 2.0**_RATE
         if larger is not self:
             return larger
-        return replace(self, scramblings=math.ceil(self.scramblings * improvement**2))
+        return replace(self, scramblings=min(math.ceil(self.scramblings * improvement**2), MOST_SCRAMBLINGS))
 
 
 def _starting(initial: AbstractInitial, uniform: Array, normal: Array) -> Array:

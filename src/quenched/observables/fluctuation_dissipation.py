@@ -81,7 +81,8 @@ def fluctuation_dissipation(
     dataset = solution.to_dataset() if isinstance(solution, Solution) else solution
     dims = _dimensions(dataset)
     known = reference_temperature(dataset.attrs, temperature)
-    euler = dataset.attrs.get("scheme") == "euler"
+    # Extrapolated to step 0 it is not Euler's discrete process any more.
+    euler = dataset.attrs.get("scheme") == "euler" and str(dataset.attrs.get("richardson", False)) in ("False", "0")
     rule: Rule = "sum" if euler else "spline" if dims == ("lag",) else "trapezoid"
     if dims == ("lag",):
         found = _of_lags(dataset, known, rule, frequencies)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from quenched.models import RandomNetwork
 from quenched.precision import double_precision
-from quenched.solve import chosen_way
 from quenched.status import Status
+from quenched.sweeps.grid import make_grid
 from quenched.sweeps.names import build_activation, build_solver, build_theory
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import claim, create_group, existing, remove
@@ -107,9 +107,9 @@ def _plan(content: SweepFile, section: TheorySection) -> Plan:
     )
     arguments = dict(section.model_extra or {})
     theory = build_theory(section.theory, arguments, also=type(section).model_fields)
-    return make_plan(
-        model, theory, over, build_solver(chosen_way(theory, [model]), section.solver), section.start, content.seed
-    )
+    # The way that serves the whole grid, not the base values.
+    way = make_grid(model, theory, over).points[0][1]
+    return make_plan(model, theory, over, build_solver(way, section.solver), section.start, content.seed)
 
 
 def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:

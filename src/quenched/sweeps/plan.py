@@ -57,7 +57,7 @@ def make_plan(
         samples_at_once(way)
     random = read_key(key)
     seed = key if isinstance(key, int) else 0 if key is None else None
-    fixed = {name: value for name, value in parameters(model, theory, seed).items() if name not in grid.axes}
+    fixed = {name: value for name, value in parameters(model, theory, way, seed).items() if name not in grid.axes}
     definition = {
         **{name: value for name, value in fixed.items() if not name.endswith("_version")},
         "over": {name: values.tolist() for name, values in grid.axes.items()},
