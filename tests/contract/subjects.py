@@ -64,6 +64,7 @@ SUBJECTS = [
     Subject(
         qd.replica.ZeroTemperature(),
         gains=(1.1, 1.3, 1.7),
+        slow_to_trace=True,
         parameters={"symmetry": 0.2},
         failing={"model": qd.RandomNetwork(1.5), "theory": qd.replica.ZeroTemperature(), "solver": TOO_FEW_STEPS},
     ),
@@ -89,6 +90,7 @@ SUBJECTS = [
     Subject(
         qd.landscape.FixedPoints(size=6, networks=4, starts=16),
         gains=(0.5, 0.8, 1.3),
+        slow_to_trace=True,
         parameters={"symmetry": 0.2, "field": 0.3},
         failing={
             "model": qd.RandomNetwork(1.5, field=0.5),
