@@ -63,6 +63,6 @@ def extrapolated(scheme: Scheme, arrays: dict[str, Array], finer: dict[str, Arra
 
 
 def stretches(times: int) -> list[tuple[int, int]]:
-    """Stretches of time that share array shapes: short ones first, so that early steps do not pay for the late."""
-    ends = sorted({times, *(BLOCK * (times // (share * BLOCK)) for share in (2,))} - {0})
+    """Stretches of time that share array shapes: two halves, so that early steps do not pay for the late."""
+    ends = sorted({times, BLOCK * (times // (2 * BLOCK))} - {0})
     return list(zip([0, *ends[:-1]], ends, strict=True))
