@@ -22,6 +22,7 @@ import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -190,21 +191,30 @@ def against_published(checkout: str | None, folder: Path) -> None:
 
 def products_alone(steps: int, trajectories: int, tangents: int, samples: int) -> float:
     """Seconds for the matrix products with nothing in between: those that make the covariance of the points exact, and at
-    each time C, the drive with what the field is expected to be, the memory, and the tangents' row of R."""
+    each time C, the drive with what the field is expected to be, the memory, and the tangents' row of R. From as many
+    threads as there are cores, as populations are run."""
     import jax
     import jax.numpy as jnp
+
+    threads = os.cpu_count() or 1
 
     def clocked(repeats: int, product: Any, *factors: Any) -> float:
         compiled = jax.jit(product)
         jax.block_until_ready(compiled(*factors))
-        began = time.perf_counter()
-        for _ in range(repeats):
-            jax.block_until_ready(compiled(*factors))
-        return (time.perf_counter() - began) / repeats
+
+        def run(_: int) -> None:
+            with jax.enable_x64(True):  # a setting of the thread
+                for _ in range(repeats):
+                    jax.block_until_ready(compiled(*factors))
+
+        with ThreadPoolExecutor(threads) as pool:
+            began = time.perf_counter()
+            list(pool.map(run, range(threads)))
+            return (time.perf_counter() - began) / (repeats * threads)
 
     with jax.enable_x64(True):
         points, square = jnp.ones((steps + 1, trajectories)), jnp.ones((steps + 1, steps + 1))
-        narrow = jnp.ones((steps + 1, tangents))
+        narrow = jnp.ones((steps + 1, tangents + 2))
         seconds = clocked(5, lambda a: a @ a.T, points) + clocked(5, lambda a, b: a @ b, square, points)
         # Matrix times vector, as causality wants it, on as many rows as there are on average.
         past, row, column = points[: steps // 2], jnp.ones(steps // 2), jnp.ones(trajectories)
@@ -221,8 +231,10 @@ def to_a_precision(folder: Path) -> None:
     cost, found = in_own_process(
         "ours", {"precision": 1e-4, "scheme": "second_order", "duration": DURATION}, folder, "precise"
     )
+    from quenched.dmft.two_time_sampled import default_tangents
+
     trajectories, scramblings = int(found["trajectories"][0]), int(found["scramblings"][0])
-    alone = products_alone(round(DURATION / STEP), trajectories, max(64, trajectories // 64), scramblings)
+    alone = products_alone(round(DURATION / STEP), trajectories, default_tangents(trajectories), scramblings)
     print(
         f"precision 1e-4 in C: reached {found['correlation_error'].max():.1e} with {trajectories} x {scramblings} "
         f"trajectories in {cost['wall']:.1f} s, "
@@ -243,10 +255,10 @@ def against_random_numbers(folder: Path) -> None:
 
 
 def long_times(folder: Path) -> None:
-    """Time against the number of steps, response included."""
+    """Time against the number of steps, response included, with the default numbers of populations and trajectories."""
     walls, counts = [], [250, 500, 1000, 2000]
     for count in counts:
-        options = {"duration": count * STEP, "scheme": "second_order", "scramblings": 8, "response": True}
+        options = {"duration": count * STEP, "scheme": "second_order", "response": True}
         cost, found = in_own_process("ours", options, folder, "long")
         walls.append(cost["wall"])
         print(

@@ -263,20 +263,23 @@ def tanh_pair(mean: float, other: float, variance: float, other_variance: float,
     return float(weights @ (np.tanh(mean + deviation * z) * (np.tanh(y) @ weights)))
 
 
-def stationary_variance(gain: float, noise: float) -> float:
-    """<x^2> of the stationary state at symmetry 0 with noise, phi = tanh: the energy of a particle at rest at the origin,
+def log_cosh(x: float) -> float:
+    """The integral of tanh."""
+    return float(np.logaddexp(x, -x)) - log(2)
 
-    sigma^4/8 = Delta_0^2/2 - g^2 (<Phi^2> - <Phi>^2) with x ~ N(0, Delta_0) and Phi = ln cosh (Schuecker et al. 2018).
+
+def stationary_variance(gain: float, noise: float, integral: Callable[[float], float] = log_cosh) -> float:
+    """<x^2> of the fluctuating state at symmetry 0, phi odd: the energy of a particle that comes to rest at the origin,
+
+    sigma^4/8 = Delta_0^2/2 - g^2 (<Phi^2> - <Phi>^2) with x ~ N(0, Delta_0) and Phi' = phi (Schuecker et al. 2018).
     """
-
-    def integral(x: float) -> float:
-        return float(np.logaddexp(x, -x)) - log(2)
 
     def excess(variance: float) -> float:
         spread = gaussian_average(lambda x: integral(x) ** 2, variance) - gaussian_average(integral, variance) ** 2
-        return variance**2 / 2 - gain**2 * spread - noise**4 / 8
+        return 1 - 2 * (gain**2 * spread + noise**4 / 8) / variance**2
 
-    return float(optimize.brentq(excess, 0.5 * noise**2, 100.0, xtol=1e-14))
+    low = 0.5 * noise**2 if noise else 0.3 * (gain - 1)
+    return float(optimize.brentq(excess, low, 2 * gain**2 + noise**2, xtol=1e-14, rtol=1e-14))
 
 
 def linear_network(

@@ -49,6 +49,13 @@ def count(name: str, value: Any, *, low: int = 1) -> int:
     return int(value)
 
 
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"Argument `{name}` must be True or False, but is {value!r}.")
+    return bool(value)
+
+
 def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     """One of the allowed words, the nearest suggested when it is none of them."""
     words = list(allowed)

@@ -71,7 +71,7 @@ def solve(
     check_types(model, theory)
     asked, theory = theory, chosen_way(theory, [model])
     solver = checked_solver(theory, solver)
-    theory.check(model)
+    theory.check(model, solver)
     random_key = read_key(key)
     began = time.perf_counter()
     seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
@@ -129,7 +129,7 @@ def _measure_once(
 ) -> tuple[Computed, float]:
     """Measure every sample, a few at a time, and average; the error is the standard error over samples. And the seconds that
     took, compiling left out."""
-    batch = samples_at_once(theory)
+    batch = samples_at_once(theory, solver)
     keys = jax.random.split(key, theory.samples)
     if traced(model, theory, keys):
         batches = keys.reshape(-1, batch)
@@ -171,7 +171,7 @@ def _measured(
 
     threads = 1
     if theory.together == "threads":
-        threads = max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_per_sample()))
+        threads = max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_per_sample(solver)))
     with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         # The first alone, so that the threads find it compiled.
         yield run(batches[0])
@@ -205,9 +205,9 @@ def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
     return Computed(arrays, jnp.max(measured.status), jnp.max(measured.residual), jnp.max(measured.steps))
 
 
-def samples_at_once(theory: AbstractExperiment) -> int:
+def samples_at_once(theory: AbstractExperiment, solver: Any) -> int:
     """The largest divisor of the number of samples whose batch fits; refuses what does not fit at all."""
-    needed, available = theory.bytes_per_sample(), available_bytes()
+    needed, available = theory.bytes_per_sample(solver), available_bytes()
     if needed > available:
         raise MemoryError(
             f"{type(theory).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "

@@ -58,8 +58,12 @@ class AbstractTheory(eqx.Module):
         """The solver used where none is given; others must be of its type."""
 
     @abstractmethod
-    def check(self, model: RandomNetwork) -> None:
-        """Refuse, by ValueError, a model that the theory does not cover."""
+    def check(self, model: RandomNetwork, solver: Any) -> None:
+        """Refuse, by ValueError, a model that the theory does not cover, or what takes more memory than allowed."""
+
+    def bytes_per_point(self, solver: Any) -> int:
+        """Memory that `compute` needs; 0 where it is too little to matter."""
+        return 0
 
     @abstractmethod
     def coordinates(self) -> Mapping[str, Any]:
@@ -97,11 +101,11 @@ class AbstractExperiment(eqx.Module):
         """The solver used where none is given, or None where there is nothing to choose."""
 
     @abstractmethod
-    def check(self, model: RandomNetwork) -> None:
-        """Refuse, by ValueError, a model that cannot be measured."""
+    def check(self, model: RandomNetwork, solver: Any) -> None:
+        """Refuse, by ValueError, a model that cannot be measured, or what takes more memory than allowed."""
 
     @abstractmethod
-    def bytes_per_sample(self) -> int:
+    def bytes_per_sample(self, solver: Any) -> int:
         """Memory that `measure` needs for one sample."""
 
     @abstractmethod

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import integrate, linalg, optimize
 
+import closed_forms
 import quenched as qd
 
 LAGS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 100.0)
@@ -179,13 +180,30 @@ def test_identities_between_what_is_returned(index: int) -> None:
 FIELD = qd.dmft.StationaryGaussian((0.0, 1.0, 500.0), (0.0,))
 FIELD_POINTS = [
     (1.5, 0.0, 0.2), (1.5, 0.3, 0.2), (1.001, 0.0, 0.0), (3.0, 0.0, 0.0), (10.0, 0.0, 0.0), (0.9, 0.0, 0.0),
-    (100.0, 0.0, 0.0),
+    (1.1, 0.01, 0.0), (10.0, 1.0, 0.0), (100.0, 0.0, 0.0),
 ]  # fmt: skip
 
 
 @cache
 def with_field() -> dict[tuple[float, ...], dict[str, Any]]:
     return dict(zip(FIELD_POINTS, solved(FIELD, FIELD_POINTS, qd.Tanh()), strict=True))
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(1.001, 0.0), (3.0, 0.0), (10.0, 0.0), (1.1, 0.01), (10.0, 1.0)])
+def test_the_variance_of_tanh_solves_the_energy_of_the_integrated_rate(gain: float, noise: float) -> None:
+    row, exact = with_field()[gain, noise, 0.0], closed_forms.stationary_variance(gain, noise)
+    assert row["status"] == qd.Status.solved
+    assert abs(row["mean_square_state"] - exact) <= 1e-9
+
+
+@pytest.mark.slow
+def test_the_variance_of_a_rate_with_kinks_too() -> None:
+    points = [(1.001, 0.0), (1.5, 0.0), (3.0, 0.0), (10.0, 0.0), (0.5, 0.5), (10.0, 1.0)]
+    clip = qd.Activation(lambda x: jnp.clip(x, -1.0, 1.0), name="clip", breakpoints=(-1.0, 1.0))
+    for row, point in zip(solved(THEORY, points, clip), points, strict=True):
+        exact = closed_forms.stationary_variance(*point, lambda x: 0.5 * x**2 if abs(x) < 1 else abs(x) - 0.5)
+        assert row["status"] == qd.Status.solved
+        assert row["mean_square_state"] == pytest.approx(exact, rel=1e-9, abs=1e-9)
 
 
 def test_next_to_the_transition_chaos_is_weak_as_the_expansion_says() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -234,6 +235,26 @@ def test_at_symmetry_0_there_is_no_memory_but_a_fluctuation() -> None:
     off = abs(found["memory_kernel"]) - 4.5 * found["memory_kernel_error"]
     assert float(off.max()) <= 0.0
     assert float(abs(found["cavity_field_kurtosis"]).max()) < 1.0
+
+
+def test_truth_is_within_two_errors_of_what_is_measured() -> None:
+    """160 keys, the truth being the mean of the others: 16 networks, hence Student's t with 15 degrees, 93.6 % within 2."""
+    model = qd.RandomNetwork(0.8, 0.5, noise=0.5)
+    found = [qd.solve(model, EXPERIMENT, key=key).arrays for key in range(160)]
+    places: dict[str, Any] = {
+        "response": [(2, 0), (4, 1)],
+        "memory_kernel": [(4, 0)],
+        "cavity_field_correlation": [(4, 4), (4, 0)],
+        "mean_square_memory": [2, 4],
+        "memory_residual": [2, 4],
+        "kinetic_energy": [4],
+    }
+    for name, entries in places.items():
+        for entry in entries:
+            values, errors = (np.array([float(each[key][entry]) for each in found]) for key in (name, f"{name}_error"))
+            others = (values.sum() - values) / (len(found) - 1)
+            inside = np.mean(abs(values - others) < 2.0 * errors)
+            assert 0.90 <= inside <= 0.99, (name, entry, inside)
 
 
 EXPERIMENT = qd.simulate.Cavity(12, 16, 1.0, 0.25, added=3, probes=2, record=True)

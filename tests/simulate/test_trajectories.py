@@ -86,7 +86,7 @@ def test_networks_measured_in_batches_are_the_networks_measured_together(monkeyp
 
     experiment = qd.simulate.Trajectories(12, 6, 5.0, 0.1)
     together = qd.solve(qd.RandomNetwork(1.2), experiment, key=4)
-    monkeypatch.setattr("quenched.numerics.memory._BATCH_BYTES", 2 * experiment.bytes_per_sample())
+    monkeypatch.setattr("quenched.numerics.memory.BATCH_BYTES", 2 * experiment.bytes_per_sample(None))
     done: list[int] = []
     apart = qd.solve(qd.RandomNetwork(1.2), experiment, key=4, progress=lambda now, total: done.append(now))
     assert done == [2, 4, 6]
@@ -97,7 +97,7 @@ def test_networks_measured_in_batches_are_the_networks_measured_together(monkeyp
 def test_interrupted_ensemble_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
 
     experiment = qd.simulate.Trajectories(12, 6, 5.0, 0.1)
-    monkeypatch.setattr("quenched.numerics.memory._BATCH_BYTES", 2 * experiment.bytes_per_sample())
+    monkeypatch.setattr("quenched.numerics.memory.BATCH_BYTES", 2 * experiment.bytes_per_sample(None))
 
     def interrupt(done: int, total: int) -> None:
         if done == 4:

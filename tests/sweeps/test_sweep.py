@@ -9,7 +9,9 @@ import pytest
 from toys import Parabola
 
 import quenched as qd
-from quenched.sweeps.engine import LANES, lanes_compiled
+from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.sweeps.engine import LANES, lanes, lanes_compiled
+from quenched.sweeps.plan import make_plan
 
 MODEL = qd.RandomNetwork(gain=1.0, symmetry=0.2)
 TRAJECTORIES = qd.simulate.Trajectories(size=10, networks=3, duration=2.0, step=0.5)
@@ -57,6 +59,19 @@ def test_one_compilation_serves_every_grid() -> None:
     qd.sweep(qd.RandomNetwork(0.7), Parabola(3.0), over={"symmetry": [0.1, 0.2], "temperature": [0.5, 4.0]})
     assert len(Parabola.traces) <= 1
     assert lanes_compiled._cache_size() == compilations  # type: ignore[attr-defined]
+
+
+def test_what_takes_much_memory_is_computed_fewer_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    theory, over = qd.dmft.TwoTime(0.4, 0.2), {"gain": [0.5, 0.6, 0.7]}
+    plan = make_plan(qd.RandomNetwork(1.0), theory, over)
+    assert isinstance(plan.theory, TwoTimeGaussian)
+    for fitting, expected in ((0.5, 1), (2.5, 2), (1e6, LANES)):
+        monkeypatch.setattr("quenched.sweeps.engine.BATCH_BYTES", int(fitting * plan.theory.bytes_per_point(plan.solver)))
+        assert lanes(plan) == expected
+    monkeypatch.setattr("quenched.sweeps.engine.BATCH_BYTES", 2 * plan.theory.bytes_per_point(plan.solver))
+    found = qd.sweep(qd.RandomNetwork(1.0), theory, over=over)
+    alone = [qd.solve(qd.RandomNetwork(gain), theory)["correlation"].values for gain in over["gain"]]
+    np.testing.assert_allclose(found["correlation"], alone, rtol=1e-12)
 
 
 def test_a_failing_point_leaves_its_status_and_the_rest_is_done() -> None:

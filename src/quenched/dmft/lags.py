@@ -18,6 +18,8 @@ def read_axis(name: str, values: Iterable[Any] | None, default: tuple[float, ...
     if values is None:
         return default
     try:
+        if isinstance(values, str | bytes):
+            raise TypeError
         array = np.asarray(list(values), dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"Argument `{name}` must be a sequence of numbers, but is {values!r}.") from None

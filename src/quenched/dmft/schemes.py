@@ -63,6 +63,7 @@ def extrapolated(scheme: Scheme, arrays: dict[str, Array], finer: dict[str, Arra
 
 
 def stretches(times: int) -> list[tuple[int, int]]:
-    """Stretches of time that share array shapes: two halves, so that early steps do not pay for the late."""
-    ends = sorted({times, BLOCK * (times // (2 * BLOCK))} - {0})
+    """Stretches of time that share array shapes, so that early steps do not pay for the late: two, more of a long time."""
+    number = max(2, times // 256)
+    ends = sorted({times, *(BLOCK * (times * part // (number * BLOCK)) for part in range(1, number))} - {0})
     return list(zip([0, *ends[:-1]], ends, strict=True))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from quenched import checks
 from quenched.dmft.frozen import frozen_state, frozen_variance
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
 from quenched.dmft.orbit import at_lags, follow, growth_rate, rate_spectrum
@@ -80,12 +81,12 @@ class StationaryGaussian(AbstractTheory):
     def __init__(self, lags: Iterable[Any] | None = None, frequencies: Iterable[Any] | None = None, centred: bool = False):
         self.lags = read_axis("lags", lags, LAGS)
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
-        self.centred = bool(centred)
+        self.centred = checks.flag("centred", centred)
 
     def default_solver(self) -> Newton:
         return Newton(nodes=32)
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: Newton) -> None:
         field = model.constant_field("dmft.Stationary")
         if not isinstance(model.symmetry, jax.core.Tracer) and model.symmetry != 0:
             raise ValueError(

@@ -75,7 +75,7 @@ class StationaryLinear(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton(nodes=32)
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: Newton) -> None:
         model.constant_field("dmft.Stationary")
         if not isinstance(model.activation, Linear):
             raise ValueError(

@@ -143,7 +143,7 @@ class StationarySampled(AbstractExperiment):
     def default_solver(self) -> Anderson:
         return Anderson()
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: Anderson) -> None:
         field = model.constant_field("dmft.Stationary")
         silent = not any(isinstance(value, jax.core.Tracer) or value != 0 for value in (field, model.noise))
         if silent and model.activation.kinked_at_zero:
@@ -152,9 +152,9 @@ class StationarySampled(AbstractExperiment):
                 "the state of rest sits on the kink and has no linear response."
             )
 
-    def bytes_per_sample(self) -> int:
+    def bytes_per_sample(self, solver: Anderson) -> int:
         # Unknowns in each past step and its change; draws, transforms and the twin besides.
-        return 8 * self.trajectories * self._times * (4 * Anderson().depth + 30)
+        return 8 * self.trajectories * self._times * (4 * solver.depth + 30)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}

@@ -59,10 +59,10 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     low, high = checks.number("low", low, above=0.0), checks.number("high", high, above=0.0)
     if not low < high:
         raise ValueError(f"Argument `low` must be below `high` = {high:g}, but is {low:g}.")
-    StationaryGaussian((0.0,), (0.0,)).check(model)
     theory = StationaryGaussian((0.0,), (0.0,), centred=model.activation.odd and bool(model.field == 0))
     branch = "quiescent" if model.noise == 0 else "stable"
     used = theory.default_solver() if solver is None else solver
+    theory.check(model, used)
     ranges = np.log([[low, high], [low, high]])
     before = found = np.full(2, np.nan)
     for _ in range(_ROUNDS):

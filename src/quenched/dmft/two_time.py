@@ -14,7 +14,7 @@ import numpy as np
 from quenched import checks
 from quenched.dmft.schemes import scheme
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
-from quenched.dmft.two_time_sampled import TwoTimeSampled
+from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
 from quenched.models import AbstractInitial, RandomNetwork, read_initial
 from quenched.numerics.normals import ENOUGH
 from quenched.simulate.integrate import check_step, count_steps
@@ -44,7 +44,7 @@ class TwoTime(AbstractChoice):
             scheme with this step, exactly.
         response: whether to return R. Left out: where it is needed anyway (symmetry) or free (no sampling).
         trajectories: in each population; if left out 1024, or 1.1 for each step if that is more.
-        tangents: how many of them carry a tangent; 64, or a 64th of many trajectories, if left out.
+        tangents: how many of them carry a tangent; 62, or nearly a 64th of many trajectories, if left out.
         scramblings: independent populations, at least 2, from which the errors are.
         precision: standard error wanted of every entry of `correlation`. Populations then grow, and up to 1024 are made,
             until it is reached. Under jit, vmap and grad nothing grows: the status says whether it is reached.
@@ -126,16 +126,15 @@ class TwoTime(AbstractChoice):
         self.duration = float(duration)
         self.initial = read_initial(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
-        self.response = response
+        self.response = None if response is None else checks.flag("response", response)
         self.trajectories = None if trajectories is None else checks.count("trajectories", trajectories, low=2)
         self.tangents = None if tangents is None else checks.count("tangents", tangents)
         self.scramblings = checks.count("scramblings", scramblings, low=2)
         self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
-        self.richardson, self.sampled = bool(richardson), bool(sampled)
+        self.richardson, self.sampled = checks.flag("richardson", richardson), checks.flag("sampled", sampled)
         self.memory_limit = float(checks.number("memory_limit", memory_limit, above=0.0))
-        self.time_limit = float(time_limit)
-        if not self.time_limit > 0.0:
-            raise ValueError(f"Argument `time_limit` must be greater than 0 seconds, but is {time_limit}.")
+        unlimited = isinstance(time_limit, float) and time_limit == np.inf
+        self.time_limit = np.inf if unlimited else float(checks.number("time_limit", time_limit, above=0.0))
         population = self._population(steps)
         if self.tangents is not None and self.tangents > population:
             raise ValueError(f"Argument `tangents` must be at most the {population} trajectories, but is {self.tangents}.")
@@ -163,7 +162,7 @@ class TwoTime(AbstractChoice):
                 self.precision,
             )
         population = self._population(steps)
-        tangents = self.tangents or min(population, max(64, population // 64))
+        tangents = self.tangents or min(population, default_tangents(population))
         return TwoTimeSampled(
             steps,
             self.step,

@@ -66,10 +66,13 @@ class TwoTimeGaussian(AbstractTheory):
     def default_solver(self) -> Quadrature:
         return Quadrature()
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: Quadrature) -> None:
+        check_limit(self.memory_limit, self.bytes_per_point(solver), f"{self.steps} steps and {solver.nodes} nodes")
+
+    def bytes_per_point(self, solver: Quadrature) -> int:
         # Square arrays, and a pair average with every earlier time at once.
-        times, nodes = (1 + self.richardson) * self.steps + 1, self.default_solver().nodes * 3 // 2
-        check_limit(self.memory_limit, 8 * times * (14 * times + 1.5 * nodes**2), f"{self.steps} steps")
+        times, nodes = (1 + self.richardson) * self.steps + 1, solver.nodes * 3 // 2
+        return 4 * times * (28 * times + 3 * nodes**2)
 
     def coordinates(self) -> Mapping[str, Any]:
         times = self.step * np.arange(self.steps + 1)

@@ -83,7 +83,7 @@ class FixedPoints(AbstractExperiment):
     def default_solver(self) -> LevenbergMarquardt:
         return LevenbergMarquardt()
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: LevenbergMarquardt) -> None:
         if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
             raise ValueError(
                 f"Argument `noise` must be 0 for fixed points, but is {float(model.noise):g}: "
@@ -94,7 +94,7 @@ class FixedPoints(AbstractExperiment):
     def samples(self) -> int:
         return self.networks
 
-    def bytes_per_sample(self) -> int:
+    def bytes_per_sample(self, solver: LevenbergMarquardt) -> int:
         lanes = min(self.starts, LevenbergMarquardt().lanes)
         return 8 * (6 * lanes * self.size**2 + 12 * self.starts * self.size + 64 * self.starts)
 

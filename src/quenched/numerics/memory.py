@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 # What is computed side by side takes at most this much memory together.
-_BATCH_BYTES = 256 * 2**20
+BATCH_BYTES = 256 * 2**20
 
 
 def available_bytes() -> int:
@@ -15,7 +15,7 @@ def available_bytes() -> int:
 
 def side_by_side(count: int, bytes_of_one: int) -> int:
     """The largest divisor of `count` of which as many fit into the memory for a batch; 1 if not even one does."""
-    fitting = max(1, min(count, _BATCH_BYTES // bytes_of_one))
+    fitting = max(1, min(count, BATCH_BYTES // bytes_of_one))
     return max(divisor for divisor in range(1, fitting + 1) if count % divisor == 0)
 
 

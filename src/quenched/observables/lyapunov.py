@@ -105,6 +105,8 @@ def lyapunov_spectrum(
     """
     step, total = check_step(step), count_steps(duration, step)
     before = total // 4 if burn_in is None else count_steps(burn_in, step, "burn_in")
+    if before >= total:
+        raise ValueError(f"Argument `burn_in` must be shorter than `duration` = {duration:g}, but is {burn_in:g}.")
     blocks = checks.count("blocks", blocks, low=16)
     if blocks > total - before:
         raise ValueError(

@@ -74,7 +74,7 @@ class FiniteTemperature(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton()
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: Newton) -> None:
         check_odd_without_field(model, "replica.FiniteTemperature")
 
     def coordinates(self) -> Mapping[str, Any]:

@@ -59,7 +59,7 @@ class ZeroTemperature(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton()
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: Newton) -> None:
         check_odd_without_field(model, "replica.ZeroTemperature")
 
     def coordinates(self) -> Mapping[str, Any]:

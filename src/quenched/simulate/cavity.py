@@ -124,19 +124,19 @@ class Cavity(AbstractExperiment):
         self.probes = checks.count("probes", probes)
         self.initial = read_initial(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
-        self.record = bool(record)
+        self.record = checks.flag("record", record)
 
     def default_solver(self) -> None:
         return None
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: None) -> None:
         """Every model can be simulated."""
 
     @property
     def samples(self) -> int:
         return self.networks
 
-    def bytes_per_sample(self) -> int:
+    def bytes_per_sample(self, solver: None) -> int:
         times = count_steps(self.duration, self.step) + 1
         perturbed = 4 * times * (self.added + self.probes) * self.size
         return 8 * (4 * self.size**2 + perturbed + 4 * times * (self.added + 1) * (self.size + 1) + 8 * times**2)

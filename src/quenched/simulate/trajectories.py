@@ -86,19 +86,19 @@ class Trajectories(AbstractExperiment):
         self.trials = checks.count("trials", trials)
         self.initial = read_initial(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
-        self.record = bool(record)
+        self.record = checks.flag("record", record)
 
     def default_solver(self) -> None:
         return None
 
-    def check(self, model: RandomNetwork) -> None:
+    def check(self, model: RandomNetwork, solver: None) -> None:
         """Every model can be simulated."""
 
     @property
     def samples(self) -> int:
         return self.networks
 
-    def bytes_per_sample(self) -> int:
+    def bytes_per_sample(self, solver: None) -> int:
         kept = self.trials * self.size * (count_steps(self.duration, self.step) if self.record else 8)
         return 8 * (3 * self.size**2 + kept)
 

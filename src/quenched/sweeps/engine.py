@@ -10,12 +10,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from quenched.numerics.memory import BATCH_BYTES
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 from quenched.solve import measure_ensemble
 from quenched.status import Status
 from quenched.sweeps.plan import Plan
-from quenched.theory import AbstractExperiment, Computed, Start
+from quenched.theory import AbstractExperiment, AbstractTheory, Computed, Start
 
 # Points computed side by side. 2500 points of FiniteTemperature (and ZeroTemperature) from two threads on 2 cores: 0.16 s
 # (0.26 s) in batches of 64, 0.15 s (0.43 s) in batches of 256, 0.57 s (2.40 s) in one: the slowest lane holds its batch
@@ -31,13 +32,20 @@ def shapes(plan: Plan) -> dict[str, jax.ShapeDtypeStruct]:
     model, theory = plan.grid.points[0]
     if isinstance(theory, AbstractExperiment):
         return by_name(jax.eval_shape(lambda key: measure_ensemble(model, theory, plan.solver, key, None), plan.key))
-    lanes = by_name(lanes_compiled.eval_shape(*_stacked(plan, np.zeros(LANES, int)), plan.solver, plan.start))
-    return {name: jax.ShapeDtypeStruct(each.shape[1:], each.dtype) for name, each in lanes.items()}
+    all_lanes = by_name(lanes_compiled.eval_shape(*_stacked(plan, np.zeros(lanes(plan), int)), plan.solver, plan.start))
+    return {name: jax.ShapeDtypeStruct(each.shape[1:], each.dtype) for name, each in all_lanes.items()}
 
 
 def by_name(computed: Computed) -> dict[str, Any]:
     """Observables, status, residual and steps under their names."""
     return {**computed.arrays, "status": computed.status, "residual": computed.residual, "steps": computed.steps}
+
+
+def lanes(plan: Plan) -> int:
+    """How many points are computed side by side: fewer where one takes much memory, whatever the machine has."""
+    theory = plan.grid.points[0][1]
+    assert isinstance(theory, AbstractTheory)
+    return max(1, min(LANES, BATCH_BYTES // max(1, theory.bytes_per_point(plan.solver))))
 
 
 def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None]:
@@ -46,12 +54,12 @@ def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None
     The grid is always cut into the same batches, all of one length: one compilation, and a resumed sweep has the bits of an
     uninterrupted one.
     """
-    everything = np.arange(len(plan.grid.points))
-    batches = [batch for batch in np.split(everything, everything[LANES::LANES]) if np.isin(batch, wanted).any()]
+    everything, length = np.arange(len(plan.grid.points)), lanes(plan)
+    batches = [batch for batch in np.split(everything, everything[length::length]) if np.isin(batch, wanted).any()]
 
     @double_precision  # a setting of the thread
     def run(batch: np.ndarray) -> Part:
-        padded = np.pad(batch, (0, LANES - len(batch)), mode="edge")
+        padded = np.pad(batch, (0, length - len(batch)), mode="edge")
         computed = jax.device_get(lanes_compiled(*_stacked(plan, padded), plan.solver, plan.start))
         return batch, jax.tree.map(lambda values: values[: len(batch)], computed)
 

@@ -73,8 +73,6 @@ def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Any]) -> 
     # One way for the whole grid: what it returns has one shape.
     models = [model for model, _ in asked]
     points = [(model, chosen_way(theory, models)) for model, theory in asked]
-    for model, way in points:
-        way.check(model)
     axes = {name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}
     return Grid(axes, points)
 

@@ -49,12 +49,14 @@ def make_plan(
     grid = make_grid(model, theory, over)
     way = grid.points[0][1]
     solver = checked_solver(way, solver)
+    for each, point in grid.points:
+        point.check(each, solver)
     read = None
     if isinstance(way, AbstractTheory):
         read = read_start(way, start)
     else:
         refuse_start(theory, start)
-        samples_at_once(way)
+        samples_at_once(way, solver)
     random = read_key(key)
     seed = key if isinstance(key, int) else 0 if key is None else None
     fixed = {name: value for name, value in parameters(model, theory, way, seed).items() if name not in grid.axes}
