@@ -95,7 +95,7 @@ class FixedPoints(AbstractExperiment):
         return self.networks
 
     def bytes_per_sample(self, solver: LevenbergMarquardt) -> int:
-        lanes = min(self.starts, LevenbergMarquardt().lanes)
+        lanes = min(self.starts, solver.lanes)
         return 8 * (6 * lanes * self.size**2 + 12 * self.starts * self.size + 64 * self.starts)
 
     def coordinates(self) -> Mapping[str, Any]:
