@@ -129,7 +129,7 @@ def test_what_exceeds_the_memory_limit_is_refused() -> None:
         ValueError, match=r"`memory_limit` must allow \S+ GiB for 4 steps with 32 trajectories and 16 tangents"
     ):
         qd.solve(MODEL, tiny(memory_limit=1e-6))
-    with pytest.raises(ValueError, match=r"`memory_limit` must allow 0\.00052 GiB for 4 steps, but is 1e-06"):
+    with pytest.raises(ValueError, match=r"`memory_limit` must allow 0\.00052 GiB for 4 steps and 64 nodes, but is 1e-06"):
         qd.solve(qd.RandomNetwork(0.9), tiny(memory_limit=1e-6))
 
 

@@ -360,7 +360,7 @@ def test_interruption_keeps_the_networks_that_are_done(monkeypatch: pytest.Monke
 
     networks = [qd.Network(scale * REAL, qd.Linear()) for scale in (0.8, 0.9, 1.0, 0.7)]
     together = lyapunov_spectrum(networks, 100.0, 0.1)
-    monkeypatch.setattr("quenched.numerics.memory._BATCH_BYTES", 1)
+    monkeypatch.setattr("quenched.numerics.memory.BATCH_BYTES", 1)
     apart = lyapunov_spectrum(networks, 100.0, 0.1)
     np.testing.assert_allclose(together.lyapunov_exponent, apart.lyapunov_exponent, atol=1e-9)
     # 1000 steps in 32 blocks of 23 and a burn-in of 264 steps in 12 parts: 44 a network.
@@ -409,7 +409,7 @@ LINEAR = qd.Network(REAL, qd.Linear())
         ((LINEAR, 100.05, 0.1), {}, "`duration` must be a multiple"),
         ((LINEAR, 100.0, 1.5), {}, "step"),
         ((LINEAR, 100.0, 0.1), {"burn_in": 99.5}, "`blocks` must be at most"),
-        ((LINEAR, 100.0, 0.1), {"burn_in": 120.0}, "`blocks` must be at most"),
+        ((LINEAR, 100.0, 0.1), {"burn_in": 120.0}, "`burn_in` must be shorter than `duration` = 100, but is 120"),
         ((LINEAR, 100.0, 0.1), {"blocks": 4}, "blocks"),
         ((LINEAR, 100.0, 0.1), {"noise": -1.0}, "noise"),
         ((LINEAR, 100.0, 0.1), {"scheme": "eulr"}, "Did you mean 'euler'"),

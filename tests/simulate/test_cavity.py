@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -237,24 +236,24 @@ def test_at_symmetry_0_there_is_no_memory_but_a_fluctuation() -> None:
     assert float(abs(found["cavity_field_kurtosis"]).max()) < 1.0
 
 
+@pytest.mark.slow
 def test_truth_is_within_two_errors_of_what_is_measured() -> None:
-    """160 keys, the truth being the mean of the others: 16 networks, hence Student's t with 15 degrees, 93.6 % within 2."""
-    model = qd.RandomNetwork(0.8, 0.5, noise=0.5)
-    found = [qd.solve(model, EXPERIMENT, key=key).arrays for key in range(160)]
-    places: dict[str, Any] = {
-        "response": [(2, 0), (4, 1)],
-        "memory_kernel": [(4, 0)],
-        "cavity_field_correlation": [(4, 4), (4, 0)],
-        "mean_square_memory": [2, 4],
-        "memory_residual": [2, 4],
-        "kinetic_energy": [4],
-    }
-    for name, entries in places.items():
-        for entry in entries:
-            values, errors = (np.array([float(each[key][entry]) for each in found]) for key in (name, f"{name}_error"))
-            others = (values.sum() - values) / (len(found) - 1)
-            inside = np.mean(abs(values - others) < 2.0 * errors)
-            assert 0.90 <= inside <= 0.99, (name, entry, inside)
+    """300 keys, the truth being the mean of the others: 95 % of a Gaussian within two errors, less of squares, whose average
+    over networks is skewed."""
+    model, experiment = qd.RandomNetwork(0.8, 0.5, noise=0.5), qd.simulate.Cavity(12, 64, 1.0, 0.25, added=3, probes=2)
+    found = [qd.solve(model, experiment, key=key).arrays for key in range(300)]
+    names = ("correlation", "response", "memory_kernel", "cavity_field_correlation", "mean_square_memory", "memory_residual")
+    pooled = []
+    for name in names:
+        values, errors = (np.stack([each[key] for each in found]) for key in (name, f"{name}_error"))
+        others = (values.sum(axis=0) - values) / (len(found) - 1)
+        measured = errors.mean(axis=0) > 1e-12
+        inside = np.mean((abs(values - others) < 2.0 * errors)[:, measured])
+        spread = values.std(axis=0)[measured] / np.sqrt(np.mean(errors**2, axis=0))[measured]
+        assert (0.87 if name.startswith("me") and "kernel" not in name else 0.92) <= inside <= 0.99, name
+        assert np.all(abs(spread - 1.0) < 0.15), name
+        pooled.append(inside)
+    assert 0.90 <= np.mean(pooled) <= 0.99
 
 
 EXPERIMENT = qd.simulate.Cavity(12, 16, 1.0, 0.25, added=3, probes=2, record=True)

@@ -66,9 +66,10 @@ class Cavity(AbstractExperiment):
         `cavity_field_kurtosis` (time), 0 if Gaussian. Each with `_error`.
         R at equal times: 0 for Euler, where a field acts on the next state; <phi'>, an instant after the kick, for Heun.
 
-    The errors do not contain what a finite N and step change. `memory_residual` is the fluctuation of K about its mean, what
-    is not linear in the perturbation, and the error of R from few `probes`: it falls as 1/N. In chaotic networks the
-    response grows with the duration, and N must grow with it.
+    Squares of few networks are skewed: the truth is within two errors of <m^2> in 86 % of cases with 16 networks of 12
+    neurons, in 94 % with 64. The errors do not contain what a finite N and step change. `memory_residual` is the fluctuation
+    of K about its mean, what is not linear in the perturbation, and the error of R from few `probes`: it falls as 1/N. In
+    chaotic networks the response grows with the duration, and N must grow with it.
 
     Memory of one network: 32 (duration/step) (added + probes) size bytes; time: 4 (duration/step)^2 (added + probes) size^2
     operations.
