@@ -48,12 +48,14 @@ SUBJECTS = [
     Subject(
         qd.dmft.Static(),
         gains=(1.1, 1.3, 1.7),
+        slow_to_trace=True,
         parameters={"symmetry": 0.2},
         failing={"model": qd.RandomNetwork(1.5, 0.5), "theory": qd.dmft.Static(), "start": "quiescent"},
     ),
     Subject(
         qd.replica.FiniteTemperature(0.05),
         gains=(0.5, 1.1, 1.7),
+        slow_to_trace=True,
         parameters={"symmetry": 0.2},
         failing={
             "model": qd.RandomNetwork(1.5),

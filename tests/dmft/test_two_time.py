@@ -143,6 +143,7 @@ def test_under_a_transformation_the_status_says_whether_the_precision_is_reached
     assert qd.Status(int(without_sampling.status)) is expected
 
 
+@pytest.mark.slow
 def test_extrapolation_without_symmetry() -> None:
     """Against a step sixteen times shorter."""
 

@@ -29,6 +29,7 @@ def test_networks_in_a_field_meet_static_dmft_along_sizes() -> None:
         assert abs(slope_and_limit[1] - float(theory[name])) < 3.5 * error, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "symmetry"), [(0.9, 0.5), (1.3, 0.0)])
 def test_index_weighted_fixed_points_approach_static_dmft_above_the_transition(gain: float, symmetry: float) -> None:
     """Static DMFT is the sum over fixed points with sign det(-F'); the replica theory, with 1/|det F'|, is another one."""

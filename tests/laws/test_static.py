@@ -88,6 +88,7 @@ def _fold(memory: float) -> float:
     return float(np.arccosh(np.sqrt(memory)))
 
 
+@pytest.mark.slow
 def test_a_decreasing_activation_is_the_increasing_one() -> None:
     """J and -J are equally likely, so phi and -phi have the same fluctuations and opposite responses."""
     falling = qd.Activation(lambda x: -jnp.tanh(x), name="falling")

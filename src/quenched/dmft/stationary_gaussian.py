@@ -65,7 +65,8 @@ class StationaryGaussian(AbstractTheory):
 
     Example:
         >>> import quenched as qd
-        >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.StationaryGaussian())
+        >>> theory = qd.dmft.StationaryGaussian(lags=(0.0, 1.0), centred=True)
+        >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), theory)
         >>> print(f"{float(solution['mean_square_state']):.6f} {float(solution['lyapunov_exponent']):.6f}")
         0.747686 0.046746
     """
