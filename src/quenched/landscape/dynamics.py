@@ -1,0 +1,214 @@
+"""What has fixed points: a flow dx/dt = F(x) or a map x -> S(x), given by any function that JAX can trace."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched import checks
+from quenched.models import Network
+from quenched.precision import double_precision
+
+State = Float[Array, " neuron"]
+Matrix = Float[Array, "neuron neuron"]
+Function = Callable[..., Any]
+
+
+class AbstractDynamics(eqx.Module):
+    """A flow or a map on `size` real numbers, with constant inputs or none."""
+
+    size: eqx.AbstractVar[int]
+    kind: eqx.AbstractClassVar[Literal["flow", "map"]]
+
+    @abstractmethod
+    def residual(self, state: State, inputs: Any) -> State:
+        """What is zero at a fixed point: the velocity F(x) of a flow, S(x) - x of a map."""
+
+    @abstractmethod
+    def jacobian(self, state: State, inputs: Any) -> Matrix:
+        """The derivative of the residual."""
+
+    @abstractmethod
+    def trajectory_step(self, state: State, inputs: Any) -> State:
+        """Where the dynamics goes from here in a fifth of a time constant; of a map, in one step."""
+
+
+class Flow(AbstractDynamics):
+    """dx/dt = velocity(x), or velocity(x, inputs).
+
+    Arguments:
+        velocity: function of the state (neuron), and of the inputs where there are any, that JAX can trace.
+        size: how many numbers make a state.
+
+    Raises:
+        TypeError: JAX cannot trace or differentiate it, or it does not return numbers. ValueError: it returns another shape.
+        They are raised by what uses it, which knows the inputs.
+
+    Example:
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> pitchfork = qd.landscape.Flow(lambda x: 0.5 * x - x**3, size=1)
+        >>> found = qd.landscape.find_fixed_points(pitchfork)
+        >>> found.sizes["fixed_point"], found.stable.values.tolist()
+        (3, [True, True, False])
+    """
+
+    velocity: Function
+    size: int = eqx.field(static=True)
+
+    kind: ClassVar[Literal["flow", "map"]] = "flow"
+
+    def __init__(self, velocity: Function, size: int):
+        self.velocity, self.size = _checked_function("velocity", velocity), checks.count("size", size)
+
+    def residual(self, state: State, inputs: Any) -> State:
+        return _called(self.velocity, state, inputs)
+
+    def jacobian(self, state: State, inputs: Any) -> Matrix:
+        return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
+
+    def trajectory_step(self, state: State, inputs: Any) -> State:
+        return state + 0.2 * self.residual(state, inputs)
+
+
+class Map(AbstractDynamics):
+    """x -> step(x), or step(x, inputs).
+
+    Arguments:
+        step: function of the state (neuron), and of the inputs where there are any, that JAX can trace.
+        size: how many numbers make a state.
+
+    Raises: as `Flow`.
+
+    Example:
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> found = qd.landscape.find_fixed_points(qd.landscape.Map(jnp.cos, size=1))
+        >>> print(f"{float(found.state[0, 0]):.6f}", bool(found.stable[0]))
+        0.739085 True
+    """
+
+    step: Function
+    size: int = eqx.field(static=True)
+
+    kind: ClassVar[Literal["flow", "map"]] = "map"
+
+    def __init__(self, step: Function, size: int):
+        self.step, self.size = _checked_function("step", step), checks.count("size", size)
+
+    def residual(self, state: State, inputs: Any) -> State:
+        return _called(self.step, state, inputs) - state
+
+    def jacobian(self, state: State, inputs: Any) -> Matrix:
+        return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
+
+    def trajectory_step(self, state: State, inputs: Any) -> State:
+        return _called(self.step, state, inputs)
+
+    def iterated(self, times: int) -> Map:
+        """The map applied several times: its fixed points are the points of that period."""
+
+        def repeated(state: State, *inputs: Any) -> State:
+            for _ in range(times):
+                state = self.step(state, *inputs)
+            return state
+
+        return Map(repeated, self.size)
+
+
+class NetworkFlow(AbstractDynamics):
+    """The flow of a `qd.Network`; inputs are added to its field."""
+
+    network: Network
+    size: int = eqx.field(static=True)
+
+    kind: ClassVar[Literal["flow", "map"]] = "flow"
+
+    def __init__(self, network: Network):
+        self.network, self.size = network, network.size
+
+    def residual(self, state: State, inputs: Any) -> State:
+        velocity = self.network.velocity(state)
+        return velocity if inputs is None else velocity + inputs
+
+    def jacobian(self, state: State, inputs: Any) -> Matrix:
+        return self.network.jacobian(state)
+
+    def trajectory_step(self, state: State, inputs: Any) -> State:
+        return state + 0.2 * self.residual(state, inputs)
+
+
+@double_precision
+def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, Array | None]:
+    """The dynamics, and its inputs as (input) or (start, input), both refused unless they fit together.
+
+    Nothing is computed: shapes alone are traced.
+    """
+    if isinstance(dynamics, Network):
+        dynamics = NetworkFlow(dynamics)
+    if not isinstance(dynamics, AbstractDynamics):
+        wrap = "; wrap it as qd.landscape.Flow(velocity, size=...) or qd.landscape.Map(step, size=...)"
+        raise TypeError(
+            f"Argument `dynamics` must be a qd.Network, qd.landscape.Flow or qd.landscape.Map, but is {dynamics!r}"
+            f"{wrap if callable(dynamics) else ''}."
+        )
+    given = None if inputs is None else _checked_inputs(inputs, dynamics)
+    one = None if given is None else jax.ShapeDtypeStruct(given.shape[-1:], given.dtype)
+    state = jax.ShapeDtypeStruct((dynamics.size,), jnp.float64)
+    what = "velocity" if dynamics.kind == "flow" else "step"
+    try:
+        found = eqx.filter_eval_shape(dynamics.residual, state, one)
+    except Exception as error:
+        raise TypeError(
+            f"Argument `{what}` must be a function of a state ({dynamics.size})"
+            f"{'' if one is None else f' and inputs {one.shape}'} that JAX can trace, but calling it failed: {error}"
+        ) from error
+    if getattr(found, "shape", None) != (dynamics.size,):
+        shape = getattr(found, "shape", found)
+        raise ValueError(f"Argument `{what}` must return a state of shape ({dynamics.size},), but returns {shape}.")
+    try:
+        eqx.filter_eval_shape(dynamics.jacobian, state, one)
+        eqx.filter_eval_shape(lambda x, u: jax.vjp(lambda y: dynamics.residual(y, u), x)[1](x), state, one)
+    except Exception as error:
+        raise TypeError(f"Argument `{what}` must be differentiable by JAX in both modes, but is not: {error}") from error
+    return dynamics, given
+
+
+def _checked_inputs(inputs: Any, dynamics: AbstractDynamics) -> Array:
+    try:
+        array = np.asarray(inputs, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"Argument `inputs` must be an array of numbers, but is {inputs!r}.") from None
+    array = np.atleast_1d(array)
+    if array.ndim > 2:
+        raise ValueError(f"Argument `inputs` must be (input) or (start, input), but has shape {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ValueError("Argument `inputs` must be finite, but holds NaN or infinity.")
+    if isinstance(dynamics, NetworkFlow) and array.shape[-1] != dynamics.size:
+        raise ValueError(
+            f"Argument `inputs` of a qd.Network is added to its field and must have {dynamics.size} entries, "
+            f"but has shape {array.shape}."
+        )
+    return jnp.asarray(array)
+
+
+def _checked_function(name: str, function: Any) -> Function:
+    if not callable(function):
+        raise TypeError(f"Argument `{name}` must be a function, but is {function!r}.")
+    found: Function = function
+    return found
+
+
+def _called(function: Function, state: State, inputs: Any) -> State:
+    return jnp.asarray(function(state) if inputs is None else function(state, inputs))
+
+
+def frozen(tree: Any) -> Any:
+    """The same without derivatives; functions in it stay as they are."""
+    arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
+    return eqx.combine(jax.lax.stop_gradient(arrays), rest)
