@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize, sparse
@@ -143,7 +146,8 @@ def test_gradient_of_the_energy() -> None:
 def test_response_of_the_weighted_average_is_its_own_finite_difference() -> None:
     """S = (1/N) sum_i d<phi_i>/df_i with the weights 1/|det F'| moving too; <phi_i> by a search of its own."""
     from quenched.landscape.catalogue import certify
-    from quenched.landscape.fixed_points import weighted_averages
+    from quenched.landscape.dynamics import NetworkFlow
+    from quenched.landscape.fixed_points import _responses, weighted_averages
     from quenched.landscape.search import search
 
     size, weights = 5, _random_weights(5, 2.2, 11)
@@ -163,10 +167,12 @@ def test_response_of_the_weighted_average_is_its_own_finite_difference() -> None
     ]
     with jax.enable_x64(True):
         network = qd.Network(weights, field=base)
-        starts = np.random.default_rng(0).normal(size=(200, size))
-        solver = LevenbergMarquardt()
-        catalogue = certify(network, search(network, jax.numpy.asarray(starts), solver))
-        averages = weighted_averages(model, catalogue)
+        dynamics = NetworkFlow(network)
+        starts = jnp.asarray(np.random.default_rng(0).normal(size=(200, size)))
+        found = search(dynamics, starts, None, LevenbergMarquardt())
+        catalogue = certify(dynamics, found.state, found.outcome == Outcome.fixed_point)
+        responses = jax.vmap(partial(_responses, network))(catalogue.roots.state)
+        averages = weighted_averages(model, catalogue, responses)
     assert float(averages["local_response"]) == pytest.approx(np.mean(slopes), rel=1e-6)
 
 

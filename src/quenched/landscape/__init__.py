@@ -1,9 +1,24 @@
 """The speed of the dynamics as an energy, and its ground states: the fixed points."""
 
+from quenched.landscape.connections import connections
+from quenched.landscape.continuation import continue_fixed_points
 from quenched.landscape.dynamics import Flow, Map
 from quenched.landscape.energy import energy, energy_gradient
 from quenched.landscape.find import find_fixed_points
 from quenched.landscape.fixed_points import FixedPoints
+from quenched.landscape.paths import Homotopy
 from quenched.landscape.search import LevenbergMarquardt, Outcome
 
-__all__ = ["FixedPoints", "Flow", "LevenbergMarquardt", "Map", "Outcome", "energy", "energy_gradient", "find_fixed_points"]
+__all__ = [
+    "FixedPoints",
+    "Flow",
+    "Homotopy",
+    "LevenbergMarquardt",
+    "Map",
+    "Outcome",
+    "connections",
+    "continue_fixed_points",
+    "energy",
+    "energy_gradient",
+    "find_fixed_points",
+]

@@ -1,65 +1,162 @@
-"""From starts to the list of distinct, certified fixed points of one network."""
+"""From candidates to the list of distinct, certified fixed points."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key
 
-from quenched.landscape.certificates import Root, examine, first_of_each, largest_curvature, refine, same_root
-from quenched.landscape.search import Found, Outcome
-from quenched.models import Network
+from quenched.landscape.certificates import CLOSER, Root, examine, is_minimum, polish
+from quenched.landscape.dynamics import AbstractDynamics, batched
 
 # Half of the default starts have followed the dynamics for this long.
-_SETTLING_STEPS, _SETTLING_STEP = 50, 0.2
+_SETTLING_STEPS = 50
 
 
 class Catalogue(NamedTuple):
-    """Fixed points of one network.
-
-    Rows of `roots`: one a start, and one a mirror image of it; only those marked distinct are filled.
-    """
+    """Fixed points of one network. Rows of `roots`: one a candidate, and one its mirror image; only those marked distinct
+    are filled."""
 
     roots: Root
     distinct: Bool[Array, " row"]
-    ended: Float[Array, "start neuron"]
-    outcome: Int[Array, " start"]
-    steps: Int[Array, ""]
+    proven: Bool[Array, " row"]
+    """Which candidates are at a certified root, be it another row's."""
 
 
-def default_starts(network: Network, count: int, key: Key[Array, ""]) -> Float[Array, "start neuron"]:
-    """The origin, Gaussian clouds of widths up to 2, and states on the network's own trajectories."""
+def default_starts(
+    dynamics: AbstractDynamics, inputs: Float[Array, "start input"] | None, count: int, key: Key[Array, ""]
+) -> Float[Array, "start neuron"]:
+    """The origin, Gaussian clouds of widths up to 2, and states on trajectories that began in them."""
     width_key, cloud_key = jax.random.split(key)
     widths = jax.random.uniform(width_key, (count, 1), maxval=2.0)
-    cloud = widths * jax.random.normal(cloud_key, (count, network.size))
-    velocity = jax.vmap(network.velocity)
-    moved = jax.lax.fori_loop(0, _SETTLING_STEPS, lambda _, x: x + _SETTLING_STEP * velocity(x), cloud)
+    cloud = widths * jax.random.normal(cloud_key, (count, dynamics.size))
+    forward = batched(dynamics.trajectory_step, inputs)
+    moved = jax.lax.fori_loop(0, _SETTLING_STEPS, lambda _, x: forward(x, inputs), cloud)
     on_trajectory = (jnp.arange(count) % 2 == 0)[:, None] & jnp.all(jnp.isfinite(moved), axis=1, keepdims=True)
     return jnp.where(on_trajectory, moved, cloud).at[0].set(0.0)
 
 
-def certify(network: Network, found: Found) -> Catalogue:
-    """Certify what the search found, and keep one of each.
-
-    For odd phi without field -x is a fixed point whenever x is, so the mirror images are added without a search.
-    """
-    reached = found.outcome == Outcome.fixed_point
-    refined = jax.lax.map(partial(refine, network), found.state)
+def certify(dynamics: AbstractDynamics, candidates: Float[Array, "row neuron"], valid: Bool[Array, " row"]) -> Catalogue:
+    """Polish the valid candidates and their mirror images, certify them, and keep one of each; under transformations too."""
+    # For odd phi without field -x is a fixed point whenever x is. Newton finds out whether it is.
+    both, worth = jnp.concatenate([candidates, -candidates]), jnp.concatenate([valid, valid])
+    polished, settled = jax.lax.map(partial(polish, dynamics, inputs=None), both)
+    settled &= worth & jnp.all(jnp.isfinite(polished), axis=1)
+    nearly = jnp.full(len(both), CLOSER)
     # Only one of each is worth an inverse Jacobian.
-    candidate = first_of_each(refined, reached & jnp.all(jnp.isfinite(refined), axis=1))
-    inspect = partial(examine, network, jax.lax.stop_gradient(largest_curvature(network.activation)))
-    shapes = jax.eval_shape(inspect, refined[0])
-    unknown = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.inf), shapes)
-    roots = jax.lax.map(lambda row: jax.lax.cond(row[1], inspect, lambda _: unknown, row[0]), (refined, candidate))
+    candidate = _first_of_each(polished, settled, nearly)
+    inspect = partial(examine, dynamics, inputs=None)
+    unknown = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.inf), jax.eval_shape(inspect, polished[0]))
+    roots = jax.lax.map(lambda row: jax.lax.cond(row[1], inspect, lambda _: unknown, row[0]), (polished, candidate))
     # A singular or unproven root is not listed as a fixed point.
-    proven = candidate & (roots.certificate < 0.5)
-    proven_for = jax.lax.map(lambda state: jnp.any(proven & same_root(refined, state)), refined)
-    outcome = jnp.where(reached & ~proven_for, Outcome.stalled, found.outcome)
-    mirrored = jnp.all(network.field == 0.0) & network.activation.odd
-    images = roots._replace(state=-roots.state, weight_response=-roots.weight_response)
-    both = jax.tree.map(lambda root, image: jnp.concatenate([root, image]), roots, images)
-    distinct = first_of_each(both.state, jnp.concatenate([proven, proven & mirrored]))
-    return Catalogue(both, distinct, refined, outcome, found.steps)
+    certain = candidate & (roots.certificate < 0.5)
+    distinct = _first_of_each(polished, certain, jnp.where(certain, roots.radius, 0.0))
+    proven = jax.lax.map(lambda state: jnp.any(certain & (_apart(polished, state) <= nearly)), polished)
+    return Catalogue(roots, distinct, (settled & proven)[: len(candidates)])
+
+
+def _apart(states: Array, state: Array) -> Array:
+    return jnp.max(jnp.abs(states - state), axis=1)
+
+
+def _first_of_each(states: Array, valid: Array, radii: Array) -> Array:
+    """Marks, among the valid states, the first of every group within each other's radius."""
+    rows = jnp.arange(len(states))
+
+    def is_first(row: Array) -> Array:
+        same = _apart(states, states[row]) <= jnp.maximum(radii, radii[row])
+        return valid[row] & ~jnp.any((rows < row) & valid & same)
+
+    return jax.lax.map(is_first, rows)
+
+
+class Collection:
+    """Certified fixed points as they are found, on the host. Two are one if either's radius, within which no other root can
+    be, holds both."""
+
+    def __init__(self, dynamics: AbstractDynamics, inputs: np.ndarray | None):
+        self.dynamics, self.inputs = dynamics, inputs
+        self.roots: list[Root] = []
+        self.of_input: list[int] = []
+
+    def add(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
+        """Take in candidates, each under one of the inputs; which root each belongs to, -1 for none."""
+        belongs = np.full(len(candidates), -1)
+        for first in range(0, len(candidates), _AT_ONCE):
+            rows = slice(first, first + _AT_ONCE)
+            belongs[rows] = self._add_some(candidates[rows], of_input[rows])
+        return belongs
+
+    def add_mirror_images(self) -> None:
+        """-x for every x, where it is a fixed point too."""
+        if self.roots:
+            self.add(np.array([-root.state for root in self.roots]), np.array(self.of_input))
+
+    def minima(self, states: np.ndarray, of_input: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of stationary points of E above zero: which of the distinct ones each is, and which of these are minima."""
+        places: list[np.ndarray] = []
+        lowest: list[bool] = []
+        belongs = np.zeros(len(states), int)
+        for row, state in enumerate(states):
+            apart = [np.max(np.abs(place - state)) for place in places]
+            if apart and min(apart) < _SAME_GHOST:
+                belongs[row] = int(np.argmin(apart))
+                continue
+            places.append(state)
+            lowest.append(bool(_is_minimum_compiled(self.dynamics, state, self._given(of_input[row]))))
+            belongs[row] = len(places) - 1
+        return belongs, np.array(lowest, bool)
+
+    def _add_some(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
+        count = len(candidates)
+        padded = np.resize(np.arange(count), _AT_ONCE)
+        states, settled = jax.device_get(_polish_all(self.dynamics, candidates[padded], self._given(of_input[padded])))
+        belongs = np.full(count, -1)
+        for row in range(count):
+            if settled[row] and np.isfinite(states[row]).all():
+                belongs[row] = self._place(states[row], int(of_input[row]))
+        return belongs
+
+    def _given(self, of_input: Any) -> Any:
+        return None if self.inputs is None else self.inputs[of_input]
+
+    def _place(self, state: np.ndarray, of_input: int) -> int:
+        where = np.flatnonzero(np.array(self.of_input, int) == of_input)
+        apart = np.array([np.max(np.abs(self.roots[row].state - state)) for row in where])
+        radii = np.array([float(self.roots[row].radius) for row in where])
+        same = apart <= np.maximum(CLOSER, radii)
+        if not same.any():
+            root = jax.device_get(_examine_one(self.dynamics, state, self._given(of_input)))
+            if not root.certificate < 0.5:
+                return -1
+            same = apart <= root.radius
+            if not same.any():
+                self.roots.append(root)
+                self.of_input.append(of_input)
+                return len(self.roots) - 1
+        return int(where[np.argmin(np.where(same, apart, np.inf))])
+
+
+_AT_ONCE = 64
+# Stationary points are known to the square root of what their energy is.
+_SAME_GHOST = 1e-4
+
+
+@eqx.filter_jit
+def _polish_all(dynamics: AbstractDynamics, states: Any, inputs: Any) -> Any:
+    if inputs is None:
+        return jax.lax.map(lambda state: polish(dynamics, state, None), states)
+    return jax.lax.map(lambda row: polish(dynamics, *row), (states, inputs))
+
+
+_is_minimum_compiled = eqx.filter_jit(is_minimum)
+
+
+@eqx.filter_jit
+def _examine_one(dynamics: AbstractDynamics, state: Any, inputs: Any) -> Root:
+    return examine(dynamics, state, inputs)

@@ -1,4 +1,4 @@
-"""What is known of a point that the search returned: whether a root is proven nearby, and what the root is like."""
+"""What is known of a point that a search returned: whether a root is proven nearby, and what the root is like."""
 
 from __future__ import annotations
 
@@ -6,90 +6,79 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from quenched.activations import AbstractActivation
-from quenched.models import Network
+from quenched.landscape.dynamics import AbstractDynamics, frozen
 
-# Two certified roots closer than this, in the largest difference of any neuron, are one.
-SAME_ROOT = 1e-6
+# Candidates closer than this are one, unless rounding already hides more; certified roots are told apart by their radius.
+CLOSER = 1e-9
+_MOST_NEWTON_STEPS, _ROUNDING = 30, 1e-13
 
 
 class Root(NamedTuple):
-    """A fixed point after its last Newton step, with the inverse Jacobian's answers."""
+    """A fixed point after its last Newton step."""
 
     state: Float[Array, " neuron"]
     residual: Float[Array, ""]
     energy: Float[Array, ""]
     certificate: Float[Array, ""]
+    radius: Float[Array, ""]
+    """No other root is closer, in the largest difference of any neuron; 0 where nothing is proven."""
     sign: Float[Array, ""]
     log_weight: Float[Array, ""]
-    integrated_response: Float[Array, ""]
-    rate_response: Float[Array, " neuron"]
-    weight_response: Float[Array, " neuron"]
 
 
-def refine(network: Network, state: Float[Array, " neuron"]) -> Float[Array, " neuron"]:
-    """Two Newton steps; the last carries the derivative of the root with respect to the network (implicit function)."""
-    settled, fixed = jax.lax.stop_gradient((state, network))
-    settled = settled - jnp.linalg.solve(fixed.jacobian(settled), fixed.velocity(settled))
-    return settled - jnp.linalg.solve(fixed.jacobian(settled), network.velocity(settled))
+def polish(
+    dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None
+) -> tuple[Float[Array, " neuron"], Bool[Array, ""]]:
+    """Newton's steps as long as they shrink, and whether they ended at rounding. The last carries the derivative of the root
+    with respect to the dynamics (implicit function)."""
+    fixed, settled = frozen((dynamics, state))
+
+    def newton(which: AbstractDynamics, at: Array) -> Array:
+        return at - jnp.linalg.solve(fixed.jacobian(at, inputs), which.residual(at, inputs))
+
+    def goes_on(carry: tuple[Array, Array, Array, Array]) -> Array:
+        at, size, before, steps = carry
+        shrinks = (size < 0.5 * before) & (size > _ROUNDING * (1.0 + jnp.max(jnp.abs(at))))
+        return shrinks & (steps < _MOST_NEWTON_STEPS)
+
+    def again(carry: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        at, size, _, steps = carry
+        moved = newton(fixed, at)
+        return moved, jnp.max(jnp.abs(moved - at)), jnp.where(steps == 0, jnp.inf, size), steps + 1
+
+    begin = (settled, jnp.asarray(1e150), jnp.asarray(jnp.inf), jnp.asarray(0))
+    settled, size, _, _ = jax.lax.while_loop(goes_on, again, begin)
+    settled = jax.lax.stop_gradient(settled)
+    return newton(dynamics, settled), size < CLOSER * (1.0 + jnp.max(jnp.abs(settled)))
 
 
-def examine(network: Network, curvature: Float[Array, ""], root: Float[Array, " neuron"]) -> Root:
-    """The Newton-Kantorovich number h = |F'^-1| L |F'^-1 F| in the largest-entry norm, and what F'^-1 tells of the root.
+def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: Array | None) -> Root:
+    """The Newton-Kantorovich number h = |F'^-1| L |F'^-1 F| in the largest-entry norm, L how fast F' changes.
 
-    h < 1/2 proves a root within 2 |F'^-1 F|; L = |J| `curvature` with max|phi''| bounds how fast F' changes.
+    h < 1/2 proves a root within (1 - sqrt(1 - 2h))/(|F'^-1| L), and no other within (1 + sqrt(1 - 2h))/(|F'^-1| L).
     """
-    jacobian = network.jacobian(root)
+    jacobian, speed = dynamics.jacobian(root, inputs), dynamics.residual(root, inputs)
     inverse = jnp.linalg.inv(jacobian)
-    speed = network.velocity(root)
     sign, log_det = jnp.linalg.slogdet(-jacobian)
-    slope = network.activation.slope(root)
-    bend = _second_derivative(network.activation, root)
-
-    coupling = network.dense_weights
-    lipschitz = jnp.max(jnp.sum(jnp.abs(coupling), axis=1)) * curvature
     distance = jnp.max(jnp.abs(inverse @ speed))
-    certificate = jnp.max(jnp.sum(jnp.abs(inverse), axis=1)) * lipschitz * distance
-    for kink in network.activation.breakpoints:
-        # F' jumps there: nothing is proven across it.
-        certificate = jnp.where(jnp.min(jnp.abs(root - kink)) > 2.0 * distance, certificate, jnp.inf)
-    # f added to the velocity moves the root by -F'^-1 f and its weight 1/|det F'| through phi''.
-    inverse_weights = jnp.sum(inverse * coupling.T, axis=1)
-    return Root(
-        root,
-        jnp.max(jnp.abs(speed)),
-        0.5 * jnp.sum(speed**2),
-        certificate,
-        sign,
-        -log_det,
-        -jnp.mean(slope * jnp.diag(inverse)),
-        -slope * jnp.diag(inverse),
-        (bend * inverse_weights) @ inverse,
-    )
+    lipschitz, valid = dynamics.lipschitz(jax.lax.stop_gradient(root), inputs)
+    bend = jnp.max(jnp.sum(jnp.abs(inverse), axis=1)) * lipschitz
+    certificate = jnp.where(2.0 * distance < valid, bend * distance, jnp.inf)
+    alone = (1.0 + jnp.sqrt(jnp.maximum(1.0 - 2.0 * certificate, 0.0))) / jnp.maximum(bend, 1e-300)
+    radius = jnp.where(certificate < 0.5, jnp.minimum(alone, valid), 0.0)
+    return Root(root, jnp.max(jnp.abs(speed)), 0.5 * jnp.sum(speed**2), certificate, radius, sign, -log_det)
 
 
-def largest_curvature(activation: AbstractActivation) -> Float[Array, ""]:
-    """max |phi''| on a fine grid of [-30, 30]: sampled, not proven; exact for piecewise linear phi away from its kinks."""
-    return jnp.max(jnp.abs(_second_derivative(activation, jnp.asarray(np.linspace(-30.0, 30.0, 12001)))))
+def is_minimum(dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None) -> Bool[Array, ""]:
+    """Whether the Hessian of E is positive where its gradient vanishes; flat directions, down to rounding, count as such."""
 
+    def gradient(x: Array) -> Array:
+        speed, pull_back = jax.vjp(lambda y: dynamics.residual(y, inputs), x)
+        found: Array = pull_back(speed)[0]
+        return found
 
-def _second_derivative(activation: AbstractActivation, state: Float[Array, "..."]) -> Float[Array, "..."]:
-    return jax.jvp(activation.slope, (state,), (jnp.ones_like(state),))[1]
-
-
-def same_root(states: Float[Array, "row neuron"], state: Float[Array, " neuron"]) -> Bool[Array, " row"]:
-    """Which of the states are this one."""
-    return jnp.max(jnp.abs(states - state), axis=1) < SAME_ROOT
-
-
-def first_of_each(states: Float[Array, "row neuron"], valid: Bool[Array, " row"]) -> Bool[Array, " row"]:
-    """Marks, among the valid states, the first of every group of equal ones."""
-    rows = jnp.arange(len(states))
-
-    def is_first(row: Array) -> Array:
-        return valid[row] & ~jnp.any((rows < row) & valid & same_root(states, states[row]))
-
-    return jax.lax.map(is_first, rows)
+    hessian = jax.jacfwd(gradient)(state)
+    values = jnp.linalg.eigvalsh(0.5 * (hessian + hessian.T))
+    return values[0] > -1e-9 * jnp.abs(values[-1])

@@ -13,11 +13,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
+from quenched.activations import AbstractActivation
 from quenched.models import Network
 from quenched.precision import double_precision
 
 State = Float[Array, " neuron"]
 Matrix = Float[Array, "neuron neuron"]
+Number = Float[Array, ""]
 Function = Callable[..., Any]
 
 
@@ -34,6 +36,21 @@ class AbstractDynamics(eqx.Module):
     @abstractmethod
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         """The derivative of the residual."""
+
+    @abstractmethod
+    def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
+        """How fast the Jacobian changes, |F'(y) - F'(x)| <= L |y - x| in the largest-entry norm, and how far from `state`
+        that holds."""
+
+    @property
+    @abstractmethod
+    def bound(self) -> str:
+        """Where that comes from: "activation", or "sampled" and so not proven."""
+
+    @property
+    @abstractmethod
+    def bounded(self) -> bool | None:
+        """Whether F(x) + x is bounded, so that the indices of all fixed points add up to 1; None where nobody knows."""
 
     @abstractmethod
     def trajectory_step(self, state: State, inputs: Any) -> State:
@@ -73,6 +90,17 @@ class Flow(AbstractDynamics):
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
 
+    def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
+        return _sampled_lipschitz(self, state, inputs)
+
+    @property
+    def bound(self) -> str:
+        return "sampled"
+
+    @property
+    def bounded(self) -> bool | None:
+        return None
+
     def trajectory_step(self, state: State, inputs: Any) -> State:
         return state + 0.2 * self.residual(state, inputs)
 
@@ -107,18 +135,35 @@ class Map(AbstractDynamics):
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
 
+    def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
+        return _sampled_lipschitz(self, state, inputs)
+
+    @property
+    def bound(self) -> str:
+        return "sampled"
+
+    @property
+    def bounded(self) -> bool | None:
+        return None
+
     def trajectory_step(self, state: State, inputs: Any) -> State:
         return _called(self.step, state, inputs)
 
     def iterated(self, times: int) -> Map:
-        """The map applied several times: its fixed points are the points of that period."""
+        """The map applied several times: its fixed points are the points of that period and of its divisors."""
+        return Map(_Repeated(self.step, times), self.size)
 
-        def repeated(state: State, *inputs: Any) -> State:
-            for _ in range(times):
-                state = self.step(state, *inputs)
-            return state
 
-        return Map(repeated, self.size)
+class _Repeated(eqx.Module):
+    """A map applied several times: equal to another of the same map, so that nothing is compiled anew."""
+
+    step: Function
+    times: int = eqx.field(static=True)
+
+    def __call__(self, state: State, *inputs: Any) -> State:
+        for _ in range(self.times):
+            state = self.step(state, *inputs)
+        return state
 
 
 class NetworkFlow(AbstractDynamics):
@@ -138,6 +183,21 @@ class NetworkFlow(AbstractDynamics):
 
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         return self.network.jacobian(state)
+
+    def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
+        coupling = jnp.max(jnp.sum(jnp.abs(self.network.dense_weights), axis=1))
+        # F' jumps at a kink: nothing is proven across it.
+        away = [jnp.min(jnp.abs(state - kink)) for kink in self.network.activation.breakpoints]
+        nearest = jnp.min(jnp.stack(away)) if away else jnp.asarray(jnp.inf)
+        return coupling * _largest_curvature(self.network.activation), nearest
+
+    @property
+    def bound(self) -> str:
+        return "activation"
+
+    @property
+    def bounded(self) -> bool | None:
+        return self.network.activation.bounded
 
     def trajectory_step(self, state: State, inputs: Any) -> State:
         return state + 0.2 * self.residual(state, inputs)
@@ -212,3 +272,31 @@ def frozen(tree: Any) -> Any:
     """The same without derivatives; functions in it stay as they are."""
     arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
     return eqx.combine(jax.lax.stop_gradient(arrays), rest)
+
+
+def batched(function: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
+    """Over many states, each with its own inputs; `inputs` may be None."""
+    return jax.vmap(function, (0, None if inputs is None else 0))
+
+
+# Directions in which the Jacobian is compared, how far, and what the largest change seen is multiplied by.
+_DIRECTIONS, _REACH, _SAFETY = 8, 1e-2, 2.0
+
+
+def _sampled_lipschitz(dynamics: AbstractDynamics, state: State, inputs: Any) -> tuple[Number, Number]:
+    reach = _REACH * (1.0 + jnp.max(jnp.abs(state)))
+    here = dynamics.jacobian(state, inputs)
+    # Corners of the cube are where a change in the largest-entry norm is largest; the signs are the same at every call.
+    signs = jax.random.rademacher(jax.random.key(0), (_DIRECTIONS, dynamics.size), dtype=float)
+
+    def change(direction: Array) -> Array:
+        moved = dynamics.jacobian(state + reach * direction, inputs)
+        return jnp.max(jnp.sum(jnp.abs(moved - here), axis=1)) / reach
+
+    return _SAFETY * jnp.max(jax.lax.map(change, signs)), reach
+
+
+def _largest_curvature(activation: AbstractActivation) -> Number:
+    """max |phi''| on a fine grid of [-30, 30]: sampled, not proven; exact for piecewise linear phi away from its kinks."""
+    grid = jnp.asarray(np.linspace(-30.0, 30.0, 12001))
+    return jnp.max(jnp.abs(jax.jvp(activation.slope, (grid,), (jnp.ones_like(grid),))[1]))

@@ -1,59 +1,87 @@
-"""The fixed points of one network."""
+"""The fixed points of one network, one flow or one map."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.landscape.catalogue import certify, default_starts
-from quenched.landscape.certificates import SAME_ROOT
-from quenched.landscape.search import Found, LevenbergMarquardt, Outcome, search
+from quenched.landscape.catalogue import Collection, default_starts
+from quenched.landscape.dynamics import AbstractDynamics, Map, batched, read_dynamics
+from quenched.landscape.listing import Descents, Followed, describe_points
+from quenched.landscape.paths import Homotopy, follow_paths
+from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import Network
 from quenched.numerics.memory import available_bytes
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
-from quenched.solution import labelled
 
 if TYPE_CHECKING:
-    import xarray as xr
-
+    from quenched.landscape.dataset import FixedPointDataset
     from quenched.solve import Progress
+
+# A part holds this many starts for each lane, so that few lanes idle at its end.
+_STARTS_PER_LANE = 8
+_DEFAULT_STARTS = 200
 
 
 @double_precision
 def find_fixed_points(
-    dynamics: Network,
-    starts: int | Any = 200,
+    dynamics: Network | AbstractDynamics,
+    starts: int | Any | None = None,
     *,
+    inputs: Any = None,
+    paths: int = 16,
+    period: int = 1,
     key: int | Array | None = None,
     solver: LevenbergMarquardt | None = None,
+    follow: Homotopy | None = None,
     progress: Progress | None = None,
-) -> xr.Dataset:
-    """Fixed points of one network, F(x) = 0, found by minimising E = |F|^2/2 from many starts and certified.
+) -> FixedPointDataset:
+    """Fixed points, F(x) = 0 of a flow dx/dt = F(x) or S(x) = x of a map, found from many starts and certified.
+
+    From every start E = |F|^2/2 is minimised (Levenberg-Marquardt). From some of them a path is followed too, on which the
+    dynamics is switched on (`qd.landscape.Homotopy`): in large chaotic networks, where nearly every descent of E ends in a
+    ghost, paths still lead to fixed points, and each to several.
 
     Arguments:
-        dynamics: a `qd.Network`.
-        starts: how many starts (the origin, Gaussian clouds, states on the network's own trajectories), or the starts
-            themselves, (start, neuron).
+        dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
+        starts: how many starts (the origin, Gaussian clouds, states on trajectories), or the starts themselves, (start,
+            neuron). 200 if left out, or one for each row of `inputs`.
+        inputs: constant inputs, (input), or one row a start, (start, input); of a `qd.Network` added to its field.
+        paths: from how many of the starts a path is followed too; 0 for none.
+        period: of a map, find its points of this period (and of its divisors).
         key: seed of the starts, 0 if left out.
         solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
-        progress: called with (starts done, starts in all). Ctrl-C ends the search and keeps what it found; the outcome of
-            the other starts is `not_run`.
+        follow: `qd.landscape.Homotopy(max_steps=, most_points=, lanes=, furthest=)`.
+        progress: called with (starts done, starts in all), paths counted too. Ctrl-C ends the search and keeps what it
+            found; the outcome of the other starts is `not_run`.
 
     Returns:
         Dataset, fixed points with the fewest unstable directions first: `state` (fixed_point, neuron), `residual`,
-        `certificate` (Newton-Kantorovich number: below 1/2 a root is proven nearby), `stable`, `unstable_directions`,
-        `eigenvalues` (fixed_point, mode), `index`, `log_weight`, `starts_reaching`; `outcome` (start), a code of
-        `qd.landscape.Outcome`; and `index_sum`, which is 1 for bounded phi if the list is complete.
+        `certificate` (Newton-Kantorovich number: below 1/2 a root is proven nearby, and the only one within `radius`),
+        `stable`, `unstable_directions`, `eigenvalues` (fixed_point, mode), `index`, `log_weight`, `starts_reaching`,
+        `condition` where there are several inputs, and `smallest_period` for a period above 1.
+        `outcome` (start), a code of `qd.landscape.Outcome`, and `path_outcome`, `path_points` (path).
+        `slow_state` (slow_point, neuron): the minima of E above zero.
+        `index_sum`, of several inputs (condition): 1 if the list is complete and F(x) + x is bounded; the attribute
+        `index_sum_means` says whether it is.
         Only certified roots are listed: a small E alone proves nothing (it may be a ghost, `slow_point`).
+        Eigenvalues are those of F' for a flow, unstable where the real part is positive; of S' for a map, unstable outside
+        of the unit circle. Attribute `certificate_bound`: how fast F' changes is known from the "activation", or "sampled"
+        in random directions and therefore no proof.
+
+    -x is looked at wherever x is a fixed point.
 
     Raises:
         TypeError, ValueError: bad arguments. MemoryError: the dense Jacobians would not fit.
+
+    Source: Sussillo & Barak 2013 (minimising the speed); Chow, Mallet-Paret & Yorke 1978 (paths).
 
     Example:
         >>> import numpy as np, quenched as qd
@@ -62,100 +90,144 @@ def find_fixed_points(
         >>> found.sizes["fixed_point"], float(found.index_sum), found.stable.values.tolist()
         (3, 1.0, [True, True, False])
     """
-    import xarray as xr
-
     from quenched.solve import read_key
 
-    if not isinstance(dynamics, Network):
-        raise TypeError(f"Argument `dynamics` must be a qd.Network, but is {dynamics!r}.")
-    solver = LevenbergMarquardt() if solver is None else solver
-    if not isinstance(solver, LevenbergMarquardt):
-        raise TypeError(f"Argument `solver` must be a qd.landscape.LevenbergMarquardt, but is {solver!r}.")
-    needed = 8 * 6 * solver.lanes * dynamics.size**2
+    solver = _checked_options("solver", solver, LevenbergMarquardt)
+    follow = _checked_options("follow", follow, Homotopy)
+    way, given = read_dynamics(dynamics, inputs)
+    period = checks.count("period", period)
+    single = None
+    if period > 1:
+        if not isinstance(way, Map):
+            raise ValueError(f"Argument `period` must be 1 for a flow, whose cycles are no points, but is {period}.")
+        single, way = way, way.iterated(period)
+    _refuse_what_does_not_fit(way, solver, follow)
+    states, conditions, of_start = _starts(way, starts, given, read_key(key))
+    number = min(checks.count("paths", paths, low=0), len(states))
+
+    collection = Collection(way, conditions)
+    with one_blas_thread():
+        descents, followed = _run(way, states, conditions, of_start, number, (solver, follow), progress)
+        reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
+        belongs = np.full(len(states), -1)
+        belongs[reached] = collection.add(descents.state[reached], of_start[reached])
+        descents.outcome[reached[belongs[reached] < 0]] = Outcome.stalled
+        met = np.arange(follow.most_points) < followed.points[:, None]
+        collection.add(followed.state[met], np.repeat(of_start[:number], met.sum(axis=1)))
+        collection.add_mirror_images()
+        return describe_points(collection, belongs, descents, followed, of_start, single)
+
+
+def _checked_options(name: str, given: Any, kind: type) -> Any:
+    if given is not None and not isinstance(given, kind):
+        raise TypeError(f"Argument `{name}` must be a qd.landscape.{kind.__name__}, but is {given!r}.")
+    return kind() if given is None else given
+
+
+def _refuse_what_does_not_fit(dynamics: AbstractDynamics, solver: LevenbergMarquardt, follow: Homotopy) -> None:
+    lanes = max(solver.lanes, follow.lanes)
+    needed = 8 * 6 * lanes * dynamics.size**2
     if needed > available_bytes():
         raise MemoryError(
-            f"{solver.lanes} dense Jacobians of size {dynamics.size} need about {needed / 2**30:.1f} GiB, "
+            f"{lanes} dense Jacobians of size {dynamics.size} need about {needed / 2**30:.1f} GiB, "
             "more than is free; lower the solver's `lanes`."
         )
-    states = _starts(dynamics, starts, key, read_key)
-    with one_blas_thread():
-        found = _search_in_parts(dynamics, states, solver, progress)
-        catalogue = jax.device_get(_certify_compiled(dynamics, found))
-    chosen = np.flatnonzero(catalogue.distinct)
-    roots = jax.tree.map(lambda rows: rows[chosen], catalogue.roots)
-
-    eigenvalues = _eigenvalues(dynamics, roots.state)
-    unstable = np.sum(eigenvalues.real > 0.0, axis=1)
-    order = np.lexsort((np.mean(roots.state**2, axis=1), unstable))
-    reaching = _starts_reaching(catalogue, roots.state)
-    columns = {
-        "state": roots.state,
-        "residual": roots.residual,
-        "certificate": roots.certificate,
-        "stable": unstable == 0,
-        "unstable_directions": unstable,
-        "eigenvalues": eigenvalues,
-        "index": roots.sign,
-        "log_weight": roots.log_weight,
-        "starts_reaching": reaching,
-    }
-    variables = {name: labelled(name, values[order]) for name, values in columns.items()}
-    variables["outcome"] = labelled("outcome", catalogue.outcome)
-    variables["outcome"][2]["codes"] = ", ".join(f"{outcome.value} {outcome.name}" for outcome in Outcome)
-    variables["index_sum"] = labelled("index_sum", np.asarray(roots.sign.sum()))
-    return xr.Dataset(variables, attrs={"activation": dynamics.activation.name, "size": dynamics.size})
 
 
-# A part holds this many starts for each lane, so that few lanes idle at its end.
-_STARTS_PER_LANE = 8
-
-_search_compiled = jax.jit(search)
-_certify_compiled = jax.jit(certify)
-_starts_compiled = jax.jit(default_starts, static_argnums=1)
-
-
-def _search_in_parts(dynamics: Network, starts: Array, solver: LevenbergMarquardt, progress: Progress | None) -> Found:
-    """Part by part, each of the same shape: to show progress, and to keep what is there when interrupted."""
-    count, part = len(starts), min(len(starts), _STARTS_PER_LANE * solver.lanes)
-    states, outcomes, steps = np.array(starts), np.full(count, Outcome.not_run, np.int32), 0
-    try:
-        for first in range(0, count, part):
-            rows = np.arange(first, first + part)
-            # The last part is filled up with the first start, which is done in few steps and not kept.
-            found = jax.device_get(_search_compiled(dynamics, starts[np.where(rows < count, rows, 0)], solver))
-            kept = rows[rows < count]
-            states[kept], outcomes[kept] = found.state[: len(kept)], found.outcome[: len(kept)]
-            steps += int(found.steps)
-            if progress is not None:
-                progress(int(kept[-1]) + 1, count)
-    except KeyboardInterrupt:
-        if np.all(outcomes == Outcome.not_run):
-            raise
-    return Found(jnp.asarray(states), jnp.asarray(outcomes), jnp.asarray(steps, jnp.int32))
-
-
-def _starts(dynamics: Network, starts: Any, key: Any, read_key: Any) -> Array:
-    if np.ndim(starts) == 0:
-        return _starts_compiled(dynamics, checks.count("starts", starts), read_key(key))
-    states = np.asarray(starts, dtype=np.float64)
-    if states.ndim != 2 or states.shape[1] != dynamics.size or not len(states):
+def _starts(
+    dynamics: AbstractDynamics, starts: Any, given: Array | None, key: Array
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Starts, the distinct inputs, and which of these each start has."""
+    several = given is not None and given.ndim == 2
+    if starts is None:
+        starts = len(given) if several and given is not None else _DEFAULT_STARTS
+    by_number = np.ndim(starts) == 0
+    if by_number:
+        count = checks.count("starts", starts)
+    else:
+        try:
+            states = np.asarray(starts, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"Argument `starts` must be a number or an array of states, but is {starts!r}.") from None
+        if states.ndim != 2 or states.shape[1] != dynamics.size or not len(states):
+            raise ValueError(
+                f"Argument `starts` must be a number or states (start, {dynamics.size}), but has shape {states.shape}."
+            )
+        if not np.isfinite(states).all():
+            raise ValueError("Argument `starts` must be finite, but holds NaN or infinity.")
+        count = len(states)
+    if several and given is not None and len(given) != count:
+        raise ValueError(f"Argument `inputs` must have one row for each of the {count} starts, but has {len(given)}.")
+    conditions: np.ndarray | None = None
+    of_start = np.zeros(count, int)
+    if given is not None:
+        conditions, of_start = np.unique(np.atleast_2d(np.asarray(given)), axis=0, return_inverse=True)
+        of_start = of_start.reshape(-1) if several else np.zeros(count, int)
+    inputs: Any = None if conditions is None else conditions[of_start]
+    if by_number:
+        states = np.asarray(_default_starts_compiled(dynamics, inputs, count, key))
+    speeds = np.asarray(_residuals_compiled(dynamics, states, inputs))
+    bad = np.flatnonzero(~np.isfinite(speeds).all(axis=1))
+    if bad.size:
+        what = "velocity" if dynamics.kind == "flow" else "step"
         raise ValueError(
-            f"Argument `starts` must be a number or states (start, {dynamics.size}), but has shape {states.shape}."
+            f"Argument `{what}` must return finite numbers at the starts, but does not at start {bad[0]} "
+            f"({bad.size} of {count}); give `starts` inside of its domain."
         )
-    if not np.isfinite(states).all():
-        raise ValueError("Argument `starts` must be finite, but holds NaN or infinity.")
-    return jnp.asarray(states)
+    return states, conditions, of_start
 
 
-def _eigenvalues(dynamics: Network, states: np.ndarray) -> np.ndarray:
-    """Of F' at each state, the fastest growing first."""
-    values = np.zeros((len(states), dynamics.size), complex)
-    for row, state in enumerate(states):
-        found = np.linalg.eigvals(np.asarray(dynamics.jacobian(jnp.asarray(state))))
-        values[row] = found[np.argsort(-found.real, kind="stable")]
-    return values
+def _run(
+    dynamics: AbstractDynamics,
+    states: np.ndarray,
+    conditions: np.ndarray | None,
+    of_start: np.ndarray,
+    paths: int,
+    options: tuple[LevenbergMarquardt, Homotopy],
+    progress: Progress | None,
+) -> tuple[Descents, Followed]:
+    """Part by part, each of the same shape: to show progress, and to keep what is there when interrupted."""
+    solver, follow = options
+    count = len(states)
+    descents = Descents(states.copy(), np.full(count, Outcome.not_run, np.int32))
+    followed = Followed(
+        np.zeros((paths, follow.most_points, dynamics.size)),
+        np.zeros(paths, int),
+        np.full(paths, Outcome.not_run, np.int32),
+    )
+    done = 0
+
+    def parts(number: int, length: int) -> Any:
+        """Rows that are wanted, and the rows and inputs to run; the last part is filled up with its own first rows."""
+        nonlocal done
+        for first in range(0, number, length):
+            kept = np.arange(first, min(first + length, number))
+            rows = np.resize(kept, min(length, number))
+            yield kept, states[rows], None if conditions is None else conditions[of_start[rows]]
+            done += len(kept)
+            if progress is not None:
+                progress(done, count + paths)
+
+    try:
+        for kept, begin, inputs in parts(paths, 2 * follow.lanes):
+            found = jax.device_get(_paths_compiled(dynamics, begin, inputs, follow))
+            for all_rows, part in zip(followed, (found.state, found.points, found.outcome), strict=True):
+                all_rows[kept] = part[: len(kept)]
+        for kept, begin, inputs in parts(count, _STARTS_PER_LANE * solver.lanes):
+            ended = jax.device_get(_search_compiled(dynamics, begin, inputs, solver))
+            descents.state[kept], descents.outcome[kept] = ended.state[: len(kept)], ended.outcome[: len(kept)]
+    except KeyboardInterrupt:
+        if np.all(descents.outcome == Outcome.not_run) and np.all(followed.outcome == Outcome.not_run):
+            raise
+    return descents, followed
 
 
-def _starts_reaching(catalogue: Any, states: np.ndarray) -> np.ndarray:
-    ended = catalogue.ended[catalogue.outcome == Outcome.fixed_point]
-    return np.array([np.sum(np.max(np.abs(ended - state), axis=1) < SAME_ROOT) for state in states], dtype=int)
+_search_compiled = eqx.filter_jit(search)
+_paths_compiled = eqx.filter_jit(follow_paths)
+_default_starts_compiled = eqx.filter_jit(default_starts)
+
+
+@eqx.filter_jit
+def _residuals_compiled(dynamics: AbstractDynamics, states: Any, inputs: Any) -> Array:
+    found: Array = batched(dynamics.residual, inputs)(jnp.asarray(states), inputs)
+    return found

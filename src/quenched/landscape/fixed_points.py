@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.landscape.catalogue import Catalogue, certify, default_starts
+from quenched.landscape.dynamics import NetworkFlow, frozen
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
-from quenched.models import RandomNetwork
+from quenched.models import Network, RandomNetwork
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
 from quenched.status import Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
@@ -110,16 +112,51 @@ class FixedPoints(AbstractExperiment):
     def measure(self, model: RandomNetwork, solver: LevenbergMarquardt, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key = jax.random.split(key)
         network = model.draw(self.size, coupling_key)
-        starts = default_starts(jax.lax.stop_gradient(network), self.starts, start_key)
-        catalogue = certify(network, search(network, starts, solver))
+        dynamics = NetworkFlow(network)
+        starts = default_starts(frozen(dynamics), None, self.starts, start_key)
+        found = search(dynamics, starts, None, solver)
+        catalogue = certify(dynamics, found.state, found.outcome == Outcome.fixed_point)
+        # A root that could not be certified is none.
+        reached = (found.outcome == Outcome.fixed_point) & catalogue.proven
         any_found = jnp.any(catalogue.distinct)
-        arrays = weighted_averages(model, catalogue) | index_averages(model, catalogue)
+        responses = jax.lax.map(
+            lambda row: jax.lax.cond(row[1], partial(_responses, network), _no_responses, row[0]),
+            (catalogue.roots.state, catalogue.distinct),
+        )
+        ended = jnp.all(found.outcome != Outcome.out_of_steps)
+        arrays = weighted_averages(model, catalogue, responses) | index_averages(model, catalogue, responses, ended)
+        arrays["convergence"] = jnp.mean(reached, dtype=float)
         status = jnp.where(any_found, Status.solved, Status.no_fixed_point)
         residual = jnp.max(jnp.where(catalogue.distinct, catalogue.roots.residual, 0.0))
-        return Computed(arrays, status, residual, catalogue.steps)
+        return Computed(arrays, status, residual, found.steps)
 
 
-def weighted_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, Array]:
+class Responses(NamedTuple):
+    """How a fixed point moves with a field, from the inverse Jacobian."""
+
+    integrated: Float[Array, "..."]
+    """(1/N) sum_i dphi_i/db_i."""
+    rate: Float[Array, "... neuron"]
+    """dphi_i/df_i, f added to the velocity."""
+    weight: Float[Array, "... neuron"]
+    """d ln(1/|det F'|)/df_i."""
+
+
+def _responses(network: Network, root: Float[Array, " neuron"]) -> Responses:
+    inverse = jnp.linalg.inv(network.jacobian(root))
+    slope = network.activation.slope(root)
+    bend = jax.jvp(network.activation.slope, (root,), (jnp.ones_like(root),))[1]
+    # f added to the velocity moves the root by -F'^-1 f and its weight 1/|det F'| through phi''.
+    inverse_weights = jnp.sum(inverse * network.dense_weights.T, axis=1)
+    own = -slope * jnp.diag(inverse)
+    return Responses(jnp.mean(own), own, (bend * inverse_weights) @ inverse)
+
+
+def _no_responses(root: Float[Array, " neuron"]) -> Responses:
+    return Responses(jnp.zeros(()), jnp.zeros_like(root), jnp.zeros_like(root))
+
+
+def weighted_averages(model: RandomNetwork, catalogue: Catalogue, responses: Responses) -> dict[str, Array]:
     """Averages over the distinct fixed points of one network with weight 1/|det F'|; NaN where there are none."""
     roots, listed = catalogue.roots, catalogue.distinct
     weight = jax.nn.softmax(jnp.where(listed, roots.log_weight, -jnp.inf))
@@ -130,11 +167,11 @@ def weighted_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, A
 
     rate = model.activation(roots.state)
     # d<phi_i>/df_i: each root moves, and so do the weights.
-    reweighted = average(rate * roots.weight_response) - average(rate) * average(roots.weight_response)
+    reweighted = average(rate * responses.weight) - average(rate) * average(responses.weight)
     square_rate = average(jnp.mean(rate**2, axis=1))
     return {
         "self_overlap": square_rate,
-        "local_response": jnp.mean(average(roots.rate_response) + reweighted),
+        "local_response": jnp.mean(average(responses.rate) + reweighted),
         "mean_square_rate": square_rate,
         "mean_square_state": average(jnp.mean(roots.state**2, axis=1)),
         "mean_state": average(jnp.mean(roots.state, axis=1)),
@@ -143,12 +180,11 @@ def weighted_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, A
     }
 
 
-def index_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, Array]:
+def index_averages(model: RandomNetwork, catalogue: Catalogue, responses: Responses, ended: Array) -> dict[str, Array]:
     """Sums over the distinct fixed points with their index, NaN unless the indices add up to 1; and how the search went."""
     roots, listed = catalogue.roots, catalogue.distinct
     index = jnp.where(listed, roots.sign, 0.0)
-    # A necessary condition: points can be missing in pairs, less likely so when every start has come to an end.
-    ended = jnp.all(catalogue.outcome != Outcome.out_of_steps)
+    # A necessary condition: points can be missing in pairs, less likely so when every start has ended.
     complete = (jnp.sum(index) == 1.0) & ended
 
     def total(values: Array) -> Array:
@@ -156,9 +192,8 @@ def index_averages(model: RandomNetwork, catalogue: Catalogue) -> dict[str, Arra
 
     return {
         "correlation": total(jnp.mean(model.activation(roots.state) ** 2, axis=1)),
-        "integrated_response": total(roots.integrated_response),
+        "integrated_response": total(responses.integrated),
         "fixed_points": jnp.sum(listed).astype(float),
         "index_sum": jnp.sum(index),
         "completeness": complete.astype(float),
-        "convergence": jnp.mean(catalogue.outcome == Outcome.fixed_point, dtype=float),
     }

@@ -1,8 +1,4 @@
-"""Minimising E = |F|^2/2 from many starts at once by Levenberg-Marquardt.
-
-The starts wait in a queue. A fixed number of lanes work side by side, and a lane that has finished takes the next start, so
-that a batch never waits for its slowest member.
-"""
+"""Minimising E = |F|^2/2 from many starts at once by Levenberg-Marquardt."""
 
 from __future__ import annotations
 
@@ -15,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from quenched import checks
-from quenched.models import Network
+from quenched.landscape.dynamics import AbstractDynamics, batched, frozen
+from quenched.landscape.lanes import GOES_ON, Step, work_off
 
 
 class Outcome(IntEnum):
@@ -25,9 +22,9 @@ class Outcome(IntEnum):
     slow_point = 1
     """A local minimum of E above zero, a ghost."""
     stalled = 2
-    """No step decreases E any more, or a root that could not be certified."""
+    """No step decreases E any more, at a saddle of E, or at a root that could not be certified."""
     escaped = 3
-    """The state grew without bound."""
+    """The state grew without bound, or the dynamics returned no number."""
     out_of_steps = 4
     not_run = 5
     """The search was interrupted before this start."""
@@ -59,7 +56,6 @@ class Lanes(NamedTuple):
     damping: Float[Array, " lane"]
     growth: Float[Array, " lane"]
     steps: Int[Array, " lane"]
-    start: Int[Array, " lane"]
 
 
 class Found(NamedTuple):
@@ -71,58 +67,47 @@ class Found(NamedTuple):
 
 
 _FIRST_DAMPING, _STUCK_DAMPING, _FAR = 1e-2, 1e12, 1e8
-# |grad E| / |F| below which a point with F != 0 counts as a minimum of E.
+# |grad E| / |F| below which a point with F != 0 counts as a stationary point of E.
 _FLAT = 1e-6
 
 
-def search(network: Network, starts: Float[Array, "start neuron"], solver: LevenbergMarquardt) -> Found:
+def search(
+    dynamics: AbstractDynamics,
+    starts: Float[Array, "start neuron"],
+    inputs: Float[Array, "start input"] | None,
+    solver: LevenbergMarquardt,
+) -> Found:
     """Follow every start to the end. Carries no derivatives."""
-    network, starts = jax.lax.stop_gradient((network, starts))
+    dynamics, starts, inputs = frozen((dynamics, starts, inputs))
     count = len(starts)
     lanes = min(solver.lanes, count)
 
     def fresh(start: Array) -> Lanes:
-        rows = starts[jnp.minimum(start, count - 1)]
         ones = jnp.ones(lanes)
-        return Lanes(rows, _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32), start)
+        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32))
 
-    def unfinished(carry: tuple[Lanes, Found, Array]) -> Array:
-        return jnp.any(carry[0].start < count)
+    def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
+        given = None if inputs is None else inputs[jnp.minimum(start, count - 1)]
+        working, outcome = _step(dynamics, working, given, solver)
+        row = jnp.where(outcome != GOES_ON, start, count)
+        return Step(working, outcome, ended_at.at[row].set(working.state, mode="drop"))
 
-    def advance(carry: tuple[Lanes, Found, Array]) -> tuple[Lanes, Found, Array]:
-        working, found, queue = carry
-        working, outcome = _step(network, working, solver)
-        ended = outcome >= 0
-        # A lane without a start left has start >= count and writes nowhere.
-        row = jnp.where(ended, working.start, count)
-        found = Found(
-            found.state.at[row].set(working.state, mode="drop"),
-            found.outcome.at[row].set(outcome, mode="drop"),
-            found.steps + jnp.sum(jnp.where(working.start < count, 1, 0), dtype=jnp.int32),
-        )
-        taken = jnp.cumsum(ended)
-        renewed = fresh(jnp.where(ended, jnp.minimum(queue + taken - 1, count), working.start))
-        working = jax.tree.map(
-            lambda new, old: jnp.where(ended.reshape(-1, *[1] * (new.ndim - 1)), new, old), renewed, working
-        )
-        return working, found, jnp.minimum(queue + taken[-1], count)
-
-    nothing = Found(starts, jnp.full(count, Outcome.out_of_steps, jnp.int32), jnp.zeros((), jnp.int32))
-    first = fresh(jnp.arange(lanes))
-    return jax.lax.while_loop(unfinished, advance, (first, nothing, jnp.asarray(lanes)))[1]
+    return Found(*work_off(fresh, advance, starts, count, lanes))
 
 
-def _step(network: Network, lanes: Lanes, solver: LevenbergMarquardt) -> tuple[Lanes, Int[Array, " lane"]]:
-    """One step of every lane, and how each that has ended did so (-1 where it goes on)."""
-    speed = jax.vmap(network.velocity)(lanes.state)
-    jacobian = jax.vmap(network.jacobian)(lanes.state)
+def _step(
+    dynamics: AbstractDynamics, lanes: Lanes, inputs: Array | None, solver: LevenbergMarquardt
+) -> tuple[Lanes, Int[Array, " lane"]]:
+    """One step of every lane, and how each that has ended did so."""
+    residual, jacobian_of = batched(dynamics.residual, inputs), batched(dynamics.jacobian, inputs)
+    speed, jacobian = residual(lanes.state, inputs), jacobian_of(lanes.state, inputs)
     gradient = jnp.einsum("lij,li->lj", jacobian, speed)
-    normal = jnp.swapaxes(jacobian, 1, 2) @ jacobian + lanes.damping[:, None, None] * jnp.eye(network.size)
+    normal = jnp.swapaxes(jacobian, 1, 2) @ jacobian + lanes.damping[:, None, None] * jnp.eye(dynamics.size)
     factor = jnp.linalg.cholesky(normal)
     direction = -jax.vmap(lambda lower, right: jax.scipy.linalg.cho_solve((lower, True), right))(factor, gradient)
     trial = lanes.state + direction
     energy = 0.5 * jnp.sum(speed**2, axis=1)
-    trial_energy = 0.5 * jnp.sum(jax.vmap(network.velocity)(trial) ** 2, axis=1)
+    trial_energy = 0.5 * jnp.sum(residual(trial, inputs) ** 2, axis=1)
     predicted = 0.5 * jnp.sum(direction * (lanes.damping[:, None] * direction - gradient), axis=1)
     ratio = (energy - trial_energy) / jnp.maximum(predicted, 1e-300)
     better = trial_energy < energy
@@ -140,14 +125,13 @@ def _step(network: Network, lanes: Lanes, solver: LevenbergMarquardt) -> tuple[L
             lanes.steps >= solver.max_steps,
         ],
         [Outcome.fixed_point, Outcome.escaped, Outcome.slow_point, Outcome.stalled, Outcome.out_of_steps],
-        -1,
+        GOES_ON,
     ).astype(jnp.int32)
-    move = better & (ended < 0)
+    move = better & (ended == GOES_ON)
     moved = Lanes(
         jnp.where(move[:, None], trial, lanes.state),
         jnp.where(better, jnp.maximum(relaxed, 1e-14), lanes.damping * lanes.growth),
         jnp.where(better, 2.0, 2.0 * lanes.growth),
         lanes.steps + 1,
-        lanes.start,
     )
     return moved, ended

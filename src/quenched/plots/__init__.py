@@ -2,5 +2,6 @@
 
 from quenched.plots.curves import curve, mark_transition
 from quenched.plots.edge_of_chaos import edge_of_chaos
+from quenched.plots.fixed_points import branches, connections, fixed_points, spectrum
 
-__all__ = ["curve", "edge_of_chaos", "mark_transition"]
+__all__ = ["branches", "connections", "curve", "edge_of_chaos", "fixed_points", "mark_transition", "spectrum"]

@@ -1,0 +1,209 @@
+"""Fixed points in the plane of largest variance, their eigenvalues, their connections, and their branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quenched.numerics.components import Components, principal_components
+from quenched.plots.curves import new_axes
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+# By the number of unstable directions, the last for more: Okabe and Ito, and markers besides.
+_KINDS = (
+    ("stable", "#0072B2", "o"),
+    ("1 unstable direction", "#D55E00", "D"),
+    ("2 unstable directions", "#009E73", "s"),
+    ("3 or more", "#CC79A7", "^"),
+)
+_TRAJECTORY = {"color": "0.75", "linewidth": 0.7, "zorder": 0}
+
+
+def fixed_points(
+    dataset: xr.Dataset, trajectories: Any = None, *, components: int = 2, modes: bool = True, axes: Axes | None = None
+) -> Axes:
+    """Draw fixed points in their principal components: filled where stable, open where not, with their unstable directions.
+
+    Arguments:
+        dataset: of `qd.landscape.find_fixed_points`.
+        trajectories: states in time, (time, neuron) or (time, trial, neuron), such as the `trajectory` of
+            `qd.simulate.integrate`, drawn as lines; they take part in choosing the components.
+        components: 2, or 3 for a picture in space.
+        modes: draw up to three unstable directions of each saddle as short lines.
+        axes: where to draw, of the right projection; new ones if left out.
+
+    Raises: ValueError for a dataset without fixed points, or trajectories of another size.
+    """
+    states = dataset["state"].values
+    if not len(states):
+        raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
+    if components not in (2, 3):
+        raise ValueError(f"Argument `components` must be 2 or 3, but is {components!r}.")
+    runs = _runs(trajectories, states.shape[1])
+    cloud = np.concatenate([states, *runs.reshape(-1, 1, states.shape[1]).swapaxes(0, 1)]) if runs.size else states
+    frame = principal_components(cloud, components)
+    axes = _axes(components) if axes is None else axes
+    for run in runs.swapaxes(0, 1):
+        axes.plot(*_columns(frame.project(run), components), **_TRAJECTORY)
+    places = _columns(frame.project(states), components)
+    if modes and "unstable_modes" in dataset:
+        _draw_modes(axes, dataset, frame, components)
+    unstable = dataset["unstable_directions"].values
+    for count, (name, colour, marker) in enumerate(_KINDS):
+        chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count
+        if chosen.any():
+            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 6, "linestyle": "none", "label": name}
+            face = colour if count == 0 else "white"
+            axes.plot(*(column[chosen] for column in places), markerfacecolor=face, **look)
+    names = [f"component {place + 1} ({100 * share:.0f} %)" for place, share in enumerate(frame.share)]
+    for letter, name in zip("xyz", names, strict=False):
+        getattr(axes, f"set_{letter}label")(name)
+    if states.shape[1] == 1:
+        axes.set_yticks([])
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return axes
+
+
+def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
+    """Draw the eigenvalues of all fixed points in the complex plane, with the border of stability: the imaginary axis for a
+    flow, the unit circle for a map."""
+    if not dataset.sizes.get("fixed_point", 0):
+        raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
+    axes = new_axes() if axes is None else axes
+    values, unstable = dataset["eigenvalues"].values, dataset["unstable_directions"].values
+    for count, (name, colour, marker) in enumerate(_KINDS):
+        chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count
+        if chosen.any():
+            here = values[chosen].ravel()
+            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5, "linestyle": "none", "label": name}
+            axes.plot(here.real, here.imag, markerfacecolor=colour if count == 0 else "white", **look)
+    if dataset.attrs.get("kind") == "map":
+        angle = np.linspace(0.0, 2.0 * np.pi, 361)
+        axes.plot(np.cos(angle), np.sin(angle), color="0.5", linewidth=0.9, zorder=0)
+    else:
+        axes.axvline(0.0, color="0.5", linewidth=0.9, zorder=0)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_xlabel(r"$\mathrm{Re}\,\lambda$")
+    axes.set_ylabel(r"$\mathrm{Im}\,\lambda$")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return axes
+
+
+def connections(graph: nx.MultiDiGraph, axes: Axes | None = None) -> Axes:
+    """Draw the graph of `qd.landscape.connections`: the more unstable, the higher; arrows lead to where a saddle falls."""
+    axes = new_axes() if axes is None else axes
+    rows: dict[int, list[Any]] = {}
+    for node, known in graph.nodes(data=True):
+        rows.setdefault(int(known.get("unstable_directions", -1)), []).append(node)
+    places: dict[Any, tuple[float, float]] = {}
+    for height, nodes in sorted(rows.items()):
+        for number, node in enumerate(nodes):
+            places[node] = ((number + 0.5) / len(nodes), float(height))
+    for tail, head in dict.fromkeys((tail, head) for tail, head in graph.edges()):
+        axes.annotate(
+            "",
+            places[head],
+            places[tail],
+            arrowprops={"arrowstyle": "->", "color": "0.6", "shrinkA": 5, "shrinkB": 5, "linewidth": 0.8},
+        )
+    for node, (x, y) in places.items():
+        count = max(0, min(int(y), len(_KINDS) - 1))
+        _, colour, marker = _KINDS[count]
+        known = y >= 0
+        face = colour if known and count == 0 else "white"
+        axes.plot([x], [y], marker=marker if known else "x", color=colour if known else "0.3", markerfacecolor=face)
+        if not known:
+            axes.annotate(str(node), (x, y), (6, -3), textcoords="offset points", color="0.3")
+    axes.set_xlim(0.0, 1.0)
+    axes.set_xticks([])
+    heights = sorted(rows)
+    axes.set_yticks([height for height in heights if height >= 0])
+    axes.margins(y=0.15)
+    axes.set_ylabel("unstable directions")
+    return axes
+
+
+def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None = None) -> Axes:
+    """Draw the branches of `qd.landscape.continue_fixed_points` against the parameter: solid where stable, dashed where not,
+    with folds, branch points and oscillations marked.
+
+    Arguments:
+        neuron: whose state to show; if left out, the first principal component of all points.
+    """
+    axes = new_axes() if axes is None else axes
+    parameter, states = dataset["parameter"].values, dataset["branch_state"].values
+    known = states[np.isfinite(parameter)]
+    frame = principal_components(known, 1)
+
+    def height(points: np.ndarray) -> np.ndarray:
+        return points[..., neuron] if neuron is not None else frame.project(points)[..., 0]
+
+    stable = dataset["branch_unstable_directions"].values == 0
+    for row in range(len(parameter)):
+        along, values = parameter[row], height(states[row])
+        for chosen, line, colour in ((stable[row], "-", "#0072B2"), (~stable[row], "--", "#D55E00")):
+            # A part reaches to the first point of the next.
+            shown = chosen | np.append(chosen[1:], False)
+            axes.plot(along, np.where(shown, values, np.nan), line, color=colour)
+    marks = {"fold": "v", "branch_point": "D", "hopf": "o", "flip": "s"}
+    names = {"fold": "fold", "branch_point": "branch point", "hopf": "oscillation begins (Hopf)", "flip": "period doubling"}
+    for kind, marker in marks.items():
+        chosen = dataset["event_kind"].values == kind
+        if chosen.any():
+            at = height(dataset["event_state"].values[chosen])
+            axes.plot(
+                dataset["event_parameter"].values[chosen],
+                at,
+                marker,
+                color="0.2",
+                markerfacecolor="white",
+                label=names[kind],
+            )
+    axes.plot([], [], "-", color="#0072B2", label="stable")
+    axes.plot([], [], "--", color="#D55E00", label="unstable")
+    axes.set_xlabel("parameter")
+    axes.set_ylabel(f"$x_{{{neuron}}}$" if neuron is not None else "first principal component")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return axes
+
+
+def _axes(components: int) -> Axes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    found: Axes = figure.add_subplot(projection="3d") if components == 3 else figure.add_subplot()
+    return found
+
+
+def _runs(trajectories: Any, size: int) -> np.ndarray:
+    """(time, trial, neuron)."""
+    if trajectories is None:
+        return np.zeros((0, 0, size))
+    runs = np.asarray(getattr(trajectories, "values", trajectories), dtype=np.float64)
+    runs = runs[:, None] if runs.ndim == 2 else runs
+    if runs.ndim != 3 or runs.shape[2] != size:
+        raise ValueError(f"Argument `trajectories` must be (time, neuron) or (time, trial, {size}), but is {runs.shape}.")
+    return runs
+
+
+def _columns(points: np.ndarray, components: int) -> list[np.ndarray]:
+    """One column a component; zeros where there are fewer."""
+    missing = components - points.shape[-1]
+    filled = np.concatenate([points, np.zeros((*points.shape[:-1], missing))], axis=-1) if missing > 0 else points
+    return list(np.moveaxis(filled, -1, 0))
+
+
+def _draw_modes(axes: Axes, dataset: xr.Dataset, frame: Components, components: int) -> None:
+    states = frame.project(dataset["state"].values)
+    reach = 0.08 * float(np.max(np.ptp(states, axis=0), initial=1e-12))
+    for state, modes in zip(states, frame.turn(dataset["unstable_modes"].values), strict=True):
+        for mode in modes[np.isfinite(modes).all(axis=1)]:
+            length = float(np.linalg.norm(mode))
+            if length > 0.0:
+                ends = np.array([state - reach * mode, state + reach * mode])
+                axes.plot(*_columns(ends, components), color="0.35", linewidth=1.0, zorder=1)
