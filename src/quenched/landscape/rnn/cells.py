@@ -1,0 +1,135 @@
+"""One step of a vanilla RNN, a GRU and an LSTM, as PyTorch defines them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched.activations import AbstractActivation
+from quenched.landscape.rnn.checked import one_vector
+from quenched.precision import double_precision
+
+State = Float[Array | np.ndarray, " neuron"]
+Inputs = Float[Array | np.ndarray, " input"]
+
+
+class AbstractCell(eqx.Module):
+    """The four arrays of a layer under PyTorch's names, of which `gates` blocks of rows make one step.
+
+    Calling it with a state and inputs, or with a state alone for inputs of zero, gives the next state.
+    """
+
+    weight_ih: Float[Any, "row input"]
+    weight_hh: Float[Any, "row hidden"]
+    bias_ih: Float[Any, " row"]
+    bias_hh: Float[Any, " row"]
+
+    gates: eqx.AbstractClassVar[int]
+
+    @property
+    def hidden_size(self) -> int:
+        """How many hidden units there are."""
+        return int(self.weight_hh.shape[1])
+
+    @property
+    def input_size(self) -> int:
+        """How many inputs there are."""
+        return int(self.weight_ih.shape[1])
+
+    @property
+    def state_size(self) -> int:
+        """How many numbers make a state."""
+        return self.hidden_size
+
+    @double_precision
+    def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
+        """The next state."""
+        state = one_vector("state", state, self.state_size)
+        drive = jnp.asarray(self.bias_ih)
+        if inputs is not None:
+            drive = drive + self.weight_ih @ one_vector("inputs", inputs, self.input_size)
+        return self.next_state(state, drive)
+
+    @abstractmethod
+    def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
+        """The next state, given weight_ih @ inputs + bias_ih."""
+
+
+class Elman(AbstractCell):
+    """h' = phi(W_ih u + b_ih + W_hh h + b_hh), which PyTorch calls RNN; phi is tanh or ReLU."""
+
+    activation: AbstractActivation
+
+    gates: ClassVar[int] = 1
+
+    def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
+        return self.activation(drive + self.weight_hh @ state + self.bias_hh)
+
+
+class GRU(AbstractCell):
+    """The gated recurrent unit; rows in the order reset r, update z, new n.
+
+    r = sigma(W_ir u + b_ir + W_hr h + b_hr),  z = sigma(W_iz u + b_iz + W_hz h + b_hz),
+    n = tanh(W_in u + b_in + r (W_hn h + b_hn)),  h' = (1 - z) n + z h.
+
+    Cho et al. 2014 apply r to h before the product with W_hn; PyTorch, Equinox and Flax do it as here.
+    """
+
+    gates: ClassVar[int] = 3
+
+    def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
+        reset_in, update_in, new_in = jnp.split(drive, 3)
+        reset_own, update_own, new_own = jnp.split(self.weight_hh @ state + self.bias_hh, 3)
+        reset, update = jax.nn.sigmoid(reset_in + reset_own), jax.nn.sigmoid(update_in + update_own)
+        return (1.0 - update) * jnp.tanh(new_in + reset * new_own) + update * state
+
+
+class LSTM(AbstractCell):
+    """Long short-term memory; rows in the order input i, forget f, candidate g, output o. The state is h, then c.
+
+    i, f, o = sigma(W u + b + W' h + b'),  g = tanh(W u + b + W' h + b'),  c' = f c + i g,  h' = o tanh(c').
+    """
+
+    gates: ClassVar[int] = 4
+
+    @property
+    def state_size(self) -> int:
+        return 2 * self.hidden_size
+
+    def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
+        hidden, memory = jnp.split(state, 2)
+        enter, forget, candidate, leave = jnp.split(drive + self.weight_hh @ hidden + self.bias_hh, 4)
+        memory = jax.nn.sigmoid(forget) * memory + jax.nn.sigmoid(enter) * jnp.tanh(candidate)
+        return jnp.concatenate([jax.nn.sigmoid(leave) * jnp.tanh(memory), memory])
+
+
+CELLS: dict[str, type[AbstractCell]] = {"rnn": Elman, "gru": GRU, "lstm": LSTM}
+
+
+def split_state(states: Any) -> tuple[Any, Any]:
+    """The hidden state h and the memory c of an LSTM, which are the first and the second half of its state.
+
+    Arguments:
+        states: any array, JAX, NumPy or xarray, whose last axis is that of a state, (..., neuron).
+
+    Raises:
+        TypeError: not an array. ValueError: the last axis has an odd length.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> hidden, memory = qd.landscape.rnn.split_state(np.arange(6.0))
+        >>> hidden, memory
+        (array([0., 1., 2.]), array([3., 4., 5.]))
+    """
+    shape = getattr(states, "shape", None)
+    if shape is None:
+        raise TypeError(f"Argument `states` must be an array, but is {states!r}.")
+    if not shape or shape[-1] % 2:
+        raise ValueError(f"Argument `states` must have a last axis of even length, h and then c, but has shape {shape}.")
+    return states[..., : shape[-1] // 2], states[..., shape[-1] // 2 :]
