@@ -69,13 +69,14 @@ def fixed_points(
     with progress_bar() as bar:
         task = bar.add_task(f"searching {network.size} neurons", total=starts)
         found = qd.landscape.find_fixed_points(
-            network, starts, key=seed, progress=lambda done, _: bar.update(task, completed=done)
+            network, starts, key=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     console = Console()
     number = found.sizes["fixed_point"]
     ended = found["outcome"].values
     console.print(
-        f"{network.size} neurons, {phi.name}: {number} fixed point{'' if number == 1 else 's'} from {len(ended)} starts",
+        f"{network.size} neurons, {phi.name}: {number} fixed point{'' if number == 1 else 's'} from {len(ended)} starts "
+        f"and {found.sizes['path']} paths",
         highlight=False,
     )
     rows = [_row(index, found.isel(fixed_point=index)) for index in range(min(number, _SHOWN))]

@@ -1,5 +1,6 @@
 """The speed of the dynamics as an energy, and its ground states: the fixed points."""
 
+from quenched.landscape import rnn
 from quenched.landscape.connections import connections
 from quenched.landscape.continuation import continue_fixed_points
 from quenched.landscape.dynamics import Flow, Map
@@ -21,4 +22,5 @@ __all__ = [
     "energy",
     "energy_gradient",
     "find_fixed_points",
+    "rnn",
 ]

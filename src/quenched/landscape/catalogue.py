@@ -14,8 +14,8 @@ from jaxtyping import Array, Bool, Float, Key
 from quenched.landscape.certificates import CLOSER, Root, examine, is_minimum, polish
 from quenched.landscape.dynamics import AbstractDynamics, batched
 
-# Half of the default starts have followed the dynamics for this long.
-_SETTLING_STEPS = 50
+# Half of the default starts have followed the dynamics, at most for this long.
+_MOST_STEPS = 50
 
 
 class Catalogue(NamedTuple):
@@ -31,13 +31,14 @@ class Catalogue(NamedTuple):
 def default_starts(
     dynamics: AbstractDynamics, inputs: Float[Array, "start input"] | None, count: int, key: Key[Array, ""]
 ) -> Float[Array, "start neuron"]:
-    """The origin, Gaussian clouds of widths up to 2, and states on trajectories that began in them."""
-    width_key, cloud_key = jax.random.split(key)
+    """The origin, Gaussian clouds of widths up to 2, and states on trajectories that began in them, early and late."""
+    width_key, cloud_key, time_key = jax.random.split(key, 3)
     widths = jax.random.uniform(width_key, (count, 1), maxval=2.0)
     cloud = widths * jax.random.normal(cloud_key, (count, dynamics.size))
     forward = batched(dynamics.trajectory_step, inputs)
-    moved = jax.lax.fori_loop(0, _SETTLING_STEPS, lambda _, x: forward(x, inputs), cloud)
-    on_trajectory = (jnp.arange(count) % 2 == 0)[:, None] & jnp.all(jnp.isfinite(moved), axis=1, keepdims=True)
+    duration = jax.random.randint(time_key, (count, 1), 1, _MOST_STEPS + 1) * (jnp.arange(count) % 2 == 0)[:, None]
+    moved = jax.lax.fori_loop(0, _MOST_STEPS, lambda now, x: jnp.where(now < duration, forward(x, inputs), x), cloud)
+    on_trajectory = jnp.all(jnp.isfinite(moved), axis=1, keepdims=True)
     return jnp.where(on_trajectory, moved, cloud).at[0].set(0.0)
 
 
@@ -96,6 +97,15 @@ class Collection:
         """-x for every x, where it is a fixed point too."""
         if self.roots:
             self.add(np.array([-root.state for root in self.roots]), np.array(self.of_input))
+
+    def middles(self, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """States in the middle between random pairs of points of one input, and that input."""
+        of_input = np.array(self.of_input, int)
+        one, other = np.triu_indices(len(of_input), 1)
+        alike = np.flatnonzero(of_input[one] == of_input[other])
+        chosen = alike if len(alike) <= most else np.random.default_rng(seed).choice(alike, most, replace=False)
+        states = np.array([root.state for root in self.roots]).reshape(-1, self.dynamics.size)
+        return 0.5 * (states[one[chosen]] + states[other[chosen]]), of_input[one[chosen]]
 
     def minima(self, states: np.ndarray, of_input: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of stationary points of E above zero: which of the distinct ones each is, and which of these are minima."""

@@ -130,7 +130,7 @@ class Map(AbstractDynamics):
         self.step, self.size = _checked_function("step", step), checks.count("size", size)
 
     def residual(self, state: State, inputs: Any) -> State:
-        return _called(self.step, state, inputs) - state
+        return self.trajectory_step(state, inputs) - state
 
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
@@ -222,15 +222,16 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     state = jax.ShapeDtypeStruct((dynamics.size,), jnp.float64)
     what = "velocity" if dynamics.kind == "flow" else "step"
     try:
-        found = eqx.filter_eval_shape(dynamics.residual, state, one)
+        eqx.filter_eval_shape(dynamics.residual, state, one)
+    except _WrongShape as wrong:
+        raise ValueError(
+            f"Argument `{what}` must return a state of shape ({dynamics.size},), but returns {wrong.args[0]}."
+        ) from None
     except Exception as error:
         raise TypeError(
             f"Argument `{what}` must be a function of a state ({dynamics.size})"
             f"{'' if one is None else f' and inputs {one.shape}'} that JAX can trace, but calling it failed: {error}"
         ) from error
-    if getattr(found, "shape", None) != (dynamics.size,):
-        shape = getattr(found, "shape", found)
-        raise ValueError(f"Argument `{what}` must return a state of shape ({dynamics.size},), but returns {shape}.")
     try:
         eqx.filter_eval_shape(dynamics.jacobian, state, one)
         eqx.filter_eval_shape(lambda x, u: jax.vjp(lambda y: dynamics.residual(y, u), x)[1](x), state, one)
@@ -265,7 +266,15 @@ def _checked_function(name: str, function: Any) -> Function:
 
 
 def _called(function: Function, state: State, inputs: Any) -> State:
-    return jnp.asarray(function(state) if inputs is None else function(state, inputs))
+    found = jnp.asarray(function(state) if inputs is None else function(state, inputs))
+    if found.shape != state.shape:
+        # Before numbers of another shape are spread over the state.
+        raise _WrongShape(found.shape)
+    return found
+
+
+class _WrongShape(Exception):
+    """Of what a function has returned."""
 
 
 def frozen(tree: Any) -> Any:

@@ -13,7 +13,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.landscape.catalogue import Collection, default_starts
 from quenched.landscape.dynamics import AbstractDynamics, Map, batched, read_dynamics
-from quenched.landscape.listing import Descents, Followed, describe_points
+from quenched.landscape.listing import Descents, Followed, describe_points, nothing_run
 from quenched.landscape.paths import Homotopy, follow_paths
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import Network
@@ -37,6 +37,7 @@ def find_fixed_points(
     *,
     inputs: Any = None,
     paths: int = 16,
+    rounds: int = 2,
     period: int = 1,
     key: int | Array | None = None,
     solver: LevenbergMarquardt | None = None,
@@ -55,12 +56,14 @@ def find_fixed_points(
             neuron). 200 if left out, or one for each row of `inputs`.
         inputs: constant inputs, (input), or one row a start, (start, input); of a `qd.Network` added to its field.
         paths: from how many of the starts a path is followed too; 0 for none.
+        rounds: search again from the middle between points that were found, as long as that finds new ones, at most this
+            often; 0 for never.
         period: of a map, find its points of this period (and of its divisors).
         key: seed of the starts, 0 if left out.
         solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
         follow: `qd.landscape.Homotopy(max_steps=, most_points=, lanes=, furthest=)`.
-        progress: called with (starts done, starts in all), paths counted too. Ctrl-C ends the search and keeps what it
-            found; the outcome of the other starts is `not_run`.
+        progress: called with (starts done, starts in all), paths and later rounds counted too. Ctrl-C ends the search and
+            keeps what it found; the outcome of the other starts is `not_run`.
 
     Returns:
         Dataset, fixed points with the fewest unstable directions first: `state` (fixed_point, neuron), `residual`,
@@ -103,19 +106,48 @@ def find_fixed_points(
         single, way = way, way.iterated(period)
     _refuse_what_does_not_fit(way, solver, follow)
     states, conditions, of_start = _starts(way, starts, given, read_key(key))
-    number = min(checks.count("paths", paths, low=0), len(states))
+    number, rounds = min(checks.count("paths", paths, low=0), len(states)), checks.count("rounds", rounds, low=0)
 
     collection = Collection(way, conditions)
+    work = _Work(way, conditions, progress, len(states) + number)
     with one_blas_thread():
-        descents, followed = _run(way, states, conditions, of_start, number, (solver, follow), progress)
-        reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
+        descents, followed = nothing_run(states, number, follow)
+        try:
+            work.follow(states[:number], of_start[:number], follow, followed)
+            work.descend(states, of_start, solver, descents)
+        except KeyboardInterrupt:
+            if not work.done:
+                raise
+            rounds = 0
         belongs = np.full(len(states), -1)
-        belongs[reached] = collection.add(descents.state[reached], of_start[reached])
-        descents.outcome[reached[belongs[reached] < 0]] = Outcome.stalled
-        met = np.arange(follow.most_points) < followed.points[:, None]
-        collection.add(followed.state[met], np.repeat(of_start[:number], met.sum(axis=1)))
-        collection.add_mirror_images()
+        try:
+            reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
+            belongs[reached] = collection.add(descents.state[reached], of_start[reached])
+            descents.outcome[reached[belongs[reached] < 0]] = Outcome.stalled
+            met = np.arange(follow.most_points) < followed.points[:, None]
+            collection.add(followed.state[met], np.repeat(of_start[:number], met.sum(axis=1)))
+            collection.add_mirror_images()
+            for each in range(rounds):
+                if not _search_between(collection, work, solver, len(states), each):
+                    break
+        except KeyboardInterrupt:
+            # What is certified by now is kept.
+            pass
         return describe_points(collection, belongs, descents, followed, of_start, single)
+
+
+def _search_between(collection: Collection, work: _Work, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
+    """Search from the middle between known points, where saddles are; whether that finds new ones."""
+    middles, of_middle = collection.middles(most, seed)
+    if not len(middles):
+        return False
+    known, (ended, _) = len(collection.roots), nothing_run(middles, 0, Homotopy())
+    work.total += len(middles)
+    work.descend(middles, of_middle, solver, ended)
+    reached = ended.outcome == Outcome.fixed_point
+    collection.add(ended.state[reached], of_middle[reached])
+    collection.add_mirror_images()
+    return len(collection.roots) > known
 
 
 def _checked_options(name: str, given: Any, kind: type) -> Any:
@@ -177,49 +209,36 @@ def _starts(
     return states, conditions, of_start
 
 
-def _run(
-    dynamics: AbstractDynamics,
-    states: np.ndarray,
-    conditions: np.ndarray | None,
-    of_start: np.ndarray,
-    paths: int,
-    options: tuple[LevenbergMarquardt, Homotopy],
-    progress: Progress | None,
-) -> tuple[Descents, Followed]:
-    """Part by part, each of the same shape: to show progress, and to keep what is there when interrupted."""
-    solver, follow = options
-    count = len(states)
-    descents = Descents(states.copy(), np.full(count, Outcome.not_run, np.int32))
-    followed = Followed(
-        np.zeros((paths, follow.most_points, dynamics.size)),
-        np.zeros(paths, int),
-        np.full(paths, Outcome.not_run, np.int32),
-    )
-    done = 0
+class _Work:
+    """Runs searches part by part, each of the same shape: to show progress, and to keep what is there when interrupted."""
 
-    def parts(number: int, length: int) -> Any:
-        """Rows that are wanted, and the rows and inputs to run; the last part is filled up with its own first rows."""
-        nonlocal done
+    def __init__(self, dynamics: AbstractDynamics, conditions: np.ndarray | None, progress: Progress | None, total: int):
+        self.dynamics, self.conditions, self.progress = dynamics, conditions, progress
+        self.done, self.total = 0, total
+
+    def follow(self, states: np.ndarray, of_start: np.ndarray, follow: Homotopy, followed: Followed) -> None:
+        """Paths from all states, into `followed`."""
+        for kept, begin, inputs in self._parts(states, of_start, 2 * follow.lanes):
+            found = jax.device_get(_paths_compiled(self.dynamics, begin, inputs, follow))
+            for all_rows, part in zip(followed, (found.state, found.points, found.outcome), strict=True):
+                all_rows[kept] = part[: len(kept)]
+
+    def descend(self, states: np.ndarray, of_start: np.ndarray, solver: LevenbergMarquardt, descents: Descents) -> None:
+        """Descents from all states, into `descents`."""
+        for kept, begin, inputs in self._parts(states, of_start, _STARTS_PER_LANE * solver.lanes):
+            ended = jax.device_get(_search_compiled(self.dynamics, begin, inputs, solver))
+            descents.state[kept], descents.outcome[kept] = ended.state[: len(kept)], ended.outcome[: len(kept)]
+
+    def _parts(self, states: np.ndarray, of_start: np.ndarray, length: int) -> Any:
+        """Rows that are wanted, and what to run; the last part is filled up with its own first rows."""
+        number = len(states)
         for first in range(0, number, length):
             kept = np.arange(first, min(first + length, number))
             rows = np.resize(kept, min(length, number))
-            yield kept, states[rows], None if conditions is None else conditions[of_start[rows]]
-            done += len(kept)
-            if progress is not None:
-                progress(done, count + paths)
-
-    try:
-        for kept, begin, inputs in parts(paths, 2 * follow.lanes):
-            found = jax.device_get(_paths_compiled(dynamics, begin, inputs, follow))
-            for all_rows, part in zip(followed, (found.state, found.points, found.outcome), strict=True):
-                all_rows[kept] = part[: len(kept)]
-        for kept, begin, inputs in parts(count, _STARTS_PER_LANE * solver.lanes):
-            ended = jax.device_get(_search_compiled(dynamics, begin, inputs, solver))
-            descents.state[kept], descents.outcome[kept] = ended.state[: len(kept)], ended.outcome[: len(kept)]
-    except KeyboardInterrupt:
-        if np.all(descents.outcome == Outcome.not_run) and np.all(followed.outcome == Outcome.not_run):
-            raise
-    return descents, followed
+            yield kept, states[rows], None if self.conditions is None else self.conditions[of_start[rows]]
+            self.done += len(kept)
+            if self.progress is not None:
+                self.progress(self.done, self.total)
 
 
 _search_compiled = eqx.filter_jit(search)

@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from quenched.landscape.catalogue import Collection
 from quenched.landscape.dynamics import AbstractDynamics, Map
+from quenched.landscape.paths import Homotopy
 from quenched.landscape.search import Outcome
 from quenched.solution import labelled
 
@@ -34,6 +35,15 @@ class Followed(NamedTuple):
     state: np.ndarray
     points: np.ndarray
     outcome: np.ndarray
+
+
+def nothing_run(states: np.ndarray, paths: int, follow: Homotopy) -> tuple[Descents, Followed]:
+    """What is known before any work."""
+    size, waiting = states.shape[1], Outcome.not_run
+    return (
+        Descents(states.copy(), np.full(len(states), waiting, np.int32)),
+        Followed(np.zeros((paths, follow.most_points, size)), np.zeros(paths, int), np.full(paths, waiting, np.int32)),
+    )
 
 
 def describe_points(

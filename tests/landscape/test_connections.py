@@ -1,0 +1,80 @@
+"""Where saddles fall to."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate
+
+import quenched as qd
+from quenched.landscape import Flow, Map, connections, find_fixed_points
+
+
+def test_each_arrow_is_a_trajectory_by_another_integrator() -> None:
+    weights = 2.2 / np.sqrt(8) * np.random.default_rng(2).normal(size=(8, 8))
+    weights = (weights + weights.T) / np.sqrt(2)
+    network = qd.Network(weights)
+    found = find_fixed_points(network, 200)
+    graph = connections(network, found)
+    assert graph.number_of_nodes() == found.sizes["fixed_point"]
+    assert graph.number_of_edges() == 2 * int(found.unstable_directions.sum())
+    for row in range(0, found.sizes["fixed_point"], 3):
+        for _, head, known in graph.out_edges(row, data=True):
+            # Symmetric: everything ends at rest, and the eigenvectors of F' are real.
+            assert bool(found.stable[head])
+            state = found.state.values[row]
+            values, vectors = np.linalg.eig(weights / np.cosh(state) ** 2 - np.eye(8))
+            order = np.argsort(-values.real)
+            assert known["rate"] == pytest.approx(values.real[order[known["mode"]]], abs=1e-9)
+            vector = vectors[:, order[known["mode"]]].real
+            ends = [
+                integrate.solve_ivp(
+                    lambda _, x: weights @ np.tanh(x) - x, (0, 400), state + sign * 1e-4 * vector, method="LSODA", rtol=1e-9
+                ).y[:, -1]
+                for sign in (1, -1)
+            ]
+            assert min(np.max(np.abs(end - found.state.values[head])) for end in ends) < 1e-3
+
+
+def test_a_cycle_is_elsewhere() -> None:
+    """Van der Pol: the origin is unstable, and its trajectories end on the cycle."""
+    flow = Flow(lambda x: jnp.array([x[1], (1 - x[0] ** 2) * x[1] - x[0]]), size=2)
+    found = find_fixed_points(flow, 30)
+    graph = connections(flow, found, duration=50.0)
+    assert {head for _, head in graph.edges()} == {"elsewhere"}
+    # A complex pair: along its real and its imaginary part, both ways.
+    assert graph.number_of_edges() == 4
+
+
+def test_maps_are_stepped() -> None:
+    step = Map(lambda x: jnp.tanh(2.0 * x), size=1)
+    found = find_fixed_points(step, 30)
+    graph = connections(step, found)
+    (saddle,) = np.flatnonzero(~found.stable.values)
+    assert sorted((tail, head) for tail, head in graph.edges()) == [
+        (saddle, node) for node in np.flatnonzero(found.stable.values)
+    ]
+    # From 1e-4 by a factor of 2 each step: some ln(1e4)/ln 2 = 13 of them, and then by the slope at the fixed point.
+    assert all(12 <= known["time"] <= 25 for *_, known in graph.edges(data=True))
+
+
+def test_an_interruption_keeps_what_has_arrived() -> None:
+    pair = qd.Network(np.array([[0.0, 2.0], [2.0, 0.3]]))
+    found = find_fixed_points(pair, 20)
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    assert 0 < connections(pair, found, progress=interrupt).number_of_edges() <= 2
+
+
+def test_bad_input_is_refused() -> None:
+    pair = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]]))
+    found = find_fixed_points(pair, 20)
+    with pytest.raises(ValueError, match="must have states of size 3, but has 2"):
+        connections(qd.Network(np.eye(3)), found)
+    with pytest.raises(TypeError, match="lacks stable, state, unstable_directions"):
+        connections(pair, found[["outcome"]])
+    with pytest.raises(ValueError, match="`duration` must be"):
+        connections(pair, found, duration=0.0)

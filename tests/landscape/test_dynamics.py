@@ -1,0 +1,176 @@
+"""Fixed points of flows and maps that are given as functions, with inputs, periods, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import optimize
+
+import quenched as qd
+from quenched.landscape import Flow, Map, Outcome, find_fixed_points
+
+
+def test_a_flow_as_a_function_is_the_network_it_computes() -> None:
+    weights = 1.8 / np.sqrt(8) * np.random.default_rng(3).normal(size=(8, 8))
+    known = find_fixed_points(qd.Network(weights), 100)
+    flow = find_fixed_points(Flow(lambda x: -x + weights @ jnp.tanh(x), size=8), 100)
+    # x and -x are equally long: in the order of the first neuron.
+    flow, known = (each.isel(fixed_point=np.argsort(each.state.values[:, 0])) for each in (flow, known))
+    for name in ("state", "index", "log_weight"):
+        np.testing.assert_allclose(flow[name], known[name], atol=1e-9, err_msg=name)
+    np.testing.assert_allclose(np.sort_complex(flow.eigenvalues), np.sort_complex(known.eigenvalues), atol=1e-8)
+    assert known.attrs["certificate_bound"] == "activation"
+    assert flow.attrs["certificate_bound"] == "sampled"
+    assert "not known" in flow.attrs["index_sum_means"]
+    # Where Newton's step is zero no other root is within 2/(|F'^-1| L), and max|tanh''| = 4/(3 sqrt 3).
+    lipschitz = np.max(np.abs(weights).sum(axis=1)) * 4 / (3 * np.sqrt(3))
+    np.testing.assert_allclose(known.radius, [2 * spread(weights, x) / lipschitz for x in known.state.values], rtol=1e-4)
+    # A sampled bound is not trusted further than it was sampled.
+    assert np.all(flow.radius.values <= 0.01 * (1 + np.max(np.abs(flow.state.values), axis=1)))
+
+
+def spread(weights: np.ndarray, x: np.ndarray) -> float:
+    """1 / |F'^-1| in the largest-entry norm."""
+    inverse = np.linalg.inv(weights / np.cosh(x) ** 2 - np.eye(len(x)))
+    return float(1 / np.max(np.abs(inverse).sum(axis=1)))
+
+
+def test_stability_of_the_same_points_as_a_flow_and_as_maps() -> None:
+    """x -> x + h F(x) has the fixed points of the flow; h beyond 2/|lambda| makes the map oscillate away from them."""
+    for step, stable in ((0.1, [True, True, False]), (3.0, [False, False, False])):
+        found = find_fixed_points(Map(lambda x, h=step: x + h * (0.5 * x - x**3), size=1), 60)
+        np.testing.assert_allclose(np.sort(found.state.values.ravel()), [-np.sqrt(0.5), 0.0, np.sqrt(0.5)], atol=1e-12)
+        places = np.argsort(np.abs(found.state.values.ravel()))[::-1]
+        assert found.stable.values[places].tolist() == stable
+        # S' = 1 + h F': 1 - h at the outer points, 1 + h/2 in the middle.
+        expected = np.array([1 - step, 1 - step, 1 + step / 2])
+        np.testing.assert_allclose(found.eigenvalues.values[places].ravel().real, expected, atol=1e-9)
+    flow = find_fixed_points(Flow(lambda x: 0.5 * x - x**3, size=1))
+    np.testing.assert_allclose(np.sort(flow.eigenvalues.values.ravel().real), [-1.0, -1.0, 0.5], atol=1e-12)
+
+
+def test_points_of_period_two_are_found_and_told_from_fixed_points() -> None:
+    """The logistic map at r = 3.3: x = (r + 1 +- sqrt((r - 3)(r + 1)))/(2 r)."""
+    rate = 3.3
+    logistic = Map(lambda x: rate * x * (1 - x), size=1)
+    starts = np.linspace(0.05, 0.95, 30)[:, None]
+    found = find_fixed_points(logistic, starts, period=2, paths=0)
+    root = np.sqrt((rate - 3) * (rate + 1))
+    expected = {0.0: 1, 1 - 1 / rate: 1, (rate + 1 - root) / (2 * rate): 2, (rate + 1 + root) / (2 * rate): 2}
+    order = np.argsort(found.state.values.ravel())
+    np.testing.assert_allclose(found.state.values.ravel()[order], sorted(expected), atol=1e-12)
+    assert found.smallest_period.values[order].tolist() == [expected[x] for x in sorted(expected)]
+    # The multiplier of the cycle: the product of slopes, 4 + 2 r - r^2.
+    cycle = found.eigenvalues.values.ravel().real[found.smallest_period.values == 2]
+    np.testing.assert_allclose(cycle, 4 + 2 * rate - rate**2, atol=1e-9)
+    assert found.stable.values[found.smallest_period.values == 2].all()
+
+
+def test_memories_that_are_two_cycles_have_no_fixed_point() -> None:
+    """Antisymmetric couplings: a memory and its negative follow each other, and only the origin stays."""
+    pattern = np.array([1.0, -1.0, 1.0, 1.0])
+    step = Map(lambda x: jnp.tanh(-2.0 / 4 * pattern * (pattern @ x)), size=4)
+    fixed = find_fixed_points(step, 60)
+    assert fixed.sizes["fixed_point"] == 1
+    assert not bool(fixed.stable[0])
+    cycle = find_fixed_points(step, 60, period=2)
+    amplitude = optimize.brentq(lambda m: np.tanh(2 * m) - m, 0.5, 1.0, xtol=1e-15)
+    assert cycle.smallest_period.values.tolist() == [2, 2, 1]
+    np.testing.assert_allclose(np.abs(cycle.state.values[:2]), amplitude, atol=1e-12)
+    np.testing.assert_allclose(cycle.state.values[0], -cycle.state.values[1], atol=1e-12)
+
+
+def test_inputs_one_for_all_and_one_for_each_start() -> None:
+    cubic = Flow(lambda x, u: x - x**3 + u, size=1)
+    for drive, count in ((0.0, 3), (0.3, 3), (0.5, 1)):
+        assert find_fixed_points(cubic, 40, inputs=[drive]).sizes["fixed_point"] == count
+    # The fold is at 2/(3 sqrt 3) = 0.385.
+    found = find_fixed_points(cubic, inputs=np.repeat([[0.0], [0.3], [0.5]], 30, axis=0))
+    np.testing.assert_array_equal(found.inputs.values.ravel(), [0.0, 0.3, 0.5])
+    assert np.bincount(found.condition.values).tolist() == [3, 3, 1]
+    assert found.index_sum.dims == ("condition",)
+    np.testing.assert_array_equal(found.index_sum, 1.0)
+    for state, condition in zip(found.state.values.ravel(), found.condition.values, strict=True):
+        assert abs(state - state**3 + found.inputs.values[condition, 0]) < 1e-13
+
+
+def test_inputs_of_a_network_are_added_to_its_field() -> None:
+    weights, drive = np.array([[0.0, 2.0], [2.0, 0.0]]), np.array([0.3, -0.1])
+    by_input = find_fixed_points(qd.Network(weights), 40, inputs=drive)
+    by_field = find_fixed_points(qd.Network(weights, field=drive), 40)
+    np.testing.assert_allclose(by_input.state, by_field.state, atol=1e-12)
+
+
+def test_the_same_function_compiles_once() -> None:
+    traces: list[int] = []
+
+    def velocity(x: Any) -> Any:
+        traces.append(1)
+        return x - x**3
+
+    dynamics = Flow(velocity, size=1)
+    find_fixed_points(dynamics, 10)
+    before = len(traces)
+    find_fixed_points(dynamics, 10, key=1)
+    # Only shapes are looked at again, before any work: the value, its Jacobian, its pull-back.
+    assert len(traces) - before <= 3
+
+
+def test_results_are_float64_in_a_program_in_float32() -> None:
+    assert not jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    found = find_fixed_points(Map(jnp.cos, size=1), 10)
+    assert found.state.dtype == np.float64
+    assert float(found.state[0, 0]) == pytest.approx(0.7390851332151607, abs=1e-15)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(
+    ("dynamics", "options", "error", "message"),
+    [
+        (jnp.tanh, {}, TypeError, r"wrap it as qd\.landscape\.Flow\(velocity, size=\.\.\.\) or qd\.landscape\.Map"),
+        (Flow(lambda x: x[:1], 2), {}, ValueError, r"`velocity` must return a state of shape \(2,\), but returns \(1,\)"),
+        (Map(lambda x: x.sum(), 2), {}, ValueError, r"`step` must return a state of shape \(2,\), but returns \(\)"),
+        (Flow(lambda x: np.tanh(np.asarray(x)), 2), {}, TypeError, "that JAX can trace, but calling it failed"),
+        (
+            Flow(lambda x: jax.pure_callback(np.tanh, x, x), 2),
+            {},
+            TypeError,
+            "`velocity` must be differentiable by JAX in both modes",
+        ),
+        (
+            Flow(lambda x: jnp.log(x), 1),
+            {},
+            ValueError,
+            r"must return finite numbers at the starts, but does not at start 0",
+        ),
+        (Flow(lambda x: x, 1), {"inputs": [1.0]}, TypeError, "of a state .1. and inputs .1,. that JAX can trace"),
+        (Flow(lambda x, u: x * u, 1), {"inputs": [np.nan]}, ValueError, "`inputs` must be finite"),
+        (
+            Flow(lambda x, u: x * u, 1),
+            {"inputs": np.ones((3, 1)), "starts": 4},
+            ValueError,
+            "one row for each of the 4 starts",
+        ),
+        (qd.Network(np.eye(2)), {"inputs": [1.0]}, ValueError, "added to its field and must have 2 entries"),
+        (Flow(lambda x: -x, 1), {"starts": 0}, ValueError, "`starts` must be at least 1, but is 0"),
+        (Flow(lambda x: -x, 1), {"starts": [[np.inf]]}, ValueError, "`starts` must be finite"),
+        (Flow(lambda x: -x, 1), {"starts": "many"}, TypeError, "`starts` must be"),
+        (Flow(lambda x: -x, 1), {"period": 2}, ValueError, "`period` must be 1 for a flow"),
+        (Flow(lambda x: -x, 1), {"paths": -1}, ValueError, "`paths` must be at least 0"),
+        (Flow(lambda x: -x, 1), {"follow": 3}, TypeError, r"`follow` must be a qd\.landscape\.Homotopy, but is 3"),
+    ],
+)
+def test_bad_input_is_refused(dynamics: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        find_fixed_points(dynamics, **options)
+
+
+def test_outcomes_of_an_unbounded_flow() -> None:
+    """exp has no root: everything escapes to where it is flat, and is no fixed point there."""
+    found = find_fixed_points(Flow(jnp.exp, size=1), 20)
+    assert found.sizes["fixed_point"] == 0
+    assert not np.any(found.outcome == Outcome.fixed_point)
