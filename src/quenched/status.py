@@ -32,6 +32,7 @@ class Status(IntEnum):
     bad_input = 9
     imprecise = 10
     not_stationary = 11
+    not_mixed = 12
 
     @property
     def advice(self) -> str:
@@ -53,6 +54,8 @@ _ADVICE = {
     Status.interrupted: "stopped before everything was done; the averages are over what was",
     Status.not_stationary: "the correlation had not decayed at the end of the window; use a longer `window`, or follow the "
     "approach with qd.dmft.TwoTime",
+    Status.not_mixed: "the chains have not forgotten where they began, or too few draws are independent; raise `samples` "
+    "and `warm_up`, or use the solver qd.landscape.ReplicaExchange",
     Status.imprecise: "the `precision` asked for was not reached; raise `memory_limit`, `time_limit` or `trajectories` "
     "(without symmetry the solver's `nodes`), or ask for less. What was reached is in the errors",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",

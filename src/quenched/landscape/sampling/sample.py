@@ -1,0 +1,248 @@
+"""Draws from exp(-E/T) of one landscape."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from quenched import checks
+from quenched.landscape.sampling.kernels import HMC
+from quenched.landscape.sampling.ladder import Sampler, ladder_temperatures
+from quenched.landscape.sampling.measure import OBSERVABLES, Draws, diagnosed, draw, estimated, pairs_of
+from quenched.landscape.sampling.starts import read_starts, read_target, read_temperature
+from quenched.landscape.sampling.target import Target
+from quenched.landscape.sampling.warm_up import Warm, ladder_size, warm_up
+from quenched.numerics.memory import available_bytes
+from quenched.numerics.threads import one_blas_thread
+from quenched.precision import double_precision
+from quenched.solution import labelled
+from quenched.status import Status, raise_unsolved
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from quenched.solve import Progress
+
+# Of R-hat, as Vehtari et al. 2021 advise, and of the effective draws.
+LARGEST_R_HAT, FEWEST_EFFECTIVE = 1.01, 100
+_BLOCKS, _FEWEST_DRAWS = 20, 8
+
+
+@double_precision
+def sample(
+    dynamics: Any,
+    temperature: float,
+    *,
+    inputs: Any = None,
+    confinement: float = 0.0,
+    solver: Sampler | None = None,
+    chains: int = 8,
+    samples: int = 2000,
+    warm_up: int = 1000,
+    thinning: int = 1,
+    starts: Any = None,
+    rate: Any = None,
+    record: bool = False,
+    key: int | Array | None = None,
+    throw: bool = True,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Draw from the Boltzmann measure of the speed landscape,
+
+        exp(-E(x)/T),   E(x) = |F(x)|^2/2 + confinement |x|^2,
+
+    F the velocity of a flow, or step(x) - x of a map. As T -> 0 each fixed point gets the weight 1/|det F'|.
+
+    Arguments:
+        dynamics: a `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map`.
+        temperature: T, in units of velocity squared, greater than 0.
+        inputs: (input), constant.
+        confinement: at least 0; needed where F stays small far away.
+        solver: `qd.landscape.HMC(...)`, the default, `qd.landscape.Langevin(...)`, or
+            `qd.landscape.ReplicaExchange(...)` where barriers keep chains apart.
+        chains: independent chains, at least 2; with replica exchange as many at each temperature.
+        samples: draws of each chain that are kept, at least 8; each after `thinning` transitions.
+        warm_up: transitions before, at least 50: the first quarter cools from where E/N = T/2 at the starts.
+        starts: (chain, neuron); Gaussian clouds of widths up to 2 if left out.
+        rate: phi, a function of the state; that of a network, or the identity.
+        record: whether to keep all states.
+        key: seed, 0 if left out; the same key gives the same bits.
+        throw: raise SolveError, once all is over, unless mixed.
+        progress: called with (blocks done, blocks in all). Ctrl-C ends the run and keeps the draws that are there, unless
+            the warm-up was not over; the status is then `interrupted`.
+
+    Returns:
+        Dataset, averages per neuron with `_error`: `energy`, `mean_square_state`, `mean_square_rate`, `mean_state`,
+        `mean_rate`, `self_overlap` q = <phi^2>, `overlap` Q = <phi phi'> between chains, `self_response_overlap`
+        r = -<F_i phi_i>/sqrt(T), `response_overlap` R = -<F_i phi_i'>/sqrt(T) between chains, `local_response`
+        S = (r - R)/sqrt(T). All draws: `sampled_energy` (draw, chain), `sampled_overlap` (draw, pair), whose histogram
+        is the distribution of overlaps; `chain_state` (chain, neuron) where the chains ended, or (draw, chain, neuron) if
+        recorded.
+        How well it went: `r_hat`, `sample_size` (observable), rank-normalised split R-hat and bulk effective sample size;
+        `acceptance` (rung), `exchange_rate` (gap), `ladder_temperature` (rung); `status`.
+
+        Errors are from effective sample sizes; of what compares chains (Q, R, S), by jackknife over the chains: use 8 or
+        more. They hold if the chains have mixed.
+
+    Status `not_mixed`: an R-hat above 1.01, or fewer than 100 effective draws, of E, x^2, phi^2, or one of four sums of the
+    states with random signs. Draw more, or use `ReplicaExchange`. `not_finite`: unadjusted Langevin of too long a step.
+
+    Raises:
+        ValueError, TypeError: bad arguments, before any work. MemoryError: it would not fit. SolveError: see `throw`.
+
+    When it fails: wells so narrow or so far apart that no chain was ever in them are seen by no diagnostic.
+
+    Source: Qiu & Huang 2025 for the measure; Vehtari et al. 2021 for the diagnostics.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> rest = qd.Network(np.zeros((3, 3)))  # F = -x: a Gaussian of variance T
+        >>> found = qd.landscape.sample(rest, temperature=0.1)
+        >>> bool(abs(found.mean_square_state - 0.1) < 5 * found.mean_square_state_error), float(found.r_hat.max()) < 1.01
+        (True, True)
+    """
+    from quenched.solve import read_key
+
+    solver = HMC() if solver is None else solver
+    if not isinstance(solver, Sampler):
+        raise TypeError(f"Argument `solver` must be a qd.landscape.HMC, Langevin or ReplicaExchange, but is {solver!r}.")
+    temperature = read_temperature(temperature)
+    confinement = checks.number("confinement", confinement, low=0.0)
+    chains, samples = checks.count("chains", chains, low=2), checks.count("samples", samples, low=_FEWEST_DRAWS)
+    before, thinning = checks.count("warm_up", warm_up, low=50), checks.count("thinning", thinning)
+    record = checks.flag("record", record)
+    target = read_target(dynamics, inputs, confinement, rate)
+    refuse_what_does_not_fit(solver, target.dynamics.size, chains, samples, record)
+    start_key, warm_key, draw_key = jax.random.split(read_key(key), 3)
+    if starts is not None and len(starts) != chains:
+        raise ValueError(f"Argument `starts` must hold one state for each of {chains} chains, but holds {len(starts)}.")
+    states = read_starts(starts, target, chains, start_key)
+    with one_blas_thread():
+        warm = _warm_up_compiled(solver, target, jnp.asarray(temperature), states, before, warm_key)
+        block = math.ceil(samples / _BLOCKS)
+        warm, draws, interrupted = _in_blocks(
+            solver, target, jnp.asarray(temperature), warm, draw_key, (samples, block, thinning, record), progress
+        )
+        estimates, r_hat, sizes = jax.device_get(_estimates_compiled(draws, jnp.asarray(temperature)))
+    status = Status.interrupted if interrupted else judged(draws, r_hat, sizes, LARGEST_R_HAT)
+    attributes = {
+        "temperature": float(temperature),
+        "confinement": float(confinement),
+        "solver": repr(solver),
+        "step": float(warm.tuning.step[0]),
+        "leapfrogs": int(warm.tuning.leapfrogs),
+        "thinning": thinning,
+        "size": target.dynamics.size,
+    }
+    if key is None or isinstance(key, int | np.integer):
+        attributes["seed"] = 0 if key is None else int(key)
+    dataset = _dataset(estimates, r_hat, sizes, draws, warm, status, attributes)
+    if throw:
+        # What was interrupted is told by its status.
+        raise_unsolved("landscape.sample", Status.solved if interrupted else status, "", dataset)
+    return dataset
+
+
+@eqx.filter_jit
+def _warm_up_compiled(solver: Any, target: Target, temperature: Array, starts: Array, steps: int, key: Array) -> Warm:
+    return warm_up(solver, target, temperature, starts, steps, key)
+
+
+@eqx.filter_jit
+def _block_compiled(
+    solver: Any, target: Target, temperature: Array, warm: Warm, key: Array, draws: int, thinning: int, record: bool
+) -> tuple[Warm, Draws]:
+    return draw(solver.proposal(), target, temperature, warm, key, draws, thinning, record)
+
+
+@jax.jit
+def _estimates_compiled(draws: Draws, temperature: Array) -> tuple[dict[str, Array], Array, Array]:
+    return estimated(draws, temperature), *diagnosed(draws)
+
+
+def _in_blocks(
+    solver: Sampler,
+    target: Target,
+    temperature: Array,
+    warm: Warm,
+    key: Array,
+    plan: tuple[int, int, int, bool],
+    progress: Progress | None,
+) -> tuple[Warm, Draws, bool]:
+    """Block by block, each of the same shape: to show progress, and to keep what is there when interrupted."""
+    samples, block, thinning, record = plan
+    blocks = math.ceil(samples / block)
+    kept: list[Draws] = []
+    interrupted = False
+    try:
+        for index, block_key in enumerate(jax.random.split(key, blocks)):
+            # At once to the host, where long runs belong.
+            warm, draws = _block_compiled(solver, target, temperature, warm, block_key, block, thinning, record)
+            kept.append(jax.device_get(draws))
+            if progress is not None:
+                progress(index + 1, blocks)
+    except KeyboardInterrupt:
+        if len(kept) * block < _FEWEST_DRAWS:
+            raise
+        interrupted = True
+    return warm, jax.tree.map(lambda *leaves: np.concatenate(leaves)[:samples], *kept), interrupted
+
+
+def judged(draws: Draws, r_hat: Any, sizes: Any, largest: float) -> Status:
+    """How the run went."""
+    if not np.isfinite(draws.energy).all():
+        return Status.not_finite
+    mixed = np.all(r_hat <= largest) and np.all(sizes >= FEWEST_EFFECTIVE)
+    return Status.solved if mixed else Status.not_mixed
+
+
+def bytes_needed(solver: Sampler, size: int, chains: int, samples: int, record: bool) -> int:
+    """Memory of a run: states and momenta, covariances, draws."""
+    rungs = ladder_size(solver, size)
+    kept = 3 * samples * (chains * (chains + 10) + 3 * rungs + (chains * size if record else 0))
+    return 8 * (12 * rungs * chains * size + 4 * rungs * size**2 + kept)
+
+
+def refuse_what_does_not_fit(solver: Sampler, size: int, chains: int, samples: int, record: bool) -> None:
+    """Refuse what is larger than the memory there is."""
+    needed = bytes_needed(solver, size, chains, samples, record)
+    if needed > available_bytes():
+        raise MemoryError(
+            f"{chains} chains of {size} neurons and {samples} draws of each need about {needed / 2**30:.1f} GiB, more than "
+            "is free; lower `chains` or `samples`, or the solver's `rungs`."
+        )
+
+
+def _dataset(
+    estimates: dict[str, Any], r_hat: Any, sizes: Any, draws: Draws, warm: Warm, status: Status, attributes: dict[str, Any]
+) -> xr.Dataset:
+    from importlib.metadata import version
+
+    import xarray as xr
+
+    turns = draws.exchange_turn.sum(axis=0)
+    arrays = dict(estimates) | {
+        "sampled_energy": draws.energy,
+        "sampled_overlap": draws.overlap,
+        "chain_state": warm.chains.state[0] if draws.state is None else draws.state,
+        "r_hat": r_hat,
+        "sample_size": sizes,
+        "acceptance": draws.acceptance.mean(axis=0),
+        "ladder_temperature": np.asarray(ladder_temperatures(attributes["temperature"], warm.gaps)),
+        "exchange_rate": draws.exchange_rate.sum(axis=0) / np.maximum(turns, 1.0),
+        "status": np.asarray(int(status)),
+    }
+    variables = {name: labelled(name, values) for name, values in arrays.items()}
+    first, second = pairs_of(draws.energy.shape[1])
+    coordinates = {
+        "observable": list(OBSERVABLES),
+        "first_chain": ("pair", first),
+        "second_chain": ("pair", second),
+    }
+    return xr.Dataset(variables, coordinates, attributes | {"quenched_version": version("quenched")})
