@@ -38,7 +38,7 @@ class ReplicaExchange(eqx.Module):
     Example:
         >>> import quenched as qd
         >>> qd.landscape.ReplicaExchange(hottest=10).ladder_size(neurons=100)
-        12
+        13
     """
 
     kernel: HMC | Langevin
