@@ -93,6 +93,11 @@ class Collection:
             belongs[rows] = self._add_some(candidates[rows], of_input[rows])
         return belongs
 
+    def proven(self, states: np.ndarray) -> np.ndarray:
+        """Which states, as they are, have a certified root next to them (of the first input)."""
+        certificates = [jax.device_get(_examine_one(self.dynamics, state, self._given(0))).certificate for state in states]
+        return np.array(certificates, float) < 0.5
+
     def add_mirror_images(self) -> None:
         """-x for every x, where it is a fixed point too."""
         if self.roots:

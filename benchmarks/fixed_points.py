@@ -1,0 +1,255 @@
+"""Fixed points per CPU second: against FixedPointFinder, against Optimistix, and paths against descents.
+
+    .venv/bin/python benchmarks/fixed_points.py [--finder CHECKOUT] [--python INTERPRETER] [--only finder|optimistix|large]
+
+FixedPointFinder (Golub & Sussillo 2018) is github.com/mattgolub/fixed-point-finder: `git clone` it and give the folder as
+`--finder`. It needs PyTorch, and the second contender Optimistix: `--python` is an interpreter that has them (with JAX and
+NumPy), this one if left out. A contender that cannot be run is left out, and said to be.
+
+All solve h = tanh(J h), J random with gain 1.5, in the form in which PyTorch has it (`nn.RNN`), from the same 1000 states on
+trajectories; then a GRU that keeps three bits, with 27 fixed points. A start counts where it ends at a state whose
+Newton-Kantorovich number is below 1/2: there is then a fixed point, proven up to rounding. CPU seconds are of all threads of
+a process of its own; compiling is told apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+GAIN, STARTS = 1.5, 1000
+HERE = Path(__file__).resolve().parent
+FLIP_FLOP = HERE.parent / "tests" / "landscape" / "flip_flop_gru.npz"
+
+
+def random_network(size: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Under PyTorch's names; nothing comes in."""
+    generator = np.random.default_rng(seed)
+    weights = GAIN / np.sqrt(size) * generator.normal(size=(size, size))
+    return {"weight_hh_l0": weights, "weight_ih_l0": np.zeros((size, 1))}
+
+
+def states_on_trajectories(weights: np.ndarray, seed: int = 1) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    states = 0.5 * generator.normal(size=(STARTS, len(weights)))
+    steps = generator.integers(0, 50, STARTS)
+    for step in range(50):
+        states = np.where((step < steps)[:, None], np.tanh(states @ weights.T), states)
+    return states
+
+
+def states_of_flip_flop(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """What the GRU does under random pulses."""
+    import quenched as qd
+
+    generator, step = np.random.default_rng(2), qd.landscape.rnn.from_arrays(arrays)
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(True):
+        pulses = generator.choice([0.0, 0.0, 0.0, 1.0, -1.0], (60, STARTS, arrays["weight_ih_l0"].shape[1]))
+        advance = eqx.filter_jit(jax.vmap(step.step))
+        states = jnp.zeros((STARTS, step.size))
+        kept = []
+        for each in pulses:
+            states = advance(states, each)
+            kept.append(np.asarray(states))
+    chosen = np.array(kept)[generator.integers(10, 60, STARTS), np.arange(STARTS)]
+    return chosen + 0.5 * generator.normal(size=chosen.shape)
+
+
+def run_finder(checkout: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[str, Any]:
+    """FixedPointFinder as its example runs it."""
+    sys.path.insert(0, checkout)
+    import torch  # type: ignore[import-not-found]
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    from FixedPointFinderTorch import FixedPointFinderTorch  # type: ignore[import-not-found]
+
+    hidden, width = arrays["weight_hh_l0"].shape[1], arrays["weight_ih_l0"].shape[1]
+    kind = torch.nn.GRU if arrays["weight_hh_l0"].shape[0] == 3 * hidden else torch.nn.RNN
+    module = kind(width, hidden, batch_first=True, bias="bias_ih_l0" in arrays)
+    module.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in arrays.items()})
+    options = {"max_iters": 10000, "lr_init": 1.0, "outlier_distance_scale": 10.0, "verbose": False}
+    finder = FixedPointFinderTorch(module, do_compute_jacobians=False, do_decompose_jacobians=False, **options)
+    began = time.process_time()
+    unique, everything = finder.find_fixed_points(starts.astype(np.float32), np.zeros((1, width), np.float32))
+    return {"cpu": time.process_time() - began, "state": everything.xstar, "unique": unique.xstar}
+
+
+def run_optimistix(_: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[str, Any]:
+    """Its Levenberg-Marquardt, vmapped and compiled."""
+    import jax
+    import jax.numpy as jnp
+    import optimistix  # type: ignore[import-not-found]
+
+    jax.config.update("jax_enable_x64", True)
+    weights = jnp.asarray(arrays["weight_hh_l0"])
+    solver = optimistix.LevenbergMarquardt(rtol=1e-9, atol=1e-9)
+
+    @jax.jit
+    @jax.vmap
+    def solve(start: Any) -> Any:
+        def velocity(state: Any, _: Any) -> Any:
+            return jnp.tanh(weights @ state) - state
+
+        return optimistix.least_squares(velocity, solver, start, max_steps=200, throw=False).value
+
+    jax.block_until_ready(solve(jnp.asarray(starts)))
+    began = time.process_time()
+    found = np.asarray(solve(jnp.asarray(starts)))
+    return {"cpu": time.process_time() - began, "state": found}
+
+
+def run_ours(options: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[str, Any]:
+    """This package: descents from the same starts, and whatever `options` say besides."""
+    import quenched as qd
+
+    asked = json.loads(options)
+    step = qd.landscape.rnn.from_arrays(arrays)
+    qd.landscape.find_fixed_points(step, starts, **asked)
+    began = time.process_time()
+    found = qd.landscape.find_fixed_points(step, starts, **asked)
+    return {
+        "cpu": time.process_time() - began,
+        "unique": found.state.values,
+        "converged": int(np.sum(found.outcome.values == 0)),
+        "passed": int(found.path_points.sum()),
+    }
+
+
+RUNS = {"finder": run_finder, "optimistix": run_optimistix, "ours": run_ours}
+
+
+def contender(
+    python: str, kind: str, argument: str, arrays: dict[str, np.ndarray], starts: np.ndarray
+) -> dict[str, Any] | None:
+    """Run one in a process of its own; None where it cannot be run, with the reason printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, taken = Path(folder) / "given.npz", Path(folder) / "taken.npz"
+        np.savez(given, starts=starts, **arrays)
+        command = [python, str(Path(__file__).resolve()), "--child", kind, argument, str(given), str(taken)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            print(f"  {kind} cannot be run: {reason}")
+            return None
+        return dict(np.load(taken))
+
+
+def certified(arrays: dict[str, np.ndarray], states: np.ndarray) -> tuple[int, int]:
+    """How many states have a proven fixed point next to them, and how many different ones that makes."""
+    import jax
+
+    import quenched as qd
+    from quenched.landscape.catalogue import Collection
+    from quenched.landscape.dynamics import read_dynamics
+
+    with jax.enable_x64(True):
+        dynamics, _ = read_dynamics(qd.landscape.rnn.from_arrays(arrays))
+        collection = Collection(dynamics, None)
+        near = collection.proven(np.asarray(states, np.float64))
+        belongs = collection.add(np.asarray(states, np.float64)[near], np.zeros(int(near.sum()), int))
+    return int(near.sum()), len(set(belongs[belongs >= 0].tolist()))
+
+
+def compare(
+    name: str, arrays: dict[str, np.ndarray], starts: np.ndarray, finder: str | None, python: str, which: str
+) -> None:
+    print(name)
+    ours = contender(sys.executable, "ours", json.dumps({"paths": 0, "rounds": 0}), arrays, starts)
+    assert ours is not None
+    mine = float(ours["converged"] / ours["cpu"])
+    print(
+        f"  descents: {int(ours['converged'])} of {len(starts)} starts, {len(ours['unique'])} fixed points, "
+        f"{float(ours['cpu']):.2f} CPU s: {mine:.0f} starts a CPU second"
+    )
+    if which == "finder":
+        both = contender(sys.executable, "ours", "{}", arrays, starts)
+        assert both is not None
+        print(
+            f"  with paths, and again between what was found: {len(both['unique'])} fixed points, "
+            f"{float(both['cpu']):.2f} CPU s"
+        )
+    other = contender(python, which, finder or "", arrays, starts)
+    if other is not None:
+        count, different = certified(arrays, other["state"])
+        rate = count / float(other["cpu"])
+        listed = f", of {len(other['unique'])} listed as unique" if "unique" in other else ""
+        more = mine / max(rate, 1 / float(other["cpu"]))
+        print(
+            f"  {which}: {count} of {len(starts)} starts, {different} fixed points{listed}, {float(other['cpu']):.2f} CPU s: "
+            f"{rate:.2f} starts a CPU second; ours {more:.0f} times as many{'' if count else ' at least'}, "
+            f"{float(other['cpu'] / ours['cpu']):.0f} times less CPU"
+        )
+
+
+def large_networks() -> None:
+    """Paths against descents where nearly every descent ends in a ghost."""
+    import quenched as qd
+
+    none = qd.landscape.LevenbergMarquardt(max_steps=1)
+    for size, starts, paths in ((100, 200, 16), (200, 32, 8), (500, 4, 4)):
+        weights = 2.0 / np.sqrt(size) * np.random.default_rng(0).normal(size=(size, size))
+        network = qd.Network(weights)
+        rates = {}
+        for name, options in (
+            ("descents", {"starts": starts, "paths": 0, "rounds": 0}),
+            ("paths", {"starts": paths, "paths": paths, "rounds": 0, "solver": none}),
+        ):
+            qd.landscape.find_fixed_points(network, key=1, **(options | {"follow": qd.landscape.Homotopy(max_steps=2)}))  # type: ignore[arg-type]
+            began, wall = time.process_time(), time.perf_counter()
+            found = qd.landscape.find_fixed_points(network, key=0, **options)  # type: ignore[arg-type]
+            cpu, wall = time.process_time() - began, time.perf_counter() - wall
+            rates[name] = found.sizes["fixed_point"] / cpu
+            print(
+                f"N = {size}, gain 2, {options['starts']} {name}: {found.sizes['fixed_point']} certified fixed points, "
+                f"index sum {float(found.index_sum):g}, {cpu:.1f} CPU s ({wall:.1f} s, compiling included)"
+            )
+        ratio = rates["paths"] / rates["descents"] if rates["descents"] else np.inf
+        print(f"  fixed points a CPU second: paths {ratio:.1f} times as many")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--finder", help="folder with a checkout of FixedPointFinder")
+    parser.add_argument("--python", default=sys.executable, help="interpreter with PyTorch and Optimistix")
+    parser.add_argument("--only", choices=["finder", "optimistix", "large"])
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        kind, argument, given, taken = options.child
+        arrays = dict(np.load(given))
+        starts = arrays.pop("starts")
+        np.savez(taken, **RUNS[kind](argument, arrays, starts))
+        return
+    if options.only in (None, "finder"):
+        if options.finder is None:
+            print("without --finder FixedPointFinder is left out")
+        for size, seed in ((50, 0), (50, 1), (50, 2), (100, 0)):
+            arrays = random_network(size, seed)
+            starts = states_on_trajectories(arrays["weight_hh_l0"])
+            compare(f"random network {seed}, N = {size}", arrays, starts, options.finder, options.python, "finder")
+        arrays = dict(np.load(FLIP_FLOP))
+        arrays = {name.split(".")[-1]: values for name, values in arrays.items() if "_l0" in name}
+        compare("GRU of three bits", arrays, states_of_flip_flop(arrays), options.finder, options.python, "finder")
+    if options.only in (None, "optimistix"):
+        arrays = random_network(100)
+        starts = states_on_trajectories(arrays["weight_hh_l0"])
+        compare("random network, N = 100", arrays, starts, None, options.python, "optimistix")
+    if options.only in (None, "large"):
+        large_networks()
+
+
+if __name__ == "__main__":
+    main()
