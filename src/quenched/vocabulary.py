@@ -34,6 +34,9 @@ AXES = (
     "rung",
     "gap",
     "observable",
+    "x",
+    "y",
+    "component",
 )
 
 
@@ -59,6 +62,7 @@ _NUMBER: tuple[tuple[str, ...], ...] = ((),)
 _IN_TIME: tuple[tuple[str, ...], ...] = ((), ("time",))
 _TWO_TIMES: tuple[tuple[str, ...], ...] = ((), ("lag",), ("time", "earlier_time"))
 _PER_FIXED_POINT: tuple[tuple[str, ...], ...] = (("fixed_point",),)
+_ON_A_GRID: tuple[tuple[str, ...], ...] = (("x",), ("x", "y"))
 
 _QUANTITIES = (
     # averages over neurons
@@ -242,6 +246,20 @@ _QUANTITIES = (
         "fraction of networks with index sum 1 and every search ended; necessary for a complete list",
     ),
     Quantity("convergence", "-", "fraction of starts that ended at a fixed point"),
+    # one or two noisy variables on a grid
+    Quantity("density", "p", "stationary probability density of dx = F dt + sigma dW", _ON_A_GRID),
+    Quantity(
+        "current",
+        "j",
+        "stationary probability current F p - (sigma^2/2) grad p",
+        (("component", "x"), ("component", "x", "y")),
+        "1/time",
+    ),
+    Quantity("boltzmann_density", r"\mathrm{e}^{-E/T}/Z", "density of the measure exp(-E/T) of the speed", _ON_A_GRID),
+    Quantity("divergence_from_boltzmann", "d_1", "total variation distance of the stationary density from exp(-E/T)/Z"),
+    Quantity("wall_probability", "P_w", "stationary probability in the cells at the walls of the box"),
+    Quantity("boltzmann_wall_probability", "-", "probability under exp(-E/T) in the cells at the walls of the box"),
+    Quantity("entropy_production", r"\dot S", "int j.j/(D p) dx, D = sigma^2/2; zero in equilibrium", units="1/time"),
     # draws from exp(-E/T)
     Quantity("sampled_energy", "E/N", "energy of every draw, per neuron", (("draw", "chain"),)),
     Quantity("sampled_overlap", "Q", "(1/N) sum phi_i phi_i' of each pair of chains at every draw", (("draw", "pair"),)),

@@ -14,6 +14,7 @@ from scipy.sparse.linalg import splu
 
 import quenched as qd
 from quenched.landscape import Flow, Map, find_fixed_points
+from quenched.landscape.dynamics import read_dynamics
 from quenched.landscape.fokker_planck import stationary_density
 from quenched.landscape.fokker_planck.elimination import log_probabilities
 from quenched.landscape.fokker_planck.grid import Grid, work
@@ -304,19 +305,23 @@ def test_a_network_against_its_trajectories() -> None:
     assert masses(fine)[often].sum() > 0.99
 
 
-def test_the_truth_lies_within_the_errors() -> None:
+@pytest.mark.parametrize("flows", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_the_truth_lies_within_the_errors(flows: int) -> None:
     """Of random stable linear flows, whose answers are known."""
     random = np.random.default_rng(11)
-    within = []
-    for _ in range(12):
-        matrix = 0.7 * random.normal(size=(2, 2))
+    ratios: dict[str, list[float]] = {"mean_square_state": [], "entropy_production": []}
+    for _ in range(flows):
+        matrix = 0.8 * random.normal(size=(2, 2))
         matrix -= (0.4 + np.linalg.eigvals(matrix).real.max()) * np.eye(2)
         covariance, _, entropy = gaussian(matrix, 0.5)
-        box = 6.5 * np.sqrt(np.diag(covariance))[:, None] * np.array([-1.0, 1.0])
-        found = stationary_density(Flow(_linear(matrix), size=2), 0.5, box, cells=int(random.integers(40, 70)))
+        box = 7.0 * np.sqrt(np.diag(covariance))[:, None] * np.array([-1.0, 1.0])
+        found = stationary_density(Flow(_linear(matrix), size=2), 0.5, box, cells=int(random.integers(32, 80)))
         for name, exact in (("mean_square_state", np.trace(covariance) / 2), ("entropy_production", entropy)):
-            within.append(abs(float(found[name]) - exact) <= float(found[f"{name}_error"]))
-    assert np.mean(within) == 1.0, within
+            ratios[name].append(abs(float(found[name]) - exact) / float(found[f"{name}_error"]))
+    for name, each in ratios.items():
+        assert np.mean(np.array(each) <= 1.0) >= 0.95, (name, sorted(each)[-10:])
+        # Second order leaves a third of the difference, and the errors are not wider than that says.
+        assert 0.2 < np.median(each) < 0.5, name
 
 
 def _linear(matrix: np.ndarray) -> Callable[[Any], Any]:
@@ -328,6 +333,22 @@ def test_inputs_are_added_to_the_field() -> None:
     built_in = stationary_density(qd.Network(PAIR.weights, field=np.array([0.3, 0.2])), 0.8, (-4.0, 4.5), cells=24)
     np.testing.assert_array_equal(pushed.density, built_in.density)
     assert float(pushed.mean_state) > 0.05
+
+
+def test_no_grid_compiles_anew() -> None:
+    calls = []
+
+    def leak(x: Any) -> Any:
+        calls.append(1)
+        return -x
+
+    flow = Flow(leak, size=2)
+    stationary_density(flow, 0.5, (-2.0, 2.0), cells=20)
+    before = len(calls)
+    read_dynamics(flow)
+    to_read = len(calls) - before
+    stationary_density(flow, 0.7, (-3.0, 3.0), cells=33)
+    assert len(calls) - before == 2 * to_read
 
 
 def test_a_chain_of_hops_against_its_dense_null_vector() -> None:

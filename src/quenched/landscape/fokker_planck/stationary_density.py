@@ -22,7 +22,7 @@ from quenched.solution import labelled
 if TYPE_CHECKING:
     import xarray as xr
 
-AXES = ("x", "y")
+_VARIABLES = ("x", "y")
 _FEWEST_CELLS = 16
 # Beyond these the attribute `status` is not "solved".
 _MOST_AT_WALL, _LARGEST_ERROR, _LARGEST_RESIDUAL = 1e-4, 0.01, 1e-10
@@ -91,7 +91,7 @@ def stationary_density(
         >>> found = qd.landscape.stationary_density(double_well, 0.3, (-2.0, 2.0))
         >>> at = found.sel(x=[-1.0, 0.0, 1.0], method="nearest")
         >>> at.density.values.round(2).tolist(), at.boltzmann_density.values.round(2).tolist()
-        ([0.91, 0.0, 0.91], [0.72, 0.72, 0.72])
+        ([1.27, 0.0, 1.27], [0.81, 0.81, 0.81])
     """
     import xarray as xr
 
@@ -123,8 +123,8 @@ def stationary_density(
         "cells": fine.cells,
     }
     attributes |= {"status": status, "advice": _ADVICE[status], "quenched_version": version("quenched")}
-    coordinates: dict[str, Any] = {name: fine.centres(axis) for axis, name in enumerate(AXES[: way.size])}
-    coordinates["component"] = list(AXES[: way.size])
+    coordinates: dict[str, Any] = {name: fine.centres(axis) for axis, name in enumerate(_VARIABLES[: way.size])}
+    coordinates["component"] = list(_VARIABLES[: way.size])
     return xr.Dataset({name: labelled(name, values) for name, values in arrays.items()}, coordinates, attributes)
 
 
@@ -201,7 +201,7 @@ def _read(dynamics: Any, inputs: Any) -> tuple[AbstractDynamics, Array | None]:
             "Argument `dynamics` must be a flow, but is a map: it jumps, so that its density obeys no Fokker-Planck "
             "equation. Iterate it with noise instead."
         )
-    if way.size > len(AXES):
+    if way.size > len(_VARIABLES):
         raise ValueError(
             f"Argument `dynamics` must be of size 1 or 2, but is of size {way.size}: too many cells. Sample it with "
             "qd.simulate.integrate instead."
