@@ -71,17 +71,17 @@ def states_of_flip_flop(arrays: dict[str, np.ndarray]) -> np.ndarray:
 def run_finder(checkout: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[str, Any]:
     """FixedPointFinder as its example runs it."""
     sys.path.insert(0, checkout)
-    import torch  # type: ignore[import-not-found]
+    import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
-    from FixedPointFinderTorch import FixedPointFinderTorch  # type: ignore[import-not-found]
+    from FixedPointFinderTorch import FixedPointFinderTorch
 
     hidden, width = arrays["weight_hh_l0"].shape[1], arrays["weight_ih_l0"].shape[1]
     kind = torch.nn.GRU if arrays["weight_hh_l0"].shape[0] == 3 * hidden else torch.nn.RNN
     module = kind(width, hidden, batch_first=True, bias="bias_ih_l0" in arrays)
     module.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in arrays.items()})
     options = {"max_iters": 10000, "lr_init": 1.0, "outlier_distance_scale": 10.0, "verbose": False}
-    finder = FixedPointFinderTorch(module, do_compute_jacobians=False, do_decompose_jacobians=False, **options)
+    finder = FixedPointFinderTorch(module, **options)
     began = time.process_time()
     unique, everything = finder.find_fixed_points(starts.astype(np.float32), np.zeros((1, width), np.float32))
     return {"cpu": time.process_time() - began, "state": everything.xstar, "unique": unique.xstar}
@@ -91,11 +91,11 @@ def run_optimistix(_: str, arrays: dict[str, np.ndarray], starts: np.ndarray) ->
     """Its Levenberg-Marquardt, vmapped and compiled."""
     import jax
     import jax.numpy as jnp
-    import optimistix  # type: ignore[import-not-found]
+    import optimistix
 
     jax.config.update("jax_enable_x64", True)
     weights = jnp.asarray(arrays["weight_hh_l0"])
-    solver = optimistix.LevenbergMarquardt(rtol=1e-9, atol=1e-9)
+    solver: Any = optimistix.LevenbergMarquardt(rtol=1e-9, atol=1e-9)
 
     @jax.jit
     @jax.vmap
@@ -137,7 +137,8 @@ def contender(
     """Run one in a process of its own; None where it cannot be run, with the reason printed."""
     with tempfile.TemporaryDirectory() as folder:
         given, taken = Path(folder) / "given.npz", Path(folder) / "taken.npz"
-        np.savez(given, starts=starts, **arrays)
+        everything: dict[str, Any] = arrays | {"starts": starts}
+        np.savez(given, **everything)
         command = [python, str(Path(__file__).resolve()), "--child", kind, argument, str(given), str(taken)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -188,8 +189,9 @@ def compare(
         listed = f", of {len(other['unique'])} listed as unique" if "unique" in other else ""
         more = mine / max(rate, 1 / float(other["cpu"]))
         print(
-            f"  {which}: {count} of {len(starts)} starts, {different} fixed points{listed}, {float(other['cpu']):.2f} CPU s: "
-            f"{rate:.2f} starts a CPU second; ours {more:.0f} times as many{'' if count else ' at least'}, "
+            f"  {which}: {count} of {len(starts)} starts, {different} fixed points{listed}, "
+            f"{float(other['cpu']):.2f} CPU s: {rate:.2f} starts a CPU second; "
+            f"ours {more:.0f} times as many{'' if count else ' at least'}, "
             f"{float(other['cpu'] / ours['cpu']):.0f} times less CPU"
         )
 
@@ -207,9 +209,9 @@ def large_networks() -> None:
             ("descents", {"starts": starts, "paths": 0, "rounds": 0}),
             ("paths", {"starts": paths, "paths": paths, "rounds": 0, "solver": none}),
         ):
-            qd.landscape.find_fixed_points(network, key=1, **(options | {"follow": qd.landscape.Homotopy(max_steps=2)}))  # type: ignore[arg-type]
+            qd.landscape.find_fixed_points(network, key=1, **(options | {"follow": qd.landscape.Homotopy(max_steps=2)}))
             began, wall = time.process_time(), time.perf_counter()
-            found = qd.landscape.find_fixed_points(network, key=0, **options)  # type: ignore[arg-type]
+            found = qd.landscape.find_fixed_points(network, key=0, **options)
             cpu, wall = time.process_time() - began, time.perf_counter() - wall
             rates[name] = found.sizes["fixed_point"] / cpu
             print(

@@ -71,7 +71,7 @@ def ours(target: Target, sampler: Any, temperature: Any, starts: Any, before: in
 
 
 def theirs(target: Target, name: str, temperature: Any, starts: Any, before: int, draws: int, repeats: int) -> Timed:
-    import blackjax  # type: ignore[import-untyped]
+    import blackjax
 
     size = starts.shape[1]
 

@@ -279,7 +279,8 @@ def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> 
     default = theory.default_solver()
     if solver is None:
         return default
-    if type(solver) is not type(default):
-        must = "left out" if default is None else f"a {type(default).__name__}"
+    allowed = getattr(theory, "solvers", (type(default),))
+    if type(solver) not in allowed:
+        must = "left out" if default is None else f"a {' or '.join(kind.__name__ for kind in allowed)}"
         raise TypeError(f"Argument `solver` must be {must} for {type(theory).__name__}, but is {solver!r}.")
     return solver

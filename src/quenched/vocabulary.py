@@ -263,7 +263,9 @@ _QUANTITIES = (
     # draws from exp(-E/T)
     Quantity("sampled_energy", "E/N", "energy of every draw, per neuron", (("draw", "chain"),)),
     Quantity("sampled_overlap", "Q", "(1/N) sum phi_i phi_i' of each pair of chains at every draw", (("draw", "pair"),)),
-    Quantity("chain_state", "x", "where the chains ended; or every draw", (("chain", "neuron"), ("draw", "chain", "neuron"))),
+    Quantity(
+        "chain_state", "x", "where the chains ended; or every draw", (("chain", "neuron"), ("draw", "chain", "neuron"))
+    ),
     Quantity("r_hat", r"\hat R", "rank-normalised split R-hat; of several, the largest", ((), ("observable",))),
     Quantity("sample_size", "ESS", "bulk effective number of draws; of several, the smallest", ((), ("observable",))),
     Quantity("acceptance", "-", "fraction of moves accepted", ((), ("rung",))),

@@ -23,6 +23,10 @@ class Subject:
     reverse: bool = True
     """Whether derivatives in reverse mode exist; not through loops that end when they like."""
 
+    chain: bool = False
+    """Whether a random choice, Metropolis's, depends on what went before: a last bit then leads to another sample of the
+    same distribution, equal within its errors, and derivatives mean nothing."""
+
     slow_to_trace: bool = False
     """Whether what compiles it anew (jit, vmap, derivatives) is left to the slow tests: some ten seconds each."""
 
@@ -98,6 +102,17 @@ SUBJECTS = [
             "model": qd.RandomNetwork(1.5, field=0.5),
             "theory": qd.landscape.FixedPoints(size=6, networks=2, starts=4),
             "solver": qd.landscape.LevenbergMarquardt(max_steps=1),
+        },
+    ),
+    Subject(
+        qd.landscape.Sampling(size=4, networks=2, temperature=0.5, chains=4, draws=500, warm_up=200),
+        gains=(0.5, 0.8, 1.0),
+        slow_to_trace=True,
+        chain=True,
+        parameters={"symmetry": 0.2},
+        failing={
+            "model": qd.RandomNetwork(3.0),
+            "theory": qd.landscape.Sampling(size=4, networks=2, temperature=1e-3, chains=2, draws=8, warm_up=50),
         },
     ),
     Subject(

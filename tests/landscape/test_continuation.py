@@ -103,7 +103,7 @@ def test_the_state_of_rest_of_a_random_network_loses_stability_where_its_eigenva
     ],
 )
 def test_bad_input_is_refused(options: dict[str, Any], error: type[Exception], message: str) -> None:
-    known = {
+    known: dict[str, Any] = {
         "family": lambda p: Flow(lambda x: p * x - x**3, size=1),
         "states": np.zeros((1, 1)),
         "start": -0.5,

@@ -398,7 +398,7 @@ def test_langevin_starts_are_cold_and_pass_through_jit() -> None:
 def test_networks_of_the_ensemble_below_the_transition_meet_the_replica_theory() -> None:
     model, temperature = qd.RandomNetwork(0.7), 0.1
     theory = qd.solve(model, qd.replica.FiniteTemperature(temperature))
-    found = qd.solve(model, Sampling(100, 6, temperature, samples=300, warm_up=300))
+    found = qd.solve(model, Sampling(100, 6, temperature, draws=300, warm_up=300))
     for name in ("energy", "self_overlap", "local_response", "self_response_overlap", "mean_square_state"):
         error = float(found[f"{name}_error"])
         # O(1/N): some per cent at N = 100.
@@ -413,7 +413,7 @@ def test_without_symmetry_the_energy_is_half_the_temperature_as_networks_grow(te
     """At gain 0.8, where chains mix at every temperature (at gain 1.5 they do at T = 1 only, and say so)."""
     sizes = np.array([25, 50, 100])
     found = [
-        qd.solve(qd.RandomNetwork(0.8), Sampling(size, 400 // size, temperature, samples=1500, warm_up=1000))
+        qd.solve(qd.RandomNetwork(0.8), Sampling(size, 400 // size, temperature, draws=1500, warm_up=1000))
         for size in sizes.tolist()
     ]
     values = np.array([float(each["energy"]) for each in found]) / temperature

@@ -34,13 +34,13 @@ class Homotopy(eqx.Module):
         max_steps: linear systems of size N + 1 a path may cost.
         most_points: fixed points after which a path is left.
         lanes: paths followed side by side.
-        furthest: t at which a path is left; it rarely comes back from further away.
+        furthest: t at which a path is left. Further out it meets fewer points for each step, though it may come back.
     """
 
     max_steps: int = eqx.field(static=True, default=3000)
     most_points: int = eqx.field(static=True, default=32)
     lanes: int = eqx.field(static=True, default=4)
-    furthest: float = eqx.field(static=True, default=1.5)
+    furthest: float = eqx.field(static=True, default=1.1)
 
     def __check_init__(self) -> None:
         checks.count("max_steps", self.max_steps)
@@ -64,6 +64,8 @@ class _Lanes(NamedTuple):
     origin: Float[Array, "lane neuron"]
     place: Float[Array, "lane place"]
     tangent: Float[Array, "lane place"]
+    bend: Float[Array, "lane place"]
+    """How fast the tangent turns."""
     trial: Float[Array, "lane place"]
     length: Float[Array, " lane"]
     """Of the step that leads from `place` to `trial`."""
@@ -75,7 +77,7 @@ class _Lanes(NamedTuple):
 
 
 # A trial is accepted once a correction is below this part of the step: Newton's next would be its square.
-_LOOSE, _CLOSE = 0.05, 0.3
+_LOOSE, _CLOSE = 0.1, 0.3
 _MOST_CORRECTIONS, _SHORTEST, _LONGEST, _FIRST = 4, 1e-8, 20.0, 1.0
 _BEHIND, _FAR = -0.5, 1e6
 
@@ -97,7 +99,8 @@ def follow_paths(
         # The first tangent is corrected by the first solve; t grows.
         tangent = jnp.zeros((lanes, size + 1)).at[:, -1].set(1.0)
         none, far = jnp.zeros(lanes, jnp.int32), jnp.full(lanes, jnp.inf)
-        return _Lanes(origin, place, tangent, place, jnp.zeros(lanes), none, far, none, none)
+        straight = jnp.zeros_like(tangent)
+        return _Lanes(origin, place, tangent, straight, place, jnp.zeros(lanes), none, far, none, none)
 
     def advance(working: _Lanes, start: Array, results: tuple[Array, Array]) -> Step:
         given = None if inputs is None else inputs[jnp.minimum(start, count - 1)]
@@ -136,13 +139,16 @@ def _step(
     length = jnp.select([begins, accepted, rejected], [_FIRST, longer, 0.5 * lane.length], lane.length)
     place = jnp.where(accepted & ~begins, corrected, lane.place)
     direction = jnp.where(accepted, tangent, lane.tangent)
+    covered = jnp.where(lane.length > 0.0, lane.length, 1.0)
+    bend = jnp.where(accepted, jnp.where(begins, 0.0, (tangent - lane.tangent) / covered), lane.bend)
     restart = accepted | rejected
     met = accepted & ~begins & ((lane.place[-1] < 1.0) != (place[-1] < 1.0))
     moved = _Lanes(
         lane.origin,
         place,
         direction,
-        jnp.where(restart, place + length * direction, corrected),
+        bend,
+        jnp.where(restart, place + length * (direction + 0.5 * length * bend), corrected),
         length,
         jnp.where(restart, 0, lane.corrections + 1),
         jnp.where(restart, jnp.inf, size),

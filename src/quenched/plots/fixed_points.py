@@ -21,7 +21,7 @@ _KINDS = (
     ("2 unstable directions", "#009E73", "s"),
     ("3 or more", "#CC79A7", "^"),
 )
-_TRAJECTORY = {"color": "0.75", "linewidth": 0.7, "zorder": 0}
+_TRAJECTORY: dict[str, Any] = {"color": "0.75", "linewidth": 0.7, "zorder": 0}
 
 
 def fixed_points(

@@ -47,7 +47,7 @@ class Sampling(AbstractExperiment):
         size: N, neurons a network.
         networks: how many independent networks, at least 2: the errors are standard errors over them.
         temperature: T, greater than 0. confinement: at least 0.
-        chains, samples, warm_up: of each network: independent chains, draws of each, transitions before.
+        chains, draws, warm_up: of each network: independent chains, draws of each, transitions before.
 
     Solver: `qd.landscape.HMC(...)`, the default, `qd.landscape.Langevin(...)` or `qd.landscape.ReplicaExchange(...)`.
 
@@ -84,7 +84,7 @@ class Sampling(AbstractExperiment):
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)
     together: ClassVar[Literal["batch", "threads", "never"]] = "never"
     solvers: ClassVar[tuple[type, ...]] = (HMC, Langevin, ReplicaExchange)
-    memory_arguments: ClassVar[str] = "`size`, `chains` or `samples`"
+    memory_arguments: ClassVar[str] = "`size`, `chains` or `draws`"
     estimators: ClassVar[Mapping[str, Estimator]] = {
         "r_hat": lambda values: (jnp.max(values), None),
         "sample_size": lambda values: (jnp.min(values), None),
@@ -97,7 +97,7 @@ class Sampling(AbstractExperiment):
         temperature: Any,
         confinement: Any = 0.0,
         chains: int = 8,
-        samples: int = 500,
+        draws: int = 500,
         warm_up: int = 500,
     ):
         self.size = checks.count("size", size)
@@ -105,7 +105,7 @@ class Sampling(AbstractExperiment):
         self.temperature = read_temperature(temperature)
         self.confinement = checks.number("confinement", confinement, low=0.0)
         self.chains = checks.count("chains", chains, low=2)
-        self.draws = checks.count("samples", samples, low=8)
+        self.draws = checks.count("draws", draws, low=8)
         self.warm_up = checks.count("warm_up", warm_up, low=50)
 
     def default_solver(self) -> HMC:
