@@ -6,6 +6,33 @@ from collections.abc import Iterable
 from typing import Any
 
 BIBTEX: dict[str, str] = {
+    "chow1978": """@article{chow1978,
+  author  = {Chow, Shui Nee and Mallet-Paret, John and Yorke, James A.},
+  title   = {Finding Zeroes of Maps: Homotopy Methods That Are Constructive With Probability One},
+  journal = {Mathematics of Computation},
+  volume  = {32},
+  number  = {143},
+  pages   = {887--899},
+  year    = {1978}
+}""",
+    "keller1977": """@incollection{keller1977,
+  author    = {Keller, Herbert B.},
+  title     = {Numerical Solution of Bifurcation and Nonlinear Eigenvalue Problems},
+  booktitle = {Applications of Bifurcation Theory},
+  editor    = {Rabinowitz, Paul H.},
+  publisher = {Academic Press},
+  pages     = {359--384},
+  year      = {1977}
+}""",
+    "scharfetter1969": """@article{scharfetter1969,
+  author  = {Scharfetter, D. L. and Gummel, H. K.},
+  title   = {Large-signal analysis of a silicon {Read} diode oscillator},
+  journal = {IEEE Transactions on Electron Devices},
+  volume  = {16},
+  number  = {1},
+  pages   = {64--77},
+  year    = {1969}
+}""",
     "eissfeller1992": """@article{eissfeller1992,
   author  = {Eissfeller, H. and Opper, M.},
   title   = {New method for studying the dynamics of disordered spin systems without finite-size effects},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -103,6 +104,48 @@ def test_inputs_of_a_network_are_added_to_its_field() -> None:
     by_input = find_fixed_points(qd.Network(weights), 40, inputs=drive)
     by_field = find_fixed_points(qd.Network(weights, field=drive), 40)
     np.testing.assert_allclose(by_input.state, by_field.state, atol=1e-12)
+
+
+def test_a_list_survives_a_file(tmp_path: Any) -> None:
+    import xarray as xr
+
+    found = find_fixed_points(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), 20)
+    found.to_zarr(tmp_path / "points.zarr", zarr_format=2)
+    again = xr.open_zarr(tmp_path / "points.zarr", zarr_format=2).load()
+    for name in found:
+        np.testing.assert_array_equal(again[name], found[name])
+    assert again.attrs == found.attrs
+    assert len(qd.plots.fixed_points(again).lines) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "gain"), [(5, 2.5), (12, 2.5)])
+def test_twenty_thousand_starts_find_nothing_new(size: int, gain: float) -> None:
+    weights = gain / np.sqrt(size) * np.random.default_rng(size).normal(size=(size, size))
+    network = qd.Network(weights, field=0.1)
+    few = find_fixed_points(network)
+    many = find_fixed_points(network, 20000, key=1)
+    assert float(few.index_sum) == float(many.index_sum) == 1.0
+    assert few.sizes["fixed_point"] == many.sizes["fixed_point"] > 1
+
+
+FLIP_FLOP = Path(__file__).parent / "flip_flop_gru.npz"
+
+
+def test_a_trained_network_of_three_bits_has_its_27_points() -> None:
+    """8 memories, and between them 12 saddles on edges, 6 on faces and 1 in the middle."""
+    gru = qd.landscape.rnn.from_file(FLIP_FLOP)
+    for key in range(3):
+        found = find_fixed_points(gru, key=key)
+        assert np.bincount(found.unstable_directions).tolist() == [8, 12, 6, 1]
+        assert float(found.index_sum) == 1.0
+
+
+@pytest.mark.slow
+def test_a_trained_network_has_no_more_points_than_27() -> None:
+    found = find_fixed_points(qd.landscape.rnn.from_file(FLIP_FLOP), 20000)
+    assert np.all(found.outcome == Outcome.fixed_point)
+    assert found.sizes["fixed_point"] == 27
 
 
 def test_the_same_function_compiles_once() -> None:

@@ -103,6 +103,11 @@ class Collection:
         if self.roots:
             self.add(np.array([-root.state for root in self.roots]), np.array(self.of_input))
 
+    def adds_up(self) -> bool:
+        """Whether the signs of det(-F') add up to 1 under every input."""
+        sums = np.bincount(self.of_input, [float(root.sign) for root in self.roots])
+        return bool(np.all(sums == 1.0))
+
     def middles(self, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """States in the middle between random pairs of points of one input, and that input."""
         of_input = np.array(self.of_input, int)

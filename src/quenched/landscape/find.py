@@ -15,6 +15,7 @@ from quenched.landscape.catalogue import Collection, default_starts
 from quenched.landscape.dynamics import AbstractDynamics, Map, batched, read_dynamics
 from quenched.landscape.listing import Descents, Followed, describe_points, nothing_run
 from quenched.landscape.paths import Homotopy, follow_paths
+from quenched.landscape.sampling.starts import langevin_starts
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import Network
 from quenched.numerics.memory import available_bytes
@@ -37,7 +38,7 @@ def find_fixed_points(
     *,
     inputs: Any = None,
     paths: int = 16,
-    rounds: int = 2,
+    rounds: int = 3,
     period: int = 1,
     key: int | Array | None = None,
     solver: LevenbergMarquardt | None = None,
@@ -52,12 +53,13 @@ def find_fixed_points(
 
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
-        starts: how many starts (the origin, Gaussian clouds, states on trajectories), or the starts themselves, (start,
-            neuron). 200 if left out, or one for each row of `inputs`.
+        starts: how many starts (the origin, states on trajectories, Gaussian clouds, states that Langevin dynamics has
+            cooled in the landscape), or the starts themselves, (start, neuron). 200 if left out, or one for each row of
+            `inputs`.
         inputs: constant inputs, (input), or one row a start, (start, input); of a `qd.Network` added to its field.
         paths: from how many of the starts a path is followed too; 0 for none.
-        rounds: search again from the middle between points that were found, as long as that finds new ones, at most this
-            often; 0 for never.
+        rounds: search again from the middle between points that were found, as long as that finds new ones or the index sum
+            is not 1, at most this often; 0 for never.
         period: of a map, find its points of this period (and of its divisors).
         key: seed of the starts, 0 if left out.
         solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
@@ -128,7 +130,7 @@ def find_fixed_points(
             collection.add(followed.state[met], np.repeat(of_start[:number], met.sum(axis=1)))
             collection.add_mirror_images()
             for each in range(rounds):
-                if not _search_between(collection, work, solver, len(states), each):
+                if not _search_between(collection, work, solver, len(states), each) and collection.adds_up():
                     break
         except KeyboardInterrupt:
             # What is certified by now is kept.
@@ -197,7 +199,7 @@ def _starts(
         of_start = of_start.reshape(-1) if several else np.zeros(count, int)
     inputs: Any = None if conditions is None else conditions[of_start]
     if by_number:
-        states = np.asarray(_default_starts_compiled(dynamics, inputs, count, key))
+        states = np.asarray(_mixed_starts(dynamics, inputs, count, key))
     speeds = np.asarray(_residuals_compiled(dynamics, states, inputs))
     bad = np.flatnonzero(~np.isfinite(speeds).all(axis=1))
     if bad.size:
@@ -243,7 +245,18 @@ class _Work:
 
 _search_compiled = eqx.filter_jit(search)
 _paths_compiled = eqx.filter_jit(follow_paths)
-_default_starts_compiled = eqx.filter_jit(default_starts)
+
+
+@eqx.filter_jit
+def _mixed_starts(dynamics: AbstractDynamics, inputs: Any, count: int, key: Array) -> Array:
+    """Half on trajectories, a quarter in Gaussian clouds, and a quarter cooled by Langevin dynamics in the landscape."""
+    one_key, other_key = jax.random.split(key)
+    states = default_starts(dynamics, inputs, count, one_key)
+    rows = np.arange(3, count, 4)
+    if not rows.size:
+        return states
+    cooled = langevin_starts(dynamics, None if inputs is None else jnp.asarray(inputs)[rows], len(rows), other_key)
+    return states.at[rows].set(jnp.where(jnp.isfinite(cooled).all(axis=1, keepdims=True), cooled, states[rows]))
 
 
 @eqx.filter_jit
