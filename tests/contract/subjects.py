@@ -77,6 +77,7 @@ SUBJECTS = [
     Subject(
         qd.simulate.Trajectories(size=12, networks=4, duration=4.0, step=0.1),
         gains=(0.8, 1.3, 2.0),
+        slow_to_trace=True,
         parameters={"symmetry": 0.2, "noise": 0.1, "field": 0.1},
         failing={
             "model": qd.RandomNetwork(1000.0, activation=qd.Linear()),

@@ -15,6 +15,7 @@ import quenched as qd
 from quenched.landscape import Flow, Map, Outcome, find_fixed_points
 
 
+@pytest.mark.slow
 def test_a_flow_as_a_function_is_the_network_it_computes() -> None:
     weights = 1.8 / np.sqrt(8) * np.random.default_rng(3).normal(size=(8, 8))
     known = find_fixed_points(qd.Network(weights), 100)
@@ -40,6 +41,7 @@ def spread(weights: np.ndarray, x: np.ndarray) -> float:
     return float(1 / np.max(np.abs(inverse).sum(axis=1)))
 
 
+@pytest.mark.slow
 def test_stability_of_the_same_points_as_a_flow_and_as_maps() -> None:
     """x -> x + h F(x) has the fixed points of the flow; h beyond 2/|lambda| makes the map oscillate away from them."""
     for step, stable in ((0.1, [True, True, False]), (3.0, [False, False, False])):
@@ -71,6 +73,7 @@ def test_points_of_period_two_are_found_and_told_from_fixed_points() -> None:
     assert found.stable.values[found.smallest_period.values == 2].all()
 
 
+@pytest.mark.slow
 def test_memories_that_are_two_cycles_have_no_fixed_point() -> None:
     """Antisymmetric couplings: a memory and its negative follow each other, and only the origin stays."""
     pattern = np.array([1.0, -1.0, 1.0, 1.0])
@@ -99,6 +102,7 @@ def test_inputs_one_for_all_and_one_for_each_start() -> None:
         assert abs(state - state**3 + found.inputs.values[condition, 0]) < 1e-13
 
 
+@pytest.mark.slow
 def test_inputs_of_a_network_are_added_to_its_field() -> None:
     weights, drive = np.array([[0.0, 2.0], [2.0, 0.0]]), np.array([0.3, -0.1])
     by_input = find_fixed_points(qd.Network(weights), 40, inputs=drive)

@@ -15,6 +15,7 @@ def test_below_the_transition_only_the_state_of_rest() -> None:
     assert float(found["index_sum"]) == 1.0
 
 
+@pytest.mark.slow
 def test_networks_in_a_field_meet_static_dmft_along_sizes() -> None:
     model = qd.RandomNetwork(0.8, 0.5, field=0.5)
     theory = qd.solve(model, qd.dmft.Static())

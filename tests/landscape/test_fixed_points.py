@@ -32,7 +32,7 @@ def test_two_neurons_against_a_scalar_root() -> None:
 
 
 @pytest.mark.parametrize("size", [5, 12])
-@pytest.mark.parametrize("gain", [1.5, 2.5])
+@pytest.mark.parametrize("gain", [pytest.param(1.5, marks=pytest.mark.slow), 2.5])
 def test_index_sum_is_one_where_the_search_is_exhaustive(size: int, gain: float) -> None:
     for seed in range(4):
         network = qd.Network(_random_weights(size, gain, 100 * size + seed), field=0.1 * np.arange(size))

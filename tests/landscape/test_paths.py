@@ -35,6 +35,7 @@ def test_one_neuron_by_its_own_folds() -> None:
         assert points == np.sum((along[1:-1] < 1.0) != (along[2:] < 1.0)), start
 
 
+@pytest.mark.slow
 def test_every_path_of_a_bounded_network_reaches_a_fixed_point() -> None:
     for seed in range(3):
         network = qd.Network(weights_of(30, 1.8, seed), field=0.1)
@@ -46,6 +47,7 @@ def test_every_path_of_a_bounded_network_reaches_a_fixed_point() -> None:
         assert float(found.index_sum) == 1.0
 
 
+@pytest.mark.slow
 def test_paths_find_what_descents_find_and_nothing_else() -> None:
     network = qd.Network(weights_of(12, 2.5, 4))
     by_descent = find_fixed_points(network, 3000, paths=0, key=1)

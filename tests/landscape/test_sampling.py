@@ -111,6 +111,7 @@ def test_linear_network_has_its_exact_covariance(solver: Any) -> None:
     assert float(found.acceptance[0]) == pytest.approx(solver.acceptance, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [HMC(), pytest.param(ReplicaExchange(hottest=4.0), marks=pytest.mark.slow)])
 def test_two_neurons_in_a_field_against_quadrature(solver: Any) -> None:
     weights, field, temperature = np.array([[0.0, 1.5], [-1.0, 0.5]]), np.array([0.3, -0.2]), 0.2
@@ -185,6 +186,7 @@ def kernel_input(count: int) -> tuple[Target, Chains, Any]:
     return target, placed(target, jnp.sqrt(temperatures)[:, None, None] * normals @ factor.T), temperatures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("solver", "length"),
     [(HMC(), 5), pytest.param(HMC(preconditioner="diagonal"), 3, marks=pytest.mark.slow), (Langevin(adjusted=True), 1)],
@@ -264,6 +266,7 @@ def test_exchange_leaves_both_measures_as_they_are() -> None:
 # chains that do not mix, and replica exchange
 
 
+@pytest.mark.slow
 def test_two_wells_part_the_chains_of_hmc_but_not_of_replica_exchange() -> None:
     temperature = 0.02
     stuck = sample(DOUBLE_WELL, temperature, throw=False, key=4)

@@ -217,6 +217,7 @@ def test_where_a_central_scheme_turns_negative() -> None:
     assert abs(float(found.density.sum()) * grid.volume - 1) < 1e-12
 
 
+@pytest.mark.slow
 def test_masses_of_two_wells_as_the_noise_vanishes() -> None:
     """D ln(mass right / mass left) goes to U(left) - U(right); a general LU has lost it where exp(-barrier/D) is 1e-16."""
     box = (-1.8, 1.8)
