@@ -229,7 +229,7 @@ _QUANTITIES = (
     Quantity("branch_state", "x", "fixed points along a branch", (("branch", "point", "neuron"),)),
     Quantity("branch_unstable_directions", "n_+", "number of growing eigenvalues along a branch", (("branch", "point"),)),
     Quantity("branch_end", "-", "how each branch ended", (("branch",),)),
-    Quantity("event_kind", "-", "what happens to a branch: fold, branch_point, hopf or flip", (("event",),)),
+    Quantity("event_kind", "-", "what happens to a branch: fold, branch_point, hopf, flip or degenerate", (("event",),)),
     Quantity("event_parameter", "p", "the parameter at an event", (("event",),)),
     Quantity("event_state", "x", "the fixed point at an event", (("event", "neuron"),)),
     Quantity("event_branch", "-", "the branch that an event is on", (("event",),)),

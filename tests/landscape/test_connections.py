@@ -59,6 +59,20 @@ def test_maps_are_stepped() -> None:
     assert all(12 <= known["time"] <= 25 for *_, known in graph.edges(data=True))
 
 
+def test_one_that_runs_away_does_not_stop_the_others() -> None:
+    flow = Flow(lambda x: x**2 - 1, size=1)
+    found = find_fixed_points(flow, np.linspace(-3, 3, 20)[:, None], paths=0)
+    graph = connections(flow, found)
+    assert set(graph.edges()) == {(1, 0), (1, "elsewhere")}
+    assert not graph.graph["interrupted"]
+
+
+def test_points_that_move_are_refused() -> None:
+    driven = find_fixed_points(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), 20, inputs=[0.3, -0.1])
+    with pytest.raises(ValueError, match="must be fixed points of `dynamics` under `inputs`, but point 0 moves at"):
+        connections(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), driven)
+
+
 def test_an_interruption_keeps_what_has_arrived() -> None:
     pair = qd.Network(np.array([[0.0, 2.0], [2.0, 0.3]]))
     found = find_fixed_points(pair, 20)

@@ -91,6 +91,18 @@ def test_the_state_of_rest_of_a_random_network_loses_stability_where_its_eigenva
         assert sum(kind == other and abs(where - place) < 1e-6 for other, place in away) % 2 == 0
 
 
+def test_real_eigenvalues_that_cross_one_after_the_other_are_branch_points() -> None:
+    """Symmetric couplings: nothing oscillates, however near two crossings are."""
+    couplings = np.random.default_rng(0).normal(size=(20, 20)) / np.sqrt(20)
+    couplings = (couplings + couplings.T) / np.sqrt(2)
+    found = continue_fixed_points(lambda g: qd.Network(g * couplings), np.zeros((1, 20)), 0.3, 0.1, 1.5, most_branches=1)
+    values = np.linalg.eigvalsh(couplings)
+    expected = np.sort(1 / values[(values > 0) & (1 / np.maximum(values, 1e-9) < 1.5)])
+    assert len(expected) >= 4
+    assert set(found.event_kind.values.tolist()) == {"branch_point"}
+    np.testing.assert_allclose(np.sort(found.event_parameter), expected, atol=1e-6)
+
+
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(
     ("options", "error", "message"),

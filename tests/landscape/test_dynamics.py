@@ -133,6 +133,35 @@ def test_twenty_thousand_starts_find_nothing_new(size: int, gain: float) -> None
     assert few.sizes["fixed_point"] == many.sizes["fixed_point"] > 1
 
 
+def test_roots_closer_than_a_sampled_bound_sees_are_kept_apart() -> None:
+    """-x + 0.002 tanh(10^4 x): three roots within 0.002, F' changing on a scale of 10^-4."""
+    steep = Flow(lambda x: -x + 0.002 * jnp.tanh(1e4 * x), size=1)
+    found = find_fixed_points(steep, paths=0, rounds=0)
+    np.testing.assert_allclose(np.sort(found.state.values.ravel()), [-0.002, 0.0, 0.002], atol=1e-12)
+    assert float(found.index_sum) == 1.0
+    assert float(found.radius.max()) <= 0.002 + 1e-12
+
+
+def test_all_points_of_period_six_of_the_full_logistic_map() -> None:
+    """2^6 of them: 2 fixed points, 2 of period 2, 6 of period 3 and 54 of period 6."""
+    starts = np.random.default_rng(0).uniform(0, 1, (2000, 1))
+    found = find_fixed_points(Map(lambda x: 4 * x * (1 - x), size=1), starts, period=6, paths=0, rounds=0)
+    assert np.bincount(found.smallest_period.values).tolist() == [0, 2, 2, 6, 0, 0, 54]
+    exact = np.sort(np.sin(np.pi * np.arange(1, 32) / 63) ** 2)  # sin^2(pi k/(2^6 - 1)), and with 2^6 + 1
+    for value in exact[:5]:
+        assert np.min(np.abs(found.state.values - value)) < 1e-12
+
+
+def test_where_fixed_points_form_a_line_none_is_certified() -> None:
+    circle = find_fixed_points(Flow(lambda x: x * (1 - jnp.sum(x**2)), size=2), 60, paths=0, rounds=0)
+    np.testing.assert_allclose(circle.state, [[0.0, 0.0]], atol=1e-12)
+    assert np.sum(circle.outcome == Outcome.stalled) > 20
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    line = find_fixed_points(qd.Network(turned @ np.diag([1.0, 0.5, 0.2]) @ turned.T, qd.Linear()), 30, paths=0, rounds=0)
+    assert line.sizes["fixed_point"] == 0
+    assert np.all(line.outcome == Outcome.stalled)
+
+
 FLIP_FLOP = Path(__file__).parent / "flip_flop_gru.npz"
 
 
@@ -189,7 +218,7 @@ def test_results_are_float64_in_a_program_in_float32() -> None:
             "`velocity` must be differentiable by JAX in both modes",
         ),
         (
-            Flow(lambda x: jnp.log(x), 1),
+            Flow(lambda x: x * jnp.nan, 1),
             {},
             ValueError,
             r"must return finite numbers at the starts, but does not at start 0",

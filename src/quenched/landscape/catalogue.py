@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from quenched.landscape.certificates import CLOSER, Root, examine, is_minimum, polish
-from quenched.landscape.dynamics import AbstractDynamics, batched
+from quenched.landscape.dynamics import AbstractDynamics, Map, batched
 
 # Half of the default starts have followed the dynamics, at most for this long.
 _MOST_STEPS = 50
+_AWAY = 1e6
 
 
 class Catalogue(NamedTuple):
@@ -38,7 +39,8 @@ def default_starts(
     forward = batched(dynamics.trajectory_step, inputs)
     duration = jax.random.randint(time_key, (count, 1), 1, _MOST_STEPS + 1) * (jnp.arange(count) % 2 == 0)[:, None]
     moved = jax.lax.fori_loop(0, _MOST_STEPS, lambda now, x: jnp.where(now < duration, forward(x, inputs), x), cloud)
-    on_trajectory = jnp.all(jnp.isfinite(moved), axis=1, keepdims=True)
+    # A trajectory that has run away begins in its cloud.
+    on_trajectory = jnp.all(jnp.abs(moved) < _AWAY, axis=1, keepdims=True)
     return jnp.where(on_trajectory, moved, cloud).at[0].set(0.0)
 
 
@@ -78,7 +80,7 @@ def _first_of_each(states: Array, valid: Array, radii: Array) -> Array:
 
 class Collection:
     """Certified fixed points as they are found, on the host. Two are one if either's radius, within which no other root can
-    be, holds both."""
+    be, holds both; where the radius is not proven, only if they cannot be told apart."""
 
     def __init__(self, dynamics: AbstractDynamics, inputs: np.ndarray | None):
         self.dynamics, self.inputs = dynamics, inputs
@@ -102,6 +104,18 @@ class Collection:
         """-x for every x, where it is a fixed point too."""
         if self.roots:
             self.add(np.array([-root.state for root in self.roots]), np.array(self.of_input))
+
+    def add_orbits(self, single: Map, period: int) -> None:
+        """Of points of a period, where the map leads from them: these are points of that period too."""
+        images = [root.state for root in self.roots]
+        of_input = np.array(self.of_input, int)
+        for _ in range(period - 1):
+            images = [
+                image + np.asarray(_residual_compiled(single, image, self._given(row)))
+                for image, row in zip(images, of_input, strict=True)
+            ]
+            if images:
+                self.add(np.array(images), of_input)
 
     def adds_up(self) -> bool:
         """Whether the signs of det(-F') add up to 1 under every input."""
@@ -142,19 +156,23 @@ class Collection:
                 belongs[row] = self._place(states[row], int(of_input[row]))
         return belongs
 
+    def _reach(self, root: Root) -> float:
+        """Within which another state is at the same root: where no other can be, if that is proven."""
+        proven = float(root.radius) if self.dynamics.bound == "activation" else 0.0
+        return max(CLOSER, float(root.near), proven)
+
     def _given(self, of_input: Any) -> Any:
         return None if self.inputs is None else self.inputs[of_input]
 
     def _place(self, state: np.ndarray, of_input: int) -> int:
         where = np.flatnonzero(np.array(self.of_input, int) == of_input)
         apart = np.array([np.max(np.abs(self.roots[row].state - state)) for row in where])
-        radii = np.array([float(self.roots[row].radius) for row in where])
-        same = apart <= np.maximum(CLOSER, radii)
+        same = apart <= [self._reach(self.roots[row]) for row in where]
         if not same.any():
             root = jax.device_get(_examine_one(self.dynamics, state, self._given(of_input)))
             if not root.certificate < 0.5:
                 return -1
-            same = apart <= root.radius
+            same = apart <= self._reach(root)
             if not same.any():
                 self.roots.append(root)
                 self.of_input.append(of_input)
@@ -174,6 +192,7 @@ def _polish_all(dynamics: AbstractDynamics, states: Any, inputs: Any) -> Any:
     return jax.lax.map(lambda row: polish(dynamics, *row), (states, inputs))
 
 
+_residual_compiled = eqx.filter_jit(lambda dynamics, state, inputs: dynamics.residual(jnp.asarray(state), inputs))
 _is_minimum_compiled = eqx.filter_jit(is_minimum)
 
 

@@ -13,6 +13,8 @@ from quenched.landscape.dynamics import AbstractDynamics, frozen
 # Candidates closer than this are one, unless rounding already hides more; certified roots are told apart by their radius.
 CLOSER = 1e-9
 _MOST_NEWTON_STEPS, _ROUNDING = 30, 1e-13
+# What is lost in computing F, relative to the state; and the condition of F' from which it counts as singular.
+_EPSILON, _SINGULAR = 1e-15, 1e10
 
 
 class Root(NamedTuple):
@@ -24,6 +26,8 @@ class Root(NamedTuple):
     certificate: Float[Array, ""]
     radius: Float[Array, ""]
     """No other root is closer, in the largest difference of any neuron; 0 where nothing is proven."""
+    near: Float[Array, ""]
+    """How far the root may be from the state, rounding included."""
     sign: Float[Array, ""]
     log_weight: Float[Array, ""]
 
@@ -62,13 +66,17 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
     jacobian, speed = dynamics.jacobian(root, inputs), dynamics.residual(root, inputs)
     inverse = jnp.linalg.inv(jacobian)
     sign, log_det = jnp.linalg.slogdet(-jacobian)
-    distance = jnp.max(jnp.abs(inverse @ speed))
+    stretch = jnp.max(jnp.sum(jnp.abs(inverse), axis=1))
+    rounding = _EPSILON * (1.0 + jnp.max(jnp.abs(root)))
+    distance = jnp.max(jnp.abs(inverse @ speed)) + stretch * rounding
     lipschitz, valid = dynamics.lipschitz(jax.lax.stop_gradient(root), inputs)
-    bend = jnp.max(jnp.sum(jnp.abs(inverse), axis=1)) * lipschitz
-    certificate = jnp.where(2.0 * distance < valid, bend * distance, jnp.inf)
+    bend = stretch * lipschitz
+    # On a line of fixed points F' is singular but for rounding, and nothing is known.
+    regular = stretch * jnp.max(jnp.sum(jnp.abs(jacobian), axis=1)) < _SINGULAR
+    certificate = jnp.where(regular & (2.0 * distance < valid), bend * distance, jnp.inf)
     alone = (1.0 + jnp.sqrt(jnp.maximum(1.0 - 2.0 * certificate, 0.0))) / jnp.maximum(bend, 1e-300)
     radius = jnp.where(certificate < 0.5, jnp.minimum(alone, valid), 0.0)
-    return Root(root, jnp.max(jnp.abs(speed)), 0.5 * jnp.sum(speed**2), certificate, radius, sign, -log_det)
+    return Root(root, jnp.max(jnp.abs(speed)), 0.5 * jnp.sum(speed**2), certificate, radius, 2.0 * distance, sign, -log_det)
 
 
 def is_minimum(dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None) -> Bool[Array, ""]:

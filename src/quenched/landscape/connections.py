@@ -28,6 +28,9 @@ ELSEWHERE = "elsewhere"
 # pass, and must have stayed for some time.
 _NEAR = 1e-4
 _RELATIVE, _ABSOLUTE = 1e-8, 1e-10
+_AWAY = 1e6
+# A velocity above this, relative to the state, is none of a fixed point.
+_MOVES = 1e-6
 
 
 @double_precision
@@ -49,7 +52,8 @@ def connections(
         inputs: that input, (input), if there was one.
         nudge: how far from the saddle, in the norm of all neurons per square root of their number.
         duration: how long to follow, in units of time; of a map, in steps.
-        progress: called with (trajectories done, trajectories in all). Ctrl-C returns the graph so far.
+        progress: called with (trajectories done, trajectories in all). Ctrl-C returns the graph so far, its attribute
+            `interrupted` True (`graph.graph["interrupted"]`).
 
     Returns:
         A `networkx.MultiDiGraph`: one node a fixed point, its row in `fixed_points`, with `stable`, `unstable_directions`
@@ -80,14 +84,21 @@ def connections(
             "Argument `fixed_points` must be the Dataset of qd.landscape.find_fixed_points, but lacks "
             f"{', '.join(sorted(missing))}."
         )
-    if "condition" in fixed_points:
+    if "condition" in fixed_points and np.unique(fixed_points["condition"]).size > 1:
         raise ValueError("Argument `fixed_points` must be those of one input: choose one by .isel(fixed_point=...).")
     states = fixed_points["state"].values
     if states.shape[1] != way.size:
         raise ValueError(f"Argument `fixed_points` must have states of size {way.size}, but has {states.shape[1]}.")
+    speeds = np.max(np.abs(np.asarray(_residuals(way, states, given))), axis=1) if len(states) else np.zeros(0)
+    moving = np.flatnonzero(~(speeds < _MOVES * (1.0 + np.max(np.abs(states), axis=1, initial=0.0))))
+    if moving.size:
+        raise ValueError(
+            f"Argument `fixed_points` must be fixed points of `dynamics` under `inputs`, but point {moving[0]} moves at "
+            f"{speeds[moving[0]]:.1e}; of points of a period give the map applied as many times."
+        )
     nudge = float(checks.number("nudge", nudge, above=0.0))
     duration = float(checks.number("duration", duration, above=0.0))
-    graph = nx.MultiDiGraph()
+    graph = nx.MultiDiGraph(interrupted=False)
     stable = fixed_points["stable"].values
     for row, state in enumerate(states):
         unstable = int(fixed_points["unstable_directions"].values[row])
@@ -101,7 +112,7 @@ def connections(
             if todo:
                 advance(way, given, kicked, ends, duration)
         except KeyboardInterrupt:
-            pass
+            graph.graph["interrupted"] = True
     for number, (row, mode, side, rate, _) in enumerate(todo):
         if np.isfinite(ends.time[number]):
             head = int(ends.row[number])
@@ -203,6 +214,12 @@ def _follow_flows(dynamics: AbstractDynamics, inputs: Any, places: np.ndarray, e
             places = solver.y.reshape(-1, dynamics.size)
             still = np.flatnonzero(kept)
             kept[still[ends.arrived(under_way[still], places[still], float(solver.t))]] = False
+            # One that runs away would stop all: it ends, and the others go on without it.
+            away = kept & ~(np.max(np.abs(places), axis=1) < _AWAY)
+            if away.any():
+                ends.time[under_way[away]] = float(solver.t)
+                kept &= ~away
+                break
         under_way, places, time = under_way[kept], places[kept], float(solver.t)
         if solver.status == "failed":
             break

@@ -63,7 +63,8 @@ def continue_fixed_points(
         Dataset: `parameter` (branch, point), `branch_state` (branch, point, neuron), NaN beyond a branch's end, with
         `unstable_directions` as floats and `branch_end` (branch), how it ended on its far side; and the events on them,
         `event_kind` (event) out of "fold", "branch_point" (pitchfork or transcritical), "hopf" (a pair of complex
-        eigenvalues crosses), "flip" (of a map, an eigenvalue passes -1), with `event_parameter`, `event_state`,
+        eigenvalues crosses), "flip" (of a map, an eigenvalue passes -1), "degenerate" (two real ones at once, whose
+        branches are not followed), with `event_parameter`, `event_state`,
         `event_branch`. Events are located to 1e-9 of the arc, branch points, where Newton's method is singular, to about
         1e-6; each of these is listed once.
 
@@ -190,6 +191,12 @@ class _Curve:
             return int(np.sum(np.abs(values) > 1.0)), values
         return int(np.sum(values.real > 0.0)), values
 
+    def real_growing(self, place: np.ndarray) -> int:
+        """How many real directions grow."""
+        _, values = self.unstable(place)
+        grow = values.real > 0.0 if self.kind == "flow" else np.abs(values) > 1.0
+        return int(np.sum(grow & (np.abs(values.imag) < 1e-9 * (1.0 + np.abs(values)))))
+
     def inside(self, place: np.ndarray) -> bool:
         return bool(self.low <= place[-1] <= self.high)
 
@@ -284,7 +291,9 @@ def _events(
     orientation = np.sign(heading @ now.tangent) * now.orientation
     crosses, folds = orientation * following.orientation < 0.0, heading[-1] * following.tangent[-1] < 0.0
     alone = 1 if crosses or folds else 2 if curve.kind == "flow" else change
-    if change not in ((1,) if crosses or folds else (0, alone)) and length > _APART:
+    # Two real eigenvalues that cross are two branch points, not a pair that begins to oscillate.
+    two = not (crosses or folds) and change == 2 and curve.real_growing(now.place) != curve.real_growing(following.place)
+    if (two or change not in ((1,) if crosses or folds else (0, alone))) and length > _APART:
         halfway = _advance(curve, now, heading, 0.5 * length)
         if halfway is not None:
             count, _ = curve.unstable(halfway.place)
@@ -296,7 +305,7 @@ def _events(
     if folds:
         return [_located(curve, "fold", now, heading, length, lambda at: heading[-1] * at.tangent[-1] < 0.0)]
     if change:
-        kind = "flip" if curve.kind == "map" and change == 1 else "hopf"
+        kind = "degenerate" if two else "flip" if curve.kind == "map" and change == 1 else "hopf"
         return [_located(curve, kind, now, heading, length, lambda at: curve.unstable(at.place)[0] != before)]
     return []
 

@@ -129,13 +129,15 @@ def find_fixed_points(
             met = np.arange(follow.most_points) < followed.points[:, None]
             collection.add(followed.state[met], np.repeat(of_start[:number], met.sum(axis=1)))
             collection.add_mirror_images()
+            if single is not None:
+                collection.add_orbits(single, period)
             for each in range(rounds):
                 if not _search_between(collection, work, solver, len(states), each) and collection.adds_up():
                     break
         except KeyboardInterrupt:
-            # What is certified by now is kept.
-            pass
-        return describe_points(collection, belongs, descents, followed, of_start, single)
+            # What is certified by now is kept; starts that are not are as if they had not been run.
+            descents.outcome[(descents.outcome == Outcome.fixed_point) & (belongs < 0)] = Outcome.not_run
+        return describe_points(collection, belongs, descents, followed, of_start, single, period)
 
 
 def _search_between(collection: Collection, work: _Work, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
@@ -201,7 +203,11 @@ def _starts(
     if by_number:
         states = np.asarray(_mixed_starts(dynamics, inputs, count, key))
     speeds = np.asarray(_residuals_compiled(dynamics, states, inputs))
-    bad = np.flatnonzero(~np.isfinite(speeds).all(axis=1))
+    usable = np.isfinite(speeds).all(axis=1)
+    if by_number and usable.any():
+        # Starts of our own that lie outside of the domain are left out.
+        return states[usable], conditions, of_start[usable]
+    bad = np.flatnonzero(~usable)
     if bad.size:
         what = "velocity" if dynamics.kind == "flow" else "step"
         raise ValueError(

@@ -53,6 +53,7 @@ def describe_points(
     followed: Followed,
     of_start: np.ndarray,
     single: Map | None,
+    period: int,
 ) -> FixedPointDataset:
     """Everything that is known of the fixed points of `collection` and of the starts; `single` is the map that was iterated.
 
@@ -76,7 +77,7 @@ def describe_points(
         "state": states,
         "residual": of_roots("residual"),
         "certificate": of_roots("certificate"),
-        "radius": of_roots("radius"),
+        "radius": np.minimum(of_roots("radius"), _nearest(states, of_root)),
         "stable": unstable == 0,
         "unstable_directions": unstable,
         "eigenvalues": eigenvalues,
@@ -86,7 +87,7 @@ def describe_points(
         "starts_reaching": np.bincount(belongs[belongs >= 0], minlength=len(states)),
     }
     if single is not None and dynamics.kind == "map":
-        columns["smallest_period"] = _smallest_periods(single, states, inputs)
+        columns["smallest_period"] = _smallest_periods(single, period, states, inputs)
     several = conditions is not None and len(conditions) > 1
     if several:
         columns["condition"] = of_root
@@ -120,6 +121,16 @@ def _attributes(dynamics: AbstractDynamics) -> dict[str, Any]:
     if network is not None:
         found["activation"] = network.activation.name
     return found | {"index_sum_means": _COUNTS[dynamics.bounded]}
+
+
+def _nearest(states: np.ndarray, of_root: np.ndarray) -> np.ndarray:
+    """The distance to the nearest other point under the same input: a sampled radius may be too large."""
+    found = np.full(len(states), np.inf)
+    for row, state in enumerate(states):
+        others = (of_root == of_root[row]) & (np.arange(len(states)) != row)
+        if others.any():
+            found[row] = np.min(np.max(np.abs(states[others] - state), axis=1))
+    return found
 
 
 # Unstable directions that are kept for each fixed point.
@@ -158,15 +169,15 @@ def _mode(matrix: np.ndarray, value: complex) -> list[np.ndarray]:
     return [part / np.linalg.norm(part) for part in parts if np.linalg.norm(part) > 1e-6]
 
 
-def _smallest_periods(single: Map, states: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
-    """After how many steps each state comes back for the first time."""
-    periods = np.zeros(len(states), int)
+def _smallest_periods(single: Map, period: int, states: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
+    """After how many steps, a divisor of `period`, each state comes back for the first time."""
+    periods = np.full(len(states), period)
     for row, state in enumerate(states):
         given, now = None if inputs is None else inputs[row], state
-        while True:
-            periods[row] += 1
+        for steps in range(1, period):
             now = now + np.asarray(_residual_compiled(single, now, given))
-            if np.max(np.abs(now - state)) < _BACK * (1.0 + np.max(np.abs(state))):
+            if period % steps == 0 and np.max(np.abs(now - state)) < _BACK * (1.0 + np.max(np.abs(state))):
+                periods[row] = steps
                 break
     return periods
 

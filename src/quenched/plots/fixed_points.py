@@ -150,8 +150,14 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
             # A part reaches to the first point of the next.
             shown = chosen | np.append(chosen[1:], False)
             axes.plot(along, np.where(shown, values, np.nan), line, color=colour)
-    marks = {"fold": "v", "branch_point": "D", "hopf": "o", "flip": "s"}
-    names = {"fold": "fold", "branch_point": "branch point", "hopf": "oscillation begins (Hopf)", "flip": "period doubling"}
+    marks = {"fold": "v", "branch_point": "D", "hopf": "o", "flip": "s", "degenerate": "X"}
+    names = {
+        "fold": "fold",
+        "branch_point": "branch point",
+        "hopf": "oscillation begins (Hopf)",
+        "flip": "period doubling",
+        "degenerate": "several at once",
+    }
     for kind, marker in marks.items():
         chosen = dataset["event_kind"].values == kind
         if chosen.any():
