@@ -264,6 +264,7 @@ def test_a_field_leaves_a_covariance_that_never_decays(noise: float) -> None:
     assert variance - rest > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.8, 1.5, 3.0])
 def test_at_rest_it_is_static_dmft(gain: float) -> None:
     model = qd.RandomNetwork(gain, field=0.7)

@@ -137,6 +137,7 @@ def test_what_is_left_in_the_window_bounds_what_the_window_changes() -> None:
     assert np.all(moved < left / 8)
 
 
+@pytest.mark.slow
 def test_kinked_slopes_settle_as_far_as_they_can() -> None:
     solution = qd.solve(RandomNetwork(0.8, -0.5, 0.3, 0.3, qd.ReLU()), sampled())
     assert solution.residual < 1e-3

@@ -152,7 +152,8 @@ def test_reported_errors_are_honest() -> None:
         assert 0.6 < np.sqrt(np.mean(scores**2)) < 1.5, name
 
 
-@pytest.mark.parametrize("step", [pytest.param(0.1, marks=pytest.mark.slow), 1.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [0.1, 1.0])
 def test_unadjusted_langevin_has_the_bias_of_its_step(step: float) -> None:
     """E = k x^2/2: variance T/(k (1 - h k/2)), k = 1 + 2 c; the adjusted one has none."""
     flow, temperature, confinement = qd.landscape.Flow(jnp.negative, size=1), 0.5, 0.1

@@ -53,9 +53,9 @@ def find_fixed_points(
 
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
-        starts: how many starts (the origin, states on trajectories, Gaussian clouds, states that Langevin dynamics has
-            cooled in the landscape), or the starts themselves, (start, neuron). 200 if left out, or one for each row of
-            `inputs`.
+        starts: how many starts (the origin, states on trajectories, Gaussian clouds), or the starts themselves, (start,
+            neuron). If left out 200, a quarter of them states that Langevin dynamics has cooled in the landscape
+            (`qd.landscape.anneal` makes more of these); or one for each row of `inputs`.
         inputs: constant inputs, (input), or one row a start, (start, input); of a `qd.Network` added to its field.
         paths: from how many of the starts a path is followed too; 0 for none.
         rounds: search again from the middle between points that were found, as long as that finds new ones or the index sum
@@ -175,6 +175,7 @@ def _starts(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Starts, the distinct inputs, and which of these each start has."""
     several = given is not None and given.ndim == 2
+    cooled = starts is None and not several
     if starts is None:
         starts = len(given) if several and given is not None else _DEFAULT_STARTS
     by_number = np.ndim(starts) == 0
@@ -201,7 +202,8 @@ def _starts(
         of_start = of_start.reshape(-1) if several else np.zeros(count, int)
     inputs: Any = None if conditions is None else conditions[of_start]
     if by_number:
-        states = np.asarray(_mixed_starts(dynamics, inputs, count, key))
+        drawn = _mixed_starts if cooled else _default_starts_compiled
+        states = np.asarray(drawn(dynamics, inputs, count, key))
     speeds = np.asarray(_residuals_compiled(dynamics, states, inputs))
     usable = np.isfinite(speeds).all(axis=1)
     if by_number and usable.any():
@@ -251,6 +253,9 @@ class _Work:
 
 _search_compiled = eqx.filter_jit(search)
 _paths_compiled = eqx.filter_jit(follow_paths)
+
+
+_default_starts_compiled = eqx.filter_jit(default_starts)
 
 
 @eqx.filter_jit
