@@ -65,8 +65,8 @@ class Flow(AbstractDynamics):
         size: how many numbers make a state.
 
     Raises:
-        TypeError: JAX cannot trace or differentiate it, or it does not return numbers. ValueError: it returns another shape.
-        They are raised by what uses it, which knows the inputs.
+        TypeError, ValueError: no function, or no size. That JAX cannot trace it, or that it returns another shape, is found
+            by what uses it and knows the inputs.
 
     Example:
         >>> import jax.numpy as jnp, quenched as qd
