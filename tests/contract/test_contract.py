@@ -93,6 +93,7 @@ def test_vmap_is_the_loop(subject: Subject) -> None:
 
 def test_gradients_in_both_modes_are_the_finite_difference(subject: Subject) -> None:
     if subject.chain:
+        # Metropolis's choice jumps where the parameter moves: the derivative of a run is not that of the average.
         pytest.skip("a random choice depends on the parameter")
     gain, step = subject.gains[1], 2e-3
     at = {shift: values(subject)(gain + shift * step) for shift in (-2, -1, 1, 2)}

@@ -57,7 +57,25 @@ class AbstractDynamics(eqx.Module):
         """Where the dynamics goes from here in a fifth of a time constant; of a map, in one step."""
 
 
-class Flow(AbstractDynamics):
+class _AbstractFunction(AbstractDynamics):
+    """Dynamics of which a function is all that is known."""
+
+    def jacobian(self, state: State, inputs: Any) -> Matrix:
+        return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
+
+    def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
+        return _sampled_lipschitz(self, state, inputs)
+
+    @property
+    def bound(self) -> str:
+        return "sampled"
+
+    @property
+    def bounded(self) -> bool | None:
+        return None
+
+
+class Flow(_AbstractFunction):
     """dx/dt = velocity(x), or velocity(x, inputs).
 
     Arguments:
@@ -87,25 +105,11 @@ class Flow(AbstractDynamics):
     def residual(self, state: State, inputs: Any) -> State:
         return _called(self.velocity, state, inputs)
 
-    def jacobian(self, state: State, inputs: Any) -> Matrix:
-        return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
-
-    def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
-        return _sampled_lipschitz(self, state, inputs)
-
-    @property
-    def bound(self) -> str:
-        return "sampled"
-
-    @property
-    def bounded(self) -> bool | None:
-        return None
-
     def trajectory_step(self, state: State, inputs: Any) -> State:
         return state + 0.2 * self.residual(state, inputs)
 
 
-class Map(AbstractDynamics):
+class Map(_AbstractFunction):
     """x -> step(x), or step(x, inputs).
 
     Arguments:
@@ -131,20 +135,6 @@ class Map(AbstractDynamics):
 
     def residual(self, state: State, inputs: Any) -> State:
         return self.trajectory_step(state, inputs) - state
-
-    def jacobian(self, state: State, inputs: Any) -> Matrix:
-        return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
-
-    def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
-        return _sampled_lipschitz(self, state, inputs)
-
-    @property
-    def bound(self) -> str:
-        return "sampled"
-
-    @property
-    def bounded(self) -> bool | None:
-        return None
 
     def trajectory_step(self, state: State, inputs: Any) -> State:
         return _called(self.step, state, inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # for the name of an error: nothing is unpickled here
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
