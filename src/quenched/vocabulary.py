@@ -24,6 +24,7 @@ AXES = (
     "condition",
     "input",
     "branch",
+    "side",
     "point",
     "event",
     "mode",
@@ -201,6 +202,9 @@ _QUANTITIES = (
         _PER_FIXED_POINT,
     ),
     Quantity("unstable_directions", "n_+", "number of growing eigenvalues", ((), *_PER_FIXED_POINT)),
+    Quantity(
+        "marginal_directions", "n_0", "number of eigenvalues on the border of stability within rounding", _PER_FIXED_POINT
+    ),
     Quantity("index", r"\mathrm{sign}\det(-F')", "topological index of a fixed point", _PER_FIXED_POINT),
     Quantity(
         "eigenvalues",
@@ -224,11 +228,12 @@ _QUANTITIES = (
     Quantity("path_outcome", "-", "how the path from each start ended, a code of Outcome", (("path",),)),
     Quantity("path_points", "n", "how many times each path passed a fixed point", (("path",),)),
     Quantity("slow_state", "x", "minima of the speed where it is not zero: ghosts", (("slow_point", "neuron"),)),
+    Quantity("slow_condition", "-", "which of the inputs a slow point belongs to", (("slow_point",),)),
     # fixed points along a parameter
     Quantity("parameter", "p", "the parameter that was varied", (("branch", "point"),)),
     Quantity("branch_state", "x", "fixed points along a branch", (("branch", "point", "neuron"),)),
     Quantity("branch_unstable_directions", "n_+", "number of growing eigenvalues along a branch", (("branch", "point"),)),
-    Quantity("branch_end", "-", "how each branch ended", (("branch",),)),
+    Quantity("branch_end", "-", "how each branch ended on either side of its start", (("branch", "side"),)),
     Quantity("event_kind", "-", "what happens to a branch: fold, branch_point, hopf, flip or degenerate", (("event",),)),
     Quantity("event_parameter", "p", "the parameter at an event", (("event",),)),
     Quantity("event_state", "x", "the fixed point at an event", (("event", "neuron"),)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -63,14 +65,42 @@ def test_one_that_runs_away_does_not_stop_the_others() -> None:
     flow = Flow(lambda x: x**2 - 1, size=1)
     found = find_fixed_points(flow, np.linspace(-3, 3, 20)[:, None], paths=0)
     graph = connections(flow, found)
-    assert set(graph.edges()) == {(1, 0), (1, "elsewhere")}
+    assert {(tail, head): end for tail, head, end in graph.edges(data="end")} == {
+        (1, 0): "fixed_point",
+        (1, "elsewhere"): "escaped",
+    }
     assert not graph.graph["interrupted"]
 
 
 def test_points_that_move_are_refused() -> None:
     driven = find_fixed_points(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), 20, inputs=[0.3, -0.1])
     with pytest.raises(ValueError, match="must be fixed points of `dynamics` under `inputs`, but point 0 moves at"):
-        connections(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), driven)
+        connections(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), driven, inputs=[0.0, 0.0])
+    # Left out, the inputs are those that the points were found under.
+    assert connections(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), driven).number_of_edges() == 2
+
+
+def test_points_nearer_than_the_nudge_are_not_jumped_over() -> None:
+    """Wells and barriers in turn, 5e-5 apart."""
+    flow = Flow(lambda x: -jnp.sin(2e4 * np.pi * x), size=1)
+    found = find_fixed_points(flow, 5e-5 * np.arange(-3.0, 4.0)[:, None] + 1e-6, paths=0, rounds=0)
+    assert found.sizes["fixed_point"] == 7
+    graph = connections(flow, found)
+    places = found.state.values.ravel()
+    for saddle in np.flatnonzero(~found.stable.values):
+        heads = sorted(places[head] - places[saddle] for head in graph.successors(saddle) if head != "elsewhere")
+        np.testing.assert_allclose(np.abs(heads), 5e-5, atol=1e-9)
+    # Beyond the last barriers are wells that are not listed.
+    assert sorted(end for _, _, end in graph.edges(data="end")) == ["at_rest"] * 2 + ["fixed_point"] * 6
+
+
+def test_cycles_are_told_from_what_runs_away() -> None:
+    def velocity(x: Any) -> Any:
+        return jnp.array([x[0] - x[1], x[0] + x[1]]) - x * jnp.sum(x**2)
+
+    flow = Flow(velocity, size=2)
+    graph = connections(flow, find_fixed_points(flow, 5), duration=50.0)
+    assert {end for _, _, end in graph.edges(data="end")} == {"out_of_time"}
 
 
 def test_an_interruption_keeps_what_has_arrived() -> None:

@@ -103,6 +103,77 @@ def test_real_eigenvalues_that_cross_one_after_the_other_are_branch_points() -> 
     np.testing.assert_allclose(np.sort(found.event_parameter), expected, atol=1e-6)
 
 
+def test_a_closed_branch_ends_where_it_began() -> None:
+    """x^2 + p^2 = 1, with a fold at either end."""
+    found = continue_fixed_points(lambda p: Flow(lambda x: x**2 + p**2 - 1, size=1), np.array([[1.0]]), 0.0, -2.0, 2.0)
+    assert found.branch_end.values.tolist() == [["closed", "closed"]]
+    assert sorted(events(found)) == [("fold", pytest.approx(-1.0)), ("fold", pytest.approx(1.0))]
+    check_points(found, lambda x, p: x**2 + p**2 - 1)
+
+
+def test_each_side_says_how_it_ended() -> None:
+    """A square root ends at 0, where its slope has no limit."""
+    found = continue_fixed_points(
+        lambda p: Flow(lambda x: jnp.sqrt(jnp.maximum(x, 0.0)) - p, size=1), np.array([[0.25]]), 0.5, -1.0, 1.0
+    )
+    assert sorted(found.branch_end.values[0].tolist()) == ["left_the_range", "stuck"]
+    short = continue_fixed_points(lambda p: Flow(lambda x: p - x, size=1), np.array([[0.99]]), 0.99, -9.0, 1.0, max_steps=5)
+    assert sorted(short.branch_end.values[0].tolist()) == ["left_the_range", "out_of_steps"]
+
+
+def test_branches_that_are_left_out_are_counted() -> None:
+    def family(p: Any) -> Flow:
+        return Flow(lambda x: p * x - x**3, size=1)
+
+    found = continue_fixed_points(family, np.zeros((1, 1)), -0.5, -1.0, 1.0, most_branches=1)
+    assert found.sizes["branch"] == 1
+    assert found.attrs["not_followed"] == 2
+    assert continue_fixed_points(family, np.zeros((1, 1)), -0.5, -1.0, 1.0).attrs["not_followed"] == 0
+
+
+def test_an_interruption_keeps_the_branches_that_are_done() -> None:
+    def interrupt(done: int, known: int) -> None:
+        assert (done, known) == (1, 3)
+        raise KeyboardInterrupt
+
+    found = continue_fixed_points(
+        lambda p: Flow(lambda x: p * x - x**3, size=1), np.zeros((1, 1)), -0.5, -1.0, 1.0, progress=interrupt
+    )
+    assert (found.sizes["branch"], found.attrs["interrupted"], found.attrs["not_followed"]) == (1, 1, 2)
+
+
+def test_a_centre_does_not_flicker() -> None:
+    """Frequencies change with p, and nothing ever decays or grows: no event."""
+
+    def family(p: Any) -> Flow:
+        return Flow(lambda x: jnp.array([x[1] + 0.3 * p * x[2], -(1 + p) * x[0], x[3] - 0.3 * p * x[0], -2 * x[2]]), size=4)
+
+    found = continue_fixed_points(family, np.zeros((1, 4)), 0.5, 0.1, 1.0)
+    assert events(found) == []
+
+
+def test_a_fold_in_the_last_step_is_seen() -> None:
+    def family(p: Any) -> Flow:
+        return Flow(lambda x: x**2 - 0.001 - p, size=1)
+
+    found = continue_fixed_points(
+        lambda p: Flow(lambda x: x**2 - 0.001 - p, size=1), np.array([[-1.0]]), 0.999, -0.00101, 2.0
+    )
+    assert events(found) == [("fold", pytest.approx(-0.001, abs=1e-8))]
+
+
+def test_families_made_anew_are_compiled_once() -> None:
+    from quenched.landscape import continuation
+
+    sizes = []
+    for scale in (1.0, 2.0):
+        weights = scale * np.array([[0.0, 1.0], [1.0, 0.0]])
+        found = continue_fixed_points(lambda g, w=weights: qd.Network(g * w), np.zeros((1, 2)), 0.2, 0.1, 1.5)
+        assert events(found) == [("branch_point", pytest.approx(1 / scale, abs=1e-5))]
+        sizes.append(continuation._bordered._cached._cache_size())  # type: ignore[attr-defined]
+    assert sizes[0] == sizes[1]
+
+
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(
     ("options", "error", "message"),
@@ -111,6 +182,8 @@ def test_real_eigenvalues_that_cross_one_after_the_other_are_branch_points() -> 
         ({"states": np.ones((1, 1))}, ValueError, "`states` must be fixed points at `start` = -0.5"),
         ({"states": np.ones((1, 3))}, ValueError, r"`states` must be \(fixed_point, 1\), but has shape \(1, 3\)"),
         ({"family": lambda p: 3}, TypeError, "`family` must turn the parameter into dynamics"),
+        ({"start": 0.0}, ValueError, "branches cross or turn at `start`"),
+        ({"family": 3}, TypeError, "`family` must be a function of the parameter, but is 3"),
         ({"step": 0.0}, ValueError, "`step` must be"),
     ],
 )

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from quenched.landscape.certificates import CLOSER, Root, examine, is_minimum, polish
+from quenched.landscape.certificates import CLOSER, Root, examine, ghost, polish
 from quenched.landscape.dynamics import AbstractDynamics, Map, batched
 
 # Half of the default starts have followed the dynamics, at most for this long.
@@ -131,20 +131,22 @@ class Collection:
         states = np.array([root.state for root in self.roots]).reshape(-1, self.dynamics.size)
         return 0.5 * (states[one[chosen]] + states[other[chosen]]), of_input[one[chosen]]
 
-    def minima(self, states: np.ndarray, of_input: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of stationary points of E above zero: which of the distinct ones each is, and which of these are minima."""
-        places: list[np.ndarray] = []
-        lowest: list[bool] = []
-        belongs = np.zeros(len(states), int)
+    def ghosts(self, states: np.ndarray, of_input: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The distinct minima of E above zero next to these states, the input of each, and at which one each state is, -1
+        for none."""
+        places, of_place = np.zeros((0, self.dynamics.size)), np.zeros(0, int)
+        belongs = np.full(len(states), -1)
         for row, state in enumerate(states):
-            apart = [np.max(np.abs(place - state)) for place in places]
-            if apart and min(apart) < _SAME_GHOST:
-                belongs[row] = int(np.argmin(apart))
+            place, lowest = jax.device_get(_ghost_compiled(self.dynamics, state, self._given(of_input[row])))
+            if not lowest:
                 continue
-            places.append(state)
-            lowest.append(bool(_is_minimum_compiled(self.dynamics, state, self._given(of_input[row]))))
-            belongs[row] = len(places) - 1
-        return belongs, np.array(lowest, bool)
+            apart = np.max(np.abs(places - place), axis=1) / (1.0 + np.max(np.abs(place)))
+            same = (apart < _SAME_GHOST) & (of_place == of_input[row])
+            if not same.any():
+                places, of_place = np.append(places, place[None], axis=0), np.append(of_place, of_input[row])
+                same = np.append(same, True)
+            belongs[row] = int(np.argmax(same))
+        return places, of_place, belongs
 
     def _add_some(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
         count = len(candidates)
@@ -159,7 +161,7 @@ class Collection:
     def _reach(self, root: Root) -> float:
         """Within which another state is at the same root: where no other can be, if that is proven."""
         proven = float(root.radius) if self.dynamics.bound == "activation" else 0.0
-        return max(CLOSER, float(root.near), proven)
+        return max(2.0 * float(root.near), proven)
 
     def _given(self, of_input: Any) -> Any:
         return None if self.inputs is None else self.inputs[of_input]
@@ -181,8 +183,8 @@ class Collection:
 
 
 _AT_ONCE = 64
-# Stationary points are known to the square root of what their energy is.
-_SAME_GHOST = 1e-4
+# Minima of E closer than this are one: Newton's steps have settled at each.
+_SAME_GHOST = 1e-7
 
 
 @eqx.filter_jit
@@ -193,7 +195,7 @@ def _polish_all(dynamics: AbstractDynamics, states: Any, inputs: Any) -> Any:
 
 
 _residual_compiled = eqx.filter_jit(lambda dynamics, state, inputs: dynamics.residual(jnp.asarray(state), inputs))
-_is_minimum_compiled = eqx.filter_jit(is_minimum)
+_ghost_compiled = eqx.filter_jit(ghost)
 
 
 @eqx.filter_jit

@@ -8,13 +8,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from quenched.landscape.dynamics import AbstractDynamics, frozen
+from quenched.landscape.dynamics import AbstractDynamics, SpeedDescent, frozen
 
 # Candidates closer than this are one, unless rounding already hides more; certified roots are told apart by their radius.
 CLOSER = 1e-9
 _MOST_NEWTON_STEPS, _ROUNDING = 30, 1e-13
-# What is lost in computing F, relative to the state; and the condition of F' from which it counts as singular.
+# What is lost in computing F, relative to the state and F'; and the condition of F' from which it counts as singular.
 _EPSILON, _SINGULAR = 1e-15, 1e10
+# Of a ghost: the least curvature, relative to the largest, and the least speed, relative to the state.
+_FLAT, _MOVES = 1e-12, 1e-12
 
 
 class Root(NamedTuple):
@@ -67,26 +69,27 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
     inverse = jnp.linalg.inv(jacobian)
     sign, log_det = jnp.linalg.slogdet(-jacobian)
     stretch = jnp.max(jnp.sum(jnp.abs(inverse), axis=1))
-    rounding = _EPSILON * (1.0 + jnp.max(jnp.abs(root)))
+    steepness = jnp.max(jnp.sum(jnp.abs(jacobian), axis=1))
+    rounding = _EPSILON * (1.0 + steepness) * (1.0 + jnp.max(jnp.abs(root)))
     distance = jnp.max(jnp.abs(inverse @ speed)) + stretch * rounding
     lipschitz, valid = dynamics.lipschitz(jax.lax.stop_gradient(root), inputs)
     bend = stretch * lipschitz
     # On a line of fixed points F' is singular but for rounding, and nothing is known.
-    regular = stretch * jnp.max(jnp.sum(jnp.abs(jacobian), axis=1)) < _SINGULAR
+    regular = stretch * steepness < _SINGULAR
     certificate = jnp.where(regular & (2.0 * distance < valid), bend * distance, jnp.inf)
     alone = (1.0 + jnp.sqrt(jnp.maximum(1.0 - 2.0 * certificate, 0.0))) / jnp.maximum(bend, 1e-300)
     radius = jnp.where(certificate < 0.5, jnp.minimum(alone, valid), 0.0)
     return Root(root, jnp.max(jnp.abs(speed)), 0.5 * jnp.sum(speed**2), certificate, radius, 2.0 * distance, sign, -log_det)
 
 
-def is_minimum(dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None) -> Bool[Array, ""]:
-    """Whether the Hessian of E is positive where its gradient vanishes; flat directions, down to rounding, count as such."""
-
-    def gradient(x: Array) -> Array:
-        speed, pull_back = jax.vjp(lambda y: dynamics.residual(y, inputs), x)
-        found: Array = pull_back(speed)[0]
-        return found
-
-    hessian = jax.jacfwd(gradient)(state)
+def ghost(
+    dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None
+) -> tuple[Float[Array, " neuron"], Bool[Array, ""]]:
+    """The stationary point of E next to a state, and whether it is a minimum above zero for certain: Newton's steps settle
+    there, the Hessian is positive beyond rounding, and so is the speed. A line of minima is none."""
+    descent = SpeedDescent(dynamics)
+    place, settled = polish(descent, state, inputs)
+    hessian = -descent.jacobian(place, inputs)
     values = jnp.linalg.eigvalsh(0.5 * (hessian + hessian.T))
-    return values[0] > -1e-9 * jnp.abs(values[-1])
+    moves = jnp.max(jnp.abs(dynamics.residual(place, inputs))) > _MOVES * (1.0 + jnp.max(jnp.abs(place)))
+    return place, settled & (values[0] > _FLAT * jnp.abs(values[-1])) & moves

@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.landscape.dynamics import AbstractDynamics, read_dynamics
+from quenched.landscape.stability import nearest, real_parts, spectrum
 from quenched.models import Network
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
@@ -29,6 +30,8 @@ ELSEWHERE = "elsewhere"
 _NEAR = 1e-4
 _RELATIVE, _ABSOLUTE = 1e-8, 1e-10
 _AWAY = 1e6
+# So much slower than at its fastest a trajectory rests.
+_RESTS = 1e-6
 # A velocity above this, relative to the state, is none of a fixed point.
 _MOVES = 1e-6
 
@@ -49,8 +52,9 @@ def connections(
     Arguments:
         dynamics: the `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map` of the fixed points.
         fixed_points: of `qd.landscape.find_fixed_points`, under one input.
-        inputs: that input, (input), if there was one.
-        nudge: how far from the saddle, in the norm of all neurons per square root of their number.
+        inputs: that input, (input); the one that `fixed_points` was found under if left out.
+        nudge: how far from the saddle, in the norm of all neurons per square root of their number; at most a hundredth of
+            the way to the next fixed point.
         duration: how long to follow, in units of time; of a map, in steps.
         progress: called with (trajectories done, trajectories in all). Ctrl-C returns the graph so far, its attribute
             `interrupted` True (`graph.graph["interrupted"]`).
@@ -58,7 +62,8 @@ def connections(
     Returns:
         A `networkx.MultiDiGraph`: one node a fixed point, its row in `fixed_points`, with `stable`, `unstable_directions`
         and `state`; an edge for each trajectory, with `mode` (which eigenvalue), `side` (+1 or -1), `rate` (the eigenvalue's
-        growth) and `time` (until the end). The node "elsewhere" stands for cycles, chaos, and points that were not found.
+        growth), `time` (until the end) and `end`: "fixed_point"; or at the node "elsewhere" "escaped" (it ran away),
+        "at_rest" (at a point that is not listed, or all but), "out_of_time" (cycles, chaos) or "failed" (the integration).
 
     Raises: ValueError for fixed points of another size or of several inputs; TypeError for other objects.
 
@@ -75,9 +80,6 @@ def connections(
     """
     import networkx as nx
 
-    way, given = read_dynamics(dynamics, inputs)
-    if given is not None and given.ndim != 1:
-        raise ValueError(f"Argument `inputs` must be (input), but has shape {given.shape}.")
     missing = {"state", "stable", "unstable_directions"} - set(getattr(fixed_points, "data_vars", ()))
     if missing:
         raise TypeError(
@@ -86,7 +88,15 @@ def connections(
         )
     if "condition" in fixed_points and np.unique(fixed_points["condition"]).size > 1:
         raise ValueError("Argument `fixed_points` must be those of one input: choose one by .isel(fixed_point=...).")
+    if inputs is None and "inputs" in fixed_points:
+        row = int(fixed_points["condition"].values[0]) if "condition" in fixed_points and len(fixed_points["state"]) else 0
+        inputs = fixed_points["inputs"].values[row]
+    way, given = read_dynamics(dynamics, inputs)
+    if given is not None and given.ndim != 1:
+        raise ValueError(f"Argument `inputs` must be (input), but has shape {given.shape}.")
     states = fixed_points["state"].values
+    if states.ndim != 2:
+        raise ValueError("Argument `fixed_points` must be a list: choose from it by .isel(fixed_point=[...]).")
     if states.shape[1] != way.size:
         raise ValueError(f"Argument `fixed_points` must have states of size {way.size}, but has {states.shape[1]}.")
     speeds = np.max(np.abs(np.asarray(_residuals(way, states, given))), axis=1) if len(states) else np.zeros(0)
@@ -105,8 +115,10 @@ def connections(
         graph.add_node(row, stable=bool(stable[row]), unstable_directions=unstable, state=state)
     with one_blas_thread():
         todo = [(row, *each) for row, state in enumerate(states) for each in _directions(way, state, given)]
-        kicked = np.array([states[row] + side * nudge * direction for row, _, side, _, direction in todo])
-        ends = _Ends(states, stable, len(todo), progress)
+        apart = nearest(states)
+        nudges = np.minimum(nudge, 0.01 * apart)
+        kicked = np.array([states[row] + side * nudges[row] * direction for row, _, side, _, direction in todo])
+        ends = _Ends(states, stable, apart, len(todo), progress)
         try:
             advance = _follow_maps if way.kind == "map" else _follow_flows
             if todo:
@@ -116,13 +128,9 @@ def connections(
     for number, (row, mode, side, rate, _) in enumerate(todo):
         if np.isfinite(ends.time[number]):
             head = int(ends.row[number])
-            graph.add_edge(row, head if head >= 0 else ELSEWHERE, mode=mode, side=side, rate=rate, time=ends.time[number])
+            known = {"mode": mode, "side": side, "rate": rate, "time": ends.time[number], "end": ends.end[number]}
+            graph.add_edge(row, head if head >= 0 else ELSEWHERE, **known)
     return graph
-
-
-@eqx.filter_jit
-def _jacobian(dynamics: AbstractDynamics, state: Any, inputs: Array | None) -> Array:
-    return dynamics.jacobian(jnp.asarray(state), inputs)
 
 
 @eqx.filter_jit
@@ -132,46 +140,51 @@ def _residuals(dynamics: AbstractDynamics, states: Any, inputs: Array | None) ->
 
 def _directions(dynamics: AbstractDynamics, state: np.ndarray, inputs: Any) -> list[tuple[int, int, float, np.ndarray]]:
     """(mode, side, growth, direction) of everything that grows, the directions sqrt(N) long."""
-    matrix = np.asarray(_jacobian(dynamics, state, inputs))
-    if dynamics.kind == "map":
-        matrix = matrix + np.eye(dynamics.size)
-    values, vectors = np.linalg.eig(matrix)
-    growth = values.real if dynamics.kind == "flow" else np.log(np.maximum(np.abs(values), 1e-300))
+    known = spectrum(dynamics, state, inputs)
     found = []
-    for mode, place in enumerate(np.argsort(-growth, kind="stable")):
-        if growth[place] <= 0.0:
-            break
-        if values[place].imag < 0.0:
-            # The other of a pair stands for both.
-            continue
-        parts = [vectors[:, place].real] + ([vectors[:, place].imag] if values[place].imag > 0.0 else [])
-        for part in parts:
-            unit = np.sqrt(dynamics.size) * part / np.linalg.norm(part)
-            found += [(mode, side, float(growth[place]), unit) for side in (1, -1)]
+    # One of a complex pair stands for both.
+    for mode in np.flatnonzero(known.grows & (known.values.imag >= 0.0)):
+        for part in real_parts(known.vectors[:, mode]):
+            found += [(int(mode), side, float(known.growth[mode]), np.sqrt(dynamics.size) * part) for side in (1, -1)]
     return found
 
 
 class _Ends:
-    """Where and when each trajectory has ended: at a row of the fixed points, or -1 for elsewhere; NaN while under way."""
+    """Where, when and how each trajectory has ended: at a row of the fixed points, or -1 for elsewhere; time NaN while under
+    way."""
 
-    def __init__(self, states: np.ndarray, stable: np.ndarray, count: int, progress: Progress | None):
+    def __init__(self, states: np.ndarray, stable: np.ndarray, apart: np.ndarray, count: int, progress: Progress | None):
         self.states, self.rows, self.progress = states, np.flatnonzero(stable), progress
-        self.near = _NEAR * (1.0 + np.max(np.abs(states), axis=1))
-        self.row, self.time = np.full(count, -1), np.full(count, np.nan)
+        self.near = np.minimum(_NEAR * (1.0 + np.max(np.abs(states), axis=1, initial=0.0)), 0.1 * apart)
+        self.row, self.time, self.end = np.full(count, -1), np.full(count, np.nan), np.full(count, "fixed_point")
+        self.fastest = np.zeros(count)
 
-    def arrived(self, numbers: np.ndarray, places: np.ndarray, time: float) -> np.ndarray:
-        """Which of these trajectories are at a stable fixed point, and from now on done."""
-        if not self.rows.size:
-            return np.zeros(len(numbers), bool)
-        return self._settle(numbers, places, time, self.rows)
+    def done(self, numbers: np.ndarray, places: np.ndarray, speeds: np.ndarray, time: float) -> np.ndarray:
+        """Which of these trajectories are over: at a stable fixed point, far away, or at rest where none is listed."""
+        over = np.zeros(len(numbers), bool)
+        if self.rows.size:
+            over |= self._settle(numbers, places, time, self.rows)
+        size, speed = np.max(np.abs(places), axis=1), np.max(np.abs(speeds), axis=1)
+        self.fastest[numbers] = np.fmax(self.fastest[numbers], speed)
+        away = ~(size < _AWAY)
+        rests = ~over & ~away & (speed < _RESTS * self.fastest[numbers])
+        # Near a saddle it may still leave.
+        rests[rests] = np.min(self._apart(places[rests], np.arange(len(self.states))), axis=1) > 0.0
+        for which, why in ((away, "escaped"), (rests, "at_rest")):
+            self.time[numbers[which]], self.end[numbers[which]] = time, why
+        return over | away | rests
 
-    def give_up(self, numbers: np.ndarray, places: np.ndarray, time: float) -> None:
+    def give_up(self, numbers: np.ndarray, places: np.ndarray, time: float, why: str = "out_of_time") -> None:
         """The others end where they are: at a saddle that holds them, or elsewhere."""
-        self._settle(numbers, places, time, np.arange(len(self.states)))
-        self.time[numbers] = time
+        there = self._settle(numbers, places, time, np.arange(len(self.states)))
+        self.time[numbers], self.end[numbers[~there]] = time, why
+
+    def _apart(self, places: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """How far each is from each of these fixed points, beyond what counts as there."""
+        return np.max(np.abs(places[:, None] - self.states[rows]), axis=2) - self.near[rows]
 
     def _settle(self, numbers: np.ndarray, places: np.ndarray, time: float, rows: np.ndarray) -> np.ndarray:
-        apart = np.max(np.abs(places[:, None] - self.states[rows]), axis=2) - self.near[rows]
+        apart = self._apart(places, rows)
         there = np.min(apart, axis=1) < 0.0
         self.row[numbers[there]] = rows[np.argmin(apart[there], axis=1)]
         self.time[numbers[there]] = time
@@ -183,13 +196,13 @@ class _Ends:
 def _follow_maps(dynamics: AbstractDynamics, inputs: Any, places: np.ndarray, ends: _Ends, duration: float) -> None:
     under_way = np.arange(len(places))
     for step in range(int(duration)):
-        kept = ~ends.arrived(under_way, places, float(step))
-        under_way, places = under_way[kept], places[kept]
-        if not under_way.size:
-            return
         # As many rows as at first: nothing is compiled anew.
         padded = np.resize(places, (len(ends.row), dynamics.size))
-        places = places + np.asarray(_residuals(dynamics, padded, inputs))[: len(places)]
+        moves = np.asarray(_residuals(dynamics, padded, inputs))[: len(places)]
+        kept = ~ends.done(under_way, places, moves, float(step))
+        under_way, places = under_way[kept], (places + moves)[kept]
+        if not under_way.size:
+            return
     ends.give_up(under_way, places, duration)
 
 
@@ -213,14 +226,13 @@ def _follow_flows(dynamics: AbstractDynamics, inputs: Any, places: np.ndarray, e
             solver.step()
             places = solver.y.reshape(-1, dynamics.size)
             still = np.flatnonzero(kept)
-            kept[still[ends.arrived(under_way[still], places[still], float(solver.t))]] = False
-            # One that runs away would stop all: it ends, and the others go on without it.
-            away = kept & ~(np.max(np.abs(places), axis=1) < _AWAY)
-            if away.any():
-                ends.time[under_way[away]] = float(solver.t)
-                kept &= ~away
+            speeds = solver.f.reshape(-1, dynamics.size)
+            kept[still[ends.done(under_way[still], places[still], speeds[still], float(solver.t))]] = False
+            # One that runs away would stop all: the others go on without it.
+            if not np.all(np.max(np.abs(places), axis=1) < _AWAY):
                 break
         under_way, places, time = under_way[kept], places[kept], float(solver.t)
         if solver.status == "failed":
-            break
+            ends.give_up(under_way, places, time, "failed")
+            return
     ends.give_up(under_way, places, time)

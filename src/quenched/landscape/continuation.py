@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import equinox as eqx
@@ -14,13 +13,18 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.landscape.dynamics import AbstractDynamics, read_dynamics
+from quenched.landscape.dynamics import AbstractDynamics, Flow, Map, NetworkFlow, read_dynamics
+from quenched.landscape.programs import traced
+from quenched.landscape.stability import Spectrum, jacobian_compiled, spectrum
+from quenched.models import Network
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 from quenched.solution import labelled
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from quenched.solve import Progress
 
 Family = Callable[[Any], Any]
 """From the parameter to the dynamics."""
@@ -47,6 +51,7 @@ def continue_fixed_points(
     step: float = 0.05,
     max_steps: int = 1000,
     most_branches: int = 20,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Follow fixed points along a parameter p: the curves F(x; p) = 0, by arc length, through their folds.
 
@@ -58,15 +63,18 @@ def continue_fixed_points(
         step: longest step, in the length of (x/sqrt(N), p/(high - low)); shortened where a branch turns.
         max_steps: points a branch may have in each direction.
         most_branches: to follow; those that cross a known one (pitchforks, transcritical) are found and followed too.
+        progress: called with (branches done, branches known so far). Ctrl-C returns the branches that are done.
 
     Returns:
         Dataset: `parameter` (branch, point), `branch_state` (branch, point, neuron), NaN beyond a branch's end, with
-        `unstable_directions` as floats and `branch_end` (branch), how it ended on its far side; and the events on them,
+        `branch_unstable_directions` as floats and `branch_end` (branch, side), how it ended on either side:
+        "left_the_range", "closed", "stuck", "out_of_steps"; and the events on them,
         `event_kind` (event) out of "fold", "branch_point" (pitchfork or transcritical), "hopf" (a pair of complex
         eigenvalues crosses), "flip" (of a map, an eigenvalue passes -1), "degenerate" (two real ones at once, whose
         branches are not followed), with `event_parameter`, `event_state`,
         `event_branch`. Events are located to 1e-9 of the arc, branch points, where Newton's method is singular, to about
-        1e-6; each of these is listed once.
+        1e-6; each of these is listed once. Attributes: `not_followed`, how many beginnings of branches `most_branches` or
+        Ctrl-C has left; `interrupted`, 1 after Ctrl-C.
 
     Raises: ValueError for states that are no fixed points at `start`, or a range that does not hold it; TypeError for a
         family that JAX cannot trace.
@@ -90,27 +98,43 @@ def continue_fixed_points(
         raise ValueError(f"Argument `start` must lie between `low` = {low:g} and `high` = {high:g}, but is {start:g}.")
     longest = float(checks.number("step", step, above=0.0))
     points = np.atleast_2d(np.asarray(states, dtype=np.float64))
+    if not callable(family):
+        raise TypeError(f"Argument `family` must be a function of the parameter, but is {family!r}.")
     try:
         dynamics, _ = read_dynamics(family(start))
+        along = _along(family, dynamics)
     except TypeError as error:
         raise TypeError(f"Argument `family` must turn the parameter into dynamics: {error}") from error
     if points.ndim != 2 or points.shape[1] != dynamics.size or not len(points):
         raise ValueError(f"Argument `states` must be (fixed_point, {dynamics.size}), but has shape {np.shape(states)}.")
-    curve = _Curve(family, dynamics.size, dynamics.kind, low, high)
+    curve = _Curve(along, low, high)
     limits = (longest, checks.count("max_steps", max_steps))
     most = checks.count("most_branches", most_branches)
+    branches: list[_Branch] = []
+    interrupted = False
     with one_blas_thread():
         waiting = [curve.settled(state, start) for state in points]
-        branches: list[_Branch] = []
-        while waiting and len(branches) < most:
-            begin = waiting.pop(0)
-            if any(branch.holds(begin.place, 2.0 * longest, curve) for branch in branches):
-                continue
-            branch = _both_ways(curve, begin, *limits)
-            branches.append(branch)
-            branch.events = [event for event in branch.events if not _known(event, branches[:-1], curve)]
-            waiting += [aside for event in branch.events for aside in _crossing_branches(curve, event, longest)]
-    return _dataset(branches, dynamics.size)
+        try:
+            while waiting and len(branches) < most:
+                if not _held(waiting[0], branches, longest, curve):
+                    branch = _both_ways(curve, waiting[0], *limits)
+                    branch.events = [event for event in branch.events if not _known(event, branches, curve)]
+                    waiting += [aside for event in branch.events for aside in _crossing_branches(curve, event, longest)]
+                    branches.append(branch)
+                waiting.pop(0)
+                if progress is not None:
+                    progress(len(branches), len(branches) + len(waiting))
+        except KeyboardInterrupt:
+            if not branches:
+                raise
+            interrupted = True
+        left = sum(not _held(begin, branches, longest, curve) for begin in waiting)
+    return _dataset(branches, dynamics.size, {"not_followed": left, "interrupted": int(interrupted)})
+
+
+def _held(begin: _At, branches: list[_Branch], longest: float, curve: _Curve) -> bool:
+    """Whether a point is on one of the branches."""
+    return any(branch.holds(begin.place, 2.0 * longest, curve) for branch in branches)
 
 
 class _At(NamedTuple):
@@ -132,7 +156,8 @@ class _Branch:
     places: list[np.ndarray]
     unstable: list[int]
     events: list[_Event] = field(default_factory=list)
-    end: str = "left_the_range"
+    ends: tuple[str, str] = ("left_the_range", "left_the_range")
+    """How it ended on the side where it began, and on the other."""
 
     def holds(self, place: np.ndarray, reach: float, curve: _Curve) -> bool:
         """Whether a place is on the branch: on the chord between two of its points, up to what it bends in between."""
@@ -150,11 +175,9 @@ class _Branch:
 class _Curve:
     """F(x; p) = 0, in units in which a neuron and the range of the parameter weigh the same."""
 
-    def __init__(self, family: Family, size: int, kind: str, low: float, high: float):
-        self.family, self.size, self.kind, self.low, self.high = family, size, kind, low, high
-        self.units = np.append(np.full(size, np.sqrt(size)), high - low)
-        self._solve = eqx.filter_jit(partial(_bordered, family, self.units))
-        self._jacobian = eqx.filter_jit(lambda place: _dynamics(family, place[-1]).jacobian(place[:-1], None))
+    def __init__(self, dynamics: AbstractDynamics, low: float, high: float):
+        self.dynamics, self.size, self.kind, self.low, self.high = dynamics, dynamics.size, dynamics.kind, low, high
+        self.units = np.append(np.full(self.size, np.sqrt(self.size)), high - low)
 
     def scaled(self, place: np.ndarray) -> np.ndarray:
         return place / self.units
@@ -163,7 +186,7 @@ class _Curve:
         """Newton's steps at right angles to `border` (scaled); None where they lead away."""
         place, before = trial, np.inf
         for _ in range(_MOST_CORRECTIONS):
-            change, tangent, orientation = (np.asarray(part) for part in self._solve(place, border))
+            change, tangent, orientation = jax.device_get(_bordered(self.dynamics, self.units, place, border))
             size = float(np.linalg.norm(change))
             if not np.isfinite(size) or size > reach or size > max(before, 1e-9):
                 return None
@@ -179,42 +202,51 @@ class _Curve:
         if found is None:
             raise ValueError(
                 f"Argument `states` must be fixed points at `start` = {parameter:g}, but Newton's method does not stay at "
-                "one of them; take them from qd.landscape.find_fixed_points."
+                "one of them. Take them from qd.landscape.find_fixed_points; if they are, branches cross or turn at "
+                "`start`, where Newton's method is singular: choose another `start`."
             )
         return found
 
-    def unstable(self, place: np.ndarray) -> tuple[int, np.ndarray]:
-        """How many directions grow, and all eigenvalues: of F' of a flow, of S' of a map."""
-        values = np.linalg.eigvals(np.asarray(self._jacobian(place)))
-        if self.kind == "map":
-            values = values + 1.0
-            return int(np.sum(np.abs(values) > 1.0)), values
-        return int(np.sum(values.real > 0.0)), values
+    def jacobian(self, place: np.ndarray) -> np.ndarray:
+        return np.asarray(jacobian_compiled(self.dynamics, place[:-1], place[-1]))
+
+    def spectrum(self, place: np.ndarray) -> Spectrum:
+        return spectrum(self.dynamics, place[:-1], place[-1])
+
+    def unstable(self, place: np.ndarray) -> int:
+        """How many directions grow."""
+        return int(self.spectrum(place).grows.sum())
 
     def real_growing(self, place: np.ndarray) -> int:
         """How many real directions grow."""
-        _, values = self.unstable(place)
-        grow = values.real > 0.0 if self.kind == "flow" else np.abs(values) > 1.0
-        return int(np.sum(grow & (np.abs(values.imag) < 1e-9 * (1.0 + np.abs(values)))))
+        found = self.spectrum(place)
+        return int(np.sum(found.grows & (np.abs(found.values.imag) < 1e-9 * (1.0 + np.abs(found.values)))))
 
     def inside(self, place: np.ndarray) -> bool:
         return bool(self.low <= place[-1] <= self.high)
 
 
-def _dynamics(family: Family, parameter: Any) -> AbstractDynamics:
-    from quenched.landscape.dynamics import NetworkFlow
-    from quenched.models import Network
+def _along(family: Family, example: AbstractDynamics) -> AbstractDynamics:
+    """The family as one flow or map, whose input is the parameter."""
 
-    found = family(parameter)
-    return NetworkFlow(found) if isinstance(found, Network) else found
+    def residual(state: Array, parameter: Array) -> Array:
+        found = family(parameter)
+        return (NetworkFlow(found) if isinstance(found, Network) else found).residual(state, None)
+
+    number, state = jax.ShapeDtypeStruct((), float), jax.ShapeDtypeStruct((example.size,), float)
+    if example.kind == "flow":
+        return Flow(traced(residual, state, number, owner=family), example.size)
+    return Map(traced(lambda state, p: state + residual(state, p), state, number, owner=family), example.size)
 
 
-def _bordered(family: Family, units: np.ndarray, place: Array, border: Array) -> tuple[Array, Array, Array]:
+@eqx.filter_jit
+def _bordered(dynamics: AbstractDynamics, units: Any, place: Any, border: Any) -> tuple[Array, Array, Array]:
     """Newton's change, the unit tangent and the orientation at a place, all in scaled units."""
+    units, place, border = jnp.asarray(units), jnp.asarray(place), jnp.asarray(border)
 
     def residual(scaled: Array) -> Array:
         at = scaled * units
-        return _dynamics(family, at[-1]).residual(at[:-1], None)
+        return dynamics.residual(at[:-1], at[-1])
 
     scaled = place / units
     derivative = jax.jacfwd(residual)(scaled)
@@ -228,24 +260,24 @@ def _bordered(family: Family, units: np.ndarray, place: Array, border: Array) ->
 
 def _both_ways(curve: _Curve, begin: _At, longest: float, most: int) -> _Branch:
     """The branch through a point, one way and the other."""
-    back = _one_way(curve, begin, -begin.tangent, longest, most)
     forth = _one_way(curve, begin, begin.tangent, longest, most)
+    if forth.ends[1] == "closed":
+        return replace(forth, ends=("closed", "closed"))
+    back = _one_way(curve, begin, -begin.tangent, longest, most)
     places, unstable = back.places[:0:-1] + forth.places, back.unstable[:0:-1] + forth.unstable
-    return _Branch(places, unstable, back.events + forth.events, forth.end)
+    return _Branch(places, unstable, back.events + forth.events, (back.ends[1], forth.ends[1]))
 
 
 def _one_way(curve: _Curve, begin: _At, tangent: np.ndarray, longest: float, most: int) -> _Branch:
     now, heading, length = begin, tangent, 0.2 * longest
-    count, _ = curve.unstable(now.place)
-    branch = _Branch([now.place], [count])
+    branch = _Branch([now.place], [curve.unstable(now.place)])
     for _ in range(most):
         following = _advance(curve, now, heading, length)
         while following is None and length > _SHORTEST:
             length *= 0.5
             following = _advance(curve, now, heading, length)
         if following is None:
-            branch.end = "stuck"
-            return branch
+            return replace(branch, ends=("", "stuck"))
         if not curve.inside(following.place):
             edge = curve.high if following.place[-1] > curve.high else curve.low
             share = (edge - now.place[-1]) / (following.place[-1] - now.place[-1])
@@ -256,18 +288,20 @@ def _one_way(curve: _Curve, begin: _At, tangent: np.ndarray, longest: float, mos
             )
             if at_edge is not None:
                 branch.places.append(at_edge.place)
-                branch.unstable.append(curve.unstable(at_edge.place)[0])
+                branch.unstable.append(curve.unstable(at_edge.place))
+            # On the way out too.
+            count = curve.unstable(following.place)
+            events = _events(curve, now, heading, following, length, branch.unstable[-2 if at_edge else -1], count)
+            branch.events += [event for event in events if curve.inside(event.at.place)]
             return branch
-        count, _ = curve.unstable(following.place)
+        count = curve.unstable(following.place)
         branch.events += _events(curve, now, heading, following, length, branch.unstable[-1], count)
         branch.places.append(following.place)
         branch.unstable.append(count)
         if len(branch.places) > 10 and np.linalg.norm(curve.scaled(following.place - begin.place)) < 0.5 * length:
-            branch.end = "closed"
-            return branch
+            return replace(branch, ends=("", "closed"))
         now, heading, length = following, following.tangent, min(_GROWTH * length, longest)
-    branch.end = "out_of_steps"
-    return branch
+    return replace(branch, ends=("", "out_of_steps"))
 
 
 def _advance(curve: _Curve, now: _At, heading: np.ndarray, length: float) -> _At | None:
@@ -296,7 +330,7 @@ def _events(
     if (two or change not in ((1,) if crosses or folds else (0, alone))) and length > _APART:
         halfway = _advance(curve, now, heading, 0.5 * length)
         if halfway is not None:
-            count, _ = curve.unstable(halfway.place)
+            count = curve.unstable(halfway.place)
             first = _events(curve, now, heading, halfway, 0.5 * length, before, count)
             return first + _events(curve, halfway, halfway.tangent, following, 0.5 * length, count, after)
     if crosses:
@@ -306,7 +340,7 @@ def _events(
         return [_located(curve, "fold", now, heading, length, lambda at: heading[-1] * at.tangent[-1] < 0.0)]
     if change:
         kind = "degenerate" if two else "flip" if curve.kind == "map" and change == 1 else "hopf"
-        return [_located(curve, kind, now, heading, length, lambda at: curve.unstable(at.place)[0] != before)]
+        return [_located(curve, kind, now, heading, length, lambda at: curve.unstable(at.place) != before)]
     return []
 
 
@@ -340,7 +374,7 @@ def _crossing_branches(curve: _Curve, event: _Event, longest: float) -> list[_At
     if event.kind != "branch_point":
         return []
     place = event.at.place
-    matrix = np.asarray(curve._jacobian(place))
+    matrix = np.asarray(curve.jacobian(place))
     direction = np.append(np.linalg.svd(matrix)[2][-1], 0.0)
     direction -= (direction @ event.at.tangent) * event.at.tangent
     direction /= np.linalg.norm(direction)
@@ -356,7 +390,7 @@ def _crossing_branches(curve: _Curve, event: _Event, longest: float) -> list[_At
     return found
 
 
-def _dataset(branches: list[_Branch], size: int) -> xr.Dataset:
+def _dataset(branches: list[_Branch], size: int, attributes: dict[str, int]) -> xr.Dataset:
     import xarray as xr
 
     longest = max(len(branch.places) for branch in branches)
@@ -371,10 +405,10 @@ def _dataset(branches: list[_Branch], size: int) -> xr.Dataset:
         "parameter": labelled("parameter", parameter),
         "branch_state": labelled("branch_state", states),
         "branch_unstable_directions": labelled("branch_unstable_directions", unstable),
-        "branch_end": labelled("branch_end", np.array([branch.end for branch in branches])),
+        "branch_end": labelled("branch_end", np.array([branch.ends for branch in branches])),
         "event_kind": labelled("event_kind", np.array([event.kind for _, event in events], dtype=str)),
         "event_parameter": labelled("event_parameter", np.array([event.at.place[-1] for _, event in events])),
         "event_state": labelled("event_state", np.array([event.at.place[:-1] for _, event in events]).reshape(-1, size)),
         "event_branch": labelled("event_branch", np.array([row for row, _ in events], int)),
     }
-    return xr.Dataset(variables, attrs={"size": size})
+    return xr.Dataset(variables, attrs={"size": size} | attributes)

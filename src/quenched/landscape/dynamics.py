@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Activation
+from quenched.landscape.programs import traced
 from quenched.models import Network
 from quenched.precision import double_precision
 
@@ -50,7 +51,8 @@ class AbstractDynamics(eqx.Module):
     @property
     @abstractmethod
     def bounded(self) -> bool | None:
-        """Whether F(x) + x is bounded, so that the indices of all fixed points add up to 1; None where nobody knows."""
+        """Whether the indices of all fixed points add up to 1, F(x) + x being bounded or the map taking a ball into itself;
+        None where nobody knows."""
 
     @abstractmethod
     def trajectory_step(self, state: State, inputs: Any) -> State:
@@ -58,28 +60,40 @@ class AbstractDynamics(eqx.Module):
 
 
 class _AbstractFunction(AbstractDynamics):
-    """Dynamics of which a function is all that is known."""
+    """Dynamics of which a function is all that is known, and what the function says of itself: `lipschitz` and `bounded`, as
+    above."""
+
+    @property
+    @abstractmethod
+    def _function(self) -> Any:
+        """The function."""
 
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
 
     def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
-        return _sampled_lipschitz(self, state, inputs)
+        if self.bound == "sampled":
+            return _sampled_lipschitz(self, state, inputs)
+        found: tuple[Number, Number] = self._function.lipschitz(state, inputs)
+        return found
 
     @property
     def bound(self) -> str:
-        return "sampled"
+        found: str = getattr(self._function, "bound", "sampled")
+        return found
 
     @property
     def bounded(self) -> bool | None:
-        return None
+        found: bool | None = getattr(self._function, "bounded", None)
+        return found
 
 
 class Flow(_AbstractFunction):
     """dx/dt = velocity(x), or velocity(x, inputs).
 
     Arguments:
-        velocity: function of the state (neuron), and of the inputs where there are any, that JAX can trace.
+        velocity: function of the state (neuron), and of the inputs where there are any, that JAX can trace. What it closes
+            over may change from call to call, unless it is under a `jax.jit` of your own, which does not look again.
         size: how many numbers make a state.
 
     Raises:
@@ -101,6 +115,10 @@ class Flow(_AbstractFunction):
 
     def __init__(self, velocity: Function, size: int):
         self.velocity, self.size = _checked_function("velocity", velocity), checks.count("size", size)
+
+    @property
+    def _function(self) -> Function:
+        return self.velocity
 
     def residual(self, state: State, inputs: Any) -> State:
         return _called(self.velocity, state, inputs)
@@ -133,6 +151,10 @@ class Map(_AbstractFunction):
     def __init__(self, step: Function, size: int):
         self.step, self.size = _checked_function("step", step), checks.count("size", size)
 
+    @property
+    def _function(self) -> Function:
+        return self.step
+
     def residual(self, state: State, inputs: Any) -> State:
         return self.trajectory_step(state, inputs) - state
 
@@ -154,6 +176,41 @@ class _Repeated(eqx.Module):
         for _ in range(self.times):
             state = self.step(state, *inputs)
         return state
+
+    @property
+    def bounded(self) -> bool | None:
+        return getattr(self.step, "bounded", None)
+
+
+class SpeedDescent(_AbstractFunction):
+    """dx/dt = -grad E, E = |F(x)|^2/2 of another dynamics: at rest where E is stationary."""
+
+    dynamics: AbstractDynamics
+    size: int = eqx.field(static=True)
+
+    kind: ClassVar[Literal["flow", "map"]] = "flow"
+
+    def __init__(self, dynamics: AbstractDynamics):
+        self.dynamics, self.size = dynamics, dynamics.size
+
+    @property
+    def _function(self) -> AbstractDynamics:
+        return self.dynamics
+
+    @property
+    def bound(self) -> str:
+        return "sampled"
+
+    @property
+    def bounded(self) -> bool | None:
+        return None
+
+    def residual(self, state: State, inputs: Any) -> State:
+        speed, pull_back = jax.vjp(lambda x: self.dynamics.residual(x, inputs), state)
+        return -pull_back(speed)[0]
+
+    def trajectory_step(self, state: State, inputs: Any) -> State:
+        return state + 0.2 * self.residual(state, inputs)
 
 
 class NetworkFlow(AbstractDynamics):
@@ -178,15 +235,12 @@ class NetworkFlow(AbstractDynamics):
         if self.bound == "sampled":
             return _sampled_lipschitz(self, state, inputs)
         coupling = jnp.max(jnp.sum(jnp.abs(self.network.dense_weights), axis=1))
-        # F' jumps at a kink: nothing is proven across it.
-        away = [jnp.min(jnp.abs(state - kink)) for kink in self.network.activation.breakpoints]
-        nearest = jnp.min(jnp.stack(away)) if away else jnp.asarray(jnp.inf)
-        return coupling * _largest_curvature(self.network.activation), nearest
+        activation = self.network.activation
+        return coupling * largest_curvature(activation), until_kink(activation, state)
 
     @property
     def bound(self) -> str:
-        # Of a function of the user's own phi'' is known on a grid only.
-        return "sampled" if isinstance(self.network.activation, Activation) else "activation"
+        return bound_of(self.network.activation)
 
     @property
     def bounded(self) -> bool | None:
@@ -215,10 +269,15 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     state = jax.ShapeDtypeStruct((dynamics.size,), jnp.float64)
     what = "velocity" if dynamics.kind == "flow" else "step"
     try:
-        eqx.filter_eval_shape(dynamics.residual, state, one)
+        dynamics = as_it_is_now(dynamics, state, one)
     except _WrongShape as wrong:
         raise ValueError(
             f"Argument `{what}` must return a state of shape ({dynamics.size},), but returns {wrong.args[0]}."
+        ) from None
+    except _WrongPrecision as wrong:
+        raise TypeError(
+            f"Argument `{what}` must compute in float64, as it is given, but returns {wrong.args[0]}: leave out casts, and "
+            "give weights as NumPy arrays or float64."
         ) from None
     except Exception as error:
         raise TypeError(
@@ -258,16 +317,33 @@ def _checked_function(name: str, function: Any) -> Function:
     return found
 
 
-def _called(function: Function, state: State, inputs: Any) -> State:
+def _called(function: Function, state: State, inputs: Any = None) -> State:
     found = jnp.asarray(function(state) if inputs is None else function(state, inputs))
     if found.shape != state.shape:
         # Before numbers of another shape are spread over the state.
         raise _WrongShape(found.shape)
+    fewer = jnp.issubdtype(found.dtype, jnp.floating) and jnp.finfo(found.dtype).bits < jnp.finfo(state.dtype).bits
+    if fewer or jnp.issubdtype(found.dtype, jnp.complexfloating):
+        raise _WrongPrecision(found.dtype)
     return found
 
 
 class _WrongShape(Exception):
     """Of what a function has returned."""
+
+
+class _WrongPrecision(Exception):
+    """Of what a function has returned."""
+
+
+def as_it_is_now(dynamics: AbstractDynamics, state: Any, inputs: Any) -> AbstractDynamics:
+    """The same, its function traced anew for states and inputs of these shapes; modules say themselves what may change."""
+    if not isinstance(dynamics, Flow | Map) or isinstance(dynamics._function, eqx.Module):
+        eqx.filter_eval_shape(dynamics.residual, state, inputs)
+        return dynamics
+    function, given = dynamics._function, (state,) if inputs is None else (state, inputs)
+    now = traced(lambda *arguments: _called(function, *arguments), *given, owner=function)
+    return type(dynamics)(now, dynamics.size)
 
 
 def frozen(tree: Any) -> Any:
@@ -298,7 +374,18 @@ def _sampled_lipschitz(dynamics: AbstractDynamics, state: State, inputs: Any) ->
     return _SAFETY * jnp.max(jax.lax.map(change, signs)), reach
 
 
-def _largest_curvature(activation: AbstractActivation) -> Number:
+def bound_of(activation: AbstractActivation) -> str:
+    """Of a function of the user's own phi'' is known on a grid only."""
+    return "sampled" if isinstance(activation, Activation) else "activation"
+
+
+def until_kink(activation: AbstractActivation, fields: Array) -> Number:
+    """How far the next kink of phi is, where the Jacobian jumps: nothing is proven across it."""
+    away = [jnp.min(jnp.abs(fields - kink)) for kink in activation.breakpoints]
+    return jnp.min(jnp.stack(away)) if away else jnp.asarray(jnp.inf)
+
+
+def largest_curvature(activation: AbstractActivation) -> Number:
     """max |phi''| on a fine grid of [-30, 30]: sampled, not proven; exact for piecewise linear phi away from its kinks."""
     grid = jnp.asarray(np.linspace(-30.0, 30.0, 12001))
     return jnp.max(jnp.abs(jax.jvp(activation.slope, (grid,), (jnp.ones_like(grid),))[1]))

@@ -18,6 +18,7 @@ from quenched.landscape.paths import Homotopy, follow_paths
 from quenched.landscape.sampling.starts import langevin_starts
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import Network
+from quenched.numerics.interrupts import held_interrupts
 from quenched.numerics.memory import available_bytes
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
@@ -54,8 +55,8 @@ def find_fixed_points(
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
         starts: how many starts (the origin, states on trajectories, Gaussian clouds), or the starts themselves, (start,
-            neuron). If left out 200, a quarter of them states that Langevin dynamics has cooled in the landscape
-            (`qd.landscape.anneal` makes more of these); or one for each row of `inputs`.
+            neuron). If left out 200, or more to give every row of `inputs` as many; a quarter of them states that Langevin
+            dynamics has cooled in the landscape (`qd.landscape.anneal` makes more of these).
         inputs: constant inputs, (input), or one row a start, (start, input); of a `qd.Network` added to its field.
         paths: from how many of the starts a path is followed too; 0 for none.
         rounds: search again from the middle between points that were found, as long as that finds new ones or the index sum
@@ -65,15 +66,17 @@ def find_fixed_points(
         solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
         follow: `qd.landscape.Homotopy(max_steps=, most_points=, lanes=, furthest=)`.
         progress: called with (starts done, starts in all), paths and later rounds counted too. Ctrl-C ends the search and
-            keeps what it found; the outcome of the other starts is `not_run`.
+            keeps what it found; the outcome of the other starts is `not_run`, the attribute `interrupted` 1.
 
     Returns:
         Dataset, fixed points with the fewest unstable directions first: `state` (fixed_point, neuron), `residual`,
         `certificate` (Newton-Kantorovich number: below 1/2 a root is proven nearby, and the only one within `radius`),
-        `stable`, `unstable_directions`, `eigenvalues` (fixed_point, mode), `index`, `log_weight`, `starts_reaching`,
-        `condition` where there are several inputs, and `smallest_period` for a period above 1.
-        `outcome` (start), a code of `qd.landscape.Outcome`, and `path_outcome`, `path_points` (path).
-        `slow_state` (slow_point, neuron): the minima of E above zero.
+        `stable` (every direction decays), `unstable_directions` (how many grow), `marginal_directions` (of how many rounding
+        leaves it open, as at a centre), `eigenvalues` (fixed_point, mode), `index`, `log_weight`, `starts_reaching`,
+        `condition` (the row of the variable `inputs`) where there are several, and `smallest_period` for a period above 1.
+        `outcome` (start), a code of `qd.landscape.Outcome`, and `path_outcome`, `path_points` (path); counted in the
+        attributes `outcomes` and `path_outcomes`.
+        `slow_state` (slow_point, neuron): the minima of E above zero, of several inputs with `slow_condition`.
         `index_sum`, of several inputs (condition): 1 if the list is complete and F(x) + x is bounded; the attribute
         `index_sum_means` says whether it is.
         Only certified roots are listed: a small E alone proves nothing (it may be a ghost, `slow_point`).
@@ -110,24 +113,27 @@ def find_fixed_points(
     states, conditions, of_start = _starts(way, starts, given, read_key(key))
     number, rounds = min(checks.count("paths", paths, low=0), len(states)), checks.count("rounds", rounds, low=0)
 
+    # Of several inputs, some of each.
+    begins = np.arange(number) * (1 if conditions is None or len(conditions) == 1 else len(states) // max(number, 1))
     collection = Collection(way, conditions)
     work = _Work(way, conditions, progress, len(states) + number)
     with one_blas_thread():
         descents, followed = nothing_run(states, number, follow)
+        interrupted = False
         try:
-            work.follow(states[:number], of_start[:number], follow, followed)
+            work.follow(states[begins], of_start[begins], follow, followed)
             work.descend(states, of_start, solver, descents)
         except KeyboardInterrupt:
             if not work.done:
                 raise
-            rounds = 0
+            interrupted, rounds = True, 0
         belongs = np.full(len(states), -1)
         try:
             reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
             belongs[reached] = collection.add(descents.state[reached], of_start[reached])
             descents.outcome[reached[belongs[reached] < 0]] = Outcome.stalled
             met = np.arange(follow.most_points) < followed.points[:, None]
-            collection.add(followed.state[met], np.repeat(of_start[:number], met.sum(axis=1)))
+            collection.add(followed.state[met], np.repeat(of_start[begins], met.sum(axis=1)))
             collection.add_mirror_images()
             if single is not None:
                 collection.add_orbits(single, period)
@@ -136,8 +142,12 @@ def find_fixed_points(
                     break
         except KeyboardInterrupt:
             # What is certified by now is kept; starts that are not are as if they had not been run.
+            interrupted = True
             descents.outcome[(descents.outcome == Outcome.fixed_point) & (belongs < 0)] = Outcome.not_run
-        return describe_points(collection, belongs, descents, followed, of_start, single, period)
+        with held_interrupts() as held:
+            found = describe_points(collection, belongs, descents, followed, of_start, single, period)
+    found.attrs["interrupted"] = int(interrupted or held.arrived)
+    return found
 
 
 def _search_between(collection: Collection, work: _Work, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
@@ -175,9 +185,12 @@ def _starts(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Starts, the distinct inputs, and which of these each start has."""
     several = given is not None and given.ndim == 2
-    cooled = starts is None and not several
-    if starts is None:
-        starts = len(given) if several and given is not None else _DEFAULT_STARTS
+    cooled = starts is None
+    if starts is None and given is not None and several:
+        given = jnp.repeat(given, -(-_DEFAULT_STARTS // len(given)), axis=0)
+        starts = len(given)
+    elif starts is None:
+        starts = _DEFAULT_STARTS
     by_number = np.ndim(starts) == 0
     if by_number:
         count = checks.count("starts", starts)
@@ -198,8 +211,11 @@ def _starts(
     conditions: np.ndarray | None = None
     of_start = np.zeros(count, int)
     if given is not None:
-        conditions, of_start = np.unique(np.atleast_2d(np.asarray(given)), axis=0, return_inverse=True)
-        of_start = of_start.reshape(-1) if several else np.zeros(count, int)
+        rows = np.atleast_2d(np.asarray(given))
+        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        # In the order in which they were given.
+        conditions, of_start = rows[np.sort(first)], np.argsort(np.argsort(first))[which.reshape(-1)]
+        of_start = of_start if several else np.zeros(count, int)
     inputs: Any = None if conditions is None else conditions[of_start]
     if by_number:
         drawn = _mixed_starts if cooled else _default_starts_compiled

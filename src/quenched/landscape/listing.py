@@ -13,6 +13,7 @@ from quenched.landscape.catalogue import Collection
 from quenched.landscape.dynamics import AbstractDynamics, Map
 from quenched.landscape.paths import Homotopy
 from quenched.landscape.search import Outcome
+from quenched.landscape.stability import Spectrum, nearest, real_parts, spectrum
 from quenched.solution import labelled
 
 if TYPE_CHECKING:
@@ -65,9 +66,11 @@ def describe_points(
     states = np.array([root.state for root in collection.roots]).reshape(-1, dynamics.size)
     of_root = np.array(collection.of_input, int)
     inputs = None if conditions is None else conditions[of_root]
-    eigenvalues, modes = _spectra(dynamics, states, inputs)
-    grows = eigenvalues.real > 0.0 if dynamics.kind == "flow" else np.abs(eigenvalues) > 1.0
-    unstable = grows.sum(axis=1)
+    spectra = [
+        spectrum(dynamics, root.state, None if inputs is None else inputs[row], float(root.certificate))
+        for row, root in enumerate(collection.roots)
+    ]
+    unstable = np.array([each.grows.sum() for each in spectra], int)
     order = np.lexsort((np.mean(states**2, axis=1), unstable))
 
     def of_roots(name: str) -> np.ndarray:
@@ -77,11 +80,13 @@ def describe_points(
         "state": states,
         "residual": of_roots("residual"),
         "certificate": of_roots("certificate"),
-        "radius": np.minimum(of_roots("radius"), _nearest(states, of_root)),
-        "stable": unstable == 0,
+        # A sampled radius may be too large.
+        "radius": np.minimum(of_roots("radius"), nearest(states, of_root)),
+        "stable": np.array([each.stable for each in spectra], bool),
         "unstable_directions": unstable,
-        "eigenvalues": eigenvalues,
-        "unstable_modes": modes,
+        "marginal_directions": np.array([each.marginal.sum() for each in spectra], int),
+        "eigenvalues": np.array([each.values for each in spectra]).reshape(-1, dynamics.size).astype(complex),
+        "unstable_modes": np.array([_growing_modes(each) for each in spectra]).reshape(-1, _MODES, dynamics.size),
         "index": of_roots("sign"),
         "log_weight": of_roots("log_weight"),
         "starts_reaching": np.bincount(belongs[belongs >= 0], minlength=len(states)),
@@ -93,19 +98,31 @@ def describe_points(
         columns["condition"] = of_root
     variables = {name: labelled(name, values[order]) for name, values in columns.items()}
     sums = np.bincount(of_root, of_roots("sign"), minlength=1 if conditions is None else len(conditions))
-    slow = _slow_points(collection, descents, of_start)
+    slow = np.flatnonzero(descents.outcome == Outcome.slow_point)
+    ghosts, of_ghost, at_ghost = collection.ghosts(descents.state[slow], of_start[slow])
+    # Another stationary point of E is none.
+    descents.outcome[slow[at_ghost < 0]] = Outcome.stalled
     variables |= {
         "index_sum": labelled("index_sum", sums if several else sums[0]),
         "outcome": labelled("outcome", descents.outcome),
         "path_outcome": labelled("path_outcome", followed.outcome),
         "path_points": labelled("path_points", followed.points),
-        "slow_state": labelled("slow_state", slow),
+        "slow_state": labelled("slow_state", ghosts),
     }
+    if several:
+        variables["slow_condition"] = labelled("slow_condition", of_ghost)
     for name in ("outcome", "path_outcome"):
         variables[name][2]["codes"] = ", ".join(f"{outcome.value} {outcome.name}" for outcome in Outcome)
     if conditions is not None:
         variables["inputs"] = labelled("inputs", conditions)
-    return FixedPointDataset(variables, attrs=_attributes(dynamics))
+    attributes = _attributes(dynamics)
+    attributes |= {"outcomes": _counted(descents.outcome), "path_outcomes": _counted(followed.outcome)}
+    return FixedPointDataset(variables, attrs=attributes)
+
+
+def _counted(outcomes: np.ndarray) -> str:
+    counts = {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
 
 
 _COUNTS = {
@@ -123,50 +140,18 @@ def _attributes(dynamics: AbstractDynamics) -> dict[str, Any]:
     return found | {"index_sum_means": _COUNTS[dynamics.bounded]}
 
 
-def _nearest(states: np.ndarray, of_root: np.ndarray) -> np.ndarray:
-    """The distance to the nearest other point under the same input: a sampled radius may be too large."""
-    found = np.full(len(states), np.inf)
-    for row, state in enumerate(states):
-        others = (of_root == of_root[row]) & (np.arange(len(states)) != row)
-        if others.any():
-            found[row] = np.min(np.max(np.abs(states[others] - state), axis=1))
-    return found
-
-
 # Unstable directions that are kept for each fixed point.
 _MODES = 3
 
 
-def _spectra(dynamics: AbstractDynamics, states: np.ndarray, inputs: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues of F' of a flow, the fastest growing first, of S' of a map, the largest first; and unit vectors along the
-    first that grow, NaN where there are none: of a complex pair the real and the imaginary part."""
-    values = np.zeros((len(states), dynamics.size), complex)
-    modes = np.full((len(states), _MODES, dynamics.size), np.nan)
-    for row, state in enumerate(states):
-        matrix = np.asarray(_jacobian_compiled(dynamics, state, None if inputs is None else inputs[row]))
-        if dynamics.kind == "map":
-            matrix = matrix + np.eye(dynamics.size)
-        found = np.linalg.eigvals(matrix)
-        size = found.real if dynamics.kind == "flow" else np.abs(found) - 1.0
-        order = np.argsort(-size, kind="stable")
-        values[row] = found[order]
-        growing = [found[place] for place in order[: _MODES + 1] if size[place] > 0.0 and found[place].imag >= 0.0]
-        parts = [part for value in growing for part in _mode(matrix, value)][:_MODES]
-        modes[row, : len(parts)] = np.array(parts).reshape(-1, dynamics.size)
-    return values, modes
-
-
-def _mode(matrix: np.ndarray, value: complex) -> list[np.ndarray]:
-    """The eigenvector of an eigenvalue by inverse iteration, of a complex one its real and imaginary part."""
-    shifted = matrix - (value + 1e-10 * (1.0 + abs(value))) * np.eye(len(matrix))
-    vector = np.ones(len(matrix), complex) + 0.1 * np.cos(np.arange(len(matrix)))
-    for _ in range(3):
-        vector = np.linalg.solve(shifted, vector)
-        vector = vector / np.linalg.norm(vector)
-    # The phase at which the real part is longest.
-    vector = vector * np.exp(-0.5j * np.angle(np.sum(vector**2)))
-    parts = [vector.real] if value.imag == 0.0 else [vector.real, vector.imag]
-    return [part / np.linalg.norm(part) for part in parts if np.linalg.norm(part) > 1e-6]
+def _growing_modes(found: Spectrum) -> np.ndarray:
+    """Unit vectors along the first directions that grow, of a complex pair the real and the imaginary part; NaN where there
+    are fewer."""
+    modes = np.full((_MODES, len(found.values)), np.nan)
+    growing = np.flatnonzero(found.grows & (found.values.imag >= 0.0))
+    parts = [part for place in growing[:_MODES] for part in real_parts(found.vectors[:, place])][:_MODES]
+    modes[: len(parts)] = np.array(parts).reshape(-1, modes.shape[1])
+    return modes
 
 
 def _smallest_periods(single: Map, period: int, states: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
@@ -180,22 +165,6 @@ def _smallest_periods(single: Map, period: int, states: np.ndarray, inputs: np.n
                 periods[row] = steps
                 break
     return periods
-
-
-def _slow_points(collection: Collection, descents: Descents, of_start: np.ndarray) -> np.ndarray:
-    """Distinct minima of E above zero. Starts that ended at another stationary point of E are `stalled`."""
-    rows = np.flatnonzero(descents.outcome == Outcome.slow_point)
-    if not rows.size:
-        return np.zeros((0, collection.dynamics.size))
-    which, lowest = collection.minima(descents.state[rows], of_start[rows])
-    descents.outcome[rows[~lowest[which]]] = Outcome.stalled
-    first = [rows[np.flatnonzero(which == place)[0]] for place in np.flatnonzero(lowest)]
-    return descents.state[np.array(first, int)]
-
-
-@eqx.filter_jit
-def _jacobian_compiled(dynamics: AbstractDynamics, state: Array, inputs: Array | None) -> Array:
-    return dynamics.jacobian(jax.numpy.asarray(state), inputs)
 
 
 @eqx.filter_jit

@@ -56,6 +56,8 @@ class Lanes(NamedTuple):
     damping: Float[Array, " lane"]
     growth: Float[Array, " lane"]
     steps: Int[Array, " lane"]
+    steepest: Float[Array, " lane"]
+    """The largest |F'| so far, which gives its gradient a scale: at a ghost F' itself may vanish."""
 
 
 class Found(NamedTuple):
@@ -67,7 +69,7 @@ class Found(NamedTuple):
 
 
 _FIRST_DAMPING, _STUCK_DAMPING, _FAR = 1e-2, 1e12, 1e8
-# |grad E| / |F| below which a point with F != 0 counts as a stationary point of E.
+# |grad E| / (|F| |F'|) below which a point with F != 0 counts as a stationary point of E.
 _FLAT = 1e-6
 
 
@@ -84,7 +86,7 @@ def search(
 
     def fresh(start: Array) -> Lanes:
         ones = jnp.ones(lanes)
-        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32))
+        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32), 0.0 * ones)
 
     def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
         given = None if inputs is None else inputs[jnp.minimum(start, count - 1)]
@@ -115,7 +117,8 @@ def _step(
     # Nielsen's rule: the damping follows how well the quadratic model predicted the step.
     relaxed = lanes.damping * jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
     largest = jnp.max(jnp.abs(speed), axis=1)
-    flat = jnp.max(jnp.abs(gradient), axis=1) <= _FLAT * largest
+    steepest = jnp.maximum(lanes.steepest, jnp.max(jnp.sum(jnp.abs(jacobian), axis=1), axis=1))
+    flat = jnp.max(jnp.abs(gradient), axis=1) <= _FLAT * largest * steepest
     ended = jnp.select(
         [
             largest <= solver.tolerance,
@@ -133,5 +136,6 @@ def _step(
         jnp.where(better, jnp.maximum(relaxed, 1e-14), lanes.damping * lanes.growth),
         jnp.where(better, 2.0, 2.0 * lanes.growth),
         lanes.steps + 1,
+        steepest,
     )
     return moved, ended

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
+from quenched.landscape.dynamics import bound_of, largest_curvature, until_kink
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
 
@@ -56,6 +57,12 @@ class AbstractCell(eqx.Module):
             drive = drive + self.weight_ih @ one_vector("inputs", inputs, self.input_size)
         return self.next_state(state, drive)
 
+    @property
+    def bounded(self) -> bool | None:
+        """Whether the indices of all fixed points add up to 1. A GRU keeps h in the unit cube; an LSTM too, and c bounded,
+        its forget gate being below 1 there."""
+        return True
+
     @abstractmethod
     def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
         """The next state, given weight_ih @ inputs + bias_ih."""
@@ -67,6 +74,23 @@ class Elman(AbstractCell):
     activation: AbstractActivation
 
     gates: ClassVar[int] = 1
+
+    @property
+    def bounded(self) -> bool | None:
+        return self.activation.bounded
+
+    @property
+    def bound(self) -> str:
+        """Where `lipschitz` comes from."""
+        return bound_of(self.activation)
+
+    def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """As `qd.landscape.AbstractDynamics`: S' = phi'(a) W with a = W h + ..., so L = max|phi''| (sum_j |W_ij|)^2."""
+        row = jnp.max(jnp.sum(jnp.abs(jnp.asarray(self.weight_hh)), axis=1))
+        fields = self.weight_hh @ state + self.bias_hh + self.bias_ih
+        fields = fields if inputs is None else fields + self.weight_ih @ inputs
+        reach = until_kink(self.activation, fields) / jnp.maximum(row, 1e-300)
+        return largest_curvature(self.activation) * row**2, reach
 
     def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
         return self.activation(drive + self.weight_hh @ state + self.bias_hh)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
-from quenched.landscape.dynamics import Flow, Map
+from quenched.landscape.dynamics import Flow, Map, bound_of, largest_curvature, until_kink
 from quenched.landscape.rnn.cells import Inputs, State
 from quenched.landscape.rnn.checked import one_vector, real_array
 from quenched.precision import double_precision
@@ -28,6 +28,27 @@ class Relaxation(eqx.Module):
     speed: Float[Any, " neuron"]
     activation: AbstractActivation
     form: str = eqx.field(static=True)
+
+    @property
+    def bounded(self) -> bool | None:
+        """Whether the indices of all fixed points add up to 1."""
+        return self.activation.bounded
+
+    @property
+    def bound(self) -> str:
+        """Where `lipschitz` comes from."""
+        return bound_of(self.activation)
+
+    def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """As `qd.landscape.AbstractDynamics`."""
+        rows = jnp.sum(jnp.abs(jnp.asarray(self.weights)), axis=1)
+        curvature = largest_curvature(self.activation)
+        if self.form == "current":
+            return curvature * jnp.max(self.speed * rows), until_kink(self.activation, jnp.asarray(state))
+        fields = self.weights @ state + self.bias
+        fields = fields if inputs is None else fields + self.input_weights @ inputs
+        reach = until_kink(self.activation, fields) / jnp.maximum(jnp.max(rows), 1e-300)
+        return curvature * jnp.max(self.speed * rows**2), reach
 
     @double_precision
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
@@ -47,6 +68,20 @@ class LeakyStep(eqx.Module):
     """h + velocity(h): Euler's step, with dt in the velocity's speed."""
 
     velocity: Relaxation
+
+    @property
+    def bounded(self) -> bool | None:
+        """As the velocity's."""
+        return self.velocity.bounded
+
+    @property
+    def bound(self) -> str:
+        """As the velocity's."""
+        return self.velocity.bound
+
+    def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """As the velocity's, from which the step differs by the identity."""
+        return self.velocity.lipschitz(state, inputs)
 
     @double_precision
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
