@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -38,6 +39,25 @@ def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf,
     if not np.isfinite(array) or array < low or array > high or array <= above:
         raise ValueError(f"Argument `{name}` must be a finite number {' and '.join(must)}, but is {float(array):g}.")
     return array[()]
+
+
+def real_array(what: str, values: Any, shape: tuple[int | None, ...]) -> np.ndarray:
+    """A copy in float64, finite and of this shape, where None is any length; `what` begins the sentence of the refusal."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{what} must be an array, but its rows differ in length.") from None
+    # JAX's notion of a number knows bfloat16.
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        raise TypeError(f"{what} must hold real numbers, but holds {array.dtype}.")
+    if array.ndim != len(shape) or any(must not in (None, found) for must, found in zip(shape, array.shape, strict=True)):
+        must = ", ".join("any" if length is None else str(length) for length in shape) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{what} must have shape ({must}), but has {array.shape}.")
+    # NumPy, as `qd.Network`: in a program that keeps JAX in 32 bits it stays as it is.
+    array = np.array(array, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what} must be finite, but holds NaN or infinity.")
+    return array
 
 
 def count(name: str, value: Any, *, low: int = 1) -> int:

@@ -113,7 +113,7 @@ SUBJECTS = [
         parameters={"symmetry": 0.2},
         failing={
             "model": qd.RandomNetwork(3.0),
-            "theory": qd.landscape.Sampling(size=4, networks=2, temperature=1e-3, chains=2, draws=8, warm_up=50),
+            "theory": qd.landscape.Sampling(size=4, networks=2, temperature=1e-3, chains=4, draws=8, warm_up=50),
         },
     ),
     Subject(

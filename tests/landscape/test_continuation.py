@@ -165,12 +165,15 @@ def test_a_fold_in_the_last_step_is_seen() -> None:
 def test_families_made_anew_are_compiled_once() -> None:
     from quenched.landscape import continuation
 
+    compiled: Any = continuation._bordered
     sizes = []
     for scale in (1.0, 2.0):
         weights = scale * np.array([[0.0, 1.0], [1.0, 0.0]])
-        found = continue_fixed_points(lambda g, w=weights: qd.Network(g * w), np.zeros((1, 2)), 0.2, 0.1, 1.5)
+        # Of a new function every time.
+        family = (lambda w: lambda g: qd.Network(g * w))(weights)
+        found = continue_fixed_points(family, np.zeros((1, 2)), 0.2, 0.1, 1.5)
         assert events(found) == [("branch_point", pytest.approx(1 / scale, abs=1e-5))]
-        sizes.append(continuation._bordered._cached._cache_size())  # type: ignore[attr-defined]
+        sizes.append(compiled._cached._cache_size())
     assert sizes[0] == sizes[1]
 
 

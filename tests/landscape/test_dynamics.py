@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,91 @@ def test_results_are_float64_in_a_program_in_float32() -> None:
     assert float(found.state[0, 0]) == pytest.approx(0.7390851332151607, abs=1e-15)
 
 
+def test_a_ghost_is_a_minimum_and_a_saddle_of_the_speed_is_none() -> None:
+    """x - x^3 + 1/2 has one root, and |F| a minimum 1/2 - 2/(3 sqrt 3) at -1/sqrt 3."""
+    found = find_fixed_points(Flow(lambda x: x - x**3 + 0.5, size=1), 40, paths=0)
+    np.testing.assert_allclose(found.slow_state, [[-1 / np.sqrt(3)]], atol=1e-12)
+    counts = {name: int(np.sum(found.outcome == Outcome[name])) for name in ("fixed_point", "slow_point")}
+    assert counts["slow_point"] > 5
+    assert found.attrs["outcomes"] == ", ".join(f"{name} {count}" for name, count in counts.items())
+    # E = (5 - x^2)^2/2 + (2 + x^2 + y^2)^2/2 has the Hessian diag(-6, 4) at the origin.
+    flow = Flow(lambda x: jnp.array([5.0 - x[0] ** 2, 2.0 + x[0] ** 2 + x[1] ** 2]), size=2)
+    saddle = find_fixed_points(flow, [[0.0, 0.0]], paths=0)
+    assert saddle.sizes["slow_point"] == 0
+    assert saddle.outcome.values.tolist() == [Outcome.stalled]
+    # A whole line of minima, none of which is one for certain.
+    line = find_fixed_points(Flow(lambda x: jnp.array([x[0] ** 2 + 1.0, 0.0 * x[1]]), size=2), 5, paths=0)
+    assert line.sizes["slow_point"] == 0
+
+
+def test_states_in_small_units_are_told_apart() -> None:
+    """Three roots within 1e-7. Within 1e-8 a bound sampled at a distance of 1e-2 proves less, and says so."""
+    found = find_fixed_points(Flow(lambda x: x - (x / 1e-7) ** 2 * x, size=1), [[-3e-7], [1e-8], [3e-7]], paths=0)
+    np.testing.assert_allclose(np.sort(found.state.values.ravel()), [-1e-7, 0.0, 1e-7], rtol=1e-12, atol=1e-20)
+    smaller = find_fixed_points(Flow(lambda x: x - (x / 1e-8) ** 2 * x, size=1), [[-3e-8], [1e-9], [3e-8]], paths=0)
+    np.testing.assert_allclose(np.sort(smaller.state.values.ravel()), [-1e-8, 1e-8], rtol=1e-12)
+    assert Outcome.stalled in smaller.outcome
+
+
+def test_starts_left_out_serve_every_input_in_the_order_given() -> None:
+    cubic = Flow(lambda x, u: x - x**3 + u, size=1)
+    found = find_fixed_points(cubic, inputs=[[0.5], [0.0], [0.3], [0.0]])
+    assert found.inputs.values.ravel().tolist() == [0.5, 0.0, 0.3]
+    assert np.bincount(found.condition.values).tolist() == [1, 3, 3]
+    np.testing.assert_array_equal(found.index_sum, 1.0)
+    # Only beyond the fold, 0.385, a ghost is left.
+    assert found.slow_condition.values.tolist() == [0]
+    assert found.sizes["start"] == 200
+
+
+def test_an_interrupted_search_keeps_what_it_found_and_says_so() -> None:
+    network = qd.Network(2.0 / np.sqrt(20) * np.random.default_rng(0).normal(size=(20, 20)))
+
+    def interrupt(done: int, total: int) -> None:
+        # Of two parts of paths and two of descents, the first of each.
+        if done >= 130:
+            signal.raise_signal(signal.SIGINT)
+
+    found = find_fixed_points(network, 200, progress=interrupt)
+    assert found.attrs["interrupted"] == 1
+    assert found.sizes["fixed_point"] > 0
+    assert np.all(found.certificate < 0.5)
+    assert "not_run" in found.attrs["outcomes"]
+    assert find_fixed_points(network, 20).attrs["interrupted"] == 0
+
+
+def test_an_interruption_while_points_are_described_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quenched.landscape import listing
+
+    plain = listing.spectrum
+
+    def pressed(*arguments: Any) -> Any:
+        if not pressed.calls:  # type: ignore[attr-defined]
+            signal.raise_signal(signal.SIGINT)
+        pressed.calls += 1  # type: ignore[attr-defined]
+        return plain(*arguments)
+
+    pressed.calls = 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(listing, "spectrum", pressed)
+    before = signal.getsignal(signal.SIGINT)
+    found = find_fixed_points(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), 20)
+    assert (found.sizes["fixed_point"], found.attrs["interrupted"]) == (3, 1)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_one_point_is_drawn_and_a_file_opened_again_too(tmp_path: Any) -> None:
+    import xarray as xr
+
+    found = find_fixed_points(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), 20)
+    alone = found.isel(fixed_point=0)
+    assert len(alone.plot().lines) == len(alone.plot.spectrum().lines) - 1 == 1
+    found.to_zarr(tmp_path / "points.zarr", zarr_format=2)
+    again = xr.open_zarr(tmp_path / "points.zarr", zarr_format=2)
+    assert len(qd.plots.fixed_points(again).lines) > 1
+    with pytest.raises(ValueError, match="NetCDF has no complex numbers"):
+        found.to_netcdf(tmp_path / "points.nc")
+
+
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(
     ("dynamics", "options", "error", "message"),
@@ -232,6 +318,22 @@ def test_results_are_float64_in_a_program_in_float32() -> None:
             "one row for each of the 4 starts",
         ),
         (qd.Network(np.eye(2)), {"inputs": [1.0]}, ValueError, "added to its field and must have 2 entries"),
+        (
+            Flow(lambda x: (-x).astype(jnp.float32), 1),
+            {},
+            TypeError,
+            "must compute in float64, as it is given, but returns float32",
+        ),
+        (Map(lambda x: x * 1j, 1), {}, TypeError, "must compute in float64, as it is given, but returns complex128"),
+        (
+            Flow(lambda x: -x, 1),
+            {"starts": [[1.0], [2.0, 3.0]]},
+            ValueError,
+            "`starts` must be an array, but its rows differ",
+        ),
+        (Flow(lambda x: -x, 1), {"starts": [[1j]]}, TypeError, "`starts` must hold real numbers, but holds complex128"),
+        (Flow(lambda x: -x, 1), {"starts": np.zeros((0, 1))}, ValueError, "`starts` must be at least 1, but is 0"),
+        (Flow(lambda x: -x, 1), {"starts": 2.5}, TypeError, "`starts` must be a whole number"),
         (Flow(lambda x: -x, 1), {"starts": 0}, ValueError, "`starts` must be at least 1, but is 0"),
         (Flow(lambda x: -x, 1), {"starts": [[np.inf]]}, ValueError, "`starts` must be finite"),
         (Flow(lambda x: -x, 1), {"starts": "many"}, TypeError, "`starts` must be"),

@@ -12,6 +12,12 @@ import pytest
 from quenched.landscape import Flow, Map, find, find_fixed_points
 from quenched.landscape.programs import traced
 
+
+def searches_compiled() -> int:
+    compiled: Any = find._search_compiled
+    return int(compiled._cached._cache_size())
+
+
 QUICK: dict[str, Any] = {"paths": 0, "rounds": 0}
 
 
@@ -24,12 +30,12 @@ def test_what_a_function_closes_over_may_change() -> None:
     flow = Flow(lambda x: coupling @ x - x**3, size=1)
     starts = np.array([[-3.0], [0.0], [3.0]])
     np.testing.assert_allclose(points(flow, starts), [-2.0, 0.0, 2.0], atol=1e-12)
-    compiled = find._search_compiled._cached._cache_size()
+    compiled = searches_compiled()
     coupling[:] = 1.0
     np.testing.assert_allclose(points(flow, starts), [-1.0, 0.0, 1.0], atol=1e-12)
     coupling = np.array([[9.0]])
     np.testing.assert_allclose(points(flow, starts), [-3.0, 0.0, 3.0], atol=1e-12)
-    assert find._search_compiled._cached._cache_size() == compiled
+    assert searches_compiled() == compiled
 
 
 def test_functions_made_in_a_loop_are_compiled_once() -> None:
@@ -42,7 +48,7 @@ def test_functions_made_in_a_loop_are_compiled_once() -> None:
         # At slope 1 the origin is a degenerate root, of which nothing can be certified.
         assert largest == pytest.approx(np.tanh(scale * largest), abs=1e-12)
         assert (largest > 0.9) == (scale > 1.0)
-        sizes.append(find._search_compiled._cached._cache_size())
+        sizes.append(searches_compiled())
     assert len(set(sizes)) == 1
 
 

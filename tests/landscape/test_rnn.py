@@ -131,12 +131,17 @@ def test_pytorch_modules_that_are_refused(tmp_path: Path) -> None:
         (torch.nn.GRU(2, 3, bidirectional=True), "bidirectional"),
         (torch.nn.LSTM(2, 3, proj_size=2), "projections"),
         (torch.nn.Linear(2, 3), "none inside"),
+        (type("Other", (torch.nn.GRU,), {"forward": lambda self, x: x})(2, 3), "an? Other with a `forward` of its own"),
         (torch.nn.ModuleDict({"one": plain, "two": torch.nn.GRU(2, 3)}), "several inside, 'one', 'two'; choose one"),
         (torch.nn.utils.parametrizations.weight_norm(torch.nn.GRU(2, 3), "weight_hh_l0"), "Undo torch.nn.utils.parametrize"),
     ):
         with pytest.raises(ValueError, match=message):
             rnn.from_torch(module)
     assert rnn.from_torch(torch.nn.ModuleDict({"one": plain, "two": torch.nn.GRU(2, 4)}), prefix="two").size == 4
+    assert rnn.from_torch(type("Same", (torch.nn.GRU,), {})(2, 3)).size == 3
+    torch.save({"last": plain.state_dict(), "best": plain.state_dict()}, tmp_path / "two.pt")
+    with pytest.raises(ValueError, match="holds several state dicts, 'last', 'best'"):
+        rnn.from_file(tmp_path / "two.pt")
     with pytest.raises(ValueError, match="must be 'tanh', as the module's"):
         rnn.from_torch(torch.nn.RNN(2, 3), nonlinearity="relu")
     torch.save(plain, tmp_path / "whole.pt")
@@ -433,3 +438,55 @@ def test_the_script_writes_what_can_be_read(tmp_path: Path) -> None:
     found = rnn.from_file(tmp_path / "short.npz", cell="gru")
     step: Any = found.step
     assert (found.size, step.input_size) == (8, 3)
+
+
+@pytest.mark.parametrize("make", [rnn.Elman, rnn.continuous_time, rnn.leaky])
+def test_how_fast_the_jacobian_changes_is_bounded_and_the_bound_is_met(make: Any) -> None:
+    """|S'(y) - S'(x)| <= L |y - x|: never broken, and for one neuron nearly met."""
+    random = np.random.default_rng(0)
+    if make is rnn.Elman:
+        full = rnn.from_arrays(random_arrays("rnn", 0))
+        single = rnn.from_arrays({"weight_ih": np.zeros((1, 1)), "weight_hh": np.array([[1.7]])})
+        pairs = [(full, 1.0), (single, 1.7**2)]
+    else:
+        speed = {"leak": np.array([0.3, 0.2, 0.9])} if make is rnn.leaky else {"time_constant": np.array([3.0, 5.0, 0.9])}
+        weights = random.normal(size=(3, 3))
+        lone = {"leak": 0.5} if make is rnn.leaky else {"time_constant": 2.0}
+        pairs = [(make(weights, form=form, **speed), 1.0) for form in ("rate", "current")]
+        pairs += [(make([[1.7]], form=form, **lone), 0.5 * 1.7**power) for form, power in (("rate", 2), ("current", 1))]
+    for dynamics, exact in pairs:
+        jacobian = jax.jit(lambda x, d=dynamics: d.jacobian(x, None))
+        with jax.enable_x64(True):
+            bound, valid = dynamics.lipschitz(jnp.zeros(dynamics.size), None)
+            assert np.isinf(valid)
+            assert dynamics.bound == "activation"
+            assert dynamics.bounded is True
+            largest = 0.0
+            for _ in range(300):
+                x = random.normal(size=dynamics.size)
+                y = x + 0.05 * random.normal(size=dynamics.size)
+                change = np.max(np.sum(np.abs(np.asarray(jacobian(y) - jacobian(x))), axis=1))
+                largest = max(largest, change / np.max(np.abs(y - x)))
+            assert largest <= float(bound)
+            if dynamics.size == 1:
+                # max |tanh''| = 4/(3 sqrt 3)
+                assert float(bound) == pytest.approx(exact * 4 / (3 * np.sqrt(3)), rel=1e-5)
+                assert largest > 0.9 * float(bound)
+
+
+def test_nothing_is_proven_across_a_kink() -> None:
+    relu = rnn.from_arrays({"weight_ih": np.zeros((1, 1)), "weight_hh": [[0.5]], "bias_hh": [1.0]}, nonlinearity="relu")
+    with jax.enable_x64(True):
+        bound, valid = relu.lipschitz(jnp.array([3.0]), None)
+    # The field is 1 + x/2, and zero at x = -2.
+    assert (float(bound), float(valid)) == (0.0, 5.0)
+    assert relu.bounded is False
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_indices_of_trained_networks_add_up_to_one(cell: str) -> None:
+    for seed in range(2):
+        arrays = {name: 1.5 * values for name, values in random_arrays(cell, seed).items()}
+        found = qd.landscape.find_fixed_points(rnn.from_arrays(arrays), 40, inputs=np.zeros(INPUTS))
+        assert found.attrs["index_sum_means"] == "1 if the list is complete"
+        assert float(found.index_sum) == 1.0, seed

@@ -446,12 +446,12 @@ def test_bad_arguments() -> None:
         sample(rest, -1.0)
     with pytest.raises(ValueError, match=r"`confinement` must be .* at least 0, but is -0.1"):
         sample(rest, 1.0, confinement=-0.1)
-    with pytest.raises(ValueError, match=r"`chains` must be at least 2, but is 1"):
+    with pytest.raises(ValueError, match=r"`chains` must be at least 4, but is 1"):
         sample(rest, 1.0, chains=1)
     with pytest.raises(ValueError, match=r"`velocity` must be finite .* at the starts"):
         sample(qd.landscape.Flow(lambda x: jnp.sqrt(x - 100.0), size=2), 1.0)
-    with pytest.raises(ValueError, match=r"`starts` must be states \(start, 2\)"):
-        sample(rest, 1.0, chains=3, starts=np.zeros((3, 4)))
+    with pytest.raises(ValueError, match=r"`starts` must have shape \(any, 2\), but has \(4, 5\)"):
+        sample(rest, 1.0, chains=4, starts=np.zeros((4, 5)))
     with pytest.raises(ValueError, match=r"`starts` must hold one state for each of 8 chains, but holds 3"):
         sample(rest, 1.0, starts=np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"`inputs` must be one set"):
@@ -469,6 +469,11 @@ def test_bad_types() -> None:
     rest = qd.Network(np.zeros((2, 2)))
     with pytest.raises(TypeError, match=r"`solver` must be a qd.landscape.HMC"):
         sample(rest, 1.0, solver="hmc")  # type: ignore[arg-type]
+    for starts, message in ((3, r"shape \(any, 2\), but has \(\)"), ([[1.0], [1.0, 2.0]], "rows differ in length")):
+        with pytest.raises(ValueError, match=f"`starts` must .*{message}"):
+            sample(rest, 1.0, starts=starts)
+    with pytest.raises(TypeError, match="`starts` must hold real numbers, but holds complex128"):
+        sample(rest, 1.0, starts=np.full((8, 2), 1j))
     with pytest.raises(TypeError, match=r"`kernel` must be an HMC or a Langevin"):
         ReplicaExchange(Langevin(0.1))
     with pytest.raises(TypeError, match=r"`dynamics` must be a qd.Network"):

@@ -31,8 +31,17 @@ class FixedPointPlots(DatasetPlotAccessor):
 
 
 class FixedPointDataset(xr.Dataset):
-    """What `qd.landscape.find_fixed_points` returns."""
+    """What `qd.landscape.find_fixed_points` returns. A file, opened again, is drawn by `qd.plots.fixed_points`."""
 
     __slots__ = ()
 
     plot = UncachedAccessor(FixedPointPlots)
+
+    def to_netcdf(self, *arguments: Any, **options: Any) -> Any:
+        """As xarray's; refused where complex eigenvalues would not fit into the file."""
+        if "eigenvalues" in self and not ({"auto_complex", "invalid_netcdf"} & set(options)):
+            raise ValueError(
+                "NetCDF has no complex numbers: use found.to_zarr(path), found.drop_vars('eigenvalues').to_netcdf(path), or "
+                "the engine's own way, auto_complex=True of netcdf4 or invalid_netcdf=True of h5netcdf."
+            )
+        return super().to_netcdf(*arguments, **options)

@@ -191,21 +191,12 @@ def _starts(
         starts = len(given)
     elif starts is None:
         starts = _DEFAULT_STARTS
-    by_number = np.ndim(starts) == 0
+    by_number = not hasattr(starts, "__len__") or isinstance(starts, str)
     if by_number:
         count = checks.count("starts", starts)
     else:
-        try:
-            states = np.asarray(starts, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"Argument `starts` must be a number or an array of states, but is {starts!r}.") from None
-        if states.ndim != 2 or states.shape[1] != dynamics.size or not len(states):
-            raise ValueError(
-                f"Argument `starts` must be a number or states (start, {dynamics.size}), but has shape {states.shape}."
-            )
-        if not np.isfinite(states).all():
-            raise ValueError("Argument `starts` must be finite, but holds NaN or infinity.")
-        count = len(states)
+        states = checks.real_array("Argument `starts`", starts, (None, dynamics.size))
+        count = checks.count("starts", len(states))
     if several and given is not None and len(given) != count:
         raise ValueError(f"Argument `inputs` must have one row for each of the {count} starts, but has {len(given)}.")
     conditions: np.ndarray | None = None

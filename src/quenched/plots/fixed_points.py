@@ -39,6 +39,7 @@ def fixed_points(
 
     Raises: ValueError for a dataset without fixed points, or trajectories of another size.
     """
+    dataset = _as_list(dataset)
     states = dataset["state"].values
     if not len(states):
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
@@ -72,7 +73,8 @@ def fixed_points(
 def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     """Draw the eigenvalues of all fixed points in the complex plane, with the border of stability: the imaginary axis for a
     flow, the unit circle for a map."""
-    if not dataset.sizes.get("fixed_point", 0):
+    dataset = _as_list(dataset)
+    if not dataset.sizes["fixed_point"]:
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     axes = new_axes() if axes is None else axes
     values, unstable = dataset["eigenvalues"].values, dataset["unstable_directions"].values
@@ -176,6 +178,11 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
     axes.set_ylabel(f"$x_{{{neuron}}}$" if neuron is not None else "first principal component")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes
+
+
+def _as_list(dataset: xr.Dataset) -> xr.Dataset:
+    """A single fixed point as a list of one."""
+    return dataset if "fixed_point" in dataset.dims else dataset.expand_dims("fixed_point")
 
 
 def _axes(components: int) -> Axes:

@@ -12,7 +12,6 @@ from quenched import checks
 from quenched.activations import AbstractActivation, ReLU, Tanh
 from quenched.landscape.dynamics import Map
 from quenched.landscape.rnn.cells import CELLS, Elman
-from quenched.landscape.rnn.checked import real_array
 
 ACTIVATIONS: dict[str, type[AbstractActivation]] = {"tanh": Tanh, "relu": ReLU}
 
@@ -62,10 +61,10 @@ def from_arrays(
         raise TypeError(f"Argument `arrays` must be a dict of names and arrays, but is {arrays!r}.")
     nonlinearity = checks.one_of("nonlinearity", nonlinearity, ACTIVATIONS)
     names = _names(arrays, checks.count("layer", layer, low=0), prefix)
-    recurrent = real_array(f"Array {names['weight_hh']!r}", arrays[names["weight_hh"]], (None, None))
+    recurrent = checks.real_array(f"Array {names['weight_hh']!r}", arrays[names["weight_hh"]], (None, None))
     kind, rows = _kind(names["weight_hh"], recurrent.shape, cell), len(recurrent)
     shapes = {"weight_ih": (rows, None), "weight_hh": (rows, None), "bias_ih": (rows,), "bias_hh": (rows,)}
-    weights = {part: real_array(f"Array {name!r}", arrays[name], shapes[part]) for part, name in names.items()}
+    weights = {part: checks.real_array(f"Array {name!r}", arrays[name], shapes[part]) for part, name in names.items()}
     if kind != "rnn" and nonlinearity != "tanh":
         raise ValueError(f"Argument `nonlinearity` is for an 'rnn', but the weights are those of a {kind!r}.")
     weights = {"bias_ih": np.zeros(rows), "bias_hh": np.zeros(rows)} | weights

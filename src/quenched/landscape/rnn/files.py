@@ -103,11 +103,21 @@ def _torch(path: Path) -> Mapping[str, Any]:
 
 def _state_dict(path: Path, loaded: Any) -> Mapping[str, Any]:
     """What was saved, or the one state dict in a checkpoint that also holds the optimiser and the like."""
-    inside = list(loaded.values()) if isinstance(loaded, Mapping) else []
-    for each in (loaded, *inside):
-        if isinstance(each, Mapping) and any("weight_hh" in str(name) for name in each):
-            found: Mapping[str, Any] = each
-            return found
+    inside = dict(loaded) if isinstance(loaded, Mapping) else {}
+    candidates = {"": loaded} if any("weight_hh" in str(name) for name in inside) else inside
+    found = {
+        name: each
+        for name, each in candidates.items()
+        if isinstance(each, Mapping) and any("weight_hh" in str(key) for key in each)
+    }
+    if len(found) > 1:
+        raise ValueError(
+            f"{path.name!r} holds several state dicts, {', '.join(map(repr, found))}; read it by torch.load(path, "
+            "weights_only=True) and give one of them to qd.landscape.rnn.from_torch."
+        )
+    for each in found.values():
+        only: Mapping[str, Any] = each
+        return only
     raise ValueError(
         f"{path.name!r} must hold a state dict with a 'weight_hh_l0', but holds {type(loaded).__name__}; {_INSTEAD}."
     )

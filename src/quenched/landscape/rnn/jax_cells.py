@@ -36,7 +36,8 @@ def from_equinox(cell: Any) -> Map:
         >>> qd.landscape.rnn.from_equinox(eqx.nn.GRUCell(2, 4, key=jax.random.key(0))).size
         4
     """
-    if not isinstance(cell, eqx.nn.GRUCell | eqx.nn.LSTMCell):
+    # Not a subclass, which may compute something else.
+    if type(cell) not in (eqx.nn.GRUCell, eqx.nn.LSTMCell):
         raise TypeError(f"Argument `cell` must be an eqx.nn.GRUCell or eqx.nn.LSTMCell, but is {type(cell).__name__}.")
     arrays: dict[str, Any] = {"weight_ih": cell.weight_ih, "weight_hh": cell.weight_hh}
     if cell.bias is not None:

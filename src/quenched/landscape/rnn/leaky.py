@@ -13,7 +13,7 @@ from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
 from quenched.landscape.dynamics import Flow, Map, bound_of, largest_curvature, until_kink
 from quenched.landscape.rnn.cells import Inputs, State
-from quenched.landscape.rnn.checked import one_vector, real_array
+from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
 
 FORMS = ("rate", "current")
@@ -179,8 +179,8 @@ def _relaxation(
     enter = np.zeros((size, 0)) if input_weights is None else input_weights
     return Relaxation(
         own,
-        real_array("Argument `input_weights`", enter, (size, None)),
-        real_array("Argument `bias`", np.zeros(size) if bias is None else bias, (size,)),
+        checks.real_array("Argument `input_weights`", enter, (size, None)),
+        checks.real_array("Argument `bias`", np.zeros(size) if bias is None else bias, (size,)),
         speed,
         _activation(activation),
         checks.one_of("form", form, FORMS),
@@ -188,13 +188,13 @@ def _relaxation(
 
 
 def _square(weights: Any) -> np.ndarray:
-    own = real_array("Argument `weights`", weights, (None, None))
-    return real_array("Argument `weights`", own, (max(1, len(own)), max(1, len(own))))
+    own = checks.real_array("Argument `weights`", weights, (None, None))
+    return checks.real_array("Argument `weights`", own, (max(1, len(own)), max(1, len(own))))
 
 
 def _positive(name: str, value: Any, size: int) -> np.ndarray:
     values = np.full(size, checks.number(name, value)) if np.ndim(value) == 0 else value
-    found = real_array(f"Argument `{name}`", values, (size,))
+    found = checks.real_array(f"Argument `{name}`", values, (size,))
     if np.min(found) <= 0.0:
         raise ValueError(f"Argument `{name}` must be greater than 0, but is {np.min(found):g}.")
     return found

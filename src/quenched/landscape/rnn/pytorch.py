@@ -74,7 +74,15 @@ def _recurrent(torch: Any, module: Any, prefix: str | None) -> tuple[str, Any]:
             "Argument `module_or_state_dict` must have one nn.RNN, nn.GRU, nn.LSTM or cell of theirs, but has "
             f"{several if found else f'none {inside}'}."
         )
-    return found[0]
+    path, recurrent = found[0]
+    own: Any = next(kind for kind in type(recurrent).__mro__ if kind.__module__.startswith("torch."))
+    if type(recurrent).forward is not own.forward:
+        raise ValueError(
+            f"Argument `module_or_state_dict` has a {type(recurrent).__name__} with a `forward` of its own, which may not "
+            f"compute what torch's {own.__name__} does. If it does, give its state_dict(); if not, write its step in JAX "
+            "and use qd.landscape.Map."
+        )
+    return path, recurrent
 
 
 def _numpy(values: Any) -> Any:

@@ -15,7 +15,7 @@ from quenched.landscape.dynamics import NetworkFlow
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.ladder import ReplicaExchange
 from quenched.landscape.sampling.measure import diagnosed, draw, estimated
-from quenched.landscape.sampling.sample import FEWEST_EFFECTIVE, bytes_needed
+from quenched.landscape.sampling.sample import FEWEST_CHAINS, FEWEST_EFFECTIVE, bytes_needed
 from quenched.landscape.sampling.starts import cloud, read_temperature
 from quenched.landscape.sampling.target import Target
 from quenched.landscape.sampling.warm_up import warm_up
@@ -47,7 +47,7 @@ class Sampling(AbstractExperiment):
         size: N, neurons a network.
         networks: how many independent networks, at least 2: the errors are standard errors over them.
         temperature: T, greater than 0. confinement: at least 0.
-        chains, draws, warm_up: of each network: independent chains, draws of each, transitions before.
+        chains, draws, warm_up: of each network: independent chains, at least 4, draws of each, transitions before.
 
     Solver: `qd.landscape.HMC(...)`, the default, `qd.landscape.Langevin(...)` or `qd.landscape.ReplicaExchange(...)`.
 
@@ -104,7 +104,7 @@ class Sampling(AbstractExperiment):
         self.networks = checks.count("networks", networks, low=2)
         self.temperature = read_temperature(temperature)
         self.confinement = checks.number("confinement", confinement, low=0.0)
-        self.chains = checks.count("chains", chains, low=2)
+        self.chains = checks.count("chains", chains, low=FEWEST_CHAINS)
         self.draws = checks.count("draws", draws, low=8)
         self.warm_up = checks.count("warm_up", warm_up, low=50)
 

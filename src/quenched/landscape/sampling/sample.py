@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Of R-hat, as Vehtari et al. 2021 advise, and of the effective draws.
 LARGEST_R_HAT, FEWEST_EFFECTIVE = 1.01, 100
+# Fewer could agree by chance, as Vehtari et al. say, and a jackknife over them would say little.
+FEWEST_CHAINS = 4
 _BLOCKS, _FEWEST_DRAWS = 20, 8
 
 
@@ -66,7 +68,8 @@ def sample(
         confinement: at least 0; needed where F stays small far away.
         solver: `qd.landscape.HMC(...)`, the default, `qd.landscape.Langevin(...)`, or
             `qd.landscape.ReplicaExchange(...)` where barriers keep chains apart.
-        chains: independent chains, at least 2; with replica exchange as many at each temperature.
+        chains: independent chains, at least 4, for their agreement is the proof; with replica exchange as many at each
+            temperature.
         samples: draws of each chain that are kept, at least 8; each after `thinning` transitions.
         warm_up: transitions before, at least 50: the first quarter cools from where E/N = T/2 at the starts.
         starts: (chain, neuron); Gaussian clouds of widths up to 2 if left out.
@@ -114,15 +117,15 @@ def sample(
         raise TypeError(f"Argument `solver` must be a qd.landscape.HMC, Langevin or ReplicaExchange, but is {solver!r}.")
     temperature = read_temperature(temperature)
     confinement = checks.number("confinement", confinement, low=0.0)
-    chains, samples = checks.count("chains", chains, low=2), checks.count("samples", samples, low=_FEWEST_DRAWS)
+    chains, samples = checks.count("chains", chains, low=FEWEST_CHAINS), checks.count("samples", samples, low=_FEWEST_DRAWS)
     before, thinning = checks.count("warm_up", warm_up, low=50), checks.count("thinning", thinning)
     record = checks.flag("record", record)
     target = read_target(dynamics, inputs, confinement, rate)
     refuse_what_does_not_fit(solver, target.dynamics.size, chains, samples, record)
     start_key, warm_key, draw_key = jax.random.split(read_key(key), 3)
-    if starts is not None and len(starts) != chains:
-        raise ValueError(f"Argument `starts` must hold one state for each of {chains} chains, but holds {len(starts)}.")
     states = read_starts(starts, target, chains, start_key)
+    if len(states) != chains:
+        raise ValueError(f"Argument `starts` must hold one state for each of {chains} chains, but holds {len(states)}.")
     with one_blas_thread():
         warm = _warm_up_compiled(solver, target, jnp.asarray(temperature), states, before, warm_key)
         block = math.ceil(samples / _BLOCKS)

@@ -140,11 +140,9 @@ def read_starts(starts: Any, target: Target, count: int, key: Array) -> Float[Ar
     if starts is None:
         states = _cloud_compiled(size, count, key)
     else:
-        given = np.asarray(starts, dtype=np.float64)
-        if given.ndim != 2 or given.shape[1] != size or not len(given):
-            raise ValueError(f"Argument `starts` must be states (start, {size}), but has shape {given.shape}.")
-        if not np.isfinite(given).all():
-            raise ValueError("Argument `starts` must be finite, but holds NaN or infinity.")
+        given = checks.real_array("Argument `starts`", starts, (None, size))
+        if not len(given):
+            raise ValueError("Argument `starts` must hold at least one state, but is empty.")
         states = jnp.asarray(given)
     if not np.isfinite(np.asarray(_energies_compiled(target, states))).all():
         what = "velocity" if target.dynamics.kind == "flow" else "step"
