@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,8 +83,12 @@ def mark_transition(axes: Axes, critical_gain: float) -> Axes:
     return axes
 
 
-def new_axes() -> Axes:
-    """Axes on a figure of their own, outside of pyplot: nothing global, no window."""
+def new_axes(projection: str | None = None) -> Axes:
+    """Axes on a figure of their own: of pyplot if the program uses it, so that notebooks and `plt.show()` show it; otherwise
+    nothing global, and no window."""
     from matplotlib.figure import Figure
 
-    return Figure(layout="constrained").add_subplot()
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    figure = Figure(layout="constrained") if pyplot is None else pyplot.figure(layout="constrained")
+    axes: Axes = figure.add_subplot(projection=projection)
+    return axes

@@ -48,7 +48,7 @@ def fixed_points(
     runs = _runs(trajectories, states.shape[1])
     cloud = np.concatenate([states, *runs.reshape(-1, 1, states.shape[1]).swapaxes(0, 1)]) if runs.size else states
     frame = principal_components(cloud, components)
-    axes = _axes(components) if axes is None else axes
+    axes = new_axes("3d" if components == 3 else None) if axes is None else axes
     for run in runs.swapaxes(0, 1):
         axes.plot(*_columns(frame.project(run), components), **_TRAJECTORY)
     places = _columns(frame.project(states), components)
@@ -183,14 +183,6 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
 def _as_list(dataset: xr.Dataset) -> xr.Dataset:
     """A single fixed point as a list of one."""
     return dataset if "fixed_point" in dataset.dims else dataset.expand_dims("fixed_point")
-
-
-def _axes(components: int) -> Axes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(layout="constrained")
-    found: Axes = figure.add_subplot(projection="3d") if components == 3 else figure.add_subplot()
-    return found
 
 
 def _runs(trajectories: Any, size: int) -> np.ndarray:
