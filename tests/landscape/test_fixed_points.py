@@ -178,7 +178,7 @@ def test_response_of_the_weighted_average_is_its_own_finite_difference() -> None
 
 @pytest.mark.parametrize(
     ("starts", "message"),
-    [(0, "`starts` must be at least 1, but is 0"), (np.zeros((2, 5)), r"states \(start, 3\), but has shape \(2, 5\)")],
+    [(0, "`starts` must be at least 1, but is 0"), (np.zeros((2, 5)), r"must have shape \(any, 3\), but has \(2, 5\)")],
 )
 def test_bad_starts(starts: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):

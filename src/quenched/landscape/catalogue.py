@@ -89,10 +89,13 @@ class Collection:
 
     def add(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
         """Take in candidates, each under one of the inputs; which root each belongs to, -1 for none."""
-        belongs = np.full(len(candidates), -1)
-        for first in range(0, len(candidates), _AT_ONCE):
-            rows = slice(first, first + _AT_ONCE)
+        belongs = self._surely(candidates, of_input)
+        waiting = np.flatnonzero(belongs < 0)
+        while waiting.size:
+            rows, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
             belongs[rows] = self._add_some(candidates[rows], of_input[rows])
+            belongs[waiting] = self._surely(candidates[waiting], of_input[waiting])
+            waiting = waiting[belongs[waiting] < 0]
         return belongs
 
     def proven(self, states: np.ndarray) -> np.ndarray:
@@ -136,27 +139,48 @@ class Collection:
         for none."""
         places, of_place = np.zeros((0, self.dynamics.size)), np.zeros(0, int)
         belongs = np.full(len(states), -1)
+
+        def known(place: np.ndarray, of_input: int, within: float) -> int:
+            apart = np.max(np.abs(places - place), axis=1) / (1.0 + np.max(np.abs(place)))
+            same = (apart < within) & (of_place == of_input)
+            return int(np.argmax(same)) if same.any() else -1
+
         for row, state in enumerate(states):
+            belongs[row] = known(state, int(of_input[row]), _NEAR_GHOST)
+            if belongs[row] >= 0:
+                continue
             place, lowest = jax.device_get(_ghost_compiled(self.dynamics, state, self._given(of_input[row])))
             if not lowest:
                 continue
-            apart = np.max(np.abs(places - place), axis=1) / (1.0 + np.max(np.abs(place)))
-            same = (apart < _SAME_GHOST) & (of_place == of_input[row])
-            if not same.any():
+            belongs[row] = known(place, int(of_input[row]), _SAME_GHOST)
+            if belongs[row] < 0:
+                belongs[row] = len(places)
                 places, of_place = np.append(places, place[None], axis=0), np.append(of_place, of_input[row])
-                same = np.append(same, True)
-            belongs[row] = int(np.argmax(same))
         return places, of_place, belongs
 
     def _add_some(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
         count = len(candidates)
         padded = np.resize(np.arange(count), _AT_ONCE)
         states, settled = jax.device_get(_polish_all(self.dynamics, candidates[padded], self._given(of_input[padded])))
-        belongs = np.full(count, -1)
-        for row in range(count):
-            if settled[row] and np.isfinite(states[row]).all():
-                belongs[row] = self._place(states[row], int(of_input[row]))
-        return belongs
+        belongs = self._known(states[:count], of_input)
+        belongs[~(settled[:count] & np.isfinite(states[:count]).all(axis=1))] = -2
+        for row in np.flatnonzero(belongs == -1):
+            belongs[row] = self._place(states[row], int(of_input[row]))
+        return np.maximum(belongs, -1)
+
+    def _surely(self, states: np.ndarray, of_input: np.ndarray) -> np.ndarray:
+        """Which root candidates belong to that need not be polished: within the proven radius of one no other can be."""
+        return self._known(states, of_input) if self.dynamics.bound == "activation" else np.full(len(states), -1)
+
+    def _known(self, states: np.ndarray, of_input: np.ndarray) -> np.ndarray:
+        """Which root each state is at, -1 for none that is known."""
+        if not self.roots or not len(states):
+            return np.full(len(states), -1)
+        roots = np.array([root.state for root in self.roots])
+        reach = np.array([self._reach(root) for root in self.roots])
+        apart = np.array([np.max(np.abs(roots - state), axis=1) for state in states])
+        apart[(apart > reach) | (np.array(self.of_input) != of_input[:, None])] = np.inf
+        return np.where(np.isfinite(apart).any(axis=1), np.argmin(apart, axis=1), -1)
 
     def _reach(self, root: Root) -> float:
         """Within which another state is at the same root: where no other can be, if that is proven."""
@@ -167,24 +191,26 @@ class Collection:
         return None if self.inputs is None else self.inputs[of_input]
 
     def _place(self, state: np.ndarray, of_input: int) -> int:
+        known = int(self._known(state[None], np.array([of_input]))[0])
+        if known >= 0:
+            return known
+        root = jax.device_get(_examine_one(self.dynamics, state, self._given(of_input)))
+        if not root.certificate < 0.5:
+            return -1
         where = np.flatnonzero(np.array(self.of_input, int) == of_input)
         apart = np.array([np.max(np.abs(self.roots[row].state - state)) for row in where])
-        same = apart <= [self._reach(self.roots[row]) for row in where]
-        if not same.any():
-            root = jax.device_get(_examine_one(self.dynamics, state, self._given(of_input)))
-            if not root.certificate < 0.5:
-                return -1
-            same = apart <= self._reach(root)
-            if not same.any():
-                self.roots.append(root)
-                self.of_input.append(of_input)
-                return len(self.roots) - 1
-        return int(where[np.argmin(np.where(same, apart, np.inf))])
+        # One that is within the new one's radius, but not the other way round.
+        if np.any(apart <= self._reach(root)):
+            return int(where[np.argmin(apart)])
+        self.roots.append(root)
+        self.of_input.append(of_input)
+        return len(self.roots) - 1
 
 
 _AT_ONCE = 64
-# Minima of E closer than this are one: Newton's steps have settled at each.
-_SAME_GHOST = 1e-7
+# Minima of E closer than this are one, for Newton's steps have settled at each; and a descent that ended so near to one is
+# not looked at again.
+_SAME_GHOST, _NEAR_GHOST = 1e-7, 1e-5
 
 
 @eqx.filter_jit

@@ -60,8 +60,8 @@ class AbstractDynamics(eqx.Module):
 
 
 class _AbstractFunction(AbstractDynamics):
-    """Dynamics of which a function is all that is known, and what the function says of itself: `lipschitz` and `bounded`, as
-    above."""
+    """Dynamics of which a function is all that is known, and what the function says of itself: its `jacobian`, and
+    `lipschitz` and `bounded` as above."""
 
     @property
     @abstractmethod
@@ -69,7 +69,11 @@ class _AbstractFunction(AbstractDynamics):
         """The function."""
 
     def jacobian(self, state: State, inputs: Any) -> Matrix:
-        return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
+        known = getattr(self._function, "jacobian", None)
+        if known is None:
+            return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
+        found: Matrix = known(state, inputs)
+        return found if self.kind == "flow" else found - jnp.eye(self.size)
 
     def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
         if self.bound == "sampled":
@@ -194,16 +198,8 @@ class SpeedDescent(_AbstractFunction):
         self.dynamics, self.size = dynamics, dynamics.size
 
     @property
-    def _function(self) -> AbstractDynamics:
-        return self.dynamics
-
-    @property
-    def bound(self) -> str:
-        return "sampled"
-
-    @property
-    def bounded(self) -> bool | None:
-        return None
+    def _function(self) -> Function:
+        return self.residual
 
     def residual(self, state: State, inputs: Any) -> State:
         speed, pull_back = jax.vjp(lambda x: self.dynamics.residual(x, inputs), state)

@@ -1,4 +1,8 @@
-"""Minimising E = |F|^2/2 from many starts at once by Levenberg-Marquardt."""
+"""Minimising E = |F|^2/2 from many starts at once by Levenberg-Marquardt.
+
+Strongly damped at first, it follows the gradient into the basin that the start is in, and ends in fewer ghosts; damped in
+proportion to |F| it converges quadratically to a root (Yamashita & Fukushima 2001).
+"""
 
 from __future__ import annotations
 
@@ -36,12 +40,12 @@ class LevenbergMarquardt(eqx.Module):
     Arguments:
         max_steps: steps a start may take, rejected ones included.
         lanes: starts worked on side by side.
-        tolerance: largest velocity of any neuron at which the final Newton steps take over.
+        tolerance: largest velocity of any neuron, relative to |F| at the start, at which the final Newton steps take over.
     """
 
     max_steps: int = eqx.field(static=True, default=200)
     lanes: int = eqx.field(static=True, default=16)
-    tolerance: float = eqx.field(static=True, default=1e-8)
+    tolerance: float = eqx.field(static=True, default=1e-6)
 
     def __check_init__(self) -> None:
         checks.count("max_steps", self.max_steps)
@@ -57,7 +61,9 @@ class Lanes(NamedTuple):
     growth: Float[Array, " lane"]
     steps: Int[Array, " lane"]
     steepest: Float[Array, " lane"]
-    """The largest |F'| so far, which gives its gradient a scale: at a ghost F' itself may vanish."""
+    """The largest |F'| so far, root mean square of its columns: at a ghost F' itself may vanish."""
+    fastest: Float[Array, " lane"]
+    """|F| at the start."""
 
 
 class Found(NamedTuple):
@@ -68,9 +74,11 @@ class Found(NamedTuple):
     steps: Int[Array, ""]
 
 
-_FIRST_DAMPING, _STUCK_DAMPING, _FAR = 1e-2, 1e12, 1e8
+_FIRST_DAMPING, _STUCK_DAMPING, _FAR = 1.0, 1e12, 1e8
 # |grad E| / (|F| |F'|) below which a point with F != 0 counts as a stationary point of E.
 _FLAT = 1e-6
+# What rounding leaves of F, relative to F' and the state.
+_FLOOR = 1e-14
 
 
 def search(
@@ -86,7 +94,7 @@ def search(
 
     def fresh(start: Array) -> Lanes:
         ones = jnp.ones(lanes)
-        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32), 0.0 * ones)
+        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32), 0.0 * ones, 0.0 * ones)
 
     def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
         given = None if inputs is None else inputs[jnp.minimum(start, count - 1)]
@@ -103,25 +111,32 @@ def _step(
     """One step of every lane, and how each that has ended did so."""
     residual, jacobian_of = batched(dynamics.residual, inputs), batched(dynamics.jacobian, inputs)
     speed, jacobian = residual(lanes.state, inputs), jacobian_of(lanes.state, inputs)
+    # Otherwise XLA writes the Jacobian's formula into the loops of the product below.
+    jacobian = jax.lax.optimization_barrier(jacobian)
     gradient = jnp.einsum("lij,li->lj", jacobian, speed)
-    normal = jnp.swapaxes(jacobian, 1, 2) @ jacobian + lanes.damping[:, None, None] * jnp.eye(dynamics.size)
+    length = jnp.linalg.norm(speed, axis=1)
+    fastest = jnp.where(lanes.steps == 0, length, lanes.fastest)
+    steepest = jnp.maximum(lanes.steepest, jnp.sqrt(jnp.sum(jacobian**2, axis=(1, 2)) / dynamics.size))
+    # In proportion to |F| the damping leaves Newton's steps quadratic at a root.
+    damping = lanes.damping * steepest**2 * length / jnp.maximum(fastest, 1e-300)
+    normal = jnp.swapaxes(jacobian, 1, 2) @ jacobian + damping[:, None, None] * jnp.eye(dynamics.size)
     factor = jnp.linalg.cholesky(normal)
     direction = -jax.vmap(lambda lower, right: jax.scipy.linalg.cho_solve((lower, True), right))(factor, gradient)
     trial = lanes.state + direction
     energy = 0.5 * jnp.sum(speed**2, axis=1)
     trial_energy = 0.5 * jnp.sum(residual(trial, inputs) ** 2, axis=1)
-    predicted = 0.5 * jnp.sum(direction * (lanes.damping[:, None] * direction - gradient), axis=1)
+    predicted = 0.5 * jnp.sum(direction * (damping[:, None] * direction - gradient), axis=1)
     ratio = (energy - trial_energy) / jnp.maximum(predicted, 1e-300)
     better = trial_energy < energy
 
     # Nielsen's rule: the damping follows how well the quadratic model predicted the step.
     relaxed = lanes.damping * jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
     largest = jnp.max(jnp.abs(speed), axis=1)
-    steepest = jnp.maximum(lanes.steepest, jnp.max(jnp.sum(jnp.abs(jacobian), axis=1), axis=1))
+    floor = _FLOOR * steepest * (1.0 + jnp.max(jnp.abs(lanes.state), axis=1))
     flat = jnp.max(jnp.abs(gradient), axis=1) <= _FLAT * largest * steepest
     ended = jnp.select(
         [
-            largest <= solver.tolerance,
+            largest <= jnp.maximum(solver.tolerance * fastest, floor),
             ~jnp.isfinite(energy) | (jnp.max(jnp.abs(lanes.state), axis=1) > _FAR),
             flat,
             lanes.damping > _STUCK_DAMPING,
@@ -137,5 +152,6 @@ def _step(
         jnp.where(better, 2.0, 2.0 * lanes.growth),
         lanes.steps + 1,
         steepest,
+        fastest,
     )
     return moved, ended

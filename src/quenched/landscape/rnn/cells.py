@@ -51,11 +51,16 @@ class AbstractCell(eqx.Module):
     @double_precision
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
         """The next state."""
-        state = one_vector("state", state, self.state_size)
+        return self.next_state(one_vector("state", state, self.state_size), self._drive(inputs))
+
+    @double_precision
+    def jacobian(self, state: State, inputs: Inputs | None = None) -> Float[Array, "neuron neuron"]:
+        """d(next state)/d(state), without a product of matrices."""
+        return self.slope(one_vector("state", state, self.state_size), self._drive(inputs))
+
+    def _drive(self, inputs: Inputs | None) -> Float[Array, " row"]:
         drive = jnp.asarray(self.bias_ih)
-        if inputs is not None:
-            drive = drive + self.weight_ih @ one_vector("inputs", inputs, self.input_size)
-        return self.next_state(state, drive)
+        return drive if inputs is None else drive + self.weight_ih @ one_vector("inputs", inputs, self.input_size)
 
     @property
     def bounded(self) -> bool | None:
@@ -66,6 +71,10 @@ class AbstractCell(eqx.Module):
     @abstractmethod
     def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
         """The next state, given weight_ih @ inputs + bias_ih."""
+
+    @abstractmethod
+    def slope(self, state: State, drive: Float[Array, " row"]) -> Float[Array, "neuron neuron"]:
+        """Its derivative with respect to the state."""
 
 
 class Elman(AbstractCell):
@@ -95,6 +104,9 @@ class Elman(AbstractCell):
     def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
         return self.activation(drive + self.weight_hh @ state + self.bias_hh)
 
+    def slope(self, state: State, drive: Float[Array, " row"]) -> Float[Array, "neuron neuron"]:
+        return self.activation.slope(drive + self.weight_hh @ state + self.bias_hh)[:, None] * self.weight_hh
+
 
 class GRU(AbstractCell):
     """The gated recurrent unit; rows in the order reset r, update z, new n.
@@ -112,6 +124,20 @@ class GRU(AbstractCell):
         reset_own, update_own, new_own = jnp.split(self.weight_hh @ state + self.bias_hh, 3)
         reset, update = jax.nn.sigmoid(reset_in + reset_own), jax.nn.sigmoid(update_in + update_own)
         return (1.0 - update) * jnp.tanh(new_in + reset * new_own) + update * state
+
+    def slope(self, state: State, drive: Float[Array, " row"]) -> Float[Array, "neuron neuron"]:
+        reset_in, update_in, new_in = jnp.split(drive, 3)
+        reset_own, update_own, new_own = jnp.split(self.weight_hh @ state + self.bias_hh, 3)
+        by_reset, by_update, by_new = jnp.split(jnp.asarray(self.weight_hh), 3)
+        reset, update = jax.nn.sigmoid(reset_in + reset_own), jax.nn.sigmoid(update_in + update_own)
+        new = jnp.tanh(new_in + reset * new_own)
+        steep = (1.0 - update) * (1.0 - new**2)
+        return (
+            (steep * reset)[:, None] * by_new
+            + (steep * new_own * reset * (1.0 - reset))[:, None] * by_reset
+            + ((state - new) * update * (1.0 - update))[:, None] * by_update
+            + jnp.diag(update)
+        )
 
 
 class LSTM(AbstractCell):
@@ -131,6 +157,21 @@ class LSTM(AbstractCell):
         enter, forget, candidate, leave = jnp.split(drive + self.weight_hh @ hidden + self.bias_hh, 4)
         memory = jax.nn.sigmoid(forget) * memory + jax.nn.sigmoid(enter) * jnp.tanh(candidate)
         return jnp.concatenate([jax.nn.sigmoid(leave) * jnp.tanh(memory), memory])
+
+    def slope(self, state: State, drive: Float[Array, " row"]) -> Float[Array, "neuron neuron"]:
+        hidden, memory = jnp.split(state, 2)
+        enter, forget, candidate, leave = jnp.split(drive + self.weight_hh @ hidden + self.bias_hh, 4)
+        by_enter, by_forget, by_candidate, by_leave = jnp.split(jnp.asarray(self.weight_hh), 4)
+        enter, forget, leave, candidate = *map(jax.nn.sigmoid, (enter, forget, leave)), jnp.tanh(candidate)
+        memory_by_hidden = (
+            (memory * forget * (1.0 - forget))[:, None] * by_forget
+            + (candidate * enter * (1.0 - enter))[:, None] * by_enter
+            + (enter * (1.0 - candidate**2))[:, None] * by_candidate
+        )
+        new = jnp.tanh(forget * memory + enter * candidate)
+        steep = leave * (1.0 - new**2)
+        hidden_by_hidden = steep[:, None] * memory_by_hidden + (new * leave * (1.0 - leave))[:, None] * by_leave
+        return jnp.block([[hidden_by_hidden, jnp.diag(steep * forget)], [memory_by_hidden, jnp.diag(forget)]])
 
 
 CELLS: dict[str, type[AbstractCell]] = {"rnn": Elman, "gru": GRU, "lstm": LSTM}

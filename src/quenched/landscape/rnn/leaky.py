@@ -54,14 +54,28 @@ class Relaxation(eqx.Module):
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
         """The velocity."""
         state = one_vector("state", state, self.weights.shape[0])
-        drive = jnp.asarray(self.bias)
-        if inputs is not None:
-            drive = drive + self.input_weights @ one_vector("inputs", inputs, self.input_weights.shape[1])
+        drive = self._drive(inputs)
         if self.form == "rate":
             target = self.activation(self.weights @ state + drive)
         else:
             target = self.weights @ self.activation(state) + drive
         return self.speed * (target - state)
+
+    @double_precision
+    def jacobian(self, state: State, inputs: Inputs | None = None) -> Float[Array, "neuron neuron"]:
+        """d(velocity)/d(state), without a product of matrices."""
+        state = one_vector("state", state, self.weights.shape[0])
+        if self.form == "rate":
+            target = self.activation.slope(self.weights @ state + self._drive(inputs))[:, None] * self.weights
+        else:
+            target = self.weights * self.activation.slope(state)
+        return jnp.asarray(self.speed)[:, None] * (target - jnp.eye(len(state)))
+
+    def _drive(self, inputs: Inputs | None) -> Float[Array, " neuron"]:
+        drive = jnp.asarray(self.bias)
+        if inputs is None:
+            return drive
+        return drive + self.input_weights @ one_vector("inputs", inputs, self.input_weights.shape[1])
 
 
 class LeakyStep(eqx.Module):
@@ -87,6 +101,11 @@ class LeakyStep(eqx.Module):
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
         """The next state."""
         return jnp.asarray(state, float) + self.velocity(state, inputs)
+
+    @double_precision
+    def jacobian(self, state: State, inputs: Inputs | None = None) -> Float[Array, "neuron neuron"]:
+        """d(next state)/d(state)."""
+        return jnp.eye(len(self.velocity.speed)) + self.velocity.jacobian(state, inputs)
 
 
 def leaky(
