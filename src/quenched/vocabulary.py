@@ -232,7 +232,12 @@ _QUANTITIES = (
     # fixed points along a parameter
     Quantity("parameter", "p", "the parameter that was varied", (("branch", "point"),)),
     Quantity("branch_state", "x", "fixed points along a branch", (("branch", "point", "neuron"),)),
-    Quantity("branch_unstable_directions", "n_+", "number of growing eigenvalues along a branch", (("branch", "point"),)),
+    Quantity(
+        "branch_unstable_directions",
+        "n_+",
+        "number of growing eigenvalues along a branch, NaN at events",
+        (("branch", "point"),),
+    ),
     Quantity("branch_end", "-", "how each branch ended on either side of its start", (("branch", "side"),)),
     Quantity("event_kind", "-", "what happens to a branch: fold, branch_point, hopf, flip or degenerate", (("event",),)),
     Quantity("event_parameter", "p", "the parameter at an event", (("event",),)),

@@ -67,8 +67,8 @@ def continue_fixed_points(
 
     Returns:
         Dataset: `parameter` (branch, point), `branch_state` (branch, point, neuron), NaN beyond a branch's end, with
-        `branch_unstable_directions` as floats and `branch_end` (branch, side), how it ended on either side:
-        "left_the_range", "closed", "stuck", "out_of_steps"; and the events on them,
+        `branch_unstable_directions` as floats, NaN at events too, and `branch_end` (branch, side), how it ended on either
+        side: "left_the_range", "closed", "stuck", "out_of_steps"; and the events on them,
         `event_kind` (event) out of "fold", "branch_point" (pitchfork or transcritical), "hopf" (a pair of complex
         eigenvalues crosses), "flip" (of a map, an eigenvalue passes -1), "degenerate" (two real ones at once, whose
         branches are not followed), with `event_parameter`, `event_state`,
@@ -154,10 +154,17 @@ class _Event(NamedTuple):
 @dataclass
 class _Branch:
     places: list[np.ndarray]
-    unstable: list[int]
+    unstable: list[float]
+    """How many directions grow at each place, NaN where that changes."""
     events: list[_Event] = field(default_factory=list)
     ends: tuple[str, str] = ("left_the_range", "left_the_range")
     """How it ended on the side where it began, and on the other."""
+
+    def meets(self, events: list[_Event]) -> None:
+        """Events that follow the last place."""
+        self.events += events
+        self.places += [event.at.place for event in events]
+        self.unstable += [np.nan] * len(events)
 
     def holds(self, place: np.ndarray, reach: float, curve: _Curve) -> bool:
         """Whether a place is on the branch: on the chord between two of its points, up to what it bends in between."""
@@ -286,16 +293,16 @@ def _one_way(curve: _Curve, begin: _At, tangent: np.ndarray, longest: float, mos
                 np.append(np.zeros(curve.size), 1.0),
                 longest,
             )
+            # On the way out too.
+            count = curve.unstable(following.place)
+            events = _events(curve, now, heading, following, length, int(branch.unstable[-1]), count)
+            branch.meets([event for event in events if curve.inside(event.at.place)])
             if at_edge is not None:
                 branch.places.append(at_edge.place)
                 branch.unstable.append(curve.unstable(at_edge.place))
-            # On the way out too.
-            count = curve.unstable(following.place)
-            events = _events(curve, now, heading, following, length, branch.unstable[-2 if at_edge else -1], count)
-            branch.events += [event for event in events if curve.inside(event.at.place)]
             return branch
         count = curve.unstable(following.place)
-        branch.events += _events(curve, now, heading, following, length, branch.unstable[-1], count)
+        branch.meets(_events(curve, now, heading, following, length, int(branch.unstable[-1]), count))
         branch.places.append(following.place)
         branch.unstable.append(count)
         if len(branch.places) > 10 and np.linalg.norm(curve.scaled(following.place - begin.place)) < 0.5 * length:

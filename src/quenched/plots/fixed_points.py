@@ -145,13 +145,12 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
     def height(points: np.ndarray) -> np.ndarray:
         return points[..., neuron] if neuron is not None else frame.project(points)[..., 0]
 
-    stable = dataset["branch_unstable_directions"].values == 0
-    for row in range(len(parameter)):
-        along, values = parameter[row], height(states[row])
-        for chosen, line, colour in ((stable[row], "-", "#0072B2"), (~stable[row], "--", "#D55E00")):
-            # A part reaches to the first point of the next.
-            shown = chosen | np.append(chosen[1:], False)
-            axes.plot(along, np.where(shown, values, np.nan), line, color=colour)
+    for row, unstable in enumerate(dataset["branch_unstable_directions"].values):
+        along, values, events = parameter[row], height(states[row]), np.isnan(unstable)
+        for chosen, line, colour in ((unstable == 0, "-", "#0072B2"), (unstable > 0, "--", "#D55E00")):
+            # A part reaches to the events on either side.
+            beside = np.append(chosen[1:], False) | np.append(False, chosen[:-1])
+            axes.plot(along, np.where(chosen | (events & beside), values, np.nan), line, color=colour)
     marks = {"fold": "v", "branch_point": "D", "hopf": "o", "flip": "s", "degenerate": "X"}
     names = {
         "fold": "fold",
