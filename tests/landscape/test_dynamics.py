@@ -236,6 +236,13 @@ def test_starts_left_out_serve_every_input_in_the_order_given() -> None:
     assert found.inputs.values.ravel().tolist() == [0.5, 0.0, 0.3]
     assert np.bincount(found.condition.values).tolist() == [1, 3, 3]
     np.testing.assert_array_equal(found.index_sum, 1.0)
+    one = find_fixed_points(cubic, 40, inputs=[[0.3]])
+    assert one.sizes["fixed_point"] == 3
+    assert "condition" not in one
+    alone = found.isel(fixed_point=0)
+    assert len(alone.plot().lines) == 1
+    with pytest.raises(ValueError, match="must be a list: choose from it by"):
+        qd.landscape.connections(cubic, alone)
     # Only beyond the fold, 0.385, a ghost is left.
     assert found.slow_condition.values.tolist() == [0]
     assert found.sizes["start"] == 200
@@ -245,8 +252,8 @@ def test_an_interrupted_search_keeps_what_it_found_and_says_so() -> None:
     network = qd.Network(2.0 / np.sqrt(20) * np.random.default_rng(0).normal(size=(20, 20)))
 
     def interrupt(done: int, total: int) -> None:
-        # Of two parts of paths and two of descents, the first of each.
-        if done >= 130:
+        # After two parts of paths, 16 in all, and the first part of descents.
+        if done > 16:
             signal.raise_signal(signal.SIGINT)
 
     found = find_fixed_points(network, 200, progress=interrupt)
@@ -285,8 +292,69 @@ def test_one_point_is_drawn_and_a_file_opened_again_too(tmp_path: Any) -> None:
     found.to_zarr(tmp_path / "points.zarr", zarr_format=2)
     again = xr.open_zarr(tmp_path / "points.zarr", zarr_format=2)
     assert len(qd.plots.fixed_points(again).lines) > 1
-    with pytest.raises(ValueError, match="NetCDF has no complex numbers"):
-        found.to_netcdf(tmp_path / "points.nc")
+    found.to_netcdf(tmp_path / "points.nc")
+    with xr.open_dataset(tmp_path / "points.nc") as netcdf:
+        np.testing.assert_array_equal(netcdf.eigenvalues[..., 0], found.eigenvalues.real)
+        assert len(qd.plots.spectrum(netcdf).lines) == len(found.plot.spectrum().lines)
+
+
+def test_steep_functions_are_followed_to_their_roots() -> None:
+    """Far from them, where F and F' are enormous, nothing counts as small. The neuron is exponential integrate-and-fire."""
+    neuron = find_fixed_points(Flow(lambda v: -(v + 65) + 2 * jnp.exp((v + 50) / 2) + 5, size=1))
+    ends = ((-62.0, -55.0), (-50.0, -40.0))
+    roots = [optimize.brentq(lambda v: -(v + 65) + 2 * np.exp((v + 50) / 2) + 5, *each, xtol=1e-13) for each in ends]
+    np.testing.assert_allclose(np.sort(neuron.state.values.ravel()), roots, atol=1e-11)
+    assert np.sum(neuron.outcome == Outcome.fixed_point) > 150
+    slope = find_fixed_points(Flow(lambda x: 1 - jnp.exp(x), size=1), [[15.0], [20.0], [30.0]], paths=0)
+    assert np.all(slope.outcome == Outcome.fixed_point)
+    ghost = find_fixed_points(Flow(lambda x: x - x**3 + 0.5, size=1), [[-100.0]], paths=0)
+    np.testing.assert_allclose(ghost.slow_state, [[-1 / np.sqrt(3)]], atol=1e-10)
+
+
+def test_a_subclass_is_taken_as_it_is() -> None:
+    class Pitchfork(Flow):
+        def __init__(self, gain: float):
+            super().__init__(lambda x: gain * x - x**3, 1)
+
+    found = find_fixed_points(Pitchfork(4.0), [[-3.0], [0.1], [3.0]], paths=0)
+    np.testing.assert_allclose(np.sort(found.state.values.ravel()), [-2.0, 0.0, 2.0], atol=1e-12)
+
+
+def test_an_interruption_while_points_are_certified_keeps_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quenched.landscape import catalogue
+
+    plain, calls = catalogue._examine_one, []
+
+    def pressed(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return plain(*arguments)
+
+    monkeypatch.setattr(catalogue, "_examine_one", pressed)
+    starts = np.repeat([[-3.0], [0.0], [3.0]], 40, axis=0)
+    found = find_fixed_points(Flow(lambda x: x - x**3, size=1), starts, paths=0)
+    assert (found.sizes["fixed_point"], found.attrs["interrupted"]) == (2, 1)
+    # As many starts as were looked at by then, and the others are as if they had not been run.
+    assert int(found.starts_reaching.sum()) == np.sum(found.outcome == Outcome.fixed_point) > 0
+    assert np.sum(found.outcome == Outcome.not_run) == 120 - int(found.starts_reaching.sum())
+
+
+def test_where_ctrl_c_is_ignored_none_is_noted() -> None:
+    from quenched.numerics.interrupts import held_interrupts
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with held_interrupts() as held:
+            signal.raise_signal(signal.SIGINT)
+        assert not held.arrived
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with held_interrupts() as held:
+        signal.raise_signal(signal.SIGINT)
+        assert held.arrived
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.usefixtures("unchecked_types")
@@ -310,6 +378,7 @@ def test_one_point_is_drawn_and_a_file_opened_again_too(tmp_path: Any) -> None:
             r"must return finite numbers at the starts, but does not at start 0",
         ),
         (Flow(lambda x: x, 1), {"inputs": [1.0]}, TypeError, "of a state .1. and inputs .1,. that JAX can trace"),
+        (Flow(lambda x, u: x * u, 1), {"inputs": np.zeros((0, 1))}, ValueError, "`inputs` must hold at least one number"),
         (Flow(lambda x, u: x * u, 1), {"inputs": [np.nan]}, ValueError, "`inputs` must be finite"),
         (
             Flow(lambda x, u: x * u, 1),

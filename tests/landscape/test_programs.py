@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from quenched.landscape import Flow, Map, find, find_fixed_points
-from quenched.landscape.programs import traced
+from quenched.landscape.programs import traced_function
 
 
 def searches_compiled() -> int:
@@ -66,19 +67,57 @@ def test_two_programs_are_one_only_if_they_do_the_same() -> None:
     weights, other = np.ones((3, 3), np.float32), np.eye(3, dtype=np.float32)
 
     def program(function: Any) -> Any:
-        return traced(function, state, owner=function).program
+        return traced_function(function, state).program
 
     assert program(lambda x: weights @ x) == program(lambda x: other @ x)
     assert program(lambda x: weights @ x) != program(lambda x: x @ weights)
     assert program(lambda x: 2.0 * x) != program(lambda x: 3.0 * x)
 
-    def with_slope(slope: float) -> Any:
+    def with_slope(slope: Any) -> Any:
         same = jax.custom_jvp(lambda x: x)
         same.defjvp(lambda at, along: (at[0], slope * along[0]))
         return same
 
-    # A rule of differentiation is not written out: what has one is only itself.
+    # A rule of differentiation is not written out, but what it does counts, and the numbers in it.
     steep, level = with_slope(2.0), with_slope(0.0)
     assert str(jax.make_jaxpr(steep)(1.0)) == str(jax.make_jaxpr(level)(1.0))
     assert program(steep) != program(level)
-    assert program(steep) == program(steep)
+    assert program(steep) == program(with_slope(2.0))
+    slopes = np.full(3, 2.0, np.float32)
+    before = program(with_slope(slopes))
+    slopes[:] = 0.0
+    assert program(with_slope(slopes)) != before
+    # Those of JAX itself are the same every time.
+    assert program(lambda x: jax.nn.relu(weights @ x)) == program(lambda x: jax.nn.relu(other @ x))
+    assert program(lambda x: jax.nn.relu(weights @ x)) != program(lambda x: jax.nn.relu6(weights @ x))
+
+
+def test_functions_of_any_kind_are_looked_at_again() -> None:
+    """A module, a method of one, and what Equinox has compiled."""
+    coupling = np.array([4.0])
+
+    class Cubic(eqx.Module):
+        bound: Any
+        jacobian: bool = True
+
+        def __call__(self, x: Any) -> Any:
+            return coupling * self.bound * x - x**3
+
+        def velocity(self, x: Any) -> Any:
+            return self(x)
+
+    starts = np.array([[-3.0], [0.0], [3.0]])
+    compiled = eqx.filter_jit(lambda x: coupling * x - x**3)
+    for function in (Cubic(1.0), Cubic(jnp.asarray(1.0)).velocity, compiled):
+        flow = Flow(function, size=1)
+        for value in (4.0, 1.0):
+            coupling[:] = value
+            np.testing.assert_allclose(points(flow, starts), [-np.sqrt(value), 0.0, np.sqrt(value)], atol=1e-12)
+
+
+def test_a_key_inside_of_what_is_compiled_is_no_obstacle() -> None:
+    key = jax.random.key(0)
+    shaken = jax.jit(lambda x: -x + jax.random.normal(key, (1,), x.dtype))
+    with jax.enable_x64(True):
+        expected = float(shaken(jnp.zeros(1))[0])
+    np.testing.assert_allclose(points(Flow(shaken, size=1), np.zeros((1, 1))), [expected], atol=1e-12)

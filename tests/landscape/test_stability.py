@@ -29,6 +29,10 @@ def test_a_centre_is_neither_stable_nor_unstable() -> None:
         assert found.marginal.all(), seed
         assert not found.stable
         assert not found.grows.any()
+    many = np.kron(np.diag(np.arange(1.0, 61.0)), [[0.0, 1.0], [-1.0, 0.0]])
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(120, 120)))[0]
+    # More of them than are looked at one by one: the rest is left open too.
+    assert spectrum_of(turned @ many @ turned.T).marginal.all()
     oscillator = find_fixed_points(Flow(lambda x: jnp.array([x[1], -x[0]]), size=2), 10)
     assert oscillator.marginal_directions.values.tolist() == [2]
     assert oscillator.unstable_directions.values.tolist() == [0]

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
+from quenched.netcdf import without_complex
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,8 +34,4 @@ def write(dataset: xr.Dataset, path: Path) -> None:
             shutil.rmtree(path)
         dataset.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
         return
-    for name, values in dataset.data_vars.items():
-        if np.iscomplexobj(values):
-            parts = np.stack([values.values.real, values.values.imag], axis=-1)
-            dataset = dataset.assign({name: ((*values.dims, "re_im"), parts, values.attrs)})
-    dataset.to_netcdf(path)
+    without_complex(dataset).to_netcdf(path)

@@ -87,9 +87,11 @@ class Collection:
         self.roots: list[Root] = []
         self.of_input: list[int] = []
 
-    def add(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
-        """Take in candidates, each under one of the inputs; which root each belongs to, -1 for none."""
-        belongs = self._surely(candidates, of_input)
+    def add(self, candidates: np.ndarray, of_input: np.ndarray, belongs: np.ndarray | None = None) -> np.ndarray:
+        """Take in candidates, each under one of the inputs; which root each belongs to, -1 for none. Written into `belongs`
+        as it becomes known, so that an interruption leaves what is known by then."""
+        belongs = np.full(len(candidates), -1) if belongs is None else belongs
+        belongs[:] = self._surely(candidates, of_input)
         waiting = np.flatnonzero(belongs < 0)
         while waiting.size:
             rows, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
@@ -97,11 +99,6 @@ class Collection:
             belongs[waiting] = self._surely(candidates[waiting], of_input[waiting])
             waiting = waiting[belongs[waiting] < 0]
         return belongs
-
-    def proven(self, states: np.ndarray) -> np.ndarray:
-        """Which states, as they are, have a certified root next to them (of the first input)."""
-        certificates = [jax.device_get(_examine_one(self.dynamics, state, self._given(0))).certificate for state in states]
-        return np.array(certificates, float) < 0.5
 
     def add_mirror_images(self) -> None:
         """-x for every x, where it is a fixed point too."""
@@ -122,7 +119,8 @@ class Collection:
 
     def adds_up(self) -> bool:
         """Whether the signs of det(-F') add up to 1 under every input."""
-        sums = np.bincount(self.of_input, [float(root.sign) for root in self.roots])
+        count = 1 if self.inputs is None else len(self.inputs)
+        sums = np.bincount(np.array(self.of_input, int), [float(root.sign) for root in self.roots], minlength=count)
         return bool(np.all(sums == 1.0))
 
     def middles(self, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -202,8 +200,8 @@ class Collection:
         # One that is within the new one's radius, but not the other way round.
         if np.any(apart <= self._reach(root)):
             return int(where[np.argmin(apart)])
-        self.roots.append(root)
         self.of_input.append(of_input)
+        self.roots.append(root)
         return len(self.roots) - 1
 
 

@@ -15,8 +15,9 @@ CLOSER = 1e-9
 _MOST_NEWTON_STEPS, _ROUNDING = 30, 1e-13
 # What is lost in computing F, relative to the state and F'; and the condition of F' from which it counts as singular.
 _EPSILON, _SINGULAR = 1e-15, 1e10
-# Of a ghost: the least curvature, relative to the largest, and the least speed, relative to the state.
-_FLAT, _MOVES = 1e-12, 1e-12
+# Of a ghost: the least curvature, relative to the largest; the least speed, and how far from where a descent ended it may
+# be, relative to the state.
+_FLAT, _MOVES, _NEAR = 1e-12, 1e-12, 1e-2
 
 
 class Root(NamedTuple):
@@ -85,7 +86,7 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
 def ghost(
     dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None
 ) -> tuple[Float[Array, " neuron"], Bool[Array, ""]]:
-    """The stationary point of E next to a state, and whether it is a minimum above zero for certain: Newton's steps settle
+    """The stationary point of E near a state, and whether it is a minimum above zero for certain: Newton's steps settle
     there, the Hessian is positive beyond rounding, and so is the speed. A line of minima is none."""
     descent = SpeedDescent(dynamics)
     place, settled = polish(descent, state, inputs)
@@ -93,4 +94,5 @@ def ghost(
     # Positive by more than rounding: less a little, it still has a Cholesky factor.
     factor = jnp.linalg.cholesky(hessian - _FLAT * jnp.linalg.norm(hessian) * jnp.eye(dynamics.size))
     moves = jnp.max(jnp.abs(dynamics.residual(place, inputs))) > _MOVES * (1.0 + jnp.max(jnp.abs(place)))
-    return place, settled & jnp.all(jnp.isfinite(factor)) & moves
+    near = jnp.max(jnp.abs(place - state)) < _NEAR * (1.0 + jnp.max(jnp.abs(state)))
+    return place, settled & near & jnp.all(jnp.isfinite(factor)) & moves

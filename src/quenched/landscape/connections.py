@@ -89,7 +89,8 @@ def connections(
     if "condition" in fixed_points and np.unique(fixed_points["condition"]).size > 1:
         raise ValueError("Argument `fixed_points` must be those of one input: choose one by .isel(fixed_point=...).")
     if inputs is None and "inputs" in fixed_points:
-        row = int(fixed_points["condition"].values[0]) if "condition" in fixed_points and len(fixed_points["state"]) else 0
+        rows = np.ravel(fixed_points["condition"].values) if "condition" in fixed_points else np.zeros(0, int)
+        row = int(rows[0]) if rows.size else 0
         inputs = fixed_points["inputs"].values[row]
     way, given = read_dynamics(dynamics, inputs)
     if given is not None and given.ndim != 1:

@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.landscape.dynamics import AbstractDynamics, Flow, Map, NetworkFlow, read_dynamics
-from quenched.landscape.programs import traced
+from quenched.landscape.programs import traced_function
 from quenched.landscape.stability import Spectrum, jacobian_compiled, spectrum
 from quenched.models import Network
 from quenched.numerics.threads import one_blas_thread
@@ -36,6 +36,8 @@ _SHORTEST, _GROWTH = 1e-7, 1.3
 _LOCATED = 1e-9
 # Two events closer than this along the arc are taken for one.
 _APART = 1e-4
+# Least part of the parameter in the direction of a branch.
+_LEVEL = 1e-10
 # Of the first step onto a branch that crosses, in steps of the branch that is left.
 _ASIDE = 0.2
 
@@ -97,7 +99,6 @@ def continue_fixed_points(
     if not low <= start <= high or low == high:
         raise ValueError(f"Argument `start` must lie between `low` = {low:g} and `high` = {high:g}, but is {start:g}.")
     longest = float(checks.number("step", step, above=0.0))
-    points = np.atleast_2d(np.asarray(states, dtype=np.float64))
     if not callable(family):
         raise TypeError(f"Argument `family` must be a function of the parameter, but is {family!r}.")
     try:
@@ -105,8 +106,9 @@ def continue_fixed_points(
         along = _along(family, dynamics)
     except TypeError as error:
         raise TypeError(f"Argument `family` must turn the parameter into dynamics: {error}") from error
-    if points.ndim != 2 or points.shape[1] != dynamics.size or not len(points):
-        raise ValueError(f"Argument `states` must be (fixed_point, {dynamics.size}), but has shape {np.shape(states)}.")
+    points = checks.real_array("Argument `states`", states, (None, dynamics.size))
+    if not len(points):
+        raise ValueError("Argument `states` must hold at least one fixed point, but is empty.")
     curve = _Curve(along, low, high)
     limits = (longest, checks.count("max_steps", max_steps))
     most = checks.count("most_branches", most_branches)
@@ -242,8 +244,8 @@ def _along(family: Family, example: AbstractDynamics) -> AbstractDynamics:
 
     number, state = jax.ShapeDtypeStruct((), float), jax.ShapeDtypeStruct((example.size,), float)
     if example.kind == "flow":
-        return Flow(traced(residual, state, number, owner=family), example.size)
-    return Map(traced(lambda state, p: state + residual(state, p), state, number, owner=family), example.size)
+        return Flow(traced_function(residual, state, number), example.size)
+    return Map(traced_function(lambda state, p: state + residual(state, p), state, number), example.size)
 
 
 @eqx.filter_jit
@@ -331,6 +333,8 @@ def _events(
     change = abs(after - before)
     orientation = np.sign(heading @ now.tangent) * now.orientation
     crosses, folds = orientation * following.orientation < 0.0, heading[-1] * following.tangent[-1] < 0.0
+    # A branch at one parameter alone has no direction along it but for rounding.
+    folds &= min(abs(heading[-1]), abs(following.tangent[-1])) > _LEVEL
     alone = 1 if crosses or folds else 2 if curve.kind == "flow" else change
     # Two real eigenvalues that cross are two branch points, not a pair that begins to oscillate.
     two = not (crosses or folds) and change == 2 and curve.real_growing(now.place) != curve.real_growing(following.place)
@@ -384,6 +388,9 @@ def _crossing_branches(curve: _Curve, event: _Event, longest: float) -> list[_At
     matrix = np.asarray(curve.jacobian(place))
     direction = np.append(np.linalg.svd(matrix)[2][-1], 0.0)
     direction -= (direction @ event.at.tangent) * event.at.tangent
+    if np.linalg.norm(direction) < 1e-6:
+        # The branch itself goes that way, at one parameter alone.
+        return []
     direction /= np.linalg.norm(direction)
     found = []
     for sign in (1.0, -1.0):

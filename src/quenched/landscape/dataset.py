@@ -8,6 +8,8 @@ import xarray as xr
 from xarray.core.utils import UncachedAccessor
 from xarray.plot.accessor import DatasetPlotAccessor
 
+from quenched.netcdf import without_complex
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -38,10 +40,5 @@ class FixedPointDataset(xr.Dataset):
     plot = UncachedAccessor(FixedPointPlots)
 
     def to_netcdf(self, *arguments: Any, **options: Any) -> Any:
-        """As xarray's; refused where complex eigenvalues would not fit into the file."""
-        if "eigenvalues" in self and not ({"auto_complex", "invalid_netcdf"} & set(options)):
-            raise ValueError(
-                "NetCDF has no complex numbers: use found.to_zarr(path), found.drop_vars('eigenvalues').to_netcdf(path), or "
-                "the engine's own way, auto_complex=True of netcdf4 or invalid_netcdf=True of h5netcdf."
-            )
-        return super().to_netcdf(*arguments, **options)
+        """As xarray's, with the complex eigenvalues as a last axis `re_im`."""
+        return xr.Dataset.to_netcdf(without_complex(self), *arguments, **options)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Activation
-from quenched.landscape.programs import traced
+from quenched.landscape.programs import traced_function
 from quenched.models import Network
 from quenched.precision import double_precision
 
@@ -59,9 +59,34 @@ class AbstractDynamics(eqx.Module):
         """Where the dynamics goes from here in a fifth of a time constant; of a map, in one step."""
 
 
+class AbstractKnownFunction(eqx.Module):
+    """A velocity or a step of this package, with what is known of it; of a function of the user's own nothing is."""
+
+    @abstractmethod
+    def __call__(self, state: Any, inputs: Any = None) -> Array:
+        """The velocity, or the next state."""
+
+    @property
+    @abstractmethod
+    def bounded(self) -> bool | None:
+        """As `AbstractDynamics.bounded`."""
+
+    @property
+    def bound(self) -> str:
+        """Where `lipschitz` comes from: "activation", or "sampled" where there is none."""
+        return "sampled"
+
+    def jacobian(self, state: Any, inputs: Any = None) -> Array:
+        """Its derivative with respect to the state."""
+        return jax.jacfwd(lambda x: self(x, inputs))(state)
+
+    def lipschitz(self, state: Any, inputs: Any) -> tuple[Number, Number]:
+        """As `AbstractDynamics.lipschitz`."""
+        raise NotImplementedError
+
+
 class _AbstractFunction(AbstractDynamics):
-    """Dynamics of which a function is all that is known, and what the function says of itself: its `jacobian`, and
-    `lipschitz` and `bounded` as above."""
+    """Dynamics of which a function is all that is known, and what the function knows of itself."""
 
     @property
     @abstractmethod
@@ -69,27 +94,22 @@ class _AbstractFunction(AbstractDynamics):
         """The function."""
 
     def jacobian(self, state: State, inputs: Any) -> Matrix:
-        known = getattr(self._function, "jacobian", None)
-        if known is None:
+        if not isinstance(self._function, AbstractKnownFunction):
             return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
-        found: Matrix = known(state, inputs)
+        found: Matrix = self._function.jacobian(state, inputs)
         return found if self.kind == "flow" else found - jnp.eye(self.size)
 
     def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
-        if self.bound == "sampled":
-            return _sampled_lipschitz(self, state, inputs)
-        found: tuple[Number, Number] = self._function.lipschitz(state, inputs)
-        return found
+        known = isinstance(self._function, AbstractKnownFunction) and self._function.bound == "activation"
+        return self._function.lipschitz(state, inputs) if known else _sampled_lipschitz(self, state, inputs)
 
     @property
     def bound(self) -> str:
-        found: str = getattr(self._function, "bound", "sampled")
-        return found
+        return self._function.bound if isinstance(self._function, AbstractKnownFunction) else "sampled"
 
     @property
     def bounded(self) -> bool | None:
-        found: bool | None = getattr(self._function, "bounded", None)
-        return found
+        return self._function.bounded if isinstance(self._function, AbstractKnownFunction) else None
 
 
 class Flow(_AbstractFunction):
@@ -170,20 +190,20 @@ class Map(_AbstractFunction):
         return Map(_Repeated(self.step, times), self.size)
 
 
-class _Repeated(eqx.Module):
+class _Repeated(AbstractKnownFunction):
     """A map applied several times: equal to another of the same map, so that nothing is compiled anew."""
 
     step: Function
     times: int = eqx.field(static=True)
 
-    def __call__(self, state: State, *inputs: Any) -> State:
+    def __call__(self, state: State, inputs: Any = None) -> State:
         for _ in range(self.times):
-            state = self.step(state, *inputs)
+            state = _called(self.step, state, inputs)
         return state
 
     @property
     def bounded(self) -> bool | None:
-        return getattr(self.step, "bounded", None)
+        return self.step.bounded if isinstance(self.step, AbstractKnownFunction) else None
 
 
 class SpeedDescent(_AbstractFunction):
@@ -265,7 +285,7 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     state = jax.ShapeDtypeStruct((dynamics.size,), jnp.float64)
     what = "velocity" if dynamics.kind == "flow" else "step"
     try:
-        dynamics = as_it_is_now(dynamics, state, one)
+        dynamics = _as_it_is_now(dynamics, state, one)
     except _WrongShape as wrong:
         raise ValueError(
             f"Argument `{what}` must return a state of shape ({dynamics.size},), but returns {wrong.args[0]}."
@@ -294,6 +314,8 @@ def _checked_inputs(inputs: Any, dynamics: AbstractDynamics) -> Array:
     except (TypeError, ValueError):
         raise TypeError(f"Argument `inputs` must be an array of numbers, but is {inputs!r}.") from None
     array = np.atleast_1d(array)
+    if not len(array):
+        raise ValueError(f"Argument `inputs` must hold at least one number, but has shape {array.shape}.")
     if array.ndim > 2:
         raise ValueError(f"Argument `inputs` must be (input) or (start, input), but has shape {array.shape}.")
     if not np.isfinite(array).all():
@@ -332,14 +354,16 @@ class _WrongPrecision(Exception):
     """Of what a function has returned."""
 
 
-def as_it_is_now(dynamics: AbstractDynamics, state: Any, inputs: Any) -> AbstractDynamics:
-    """The same, its function traced anew for states and inputs of these shapes; modules say themselves what may change."""
-    if not isinstance(dynamics, Flow | Map) or isinstance(dynamics._function, eqx.Module):
+def _as_it_is_now(dynamics: AbstractDynamics, state: Any, inputs: Any) -> AbstractDynamics:
+    """The same, its function traced anew for states and inputs of these shapes; our own close over nothing."""
+    # A subclass may know more than its function.
+    plain = type(dynamics) in (Flow, Map)
+    if not (plain and isinstance(dynamics, Flow | Map)) or isinstance(dynamics._function, AbstractKnownFunction):
         eqx.filter_eval_shape(dynamics.residual, state, inputs)
         return dynamics
     function, given = dynamics._function, (state,) if inputs is None else (state, inputs)
-    now = traced(lambda *arguments: _called(function, *arguments), *given, owner=function)
-    return type(dynamics)(now, dynamics.size)
+    now = traced_function(lambda *arguments: _called(function, *arguments), *given)
+    return Flow(now, dynamics.size) if isinstance(dynamics, Flow) else Map(now, dynamics.size)
 
 
 def frozen(tree: Any) -> Any:

@@ -127,11 +127,11 @@ def find_fixed_points(
             if not work.done:
                 raise
             interrupted, rounds = True, 0
-        belongs = np.full(len(states), -1)
+        reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
+        at_root = np.full(len(reached), -1)
         try:
-            reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
-            belongs[reached] = collection.add(descents.state[reached], of_start[reached])
-            descents.outcome[reached[belongs[reached] < 0]] = Outcome.stalled
+            collection.add(descents.state[reached], of_start[reached], at_root)
+            descents.outcome[reached[at_root < 0]] = Outcome.stalled
             met = np.arange(follow.most_points) < followed.points[:, None]
             collection.add(followed.state[met], np.repeat(of_start[begins], met.sum(axis=1)))
             collection.add_mirror_images()
@@ -143,7 +143,10 @@ def find_fixed_points(
         except KeyboardInterrupt:
             # What is certified by now is kept; starts that are not are as if they had not been run.
             interrupted = True
-            descents.outcome[(descents.outcome == Outcome.fixed_point) & (belongs < 0)] = Outcome.not_run
+            waiting = (at_root < 0) & (descents.outcome[reached] == Outcome.fixed_point)
+            descents.outcome[reached[waiting]] = Outcome.not_run
+        belongs = np.full(len(states), -1)
+        belongs[reached] = at_root
         with held_interrupts() as held:
             found = describe_points(collection, belongs, descents, followed, of_start, single, period)
     found.attrs["interrupted"] = int(interrupted or held.arrived)
@@ -184,6 +187,9 @@ def _starts(
     dynamics: AbstractDynamics, starts: Any, given: Array | None, key: Array
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Starts, the distinct inputs, and which of these each start has."""
+    if given is not None and len(given) == 1:
+        # One row is for all.
+        given = given.reshape(-1)
     several = given is not None and given.ndim == 2
     cooled = starts is None
     if starts is None and given is not None and several:

@@ -64,7 +64,7 @@ def describe_points(
 
     dynamics, conditions = collection.dynamics, collection.inputs
     states = np.array([root.state for root in collection.roots]).reshape(-1, dynamics.size)
-    of_root = np.array(collection.of_input, int)
+    of_root = np.array(collection.of_input, int)[: len(states)]
     inputs = None if conditions is None else conditions[of_root]
     spectra = [
         spectrum(dynamics, root.state, None if inputs is None else inputs[row], float(root.certificate))
@@ -98,10 +98,10 @@ def describe_points(
         columns["condition"] = of_root
     variables = {name: labelled(name, values[order]) for name, values in columns.items()}
     sums = np.bincount(of_root, of_roots("sign"), minlength=1 if conditions is None else len(conditions))
-    slow = np.flatnonzero(descents.outcome == Outcome.slow_point)
+    # Where no step helped any more E may be at a minimum that rounding hides.
+    slow = np.flatnonzero(np.isin(descents.outcome, (Outcome.slow_point, Outcome.stalled)))
     ghosts, of_ghost, at_ghost = collection.ghosts(descents.state[slow], of_start[slow])
-    # Another stationary point of E is none.
-    descents.outcome[slow[at_ghost < 0]] = Outcome.stalled
+    descents.outcome[slow] = np.where(at_ghost < 0, Outcome.stalled, Outcome.slow_point)
     variables |= {
         "index_sum": labelled("index_sum", sums if several else sums[0]),
         "outcome": labelled("outcome", descents.outcome),

@@ -40,7 +40,8 @@ class LevenbergMarquardt(eqx.Module):
     Arguments:
         max_steps: steps a start may take, rejected ones included.
         lanes: starts worked on side by side.
-        tolerance: largest velocity of any neuron, relative to |F| at the start, at which the final Newton steps take over.
+        tolerance: largest velocity of any neuron, relative to |F| at the start and to |F'| (1 + |x|), at which the final
+            Newton steps take over.
     """
 
     max_steps: int = eqx.field(static=True, default=200)
@@ -60,8 +61,6 @@ class Lanes(NamedTuple):
     damping: Float[Array, " lane"]
     growth: Float[Array, " lane"]
     steps: Int[Array, " lane"]
-    steepest: Float[Array, " lane"]
-    """The largest |F'| so far, root mean square of its columns: at a ghost F' itself may vanish."""
     fastest: Float[Array, " lane"]
     """|F| at the start."""
 
@@ -94,7 +93,7 @@ def search(
 
     def fresh(start: Array) -> Lanes:
         ones = jnp.ones(lanes)
-        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32), 0.0 * ones, 0.0 * ones)
+        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32), 0.0 * ones)
 
     def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
         given = None if inputs is None else inputs[jnp.minimum(start, count - 1)]
@@ -116,9 +115,11 @@ def _step(
     gradient = jnp.einsum("lij,li->lj", jacobian, speed)
     length = jnp.linalg.norm(speed, axis=1)
     fastest = jnp.where(lanes.steps == 0, length, lanes.fastest)
-    steepest = jnp.maximum(lanes.steepest, jnp.sqrt(jnp.sum(jacobian**2, axis=(1, 2)) / dynamics.size))
+    largest, reach = jnp.max(jnp.abs(speed), axis=1), 1.0 + jnp.max(jnp.abs(lanes.state), axis=1)
+    # What F' is like here; at a ghost it may vanish, but F does not.
+    scale = jnp.sqrt(jnp.sum(jacobian**2, axis=(1, 2)) / dynamics.size) + largest / reach
     # In proportion to |F| the damping leaves Newton's steps quadratic at a root.
-    damping = lanes.damping * steepest**2 * length / jnp.maximum(fastest, 1e-300)
+    damping = lanes.damping * scale**2 * length / jnp.maximum(fastest, 1e-300)
     normal = jnp.swapaxes(jacobian, 1, 2) @ jacobian + damping[:, None, None] * jnp.eye(dynamics.size)
     factor = jnp.linalg.cholesky(normal)
     direction = -jax.vmap(lambda lower, right: jax.scipy.linalg.cho_solve((lower, True), right))(factor, gradient)
@@ -131,12 +132,11 @@ def _step(
 
     # Nielsen's rule: the damping follows how well the quadratic model predicted the step.
     relaxed = lanes.damping * jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
-    largest = jnp.max(jnp.abs(speed), axis=1)
-    floor = _FLOOR * steepest * (1.0 + jnp.max(jnp.abs(lanes.state), axis=1))
-    flat = jnp.max(jnp.abs(gradient), axis=1) <= _FLAT * largest * steepest
+    close = jnp.maximum(solver.tolerance * jnp.minimum(fastest, scale * reach), _FLOOR * scale * reach)
+    flat = jnp.max(jnp.abs(gradient), axis=1) <= _FLAT * largest * scale
     ended = jnp.select(
         [
-            largest <= jnp.maximum(solver.tolerance * fastest, floor),
+            largest <= close,
             ~jnp.isfinite(energy) | (jnp.max(jnp.abs(lanes.state), axis=1) > _FAR),
             flat,
             lanes.damping > _STUCK_DAMPING,
@@ -151,7 +151,6 @@ def _step(
         jnp.where(better, jnp.maximum(relaxed, 1e-14), lanes.damping * lanes.growth),
         jnp.where(better, 2.0, 2.0 * lanes.growth),
         lanes.steps + 1,
-        steepest,
         fastest,
     )
     return moved, ended

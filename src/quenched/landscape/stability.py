@@ -11,8 +11,8 @@ from jaxtyping import Array
 
 from quenched.landscape.dynamics import AbstractDynamics
 
-# Of eigenvalues that rounding may have moved across, so many are looked at, the nearest to the border first.
-_LOOKED_AT = 20
+# Of eigenvalues that rounding may have moved across, so many places on the border are looked at, the nearest first.
+_LOOKED_AT = 50
 
 
 class Spectrum(NamedTuple):
@@ -63,9 +63,17 @@ def _marginal(matrix: np.ndarray, values: np.ndarray, vectors: np.ndarray, borde
     lengths = np.linalg.svd(vectors, compute_uv=False)
     # Bauer and Fike: an eigenvalue moves by at most the condition of the eigenvectors times the change.
     suspect = np.flatnonzero(away * lengths[-1] <= error * lengths[0])
-    for place in suspect[np.argsort(away[suspect])][:_LOOKED_AT]:
-        singular = np.linalg.svd(matrix - border[place] * np.eye(len(matrix)), compute_uv=False)
-        found[place] = singular[-1] <= error
+    found[suspect] = True
+    waiting = suspect[np.argsort(away[suspect], kind="stable")]
+    for _ in range(_LOOKED_AT):
+        if not waiting.size:
+            break
+        # One of a complex pair stands for both, one of many at a place for all.
+        here = border[waiting[0]]
+        alike = np.abs(border[waiting] - np.where(border[waiting].imag * here.imag < 0, here.conj(), here)) <= error
+        singular = np.linalg.svd(matrix - here * np.eye(len(matrix)), compute_uv=False)
+        found[waiting[alike]] = singular[-1] <= 2.0 * error
+        waiting = waiting[~alike]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -13,18 +14,17 @@ from typing import Any
 def held_interrupts() -> Iterator[SimpleNamespace]:
     """Inside, the first Ctrl-C is only noted (`arrived`); a second one raises KeyboardInterrupt as ever."""
     held = SimpleNamespace(arrived=False)
-    before: Any = None
 
     def note(*_: Any) -> None:
         held.arrived = True
         signal.signal(signal.SIGINT, before)
 
-    try:
-        before = signal.signal(signal.SIGINT, note)
-    except ValueError:
-        # Not in the main thread, where no Ctrl-C arrives.
+    before = signal.getsignal(signal.SIGINT)
+    # Elsewhere no Ctrl-C arrives: not in the main thread, not where it is ignored or another's business.
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield held
         return
+    signal.signal(signal.SIGINT, note)
     try:
         yield held
     finally:

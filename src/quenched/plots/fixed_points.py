@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quenched.netcdf import complex_values
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
 
@@ -77,7 +78,7 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     if not dataset.sizes["fixed_point"]:
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     axes = new_axes() if axes is None else axes
-    values, unstable = dataset["eigenvalues"].values, dataset["unstable_directions"].values
+    values, unstable = complex_values(dataset["eigenvalues"]), dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(_KINDS):
         chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count
         if chosen.any():
@@ -181,7 +182,10 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
 
 def _as_list(dataset: xr.Dataset) -> xr.Dataset:
     """A single fixed point as a list of one."""
-    return dataset if "fixed_point" in dataset.dims else dataset.expand_dims("fixed_point")
+    if "fixed_point" in dataset.dims:
+        return dataset
+    drawn = {"state", "stable", "unstable_directions", "unstable_modes", "eigenvalues"}
+    return dataset[sorted(drawn & set(dataset.data_vars))].expand_dims("fixed_point")
 
 
 def _runs(trajectories: Any, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.landscape.dynamics import bound_of, largest_curvature, until_kink
+from quenched.landscape.dynamics import AbstractKnownFunction, bound_of, largest_curvature, until_kink
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
 
@@ -20,7 +20,7 @@ State = Float[Array | np.ndarray, " neuron"]
 Inputs = Float[Array | np.ndarray, " input"]
 
 
-class AbstractCell(eqx.Module):
+class AbstractCell(AbstractKnownFunction):
     """The four arrays of a layer under PyTorch's names, of which `gates` blocks of rows make one step.
 
     Calling it with a state and inputs, or with a state alone for inputs of zero, gives the next state.

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
-from quenched.landscape.dynamics import Flow, Map, bound_of, largest_curvature, until_kink
+from quenched.landscape.dynamics import AbstractKnownFunction, Flow, Map, bound_of, largest_curvature, until_kink
 from quenched.landscape.rnn.cells import Inputs, State
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
@@ -19,7 +19,7 @@ from quenched.precision import double_precision
 FORMS = ("rate", "current")
 
 
-class Relaxation(eqx.Module):
+class Relaxation(AbstractKnownFunction):
     """speed * (target(h, u) - h): the velocity of a leaky network."""
 
     weights: Float[Any, "neuron neuron"]
@@ -78,7 +78,7 @@ class Relaxation(eqx.Module):
         return drive + self.input_weights @ one_vector("inputs", inputs, self.input_weights.shape[1])
 
 
-class LeakyStep(eqx.Module):
+class LeakyStep(AbstractKnownFunction):
     """h + velocity(h): Euler's step, with dt in the velocity's speed."""
 
     velocity: Relaxation
