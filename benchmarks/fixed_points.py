@@ -244,7 +244,7 @@ def plain_levenberg_marquardt(weights: np.ndarray, starts: np.ndarray, most: int
 
 
 def large_networks() -> None:
-    """Paths against descents where nearly every descent ends in a ghost."""
+    """Paths against descents where most descents end in ghosts."""
     import jax
 
     import quenched as qd

@@ -98,6 +98,7 @@ def test_kinks_are_not_certified_across() -> None:
     assert find_fixed_points(qd.Network(np.array([[0.5]]), qd.ReLU()), starts=10).sizes["fixed_point"] == 0
 
 
+@pytest.mark.slow
 def test_sparse_weights_give_the_dense_answer() -> None:
     weights = _random_weights(12, 2.0, 3) * (np.random.default_rng(0).random((12, 12)) < 0.4)
     dense = find_fixed_points(qd.Network(weights), starts=40)

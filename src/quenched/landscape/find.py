@@ -49,7 +49,7 @@ def find_fixed_points(
     """Fixed points, F(x) = 0 of a flow dx/dt = F(x) or S(x) = x of a map, found from many starts and certified.
 
     From every start E = |F|^2/2 is minimised (Levenberg-Marquardt). From some of them a path is followed too, on which the
-    dynamics is switched on (`qd.landscape.Homotopy`): in large chaotic networks, where nearly every descent of E ends in a
+    dynamics is switched on (`qd.landscape.Homotopy`): in large chaotic networks, where most descents of E end in a
     ghost, paths still lead to fixed points, and each to several.
 
     Arguments:
