@@ -65,7 +65,8 @@ class Activation(AbstractActivation):
     """An activation of your own: any function of a real number that JAX can trace; its slope by autodiff.
 
     Arguments:
-        function: phi, written for one number or an array, element by element (`jnp`, not `np`, functions).
+        function: phi, written for one number or an array, element by element (`jnp`, not `np`, functions). It is compiled
+            once: numbers that it closes over must not change; make another Activation with others.
         name: the word for it in tables; the function's own name if left out.
         breakpoints: where phi or one of its derivatives jumps. Gaussian averages are split there; a kink that
             is not named costs most of their digits.
