@@ -248,6 +248,15 @@ def test_starts_left_out_serve_every_input_in_the_order_given() -> None:
     assert found.sizes["start"] == 200
 
 
+@pytest.fixture
+def ctrl_c() -> Any:
+    """As in a terminal; a job in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_search_keeps_what_it_found_and_says_so() -> None:
     network = qd.Network(2.0 / np.sqrt(20) * np.random.default_rng(0).normal(size=(20, 20)))
 
@@ -264,6 +273,7 @@ def test_an_interrupted_search_keeps_what_it_found_and_says_so() -> None:
     assert find_fixed_points(network, 20).attrs["interrupted"] == 0
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_while_points_are_described_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
     from quenched.landscape import listing
 
@@ -340,6 +350,7 @@ def test_an_interruption_while_points_are_certified_keeps_those_that_are(monkeyp
     assert np.sum(found.outcome == Outcome.not_run) == 120 - int(found.starts_reaching.sum())
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_where_ctrl_c_is_ignored_none_is_noted() -> None:
     from quenched.numerics.interrupts import held_interrupts
 
