@@ -47,6 +47,7 @@ def test_what_the_way_does_not_take_is_not_said_of_it() -> None:
     assert float(np.abs(violation).max()) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_window_too_short_is_told_under_a_transformation_too() -> None:
     import jax
 

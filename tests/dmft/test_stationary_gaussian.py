@@ -189,6 +189,7 @@ def with_field() -> dict[tuple[float, ...], dict[str, Any]]:
     return dict(zip(FIELD_POINTS, solved(FIELD, FIELD_POINTS, qd.Tanh()), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "noise"), [(1.001, 0.0), (3.0, 0.0), (10.0, 0.0), (1.1, 0.01), (10.0, 1.0)])
 def test_the_variance_of_tanh_solves_the_energy_of_the_integrated_rate(gain: float, noise: float) -> None:
     row, exact = with_field()[gain, noise, 0.0], closed_forms.stationary_variance(gain, noise)

@@ -39,6 +39,7 @@ def linear_correlation(gain: float, symmetry: float, noise: float) -> np.ndarray
     return noise**2 * (np.asarray(parts) / np.pi + 0.5 * np.exp(-np.asarray(LAGS)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symmetry", [0.5, -0.5, 1.0])
 def test_a_linear_network_is_its_closed_form_at_second_order(symmetry: float) -> None:
     model = RandomNetwork(0.35, symmetry, 0.8, activation=qd.Linear())
@@ -125,6 +126,7 @@ def test_a_window_that_the_correlation_outlives_is_not_solved() -> None:
     assert solution.arrays["undecayed"] > 0.05
 
 
+@pytest.mark.slow
 def test_what_is_left_in_the_window_bounds_what_the_window_changes() -> None:
     model = RandomNetwork(1.5)
     long, short = (qd.solve(model, sampled(window=window), throw=False) for window in (128.0, 64.0))

@@ -26,6 +26,7 @@ def test_averages_are_those_of_quadrature(phi: AbstractActivation, variance: flo
     assert abs(found.slope - np.asarray(qd.gaussian.average(phi.slope, 0.4, variance, breakpoints=kinks))) < 1e-12
 
 
+@pytest.mark.slow
 def test_no_variance_has_finite_derivatives() -> None:
     with jax.enable_x64(True):
         slopes = jax.grad(lambda c: jnp.sum(rate_averages(qd.Tanh(), jnp.asarray(0.3), c).covariance))(jnp.zeros(3))

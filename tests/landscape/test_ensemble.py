@@ -81,6 +81,7 @@ def test_bad_arguments() -> None:
         qd.solve(qd.RandomNetwork(1.0), qd.landscape.FixedPoints(10, 2), solver=qd.Newton())
 
 
+@pytest.mark.slow
 def test_averages_by_index_need_complete_lists() -> None:
     """Few starts at high gain: lists are partial, and nothing is reported from fewer than two that add up."""
     partial = qd.solve(qd.RandomNetwork(3.0), qd.landscape.FixedPoints(40, 3, starts=8))

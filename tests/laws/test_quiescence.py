@@ -29,6 +29,7 @@ def test_theories_without_temperature_are_quiescent(activation: qd.activations.A
         assert float(replica.arrays["local_response"]) == pytest.approx(response, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_networks_come_to_rest() -> None:
     symmetry = 0.5
     model = qd.RandomNetwork(0.6 / (1 + symmetry), symmetry)

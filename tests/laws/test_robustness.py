@@ -53,6 +53,7 @@ def test_every_point_is_solved(points: dict[str, np.ndarray], theory: Any) -> No
     assert all(np.all(np.isfinite(array)) for array in arrays.values())
 
 
+@pytest.mark.slow
 def test_zero_temperature_is_solved_for_every_symmetry_that_it_covers(points: dict[str, np.ndarray]) -> None:
     covered = {name: values[points["symmetry"] >= 0] for name, values in points.items()}
     status, arrays = solve_all(covered, lambda _: qd.replica.ZeroTemperature())

@@ -31,6 +31,7 @@ def test_without_noise_both_transitions_are_one() -> None:
     assert float(found.chaos_gain) == float(found.instability_gain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.6])
 def test_the_spectrum_adds_up_to_the_variance_and_the_lags_obey_the_equation(noise: float) -> None:
     # omega = tan(angle): an analytic integrand on a finite interval.

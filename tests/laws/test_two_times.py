@@ -220,6 +220,7 @@ def check_coverage(model: qd.RandomNetwork, theory: Any, truth: dict[str, np.nda
         assert 0.8 < np.sqrt(np.mean(np.minimum(np.abs(values), 4.0) ** 2)) < 1.3, name
 
 
+@pytest.mark.slow
 def test_errors_without_symmetry_are_honest() -> None:
     solution = deterministic("tanh", "second_order")
     theory = qd.dmft.TwoTime(FEW * STEP, STEP, initial=START, sampled=True, trajectories=128)

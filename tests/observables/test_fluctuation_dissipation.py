@@ -259,6 +259,7 @@ def test_violation_of_a_sampled_symmetric_network_is_what_its_step_makes() -> No
     assert 0.86 <= np.mean(abs(np.array(scores)) < 2.13) <= 1.0
 
 
+@pytest.mark.slow
 def test_kicks_agree_with_tangents_and_say_where_they_are_not_linear() -> None:
     tangent, kicks = (one_network(3, method, activation=qd.Tanh(), noise=0.5) for method in ("tangent", "kick"))
     # The same noise and probes: only the size of the kick is between them, kick^4.

@@ -30,7 +30,7 @@ def _extrapolated(sizes: np.ndarray, values: np.ndarray, errors: np.ndarray) -> 
     return float((covariance @ design.T @ (values / errors))[0]), float(np.sqrt(covariance[0, 0]))
 
 
-@pytest.mark.parametrize("symmetry", [-0.5, 0.5])
+@pytest.mark.parametrize("symmetry", [pytest.param(-0.5, marks=pytest.mark.slow), 0.5])
 def test_networks_at_rest_in_a_field_meet_static_dmft_along_sizes(symmetry: float) -> None:
     model = qd.RandomNetwork(0.8, symmetry, field=0.5)
     theory = qd.solve(model, qd.dmft.Static())
@@ -82,6 +82,7 @@ def test_recorded_trajectories_average_to_the_accumulated_numbers() -> None:
     assert float((kept**2).mean()) == pytest.approx(float(found["mean_square_state"]), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_networks_measured_in_batches_are_the_networks_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
     experiment = qd.simulate.Trajectories(12, 6, 5.0, 0.1)
