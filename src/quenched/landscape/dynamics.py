@@ -356,14 +356,14 @@ class _WrongPrecision(Exception):
 
 def _as_it_is_now(dynamics: AbstractDynamics, state: Any, inputs: Any) -> AbstractDynamics:
     """The same, its function traced anew for states and inputs of these shapes; our own close over nothing."""
+    function: Any = getattr(dynamics, "_function", None)
     # A subclass may know more than its function.
-    plain = type(dynamics) in (Flow, Map)
-    if not (plain and isinstance(dynamics, Flow | Map)) or isinstance(dynamics._function, AbstractKnownFunction):
+    if type(dynamics) not in (Flow, Map) or isinstance(function, AbstractKnownFunction):
         eqx.filter_eval_shape(dynamics.residual, state, inputs)
         return dynamics
-    function, given = dynamics._function, (state,) if inputs is None else (state, inputs)
+    given = (state,) if inputs is None else (state, inputs)
     now = traced_function(lambda *arguments: _called(function, *arguments), *given)
-    return Flow(now, dynamics.size) if isinstance(dynamics, Flow) else Map(now, dynamics.size)
+    return Flow(now, dynamics.size) if dynamics.kind == "flow" else Map(now, dynamics.size)
 
 
 def frozen(tree: Any) -> Any:
