@@ -40,8 +40,8 @@ class LevenbergMarquardt(eqx.Module):
     Arguments:
         max_steps: steps a start may take, rejected ones included.
         lanes: starts worked on side by side.
-        tolerance: largest velocity of any neuron, relative to |F| at the start and to |F'| (1 + |x|), at which the final
-            Newton steps take over.
+        tolerance: largest velocity of any neuron, relative to |F| at the start and to |F'|, at which the final Newton steps
+            take over.
     """
 
     max_steps: int = eqx.field(static=True, default=200)
@@ -78,6 +78,8 @@ _FIRST_DAMPING, _STUCK_DAMPING, _FAR = 1.0, 1e12, 1e8
 _FLAT = 1e-6
 # What rounding leaves of F, relative to F' and the state.
 _FLOOR = 1e-14
+# Longest step to a root that Newton's method may take over, relative to the state.
+_SHORT = 1e-3
 
 
 def search(
@@ -132,11 +134,13 @@ def _step(
 
     # Nielsen's rule: the damping follows how well the quadratic model predicted the step.
     relaxed = lanes.damping * jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
-    close = jnp.maximum(solver.tolerance * jnp.minimum(fastest, scale * reach), _FLOOR * scale * reach)
+    # Where F is small but a step would be long, as where gates saturate, no root is near.
+    short = jnp.max(jnp.abs(direction), axis=1) <= _SHORT * reach
+    close = short & (largest <= solver.tolerance * jnp.minimum(fastest, scale))
     flat = jnp.max(jnp.abs(gradient), axis=1) <= _FLAT * largest * scale
     ended = jnp.select(
         [
-            largest <= close,
+            close | (largest <= _FLOOR * scale * reach),
             ~jnp.isfinite(energy) | (jnp.max(jnp.abs(lanes.state), axis=1) > _FAR),
             flat,
             lanes.damping > _STUCK_DAMPING,
