@@ -73,7 +73,7 @@ class AbstractKnownFunction(eqx.Module):
 
     @property
     def bound(self) -> str:
-        """Where `lipschitz` comes from: "activation", or "sampled" where there is none."""
+        """As `AbstractDynamics.bound`."""
         return "sampled"
 
     def jacobian(self, state: Any, inputs: Any = None) -> Array:
@@ -82,7 +82,27 @@ class AbstractKnownFunction(eqx.Module):
 
     def lipschitz(self, state: Any, inputs: Any) -> tuple[Number, Number]:
         """As `AbstractDynamics.lipschitz`."""
-        raise NotImplementedError
+        return _sampled_lipschitz(lambda x: self.jacobian(x, inputs), state)
+
+
+class AbstractRateFunction(AbstractKnownFunction):
+    """One with rates phi, and no gates."""
+
+    activation: eqx.AbstractVar[AbstractActivation]
+
+    @property
+    def bounded(self) -> bool | None:
+        return self.activation.bounded
+
+    @property
+    def bound(self) -> str:
+        return bound_of(self.activation)
+
+    def rate_lipschitz(self, weights: Matrix, fields: Array, speed: Any = 1.0) -> tuple[Number, Number]:
+        """Of speed phi(a), a = W h + ...: the derivative is speed phi'(a) W, so L = max|phi''| speed (sum_j |W_ij|)^2."""
+        rows = jnp.sum(jnp.abs(weights), axis=1)
+        reach = until_kink(self.activation, fields) / jnp.maximum(jnp.max(rows), 1e-300)
+        return largest_curvature(self.activation) * jnp.max(speed * rows**2), reach
 
 
 class _AbstractFunction(AbstractDynamics):
@@ -100,8 +120,10 @@ class _AbstractFunction(AbstractDynamics):
         return found if self.kind == "flow" else found - jnp.eye(self.size)
 
     def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
-        known = isinstance(self._function, AbstractKnownFunction) and self._function.bound == "activation"
-        return self._function.lipschitz(state, inputs) if known else _sampled_lipschitz(self, state, inputs)
+        # Of a map the identity, which is subtracted, makes no difference.
+        if isinstance(self._function, AbstractKnownFunction):
+            return self._function.lipschitz(state, inputs)
+        return _sampled_lipschitz(lambda x: self.jacobian(x, inputs), state)
 
     @property
     def bound(self) -> str:
@@ -249,7 +271,7 @@ class NetworkFlow(AbstractDynamics):
 
     def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
         if self.bound == "sampled":
-            return _sampled_lipschitz(self, state, inputs)
+            return _sampled_lipschitz(self.network.jacobian, state)
         coupling = jnp.max(jnp.sum(jnp.abs(self.network.dense_weights), axis=1))
         activation = self.network.activation
         return coupling * largest_curvature(activation), until_kink(activation, state)
@@ -381,14 +403,14 @@ def batched(function: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
 _DIRECTIONS, _REACH, _SAFETY = 8, 1e-2, 2.0
 
 
-def _sampled_lipschitz(dynamics: AbstractDynamics, state: State, inputs: Any) -> tuple[Number, Number]:
+def _sampled_lipschitz(jacobian: Callable[[State], Matrix], state: State) -> tuple[Number, Number]:
     reach = _REACH * (1.0 + jnp.max(jnp.abs(state)))
-    here = dynamics.jacobian(state, inputs)
+    here = jacobian(state)
     # Corners of the cube are where a change in the largest-entry norm is largest; the signs are the same at every call.
-    signs = jax.random.rademacher(jax.random.key(0), (_DIRECTIONS, dynamics.size), dtype=float)
+    signs = jax.random.rademacher(jax.random.key(0), (_DIRECTIONS, len(state)), dtype=float)
 
     def change(direction: Array) -> Array:
-        moved = dynamics.jacobian(state + reach * direction, inputs)
+        moved = jacobian(state + reach * direction)
         return jnp.max(jnp.sum(jnp.abs(moved - here), axis=1)) / reach
 
     return _SAFETY * jnp.max(jax.lax.map(change, signs)), reach

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.landscape.dynamics import AbstractKnownFunction, bound_of, largest_curvature, until_kink
+from quenched.landscape.dynamics import AbstractKnownFunction, AbstractRateFunction
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
 
@@ -77,29 +77,17 @@ class AbstractCell(AbstractKnownFunction):
         """Its derivative with respect to the state."""
 
 
-class Elman(AbstractCell):
+class Elman(AbstractRateFunction, AbstractCell):
     """h' = phi(W_ih u + b_ih + W_hh h + b_hh), which PyTorch calls RNN; phi is tanh or ReLU."""
 
     activation: AbstractActivation
 
     gates: ClassVar[int] = 1
 
-    @property
-    def bounded(self) -> bool | None:
-        return self.activation.bounded
-
-    @property
-    def bound(self) -> str:
-        """Where `lipschitz` comes from."""
-        return bound_of(self.activation)
-
     def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """As `qd.landscape.AbstractDynamics`: S' = phi'(a) W with a = W h + ..., so L = max|phi''| (sum_j |W_ij|)^2."""
-        row = jnp.max(jnp.sum(jnp.abs(jnp.asarray(self.weight_hh)), axis=1))
-        fields = self.weight_hh @ state + self.bias_hh + self.bias_ih
-        fields = fields if inputs is None else fields + self.weight_ih @ inputs
-        reach = until_kink(self.activation, fields) / jnp.maximum(row, 1e-300)
-        return largest_curvature(self.activation) * row**2, reach
+        """As `qd.landscape.AbstractDynamics`."""
+        weights = jnp.asarray(self.weight_hh)
+        return self.rate_lipschitz(weights, weights @ state + self._drive(inputs) + self.bias_hh)
 
     def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
         return self.activation(drive + self.weight_hh @ state + self.bias_hh)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
-from quenched.landscape.dynamics import AbstractKnownFunction, Flow, Map, bound_of, largest_curvature, until_kink
+from quenched.landscape.dynamics import AbstractKnownFunction, AbstractRateFunction, Flow, Map, largest_curvature, until_kink
 from quenched.landscape.rnn.cells import Inputs, State
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
@@ -19,7 +19,7 @@ from quenched.precision import double_precision
 FORMS = ("rate", "current")
 
 
-class Relaxation(AbstractKnownFunction):
+class Relaxation(AbstractRateFunction):
     """speed * (target(h, u) - h): the velocity of a leaky network."""
 
     weights: Float[Any, "neuron neuron"]
@@ -29,26 +29,14 @@ class Relaxation(AbstractKnownFunction):
     activation: AbstractActivation
     form: str = eqx.field(static=True)
 
-    @property
-    def bounded(self) -> bool | None:
-        """Whether the indices of all fixed points add up to 1."""
-        return self.activation.bounded
-
-    @property
-    def bound(self) -> str:
-        """Where `lipschitz` comes from."""
-        return bound_of(self.activation)
-
     def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """As `qd.landscape.AbstractDynamics`."""
-        rows = jnp.sum(jnp.abs(jnp.asarray(self.weights)), axis=1)
+        weights = jnp.asarray(self.weights)
+        if self.form == "rate":
+            return self.rate_lipschitz(weights, weights @ state + self._drive(inputs), self.speed)
+        rows = jnp.sum(jnp.abs(weights), axis=1)
         curvature = largest_curvature(self.activation)
-        if self.form == "current":
-            return curvature * jnp.max(self.speed * rows), until_kink(self.activation, jnp.asarray(state))
-        fields = self.weights @ state + self.bias
-        fields = fields if inputs is None else fields + self.input_weights @ inputs
-        reach = until_kink(self.activation, fields) / jnp.maximum(jnp.max(rows), 1e-300)
-        return curvature * jnp.max(self.speed * rows**2), reach
+        return curvature * jnp.max(self.speed * rows), until_kink(self.activation, jnp.asarray(state))
 
     @double_precision
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
@@ -197,12 +185,12 @@ def _relaxation(
     size = len(own)
     enter = np.zeros((size, 0)) if input_weights is None else input_weights
     return Relaxation(
-        own,
-        checks.real_array("Argument `input_weights`", enter, (size, None)),
-        checks.real_array("Argument `bias`", np.zeros(size) if bias is None else bias, (size,)),
-        speed,
-        _activation(activation),
-        checks.one_of("form", form, FORMS),
+        weights=own,
+        input_weights=checks.real_array("Argument `input_weights`", enter, (size, None)),
+        bias=checks.real_array("Argument `bias`", np.zeros(size) if bias is None else bias, (size,)),
+        speed=speed,
+        activation=_activation(activation),
+        form=checks.one_of("form", form, FORMS),
     )
 
 
