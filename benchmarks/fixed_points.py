@@ -58,7 +58,7 @@ def states_of_flip_flop(arrays: dict[str, np.ndarray]) -> np.ndarray:
 
     with jax.enable_x64(True):
         pulses = generator.choice([0.0, 0.0, 0.0, 1.0, -1.0], (60, STARTS, arrays["weight_ih_l0"].shape[1]))
-        advance = eqx.filter_jit(jax.vmap(step.step))
+        advance = eqx.filter_jit(lambda states, pulse: jax.vmap(step.step)(states, pulse))
         states = jnp.zeros((STARTS, step.size))
         kept = []
         for each in pulses:

@@ -333,24 +333,31 @@ def test_a_subclass_is_taken_as_it_is() -> None:
     np.testing.assert_allclose(np.sort(found.state.values.ravel()), [-2.0, 0.0, 2.0], atol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-2, 1e-4])
+def test_each_start_counts_for_the_root_that_it_is_at(scale: float) -> None:
+    # More roots than are polished at once: the other starts are near to none that is known by then, though F is as small.
+    roots = np.pi * scale * np.arange(-40, 41)
+    starts = (roots[:, None] + 0.02 * scale * np.arange(-1, 2)).reshape(-1, 1)
+    wave = Flow(lambda x: scale * jnp.sin(x / scale), size=1)
+    found = find_fixed_points(wave, starts, paths=0, rounds=0)
+    np.testing.assert_allclose(np.sort(found.state.values.ravel()), roots, atol=1e-15)
+    assert found.starts_reaching.values.tolist() == [3] * len(roots)
+
+
 def test_an_interruption_while_points_are_certified_keeps_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     from quenched.landscape import catalogue
 
-    plain, calls = catalogue._examine_one, []
+    def pressed(*_: Any) -> Any:
+        raise KeyboardInterrupt
 
-    def pressed(*arguments: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return plain(*arguments)
-
-    monkeypatch.setattr(catalogue, "_examine_one", pressed)
-    starts = np.repeat([[-3.0], [0.0], [3.0]], 40, axis=0)
+    # One start of each is certified by then, and the others are being compared with these.
+    monkeypatch.setattr(catalogue, "_bent", pressed)
+    starts = np.repeat([[-3.0], [0.1], [3.0]], 40, axis=0)
     found = find_fixed_points(Flow(lambda x: x - x**3, size=1), starts, paths=0)
-    assert (found.sizes["fixed_point"], found.attrs["interrupted"]) == (2, 1)
-    # As many starts as were looked at by then, and the others are as if they had not been run.
-    assert int(found.starts_reaching.sum()) == np.sum(found.outcome == Outcome.fixed_point) > 0
-    assert np.sum(found.outcome == Outcome.not_run) == 120 - int(found.starts_reaching.sum())
+    assert (found.sizes["fixed_point"], found.attrs["interrupted"]) == (3, 1)
+    assert found.starts_reaching.values.tolist() == [1, 1, 1]
+    assert np.sum(found.outcome == Outcome.fixed_point) == 3
+    assert np.sum(found.outcome == Outcome.not_run) == 117
 
 
 @pytest.mark.usefixtures("ctrl_c")

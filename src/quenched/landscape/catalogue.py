@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
+from scipy.spatial.distance import cdist
 
 from quenched.landscape.certificates import CLOSER, Root, examine, ghost, polish
 from quenched.landscape.dynamics import AbstractDynamics, Map, batched
@@ -93,11 +94,13 @@ class Collection:
         belongs = np.full(len(candidates), -1) if belongs is None else belongs
         belongs[:] = self._surely(candidates, of_input)
         waiting = np.flatnonzero(belongs < 0)
+        rows = waiting[_some_apart(candidates[waiting], of_input[waiting], _ALIKE)]
         while waiting.size:
-            rows, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
             belongs[rows] = self._add_some(candidates[rows], of_input[rows])
+            waiting = np.setdiff1d(waiting, rows)
             belongs[waiting] = self._surely(candidates[waiting], of_input[waiting])
             waiting = waiting[belongs[waiting] < 0]
+            rows = waiting[:_AT_ONCE]
         return belongs
 
     def add_mirror_images(self) -> None:
@@ -157,71 +160,140 @@ class Collection:
         return places, of_place, belongs
 
     def _add_some(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
-        count = len(candidates)
-        padded = np.resize(np.arange(count), _AT_ONCE)
-        states, settled = jax.device_get(_polish_all(self.dynamics, candidates[padded], self._given(of_input[padded])))
-        belongs = self._known(states[:count], of_input)
-        belongs[~(settled[:count] & np.isfinite(states[:count]).all(axis=1))] = -2
-        for row in np.flatnonzero(belongs == -1):
-            belongs[row] = self._place(states[row], int(of_input[row]))
+        """Polish candidates, certify what is new, and say which root each belongs to, -1 for none."""
+        states, settled = self._at_once(_polish_all, candidates, of_input)
+        belongs = self._known(states, of_input)
+        belongs[~(settled & np.isfinite(states).all(axis=1))] = _NONE
+        while (new := np.flatnonzero(belongs == -1)).size:
+            rows = new[_some_apart(states[new], of_input[new], CLOSER)]
+            examined = self._at_once(_examine_all, states[rows], of_input[rows])
+            for place, row in enumerate(rows):
+                root = jax.tree.map(lambda leaf, place=place: leaf[place], examined)
+                belongs[row] = self._place(root, int(of_input[row]))
+            rest = np.setdiff1d(new, rows)
+            belongs[rest] = self._known(states[rest], of_input[rest])
         return np.maximum(belongs, -1)
 
+    def _at_once(self, function: Any, states: np.ndarray, of_input: np.ndarray) -> Any:
+        """A compiled function of states, of which it always takes the same number."""
+        rows = np.resize(np.arange(len(states)), _AT_ONCE)
+        found = function(self.dynamics, states[rows], self._given(of_input[rows]), np.arange(_AT_ONCE) < len(states))
+        return jax.tree.map(lambda leaf: leaf[: len(states)], jax.device_get(found))
+
     def _surely(self, states: np.ndarray, of_input: np.ndarray) -> np.ndarray:
-        """Which root candidates belong to that need not be polished: within the proven radius of one no other can be."""
-        return self._known(states, of_input) if self.dynamics.bound == "activation" else np.full(len(states), -1)
+        """Which root candidates belong to that need not be polished: the nearest, if Newton's method surely leads there."""
+        belongs = self._known(states, of_input)
+        waiting = np.flatnonzero(belongs < 0)
+        if not self.roots or not waiting.size:
+            return belongs
+        apart = self._apart(states[waiting], of_input[waiting])
+        nearest, within = np.argmin(apart, axis=1), np.isfinite(apart).any(axis=1)
+        roots, stretch = self._of_roots("state"), self._of_roots("stretch")
+        for first in range(0, len(waiting), _COMPARED_AT_ONCE):
+            some = np.resize(np.arange(first, min(first + _COMPARED_AT_ONCE, len(waiting))), _COMPARED_AT_ONCE)
+            at, rows = nearest[some], waiting[some]
+            bent = np.asarray(_bent(self.dynamics, roots[at], states[rows], self._given(of_input[rows])))
+            same = within[some] & (stretch[at] * bent <= _BENT * apart[some, at])
+            belongs[rows[same]] = at[same]
+        return belongs
 
     def _known(self, states: np.ndarray, of_input: np.ndarray) -> np.ndarray:
         """Which root each state is at, -1 for none that is known."""
         if not self.roots or not len(states):
             return np.full(len(states), -1)
-        roots = np.array([root.state for root in self.roots])
-        reach = np.array([self._reach(root) for root in self.roots])
-        apart = np.array([np.max(np.abs(roots - state), axis=1) for state in states])
-        apart[(apart > reach) | (np.array(self.of_input) != of_input[:, None])] = np.inf
+        apart = self._apart(states, of_input)
+        apart[apart > self._reach(self._of_roots("near"), self._of_roots("radius"))] = np.inf
         return np.where(np.isfinite(apart).any(axis=1), np.argmin(apart, axis=1), -1)
 
-    def _reach(self, root: Root) -> float:
+    def _apart(self, states: np.ndarray, of_input: np.ndarray) -> np.ndarray:
+        """How far each state is from each root, (state, root); from roots of another input infinitely far."""
+        apart = cdist(states, self._of_roots("state"), "chebyshev")
+        return np.where(np.array(self.of_input) == of_input[:, None], apart, np.inf)
+
+    def _of_roots(self, name: str) -> np.ndarray:
+        return np.array([getattr(root, name) for root in self.roots])
+
+    def _reach(self, near: Any, radius: Any) -> Any:
         """Within which another state is at the same root: where no other can be, if that is proven."""
-        proven = float(root.radius) if self.dynamics.bound == "activation" else 0.0
-        return max(2.0 * float(root.near), proven)
+        return np.maximum(2.0 * near, radius if self.dynamics.bound == "activation" else 0.0)
 
     def _given(self, of_input: Any) -> Any:
         return None if self.inputs is None else self.inputs[of_input]
 
-    def _place(self, state: np.ndarray, of_input: int) -> int:
-        known = int(self._known(state[None], np.array([of_input]))[0])
-        if known >= 0:
-            return known
-        root = jax.device_get(_examine_one(self.dynamics, state, self._given(of_input)))
+    def _place(self, root: Root, of_input: int) -> int:
+        """Enter a root into the list unless it is there, or is not certain."""
         if not root.certificate < 0.5:
-            return -1
-        where = np.flatnonzero(np.array(self.of_input, int) == of_input)
-        apart = np.array([np.max(np.abs(self.roots[row].state - state)) for row in where])
-        # One that is within the new one's radius, but not the other way round.
-        if np.any(apart <= self._reach(root)):
-            return int(where[np.argmin(apart)])
+            return _NONE
+        if self.roots:
+            apart = self._apart(np.asarray(root.state)[None], np.array([of_input]))[0]
+            # Which may be within the new one's radius, but not the other way round.
+            reach = self._reach(root.near, root.radius)
+            same = apart <= np.maximum(reach, self._reach(self._of_roots("near"), self._of_roots("radius")))
+            if same.any():
+                return int(np.argmin(np.where(same, apart, np.inf)))
         self.of_input.append(of_input)
         self.roots.append(root)
         return len(self.roots) - 1
 
 
-_AT_ONCE = 64
+# A candidate that is at no root for certain.
+_NONE = -2
+_AT_ONCE, _COMPARED_AT_ONCE = 64, 256
+# Of Newton's step from a candidate to a root, the part by which it may miss it.
+_BENT = 0.1
+# Candidates closer than this, relative to their size, are likely to be at the same root.
+_ALIKE = 1e-4
 # Minima of E closer than this are one, for Newton's steps have settled at each; and a descent that ended so near to one is
 # not looked at again.
 _SAME_GHOST, _NEAR_GHOST = 1e-7, 1e-5
 
 
 @eqx.filter_jit
-def _polish_all(dynamics: AbstractDynamics, states: Any, inputs: Any) -> Any:
-    if inputs is None:
-        return jax.lax.map(lambda state: polish(dynamics, state, None), states)
-    return jax.lax.map(lambda row: polish(dynamics, *row), (states, inputs))
+def _bent(dynamics: AbstractDynamics, roots: Any, states: Any, inputs: Any) -> Array:
+    """|F(x) - F'(r)(x - r)| at states x next to roots r, in the largest entry."""
+
+    def bent(root: Array, state: Array, given: Any) -> Array:
+        _, linear = jax.jvp(lambda x: dynamics.residual(x, given), (root,), (state - root,))
+        return jnp.max(jnp.abs(dynamics.residual(state, given) - linear))
+
+    return jax.vmap(bent, (0, 0, None if inputs is None else 0))(jnp.asarray(roots), jnp.asarray(states), inputs)
+
+
+@eqx.filter_jit
+def _polish_all(dynamics: AbstractDynamics, states: Any, inputs: Any, wanted: Any) -> Any:
+    """Where `wanted`, states after Newton's method and whether it settled."""
+    return _where_wanted(lambda state, given: polish(dynamics, state, given), states, inputs, wanted)
+
+
+@eqx.filter_jit
+def _examine_all(dynamics: AbstractDynamics, states: Any, inputs: Any, wanted: Any) -> Root:
+    """Where `wanted`, what is known of the roots at these states."""
+    found: Root = _where_wanted(lambda state, given: examine(dynamics, state, given), states, inputs, wanted)
+    return found
+
+
+def _where_wanted(function: Any, states: Any, inputs: Any, wanted: Any) -> Any:
+    """One after the other; the others cost nothing and give zeros."""
+
+    def one(row: Any) -> Any:
+        *given, this = row
+        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(function, *given))
+        return jax.lax.cond(this, function, lambda *_: nothing, *given)
+
+    return jax.lax.map(one, (jnp.asarray(states), inputs, wanted))
+
+
+def _some_apart(states: np.ndarray, of_input: np.ndarray, within: float) -> np.ndarray:
+    """The first states that differ by more than this, relative to their size; as many as are worked on at once."""
+    chosen: list[int] = []
+    left = np.arange(len(states))
+    while left.size and len(chosen) < _AT_ONCE:
+        state = states[left[0]]
+        chosen.append(int(left[0]))
+        apart = np.max(np.abs(states[left] - state), axis=1)
+        left = left[(apart > within * (1.0 + np.max(np.abs(state)))) | (of_input[left] != of_input[left[0]])]
+    return np.array(chosen, int)
 
 
 _residual_compiled = eqx.filter_jit(lambda dynamics, state, inputs: dynamics.residual(jnp.asarray(state), inputs))
 _ghost_compiled = eqx.filter_jit(ghost)
-
-
-@eqx.filter_jit
-def _examine_one(dynamics: AbstractDynamics, state: Any, inputs: Any) -> Root:
-    return examine(dynamics, state, inputs)

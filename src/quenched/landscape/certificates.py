@@ -31,6 +31,8 @@ class Root(NamedTuple):
     """No other root is closer, in the largest difference of any neuron; 0 where nothing is proven."""
     near: Float[Array, ""]
     """How far the root may be from the state, rounding included."""
+    stretch: Float[Array, ""]
+    """|F'^-1|, by which at most a small |F| is multiplied to give the distance to the root."""
     sign: Float[Array, ""]
     log_weight: Float[Array, ""]
 
@@ -80,7 +82,8 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
     certificate = jnp.where(regular & (2.0 * distance < valid), bend * distance, jnp.inf)
     alone = (1.0 + jnp.sqrt(jnp.maximum(1.0 - 2.0 * certificate, 0.0))) / jnp.maximum(bend, 1e-300)
     radius = jnp.where(certificate < 0.5, jnp.minimum(alone, valid), 0.0)
-    return Root(root, jnp.max(jnp.abs(speed)), 0.5 * jnp.sum(speed**2), certificate, radius, 2.0 * distance, sign, -log_det)
+    size, energy = jnp.max(jnp.abs(speed)), 0.5 * jnp.sum(speed**2)
+    return Root(root, size, energy, certificate, radius, 2.0 * distance, stretch, sign, -log_det)
 
 
 def ghost(

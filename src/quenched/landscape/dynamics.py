@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -323,8 +324,7 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
             f"{'' if one is None else f' and inputs {one.shape}'} that JAX can trace, but calling it failed: {error}"
         ) from error
     try:
-        eqx.filter_eval_shape(dynamics.jacobian, state, one)
-        eqx.filter_eval_shape(lambda x, u: jax.vjp(lambda y: dynamics.residual(y, u), x)[1](x), state, one)
+        _trace(_derivatives, dynamics, state, one)
     except Exception as error:
         raise TypeError(f"Argument `{what}` must be differentiable by JAX in both modes, but is not: {error}") from error
     return dynamics, given
@@ -381,11 +381,34 @@ def _as_it_is_now(dynamics: AbstractDynamics, state: Any, inputs: Any) -> Abstra
     function: Any = getattr(dynamics, "_function", None)
     # A subclass may know more than its function.
     if type(dynamics) not in (Flow, Map) or isinstance(function, AbstractKnownFunction):
-        eqx.filter_eval_shape(dynamics.residual, state, inputs)
+        _trace(_residual, dynamics, state, inputs)
         return dynamics
     given = (state,) if inputs is None else (state, inputs)
     now = traced_function(lambda *arguments: _called(function, *arguments), *given)
     return Flow(now, dynamics.size) if dynamics.kind == "flow" else Map(now, dynamics.size)
+
+
+def _residual(dynamics: AbstractDynamics, state: Array, inputs: Any) -> Any:
+    return dynamics.residual(state, inputs)
+
+
+def _derivatives(dynamics: AbstractDynamics, state: Array, inputs: Any) -> Any:
+    """The Jacobian, and a derivative in either mode."""
+    _, forward = jax.jvp(lambda x: dynamics.residual(x, inputs), (state,), (state,))
+    _, backward = jax.vjp(lambda x: dynamics.residual(x, inputs), state)
+    return dynamics.jacobian(state, inputs), forward, backward(state)
+
+
+def _trace(function: Function, dynamics: AbstractDynamics, state: Any, inputs: Any) -> None:
+    """Find out whether JAX can trace it; what is traced already is not again."""
+    arrays, rest = eqx.partition(dynamics, eqx.is_array)
+    leaves, structure = jax.tree.flatten(rest)
+    _applied.eval_shape(function, structure, tuple(leaves), arrays, state, inputs)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _applied(function: Function, structure: Any, leaves: tuple[Any, ...], arrays: Any, state: Array, inputs: Any) -> Any:
+    return function(eqx.combine(arrays, jax.tree.unflatten(structure, leaves)), state, inputs)
 
 
 def frozen(tree: Any) -> Any:

@@ -127,7 +127,8 @@ def _step(
     direction = -jax.vmap(lambda lower, right: jax.scipy.linalg.cho_solve((lower, True), right))(factor, gradient)
     trial = lanes.state + direction
     energy = 0.5 * jnp.sum(speed**2, axis=1)
-    trial_energy = 0.5 * jnp.sum(residual(trial, inputs) ** 2, axis=1)
+    trial_speed = residual(trial, inputs)
+    trial_energy = 0.5 * jnp.sum(trial_speed**2, axis=1)
     predicted = 0.5 * jnp.sum(direction * (damping[:, None] * direction - gradient), axis=1)
     ratio = (energy - trial_energy) / jnp.maximum(predicted, 1e-300)
     better = trial_energy < energy
@@ -136,7 +137,8 @@ def _step(
     relaxed = lanes.damping * jnp.maximum(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
     # Where F is small but a step would be long, as where gates saturate, no root is near.
     short = jnp.max(jnp.abs(direction), axis=1) <= _SHORT * reach
-    close = short & (largest <= solver.tolerance * jnp.minimum(fastest, scale))
+    remains = jnp.where(better, jnp.max(jnp.abs(trial_speed), axis=1), largest)
+    close = short & (remains <= solver.tolerance * jnp.minimum(fastest, scale))
     flat = jnp.max(jnp.abs(gradient), axis=1) <= _FLAT * largest * scale
     ended = jnp.select(
         [
@@ -149,7 +151,7 @@ def _step(
         [Outcome.fixed_point, Outcome.escaped, Outcome.slow_point, Outcome.stalled, Outcome.out_of_steps],
         GOES_ON,
     ).astype(jnp.int32)
-    move = better & (ended == GOES_ON)
+    move = better & ((ended == GOES_ON) | close)
     moved = Lanes(
         jnp.where(move[:, None], trial, lanes.state),
         jnp.where(better, jnp.maximum(relaxed, 1e-14), lanes.damping * lanes.growth),
