@@ -5,6 +5,7 @@ Nothing here sets `jax_enable_x64`: the package must find float64 by itself, in 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import jax
@@ -18,7 +19,15 @@ jaxtyping.install_import_hook("quenched", "strict_types.checked")
 matplotlib.use("agg")
 
 
+# Most programs of the fast tests run once, on little: to optimise them would be nearly half of the suite's time. The slow
+# tests run what users run.
+_COMPILE_QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "not slow":
+        # Read when JAX first computes; programs that tests start inherit it.
+        os.environ.setdefault("XLA_FLAGS", _COMPILE_QUICKLY)
     # Most of the suite's time would be XLA compiling the same programs in each worker.
     jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("compiled")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

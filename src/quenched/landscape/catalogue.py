@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
-from scipy.spatial.distance import cdist
 
 from quenched.landscape.certificates import CLOSER, Root, examine, ghost, polish
 from quenched.landscape.dynamics import AbstractDynamics, Map, batched
@@ -207,6 +206,9 @@ class Collection:
 
     def _apart(self, states: np.ndarray, of_input: np.ndarray) -> np.ndarray:
         """How far each state is from each root, (state, root); from roots of another input infinitely far."""
+        # Not at the top: `import quenched` should be quick.
+        from scipy.spatial.distance import cdist
+
         apart = cdist(states, self._of_roots("state"), "chebyshev")
         return np.where(np.array(self.of_input) == of_input[:, None], apart, np.inf)
 
