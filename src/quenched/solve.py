@@ -71,14 +71,18 @@ def solve(
     check_types(model, theory)
     asked, theory = theory, chosen_way(theory, [model])
     solver = checked_solver(theory, solver)
-    theory.check(model, solver)
+    if isinstance(theory, AbstractTheory):
+        branch = read_start(theory, [model], start)
+        theory.check(model, solver, branch)
+    else:
+        refuse_start(asked, start)
+        theory.check(model, solver)
     random_key = read_key(key)
     began = time.perf_counter()
     seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
     if isinstance(theory, AbstractTheory):
-        computed = _theory_compiled(model, theory, solver, read_start(theory, start))
+        computed = _theory_compiled(model, theory, solver, branch)
     else:
-        refuse_start(asked, start)
         computed = measure_ensemble(model, theory, solver, random_key, progress)
     coordinates = dict(theory.coordinates())
     wall_time = None
@@ -242,11 +246,14 @@ def read_key(key: int | Array | None) -> Array:
     raise TypeError(f"Argument `key` must be a whole number or one JAX key, but is {key!r}.")
 
 
-def read_start(theory: AbstractTheory, start: str | Mapping[str, Any] | Solution | None) -> Start:
+def read_start(
+    theory: AbstractTheory, models: Sequence[RandomNetwork], start: str | Mapping[str, Any] | Solution | None
+) -> Start:
     """The branch and the order parameters that `start` stands for."""
-    default = theory.branches[0]
-    if start is None or isinstance(start, str):
-        return Start(default if start is None else checks.one_of("start", start, theory.branches))
+    if isinstance(start, str):
+        return Start(checks.one_of("start", start, theory.branches))
+    if start is None:
+        return Start(theory.default_branch(models, None))
     given = start.arrays if isinstance(start, Solution) else start
     if not isinstance(given, Mapping):
         raise TypeError(
@@ -256,7 +263,8 @@ def read_start(theory: AbstractTheory, start: str | Mapping[str, Any] | Solution
     missing = [name for name in theory.unknowns if name not in given]
     if missing:
         raise ValueError(f"Argument `start` must give {', '.join(theory.unknowns)}, but lacks {', '.join(missing)}.")
-    return Start(default, {name: jnp.asarray(checks.number(f"start[{name!r}]", given[name])) for name in theory.unknowns})
+    values = {name: jnp.asarray(checks.number(f"start[{name!r}]", given[name])) for name in theory.unknowns}
+    return Start(theory.default_branch(models, values), values)
 
 
 def check_types(model: Any, theory: Any) -> None:

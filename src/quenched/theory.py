@@ -47,7 +47,7 @@ class AbstractTheory(eqx.Module):
     """A level of description for N to infinity."""
 
     branches: eqx.AbstractClassVar[tuple[str, ...]]
-    """Names that `start` may take; the first is the default."""
+    """Names that `start` may take."""
     unknowns: eqx.AbstractClassVar[tuple[str, ...]]
     """Order parameters that `start` must give when it is a mapping."""
     citations: eqx.AbstractClassVar[tuple[str, ...]]
@@ -58,8 +58,13 @@ class AbstractTheory(eqx.Module):
         """The solver used where none is given; others must be of its type."""
 
     @abstractmethod
-    def check(self, model: RandomNetwork, solver: Any) -> None:
-        """Refuse, by ValueError, a model that the theory does not cover, or what takes more memory than allowed."""
+    def check(self, model: RandomNetwork, solver: Any, start: Start) -> None:
+        """Refuse, by ValueError, a model that the theory or this branch does not cover, or what takes more memory than
+        allowed."""
+
+    def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
+        """The branch for these models if none is asked for by name, given the order parameters to start from, if any."""
+        return self.branches[0]
 
     def bytes_per_point(self, solver: Any) -> int:
         """Memory that `compute` needs; 0 where it is too little to matter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import jax
@@ -38,7 +39,7 @@ def test_one_peak_or_several_of_any_width(case: tuple[float, float, float]) -> N
     def weight(x: float) -> float:
         return float(np.exp(-((x - memory * np.tanh(x) - field) ** 2) / (2 * width)))
 
-    pieces = list(zip(edges[:-1], edges[1:], strict=True))
+    pieces = list(itertools.pairwise(edges))
     exact = sum(quad(weight, *piece, epsabs=0, epsrel=1e-13, limit=500)[0] for piece in pieces)
     square = sum(quad(lambda x: x**2 * weight(x), *piece, epsabs=0, epsrel=1e-13, limit=500)[0] for piece in pieces) / exact
     assert found == pytest.approx(exact, rel=1e-11)

@@ -25,7 +25,7 @@ class Parabola(AbstractTheory):
     def default_solver(self) -> None:
         return None
 
-    def check(self, model: qd.RandomNetwork, solver: None) -> None:
+    def check(self, model: qd.RandomNetwork, solver: None, start: Start) -> None:
         """Everything is covered."""
 
     def coordinates(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Static(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton()
 
-    def check(self, model: RandomNetwork, solver: Newton) -> None:
+    def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         field = model.constant_field("dmft.Static")
         if not isinstance(field, jax.core.Tracer) and field == 0 and model.activation.kinked_at_zero:
             raise ValueError(

@@ -87,7 +87,7 @@ class StationaryGaussian(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton(nodes=32)
 
-    def check(self, model: RandomNetwork, solver: Newton) -> None:
+    def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         field = model.constant_field("dmft.Stationary")
         if not isinstance(model.symmetry, jax.core.Tracer) and model.symmetry != 0:
             raise ValueError(

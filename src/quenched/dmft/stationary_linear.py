@@ -75,7 +75,7 @@ class StationaryLinear(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton(nodes=32)
 
-    def check(self, model: RandomNetwork, solver: Newton) -> None:
+    def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         model.constant_field("dmft.Stationary")
         if not isinstance(model.activation, Linear):
             raise ValueError(

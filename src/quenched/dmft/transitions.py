@@ -62,7 +62,7 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     theory = StationaryGaussian((0.0,), (0.0,), centred=model.activation.odd and bool(model.field == 0))
     branch = "quiescent" if model.noise == 0 else "stable"
     used = theory.default_solver() if solver is None else solver
-    theory.check(model, used)
+    theory.check(model, used, Start(branch))
     ranges = np.log([[low, high], [low, high]])
     before = found = np.full(2, np.nan)
     for _ in range(_ROUNDS):

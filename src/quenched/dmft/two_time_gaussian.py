@@ -66,7 +66,7 @@ class TwoTimeGaussian(AbstractTheory):
     def default_solver(self) -> Quadrature:
         return Quadrature()
 
-    def check(self, model: RandomNetwork, solver: Quadrature) -> None:
+    def check(self, model: RandomNetwork, solver: Quadrature, start: Start) -> None:
         check_limit(self.memory_limit, self.bytes_per_point(solver), f"{self.steps} steps and {solver.nodes} nodes")
 
     def bytes_per_point(self, solver: Quadrature) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 Height = Callable[[Array], Array]
+Carry = tuple[Array, Array, Array, Array, Array, Array, Array]
 
 # A weight below exp(-42) of the largest is nothing; and how much the height may change within a panel at a peak.
 _NOTHING, _SMOOTH = 42.0, 8.0
@@ -50,10 +51,10 @@ def peak_nodes(height: Height, edges: Float[Array, " edge"], panels: int, count:
         matters = there & (low - 0.5 * change < best + _NOTHING)
         return best, matters, matters & (change > _SMOOTH + 0.5 * (low - best))
 
-    def unfinished(carry: tuple[Array, ...]) -> Array:
+    def unfinished(carry: Carry) -> Array:
         return jnp.any(carry[3]) & (carry[5] < _MOST_HALVINGS)
 
-    def halve(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+    def halve(carry: Carry) -> Carry:
         left, width, matters, coarse, fits, steps, best = carry
         half = jnp.where(coarse, 0.5 * width, width)
         lefts, widths = jnp.concatenate([left, left + half]), jnp.concatenate([half, half])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,44 +13,62 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.models import RandomNetwork
+from quenched.numerics.continuation import follow
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
-from quenched.replica.zero_overlap import check_odd_without_field, equations, free_energy, neuron_averages
+from quenched.replica import symmetric
+from quenched.replica.zero_overlap import (
+    check_no_noise,
+    check_odd_without_field,
+    equations,
+    free_energy,
+    neuron_averages,
+)
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
 
-# Steps in ln T on the way down: a branch that needs shorter ones than the first number has ended.
-_SHORTEST, _LONGEST = 1e-4, 3.0
+# Longest step in ln T on the way down.
+LONGEST = 3.0
+# A field that makes replicas overlap where the model has none; the overlap that counts as none, and as vanishing.
+_SEED, _NO_OVERLAP, _CREEPS = 0.5, 1e-10, 1e-4
 _COARSE = 1e-6
 
 
 class FiniteTemperature(AbstractTheory):
-    """Boltzmann measure exp(-E/T) of the speed landscape, E = |velocity|^2/2, replica theory, zero-overlap branch.
+    """Boltzmann measure exp(-E/T) of the speed landscape, E = |velocity|^2/2 + confinement |x|^2, replica symmetric.
 
-        q = <phi^2>,  S = <e phi>/a,  D = (1 - <e^2>/a)/a,   e = x - gamma g^2 S phi(x),  a = T + g^2 q,
+    One neuron in the fields (M, h) of the others, <.> over its weight, E over the Gaussian pair:
 
-    the averages over exp(-e^2/(2a) - g^2 D phi^2/2). For odd phi without field this branch (overlap Q = 0, response
-    overlap R = 0) always solves the replica equations; for symmetry >= 0 it is the stable one.
+        w(x) = exp( -e^2/(2a) + h phi - g^2 D phi^2/2 - (c/T) x^2 ),  e = x - gamma g^2 S phi - M - b,  a = T + g^2 (q - Q),
+        q = E<phi^2>,  Q = E<phi>^2,  S = E[<e phi> - <e><phi>]/a,  tau = E[<e><phi>]/a,
+        D = 1/a - E[<e^2> - <e>^2]/a^2,  V = g^2 E<e>^2/a^2;  E M^2 = g^2 Q, E h^2 = V, E M h = gamma g^2 tau.
 
     Arguments:
         temperature: T of exp(-E/T), greater than 0.
+        confinement: c, at least 0.
 
-    Branches, `start=`: "zero_overlap" only, followed down in temperature. With order parameters or an earlier solution
-    Newton starts there instead, which matters for symmetry < 0, where several zero-overlap solutions exist at low T.
+    Branches, `start=`:
+        "zero_overlap": Q = tau = V = 0, for odd phi without field, where it always is a solution (three unknowns, one
+            integral) and the default; for symmetry >= 0 the stable one. Followed down in temperature.
+        "ordered": replicas overlap, Q > 0; the default with a field, or if phi is not odd. Followed down in temperature.
+        With order parameters or an earlier solution Newton starts there instead.
 
     Returns:
-        `self_overlap` q, `local_response` S, `self_response_overlap` r = S sqrt(T), `overlap` 0, `response_overlap` 0,
-        `energy` E/N = T (1 - T D)/2, `free_energy` F/N, `entropy`, `mean_square_rate` (= q), `mean_square_state`, each with
-        `_error` from a second quadrature.
+        `self_overlap` q, `overlap` Q, `local_response` S, `self_response_overlap` r = (S + tau) sqrt(T), `response_overlap`
+        R = tau sqrt(T), `conjugate_overlap` V/g^2, `energy` E/N, `free_energy` F/N, `entropy`, `mean_square_rate` (= q),
+        `mean_square_state`; `replicon_eigenvalue`, negative where replica symmetry breaks, and on the branch without overlap
+        `zero_overlap_eigenvalue`, negative where an overlap grows. Each with `_error` from a second quadrature.
 
-    Limits: gamma = 0: x is Gaussian with variance T + g^2 q, E/N = T/2 exactly, and T to 0 gives `qd.dmft.Static`.
-    Linear phi below g_c: q = T S^2/(1 - g^2 S^2).
+    Limits: gamma = 0, c = 0: E/N = T/2 exactly, without field x is Gaussian with variance T + g^2 q, and T to 0 gives
+    `qd.dmft.Static`. Linear phi below g_c: q = T S^2/(1 - g^2 S^2).
 
-    Raises: ValueError for temperature <= 0 (use `ZeroTemperature`), an activation that is not odd, a field, or noise.
+    Raises: ValueError for temperature <= 0 (use `ZeroTemperature`), confinement < 0, noise, "zero_overlap" with a field or
+    phi that is not odd.
 
-    When it fails: for symmetry < 0 and low T the branch can end at a fold on the way down (`out_of_steps`); start from a
-    solution at a neighbouring gain. Linear phi at or above g_c has no solution: the measure spreads without bound.
+    When it fails: for symmetry < 0 and low T a branch can end at a fold on the way down (`out_of_steps`); start from a
+    solution at a neighbouring gain. `coarse_quadrature`: where a neuron has several states in one field, averages jump with
+    the field; raise the solver's `nodes`. Linear phi at or above g_c has no solution: the measure spreads without bound.
 
-    Source: Qiu & Huang 2025, replica-symmetric theory, in its minimal form.
+    Source: Qiu & Huang 2025, replica-symmetric theory, in its minimal form (derived in the documentation).
 
     Example:
         >>> import quenched as qd
@@ -59,99 +78,154 @@ class FiniteTemperature(AbstractTheory):
     """
 
     temperature: Any
+    confinement: Any
 
-    branches: ClassVar[tuple[str, ...]] = ("zero_overlap",)
-    unknowns: ClassVar[tuple[str, ...]] = ("self_overlap", "local_response", "energy")
+    branches: ClassVar[tuple[str, ...]] = ("zero_overlap", "ordered")
+    unknowns: ClassVar[tuple[str, ...]] = (
+        "self_overlap",
+        "overlap",
+        "local_response",
+        "response_overlap",
+        "conjugate_overlap",
+        "energy",
+        "mean_square_state",
+    )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)
 
-    def __init__(self, temperature: Any):
+    def __init__(self, temperature: Any, confinement: Any = 0.0):
         if not isinstance(temperature, jax.core.Tracer) and np.ndim(temperature) == 0 and temperature == 0:
             raise ValueError(
                 "Argument `temperature` must be greater than 0, but is 0; the limit itself is qd.replica.ZeroTemperature()."
             )
         self.temperature = checks.number("temperature", temperature, above=0.0)
+        self.confinement = checks.number("confinement", confinement, low=0.0)
 
     def default_solver(self) -> Newton:
         return Newton()
 
-    def check(self, model: RandomNetwork, solver: Newton) -> None:
-        check_odd_without_field(model, "replica.FiniteTemperature")
+    def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
+        if values is not None:
+            return "ordered" if values["overlap"] > 0 else "zero_overlap"
+        known = [model.field for model in models if not isinstance(model.field, jax.core.Tracer)]
+        odd = all(model.activation.odd for model in models)
+        fields = any(callable(field) or bool(np.any(np.asarray(field) != 0)) for field in known)
+        return "zero_overlap" if odd and not fields else "ordered"
+
+    def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
+        if start.branch == "zero_overlap":
+            check_odd_without_field(model, "replica.FiniteTemperature")
+        else:
+            model.constant_field("replica.FiniteTemperature")
+        check_no_noise(model, "replica.FiniteTemperature")
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
-        frozen, cold = jax.lax.stop_gradient((model, jnp.asarray(self.temperature, float)))
-        if start.values is None:
-            found = cool(frozen, cold, solver)
-        else:
-            found = newton(lambda u: equations(frozen, cold, u, solver.nodes), _unknowns(frozen, cold, start.values), solver)
-        refined = polish(lambda u: equations(model, self.temperature, u, 2 * solver.nodes), found.unknowns)
-        fine = observables(model, self.temperature, refined, 2 * solver.nodes)
-        coarse = observables(frozen, cold, found.unknowns, solver.nodes)
-        return computed(fine, coarse, found)
+        temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
+        branch = zero_overlap_branch if start.branch == "zero_overlap" else ordered_branch
+        return branch(model, temperature, confinement, solver, start.values)
 
 
-def cool(model: RandomNetwork, temperature: Array, solver: Newton) -> Root:
-    """Follow the branch down from high temperature, in steps of ln T that shrink when Newton fails and grow when not."""
+def zero_overlap_branch(
+    model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton, given: dict[str, Array] | None
+) -> Computed:
+    """Q = 0, three unknowns."""
+    frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
+    if given is None:
+        found = cool(frozen, cold, tight, solver)
+    else:
+        guess = _unknowns(frozen, cold, tight, given)
+        found = newton(lambda u: equations(frozen, cold, u, solver.nodes, tight), guess, solver)
+    refined = polish(lambda u: equations(model, temperature, u, 2 * solver.nodes, confinement), found.unknowns)
+    fine = observables(model, temperature, confinement, refined, 2 * solver.nodes)
+    coarse = observables(frozen, cold, tight, found.unknowns, solver.nodes)
+    outcome = computed(fine, coarse, found)
+    # A field that is traced cannot be refused before.
+    exists = jnp.asarray(model.field) == 0.0
+    return outcome._replace(status=jnp.where(exists, outcome.status, Status.no_such_branch))
+
+
+def ordered_branch(
+    model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton, given: dict[str, Array] | None
+) -> Computed:
+    """Q > 0, six unknowns."""
+    frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
+
+    def residual(log_temperature: Array, unknowns: Array, field: Array) -> Array:
+        here = eqx.tree_at(lambda m: m.field, frozen, field)
+        return symmetric.equations(here, jnp.exp(log_temperature), tight, unknowns, solver.nodes)
+
+    field, end = jnp.asarray(frozen.field, float), jnp.log(cold)
+    if given is None:
+        # Without a field of the model's own replicas overlap only if a field that is switched off has made them.
+        seed = jnp.where(field == 0.0, _SEED, field)
+        hot = jnp.log(jnp.maximum(10.0 * (1.0 + frozen.gain**2), cold))
+        width = jnp.log(jnp.exp(hot) + 0.5 * frozen.gain**2)
+        zero = jnp.zeros(())
+        hottest = jnp.stack([width, zero, zero, jnp.asarray(0.01), zero, jnp.asarray(1e-6)])
+        seeded = follow(lambda at, u: residual(at, u, seed), hottest, hot, end, solver, LONGEST)
+        last = follow(lambda at, u: residual(end, u, at), seeded.unknowns, seed, field, solver, _SEED)
+        found = last._replace(steps=seeded.steps + last.steps, converged=seeded.converged & last.converged)
+    else:
+        found = newton(lambda u: residual(end, u, field), symmetric.unknowns_of(frozen, cold, tight, given), solver)
+    refined = polish(lambda u: symmetric.equations(model, temperature, confinement, u, 2 * solver.nodes), found.unknowns)
+    fine, fits = symmetric.observables(model, temperature, confinement, refined, 2 * solver.nodes)
+    coarse, _ = symmetric.observables(frozen, cold, tight, found.unknowns, solver.nodes)
+    outcome = computed(fine, coarse, found)
+    status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
+    # As its field is switched off a branch without overlap ends in a singular point, at which Newton's method creeps.
+    vanishes = jnp.abs(found.unknowns[3]) < jnp.where(found.converged, _NO_OVERLAP, _CREEPS)
+    return outcome._replace(status=jnp.where(vanishes & (field == 0.0), Status.no_such_branch, status))
+
+
+def cool(model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton) -> Root:
+    """Follow the branch without overlap down from high temperature."""
     hot = jnp.log(jnp.maximum(10.0 * (1.0 + model.gain**2), temperature))
-    target = jnp.log(temperature)
-
-    def solve_at(log_temperature: Array, guess: Array) -> Root:
-        return newton(lambda u: equations(model, jnp.exp(log_temperature), u, solver.nodes), guess, solver)
-
     # At high temperature <phi^2> is near its largest value and everything else near zero.
-    hottest = solve_at(hot, jnp.stack([jnp.log(jnp.exp(hot) + 0.5 * model.gain**2), jnp.zeros(()), jnp.zeros(())]))
+    hottest = jnp.stack([jnp.log(jnp.exp(hot) + 0.5 * model.gain**2), jnp.zeros(()), jnp.zeros(())])
 
-    def unfinished(carry: tuple[Root, Array, Array, Array]) -> Array:
-        here, log_temperature, _, step = carry
-        return here.converged & (log_temperature > target) & (step > _SHORTEST) & (here.steps < 40 * solver.max_steps)
+    def residual(log_temperature: Array, unknowns: Array) -> Array:
+        return equations(model, jnp.exp(log_temperature), unknowns, solver.nodes, confinement)
 
-    def next_step(carry: tuple[Root, Array, Array, Array]) -> tuple[Root, Array, Array, Array]:
-        here, log_temperature, tangent, step = carry
-        below = jnp.maximum(target, log_temperature - step)
-        there = solve_at(below, here.unknowns + tangent * (below - log_temperature))
-        tangent = jnp.where(there.converged, (there.unknowns - here.unknowns) / (below - log_temperature), tangent)
-        steps = here.steps + there.steps
-        arrived = jax.tree.map(lambda new, old: jnp.where(there.converged, new, old), there, here)
-        return (
-            arrived._replace(steps=steps),
-            jnp.where(there.converged, below, log_temperature),
-            tangent,
-            jnp.where(there.converged, jnp.minimum(1.5 * step, _LONGEST), 0.25 * step),
-        )
-
-    flat = jnp.zeros_like(hottest.unknowns)
-    last, reached, _, _ = jax.lax.while_loop(unfinished, next_step, (hottest, hot, flat, jnp.asarray(1.0)))
-    return last._replace(converged=last.converged & (reached <= target))
+    return follow(residual, hottest, hot, jnp.log(temperature), solver, LONGEST)
 
 
-def _unknowns(model: RandomNetwork, temperature: Array, given: dict[str, Array]) -> Float[Array, " 3"]:
+def _unknowns(model: RandomNetwork, temperature: Array, confinement: Array, given: dict[str, Array]) -> Float[Array, " 3"]:
     width = temperature + model.gain**2 * given["self_overlap"]
-    # E/N = T (1 - T D)/2
-    delta = (1.0 - 2.0 * given["energy"] / temperature) * width / temperature
+    # E/N = T (1 - T D)/2 + c <x^2>
+    speed = given["energy"] - confinement * given["mean_square_state"]
+    delta = (1.0 - 2.0 * speed / temperature) * width / temperature
     return jnp.stack([jnp.log(width), given["local_response"], delta])
 
 
-def observables(model: RandomNetwork, temperature: Array, unknowns: Float[Array, " 3"], nodes: int) -> dict[str, Array]:
+def observables(
+    model: RandomNetwork, temperature: Array, confinement: Array, unknowns: Float[Array, " 3"], nodes: int
+) -> dict[str, Array]:
     """What the three unknowns mean."""
     width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
-    found = neuron_averages(model, width, response, delta, nodes)
+    found = neuron_averages(model, width, response, delta, nodes, confinement / temperature)
     self_overlap = width * found.rate_square
-    energy = 0.5 * temperature * (1.0 - temperature * delta / width)
-    free = free_energy(model, temperature, unknowns, nodes)
+    energy = 0.5 * temperature * (1.0 - temperature * delta / width) + confinement * found.state_square
+    free = free_energy(model, temperature, unknowns, nodes, confinement)
     zero = jnp.zeros_like(response)
+    # What fluctuates: <phi^2>, <e phi>/a and <e^2>/a^2 - 1/a.
+    chi = jnp.stack([self_overlap, found.response, (found.error_square - 1.0) / width])
+    eigenvalue = 1.0 - symmetric.largest_growth(chi[:, None] * chi, jnp.asarray(model.gain), jnp.asarray(model.symmetry))
     return {
         "self_overlap": self_overlap,
         "overlap": zero,
         "self_response_overlap": response * jnp.sqrt(temperature),
         "response_overlap": zero,
         "local_response": response,
+        "conjugate_overlap": zero,
         "energy": energy,
         "free_energy": free,
         "entropy": (energy - free) / temperature,
         "mean_square_rate": self_overlap,
         "mean_square_state": found.state_square,
+        "replicon_eigenvalue": eigenvalue,
+        "zero_overlap_eigenvalue": eigenvalue,
     }
 
 

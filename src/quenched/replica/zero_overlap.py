@@ -3,11 +3,11 @@
 For odd phi without field Q = R = 0 always solves the replica-symmetric equations of exp(-E/T), and equals the annealed
 average. With a = T + g^2 q, the effective memory G = gamma g^2 S and delta = a D, all averages are over
 
-    w(x) = exp( -[ e(x)^2 + g^2 delta phi(x)^2 ] / (2a) ),    e(x) = x - G phi(x),
+    w(x) = exp( -[ e(x)^2 + g^2 delta phi(x)^2 ] / (2a) - (c/T) x^2 ),    e(x) = x - G phi(x),
 
     q = <phi^2>,   S = <e phi>/a,   delta = 1 - <e^2>/a,   T/a = 1 - g^2 <phi^2>/a.
 
-Temperature enters only through the last equation: T = 0 is a regular case of it.
+Without the confinement c temperature enters only through the last equation: T = 0 is a regular case of it.
 """
 
 # notation: gamma the symmetry, D the x-hat x-hat overlap times beta (PHYSICS of Qiu & Huang 2025, minimal form).
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from quenched.models import RandomNetwork
-from quenched.numerics.quadrature import clip_breakpoints, outermost, sinh_legendre
+from quenched.numerics.quadrature import Scalar, clip_breakpoints, outermost, sinh_legendre
 
 # The weight is cut where it has fallen by exp(-42) = 6e-19.
 _REACH = 42.0
@@ -37,20 +37,23 @@ class NeuronAverages(NamedTuple):
     log_norm: Array  # ln int w dx
 
 
-def neuron_averages(model: RandomNetwork, width: Array, response: Array, delta: Array, nodes: int) -> NeuronAverages:
-    """The integrals over x > 0; the weight is even since phi is odd."""
+def neuron_averages(
+    model: RandomNetwork, width: Array, response: Array, delta: Array, nodes: int, tightness: Scalar = 0.0
+) -> NeuronAverages:
+    """The integrals over x > 0; the weight is even since phi is odd. `tightness` is c/T."""
     phi = model.activation
     memory = model.symmetry * model.gain**2 * response
     stiffness = model.gain**2 * delta
 
-    def exponent(x: Array, memory: Array, stiffness: Array, width: Array) -> Array:
+    def exponent(x: Array, memory: Array, stiffness: Array, width: Array, tightness: Array) -> Array:
         rate = phi(x)
-        return 0.5 * ((x - memory * rate) ** 2 + stiffness * rate**2) / width
+        return 0.5 * ((x - memory * rate) ** 2 + stiffness * rate**2) / width + tightness * x**2
 
-    frozen = jax.lax.stop_gradient((memory, stiffness, width))
+    tight = jnp.asarray(tightness, float)
+    frozen = jax.lax.stop_gradient((memory, stiffness, width, tight))
     end = outermost(lambda t: exponent(t, *frozen) < _REACH, jnp.sqrt(frozen[2]))
     x, weights = sinh_legendre([0.0, *clip_breakpoints(phi.breakpoints, 0.0, end), end], nodes)
-    height = exponent(x, memory, stiffness, width)
+    height = exponent(x, memory, stiffness, width, tight)
     lowest = jax.lax.stop_gradient(jnp.min(height))
     weighted = weights * jnp.exp(lowest - height)
     total = jnp.sum(weighted)
@@ -66,10 +69,12 @@ def neuron_averages(model: RandomNetwork, width: Array, response: Array, delta: 
     )
 
 
-def equations(model: RandomNetwork, temperature: Array, unknowns: Float[Array, " 3"], nodes: int) -> Float[Array, " 3"]:
+def equations(
+    model: RandomNetwork, temperature: Array, unknowns: Float[Array, " 3"], nodes: int, confinement: Scalar = 0.0
+) -> Float[Array, " 3"]:
     """Residuals in (ln a, S, delta), each of order one where wrong."""
     width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
-    found = neuron_averages(model, width, response, delta, nodes)
+    found = neuron_averages(model, width, response, delta, nodes, _per_temperature(confinement, temperature))
     return jnp.stack(
         [
             temperature / width + model.gain**2 * found.rate_square - 1.0,
@@ -79,10 +84,18 @@ def equations(model: RandomNetwork, temperature: Array, unknowns: Float[Array, "
     )
 
 
-def free_energy(model: RandomNetwork, temperature: Array, unknowns: Float[Array, " 3"], nodes: int) -> Array:
+def _per_temperature(confinement: Scalar, temperature: Array) -> Array:
+    """c/T, 0 without confinement even at T = 0."""
+    none = jnp.asarray(confinement) == 0.0
+    return jnp.where(none, 0.0, confinement / jnp.where(none, 1.0, temperature))
+
+
+def free_energy(
+    model: RandomNetwork, temperature: Array, unknowns: Float[Array, " 3"], nodes: int, confinement: Scalar = 0.0
+) -> Array:
     """F/N, from -F/(N T) = g^2 q D/2 - gamma g^2 S^2/2 - ln(a/T)/2 + ln int w dx; stationary at the solution."""
     width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
-    found = neuron_averages(model, width, response, delta, nodes)
+    found = neuron_averages(model, width, response, delta, nodes, _per_temperature(confinement, temperature))
     # g^2 q = a - T, so that the expression is stationary in all three unknowns.
     exchange = 0.5 * ((width - temperature) * delta / width - model.symmetry * (model.gain * response) ** 2)
     return -temperature * (exchange - 0.5 * jnp.log(width / temperature) + found.log_norm)
@@ -100,6 +113,10 @@ def check_odd_without_field(model: RandomNetwork, theory: str) -> None:
             f"Argument `field` must be 0 for {theory} (zero-overlap branch), but is {float(field):g}: "
             "a field makes the replicas overlap."
         )
+
+
+def check_no_noise(model: RandomNetwork, theory: str) -> None:
+    """The measure has a temperature of its own."""
     if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
         raise ValueError(
             f"Argument `noise` must be 0 for {theory}, but is {float(model.noise):g}: the measure exp(-E/T) is built from "

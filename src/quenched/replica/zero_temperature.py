@@ -12,7 +12,7 @@ from jaxtyping import Array
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica.finite_temperature import computed, cool
-from quenched.replica.zero_overlap import check_odd_without_field, equations, neuron_averages
+from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field, equations, neuron_averages
 from quenched.theory import AbstractTheory, Computed, Start
 
 # The branch is followed down to here before the limit is taken; widths below the second number count as zero.
@@ -59,15 +59,16 @@ class ZeroTemperature(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton()
 
-    def check(self, model: RandomNetwork, solver: Newton) -> None:
+    def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         check_odd_without_field(model, "replica.ZeroTemperature")
+        check_no_noise(model, "replica.ZeroTemperature")
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         frozen, zero = jax.lax.stop_gradient(model), jnp.zeros(())
-        cold = cool(frozen, jnp.asarray(_COLD), solver)
+        cold = cool(frozen, jnp.asarray(_COLD), zero, solver)
         limit = newton(lambda u: equations(frozen, zero, u, solver.nodes), cold.unknowns, solver)
         collapsed = jnp.exp(limit.unknowns[0]) < _ZERO_WIDTH
         # The state of rest is in closed form; that Newton then only crept towards zero width is no failure.

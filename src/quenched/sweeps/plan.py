@@ -49,13 +49,17 @@ def make_plan(
     grid = make_grid(model, theory, over)
     way = grid.points[0][1]
     solver = checked_solver(way, solver)
-    for each, point in grid.points:
-        point.check(each, solver)
     read = None
     if isinstance(way, AbstractTheory):
-        read = read_start(way, start)
+        read = read_start(way, [each for each, _ in grid.points], start)
     else:
         refuse_start(theory, start)
+    for each, point in grid.points:
+        if isinstance(point, AbstractTheory) and read is not None:
+            point.check(each, solver, read)
+        elif isinstance(point, AbstractExperiment):
+            point.check(each, solver)
+    if isinstance(way, AbstractExperiment):
         samples_at_once(way, solver)
     random = read_key(key)
     seed = key if isinstance(key, int) else 0 if key is None else None

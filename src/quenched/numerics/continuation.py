@@ -1,0 +1,55 @@
+"""Following a solution of self-consistency equations while a parameter changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.numerics.self_consistency import Newton, Root, newton
+
+# A branch that needs steps shorter than this has ended. No more Newton steps in all than this many times the solver's.
+_SHORTEST, _PATIENCE = 1e-4, 40
+
+
+def follow(
+    residual: Callable[[Array, Float[Array, " unknown"]], Float[Array, " unknown"]],
+    guess: Float[Array, " unknown"],
+    begin: Array,
+    end: Array,
+    solver: Newton,
+    longest: float,
+) -> Root:
+    """Solve residual(parameter, unknowns) = 0 at `begin` from a guess, and follow the solution to `end`, in steps of the
+    parameter that shrink when Newton fails and grow when not, up to `longest`. Not converged if the branch ends before."""
+    way = jnp.where(end < begin, -1.0, 1.0)
+    distance = jnp.abs(end - begin)
+
+    def solve_at(travelled: Array, guess: Array) -> Root:
+        return newton(lambda unknowns: residual(begin + way * travelled, unknowns), guess, solver)
+
+    first = solve_at(jnp.zeros(()), guess)
+
+    def unfinished(carry: tuple[Root, Array, Array, Array]) -> Array:
+        here, travelled, _, step = carry
+        return here.converged & (travelled < distance) & (step > _SHORTEST) & (here.steps < _PATIENCE * solver.max_steps)
+
+    def next_step(carry: tuple[Root, Array, Array, Array]) -> tuple[Root, Array, Array, Array]:
+        here, travelled, tangent, step = carry
+        beyond = jnp.minimum(distance, travelled + step)
+        there = solve_at(beyond, here.unknowns + tangent * (beyond - travelled))
+        tangent = jnp.where(there.converged, (there.unknowns - here.unknowns) / (beyond - travelled), tangent)
+        steps = here.steps + there.steps
+        arrived = jax.tree.map(lambda new, old: jnp.where(there.converged, new, old), there, here)
+        return (
+            arrived._replace(steps=steps),
+            jnp.where(there.converged, beyond, travelled),
+            tangent,
+            jnp.where(there.converged, jnp.minimum(1.5 * step, longest), 0.25 * step),
+        )
+
+    start = (first, jnp.zeros(()), jnp.zeros_like(first.unknowns), jnp.asarray(min(1.0, longest)))
+    last, travelled, _, _ = jax.lax.while_loop(unfinished, next_step, start)
+    return last._replace(converged=last.converged & (travelled >= distance))

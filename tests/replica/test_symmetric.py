@@ -1,0 +1,174 @@
+"""Replicas that overlap: six unknowns, against quadrature by SciPy, exact cases and laws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import roots_hermitenorm
+
+import quenched as qd
+from quenched.replica import symmetric
+from quenched.replica.finite_temperature import FiniteTemperature
+
+# gain, symmetry, field, temperature, confinement
+POINTS = [(1.2, 0.5, 0.3, 0.1, 0.0), (2.0, -0.5, 0.3, 0.1, 0.0), (0.8, 0.5, 0.5, 1.0, 0.2), (1.2, 0.0, 0.3, 0.01, 0.0)]
+Point = tuple[float, float, float, float, float]
+
+
+def solved(point: Point, **options: Any) -> dict[str, float]:
+    gain, symmetry, field, temperature, confinement = point
+    model = qd.RandomNetwork(gain, symmetry, field=field)
+    found = qd.solve(model, FiniteTemperature(temperature, confinement), **options)
+    return {name: float(array) for name, array in found.arrays.items()}
+
+
+def unknowns(point: Point, found: dict[str, float]) -> tuple[qd.RandomNetwork, jax.Array, jax.Array, jax.Array]:
+    gain, symmetry, field, temperature, confinement = point
+    model = qd.RandomNetwork(gain, symmetry, field=field)
+    T, c = jnp.asarray(temperature), jnp.asarray(confinement)
+    given = {name: jnp.asarray(value) for name, value in found.items()}
+    return model, T, c, symmetric.unknowns_of(model, T, c, given)
+
+
+@pytest.mark.parametrize("point", [pytest.param(each, marks=pytest.mark.slow) for each in POINTS[:2]] + POINTS[2:], ids=str)
+def test_the_free_energy_is_stationary_and_its_derivative_the_energy(point: Point) -> None:
+    found = solved(point)
+    with jax.enable_x64(True):
+        model, temperature, confinement, u = unknowns(point, found)
+
+        def reduced(u: jax.Array, temperature: jax.Array) -> jax.Array:
+            return symmetric.free_energy(model, temperature, confinement, u, 96) / temperature
+
+        # tau and V are 0 at symmetry 0, where the fields' square root has no derivative.
+        free = [0, 1, 2, 3] if point[1] == 0.0 else list(range(6))
+        slope = np.asarray(jax.jit(jax.grad(reduced))(u, temperature))[free]
+        elsewhere = np.asarray(jax.jit(jax.grad(reduced))(u * 1.01, temperature))[free]
+
+        # ln a carries T: held are q, Q and S.
+        def at_order_parameters(temperature: jax.Array) -> jax.Array:
+            width = temperature + model.gain**2 * (found["self_overlap"] - found["overlap"])
+            ratio = width / jnp.exp(u[0])
+            scaled = u.at[0].set(jnp.log(width)).at[2].multiply(ratio).at[5].multiply(ratio)
+            return reduced(scaled, temperature)
+
+        by_temperature = float(jax.jit(jax.grad(at_order_parameters))(temperature))
+    assert np.max(np.abs(slope)) < 1e-8
+    assert np.max(np.abs(elsewhere)) > 1e-4
+    # d(F/T)/d(1/T) = -T^2 d(F/T)/dT; the confinement stands in it as c/T.
+    assert -by_temperature * point[3] ** 2 == pytest.approx(found["energy"], rel=1e-8)
+
+
+@pytest.mark.parametrize("point", POINTS[:3], ids=str)
+def test_the_averages_by_another_quadrature(point: Point) -> None:
+    """Adaptive inside, Gauss and Hermite outside; from the solution's own numbers."""
+    gain, symmetry, field, temperature, confinement = point
+    found = solved(point)
+    q, Q, S, V = (found[name] for name in ("self_overlap", "overlap", "local_response", "conjugate_overlap"))
+    V, tau = V * gain**2, found["response_overlap"] / np.sqrt(temperature)
+    a, G = temperature + gain**2 * (q - Q), symmetry * gain**2 * S
+    speed = found["energy"] - confinement * found["mean_square_state"]
+    D = (1 - 2 * speed / temperature) / temperature + V / gain**2
+    covariance = np.array([[gain**2 * Q, symmetry * gain**2 * tau], [symmetry * gain**2 * tau, V]])
+    factor = np.linalg.cholesky(covariance)
+    z, weights = roots_hermitenorm(40)
+    weights = weights / weights.sum()
+    kept = [(i, j) for i in range(40) for j in range(40) if weights[i] * weights[j] > 1e-13]
+
+    def averages(M: float, h: float) -> np.ndarray:
+        def exponent(x: float) -> float:
+            e = x - G * np.tanh(x) - M - field
+            return -(e**2) / (2 * a) + h * np.tanh(x) - gain**2 * D * np.tanh(x) ** 2 / 2 - confinement / temperature * x**2
+
+        grid = np.linspace(M + field - 12, M + field + 12, 4001)
+        heights = np.array([exponent(x) for x in grid])
+        highest = np.max(heights)
+        near = grid[heights > highest - 42]
+
+        def integral(of: Callable[[float, float], float]) -> float:
+            def weighted(x: float) -> float:
+                return of(x, x - G * np.tanh(x) - M - field) * np.exp(exponent(x) - highest)
+
+            return quad(weighted, near[0] - 0.01, near[-1] + 0.01, epsabs=1e-12, epsrel=1e-11, limit=200)[0]
+
+        norm = integral(lambda x, e: 1.0)
+        mean, square = integral(lambda x, e: np.tanh(x)) / norm, integral(lambda x, e: np.tanh(x) ** 2) / norm
+        misfit, product = integral(lambda x, e: e) / norm, integral(lambda x, e: e * np.tanh(x)) / norm
+        return np.array([square, mean**2, (product - misfit * mean) / a, misfit * mean / a, gain**2 * misfit**2 / a**2])
+
+    total, mass = np.zeros(5), 0.0
+    for i, j in kept:
+        M, h = factor @ [z[i], z[j]]
+        total += weights[i] * weights[j] * averages(M, h)
+        mass += weights[i] * weights[j]
+    np.testing.assert_allclose(total / mass, [q, Q, S, tau, V], rtol=0, atol=1e-9)
+
+
+def test_without_symmetry_the_state_is_gaussian() -> None:
+    for gain, temperature in [(0.5, 1.0), (2.0, 1e-2)]:
+        found = solved((gain, 0.0, 0.3, temperature, 0.0))
+        variance = temperature + gain**2 * found["self_overlap"]
+        square = qd.gaussian.average(lambda x: jnp.tanh(x) ** 2, 0.3, variance)
+        across = qd.gaussian.pair_average(jnp.tanh, jnp.tanh, (0.3, 0.3), (variance, variance), gain**2 * found["overlap"])
+        assert found["self_overlap"] == pytest.approx(float(square), abs=1e-10)
+        assert found["overlap"] == pytest.approx(float(across), abs=1e-10)
+        assert found["energy"] == pytest.approx(temperature / 2, rel=1e-10)
+        assert abs(found["response_overlap"]) < 1e-12
+
+
+def test_an_overlap_from_zero_grows_as_the_eigenvalue_says() -> None:
+    """In a weak field b the overlap is of order b^2/(what the eigenvalue leaves): the same field moves it further where
+    it is nearer to 0."""
+    # At symmetry 0 to first order in b^2: Q = S^2 b^2 + g^2 S^2 Q, hence Q (1 - g^2 S^2) = S^2 b^2.
+    gain, temperature, field = 1.2, 0.1, 1e-3
+    rest = {
+        name: float(array) for name, array in qd.solve(qd.RandomNetwork(gain), FiniteTemperature(temperature)).arrays.items()
+    }
+    weak = solved((gain, 0.0, field, temperature, 0.0))
+    expected = float(rest["local_response"] ** 2 * field**2 / rest["zero_overlap_eigenvalue"])
+    assert weak["overlap"] == pytest.approx(expected, rel=1e-4)
+    assert weak["replicon_eigenvalue"] == pytest.approx(float(rest["zero_overlap_eigenvalue"]), rel=1e-4)
+
+
+def test_negative_symmetry_has_an_ordered_phase_and_it_breaks() -> None:
+    model = qd.RandomNetwork(3.0, -0.5)
+    ordered = qd.solve(model, FiniteTemperature(0.1), start="ordered", throw=False)
+    assert float(ordered["overlap"]) > 0.3
+    assert float(ordered["replicon_eigenvalue"]) < -0.1
+    # In the space of overlaps the right solution has the larger free energy.
+    cold = qd.solve(model, FiniteTemperature(0.1))
+    assert float(cold["zero_overlap_eigenvalue"]) < 0.0
+    assert float(ordered["free_energy"]) > float(cold["free_energy"])
+
+
+@pytest.mark.slow
+def test_there_is_no_ordered_phase_without_negative_symmetry() -> None:
+    found = qd.solve(qd.RandomNetwork(1.2, 0.5), FiniteTemperature(0.1), start="ordered", throw=False)
+    assert qd.Status(int(found.status)) == qd.Status.no_such_branch
+
+
+@pytest.mark.slow
+def test_a_solution_is_a_start() -> None:
+    point = POINTS[0]
+    model = qd.RandomNetwork(*point[:2], field=point[2])
+    first = qd.solve(model, FiniteTemperature(0.1))
+    again = qd.solve(model, FiniteTemperature(0.1), start=first)
+    assert int(again.steps) <= 2
+    for name in ("overlap", "energy", "conjugate_overlap"):
+        assert float(again[name]) == pytest.approx(float(first[name]), rel=1e-10)
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="`confinement`"):
+        FiniteTemperature(0.1, -1.0)
+    with pytest.raises(ValueError, match="ZeroTemperature"):
+        FiniteTemperature(0.0)
+    with pytest.raises(ValueError, match="`field` must be 0"):
+        qd.solve(qd.RandomNetwork(1.2, field=0.3), FiniteTemperature(0.1), start="zero_overlap")
+    with pytest.raises(ValueError, match="`noise`"):
+        qd.solve(qd.RandomNetwork(1.2, field=0.3, noise=0.1), FiniteTemperature(0.1))
