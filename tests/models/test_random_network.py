@@ -53,13 +53,14 @@ def test_zero_temperature_names_the_theory_of_it() -> None:
 
 @pytest.mark.parametrize("theory", [qd.replica.FiniteTemperature(0.1), qd.replica.ZeroTemperature()])
 def test_the_replica_theories_say_what_they_do_not_cover(theory: Any) -> None:
+    # On the branch without overlap, which the limit has alone.
     for model, word in [
         (qd.RandomNetwork(1.0, activation=qd.ReLU()), "activation"),
         (qd.RandomNetwork(1.0, field=0.1), "field"),
         (qd.RandomNetwork(1.0, noise=0.1), "noise"),
     ]:
         with pytest.raises(ValueError, match=f"Argument `{word}` must be"):
-            qd.solve(model, theory)
+            qd.solve(model, theory, start="zero_overlap")
 
 
 def test_static_dmft_refuses_noise() -> None:

@@ -36,7 +36,9 @@ def unknowns(point: Point, found: dict[str, float]) -> tuple[qd.RandomNetwork, j
     return model, T, c, symmetric.unknowns_of(model, T, c, given)
 
 
-@pytest.mark.parametrize("point", [pytest.param(each, marks=pytest.mark.slow) for each in POINTS[:2]] + POINTS[2:], ids=str)
+@pytest.mark.parametrize(
+    "point", [*(pytest.param(each, marks=pytest.mark.slow) for each in POINTS[:2]), *POINTS[2:]], ids=str
+)
 def test_the_free_energy_is_stationary_and_its_derivative_the_energy(point: Point) -> None:
     found = solved(point)
     with jax.enable_x64(True):
