@@ -174,3 +174,34 @@ def test_bad_arguments_are_refused() -> None:
         qd.solve(qd.RandomNetwork(1.2, field=0.3), FiniteTemperature(0.1), start="zero_overlap")
     with pytest.raises(ValueError, match="`noise`"):
         qd.solve(qd.RandomNetwork(1.2, field=0.3, noise=0.1), FiniteTemperature(0.1))
+
+
+@pytest.mark.parametrize("symmetry", [0.0, 0.3, -0.3, 1.0])
+def test_the_eigenvalue_is_that_of_the_matrix_and_has_a_derivative(symmetry: float) -> None:
+    gain, step = 1.2, 1e-5
+
+    def eigenvalue(gain: float | jax.Array) -> jax.Array:
+        found = qd.solve(qd.RandomNetwork(gain, symmetry), FiniteTemperature(0.1))
+        return jnp.asarray(found.arrays["zero_overlap_eigenvalue"])
+
+    found = {
+        name: float(array)
+        for name, array in qd.solve(qd.RandomNetwork(gain, symmetry), FiniteTemperature(0.1)).arrays.items()
+    }
+    # chi of (phi, i x-hat), and the change of a symmetric and of an antisymmetric overlap, entry by entry.
+    fluctuation = (1 - 2 * found["energy"] / 0.1) / 0.1
+    chi = np.array([[found["self_overlap"], found["local_response"]], [found["local_response"], -fluctuation]])
+    changes = []
+    for row in range(4):
+        overlap = np.eye(4)[row].reshape(2, 2)
+        K = gain**2 * np.array([[overlap[1, 1], symmetry * overlap[1, 0]], [symmetry * overlap[0, 1], overlap[0, 0]]])
+        changes.append((chi @ K @ chi).ravel())
+    growth = np.max(np.linalg.eigvals(np.array(changes).T).real)
+    with jax.enable_x64(True):
+        slope = float(jax.grad(eigenvalue)(jnp.asarray(gain)))
+        difference = float(eigenvalue(gain + step) - eigenvalue(gain - step)) / (2 * step)
+    # A double eigenvalue, as at symmetry 0, is known to the root of the rounding.
+    assert found["zero_overlap_eigenvalue"] == pytest.approx(1 - growth, abs=3e-7 if symmetry == 0 else 1e-10)
+    if symmetry == 0:
+        assert found["zero_overlap_eigenvalue"] == pytest.approx(1 - (gain * found["local_response"]) ** 2, abs=3e-7)
+    assert slope == pytest.approx(difference, rel=1e-5)

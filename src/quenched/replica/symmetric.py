@@ -198,7 +198,7 @@ def _largest_real_part(matrix: Float[Array, "3 3"]) -> Array:
     three = discriminant < 0.0
     size = jnp.sqrt(jnp.where(three, -p / 3.0, 1.0))
     angle = jnp.arccos(jnp.clip(jnp.where(three, q / (2.0 * size**3), 0.0), -1.0, 1.0)) / 3.0
-    root = jnp.sqrt(jnp.where(three, 0.0, discriminant))
+    root = jnp.where(three, 0.0, jnp.sqrt(jnp.where(three, 1.0, discriminant)))
     real = jnp.cbrt(q / 2.0 + root) + jnp.cbrt(q / 2.0 - root)
     # Beside one real root, a complex pair has half of its opposite.
     return shifted + jnp.where(three, 2.0 * size * jnp.cos(angle), jnp.maximum(real, -0.5 * real))
