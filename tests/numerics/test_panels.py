@@ -50,3 +50,9 @@ def test_too_few_panels_are_said() -> None:
     with jax.enable_x64(True):
         nodes = peak_nodes(squared_misfit(1e-6, 1.5, 0.0), jnp.linspace(-10.0, 10.0, 9), 12, 16)
     assert not bool(nodes.fits)
+
+
+def test_a_weight_that_reaches_beyond_the_edges_is_said() -> None:
+    with jax.enable_x64(True):
+        nodes = peak_nodes(squared_misfit(1.0, 0.0, 0.0), jnp.linspace(-5.0, 5.0, 9), 48, 16)
+    assert not bool(nodes.fits)

@@ -28,7 +28,7 @@ class Nodes(NamedTuple):
     x: Float[Array, " node"]
     weights: Float[Array, " node"]
     fits: Bool[Array, ""]
-    """Whether the panels were enough."""
+    """Whether the panels were enough, and nothing lies beyond the outermost edges."""
 
 
 def peak_nodes(height: Height, edges: Float[Array, " edge"], panels: int, count: int) -> Nodes:
@@ -70,8 +70,9 @@ def peak_nodes(height: Height, edges: Float[Array, " edge"], panels: int, count:
     width = jnp.zeros(panels).at[:first].set(jnp.diff(edges))
     best, matters, coarse = look(left, width, jnp.asarray(jnp.inf))
     start = (left, width, matters, coarse, jnp.asarray(True), jnp.asarray(0), best)
-    left, width, matters, coarse, fits, _, _ = jax.lax.while_loop(unfinished, halve, start)
+    left, width, matters, coarse, fits, _, best = jax.lax.while_loop(unfinished, halve, start)
     width = jnp.where(matters, width, 0.0)
+    inside = jnp.all(height(jnp.stack([edges[0], edges[-1]])) > best + _NOTHING)
     abscissae, gauss = np.polynomial.legendre.leggauss(count)
     x = left[:, None] + 0.5 * width[:, None] * (1.0 + abscissae)
-    return Nodes(x.reshape(-1), (0.5 * width[:, None] * gauss).reshape(-1), fits & ~jnp.any(coarse))
+    return Nodes(x.reshape(-1), (0.5 * width[:, None] * gauss).reshape(-1), fits & inside & ~jnp.any(coarse))

@@ -27,7 +27,7 @@ from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
 
 # Longest step in ln T on the way down.
-LONGEST = 3.0
+_LONGEST = 3.0
 # A field that makes replicas overlap where the model has none; the overlap that counts as none, and as vanishing.
 _SEED, _NO_OVERLAP, _CREEPS = 0.5, 1e-10, 1e-4
 _COARSE = 1e-6
@@ -164,7 +164,7 @@ def ordered_branch(
         width = jnp.log(jnp.exp(hot) + 0.5 * frozen.gain**2)
         zero = jnp.zeros(())
         hottest = jnp.stack([width, zero, zero, jnp.asarray(0.01), zero, jnp.asarray(1e-6)])
-        seeded = follow(lambda at, u: residual(at, u, seed), hottest, hot, end, solver, LONGEST)
+        seeded = follow(lambda at, u: residual(at, u, seed), hottest, hot, end, solver, _LONGEST)
         last = follow(lambda at, u: residual(end, u, at), seeded.unknowns, seed, field, solver, _SEED)
         found = last._replace(steps=seeded.steps + last.steps, converged=seeded.converged & last.converged)
     else:
@@ -188,7 +188,7 @@ def cool(model: RandomNetwork, temperature: Array, confinement: Array, solver: N
     def residual(log_temperature: Array, unknowns: Array) -> Array:
         return equations(model, jnp.exp(log_temperature), unknowns, solver.nodes, confinement)
 
-    return follow(residual, hottest, hot, jnp.log(temperature), solver, LONGEST)
+    return follow(residual, hottest, hot, jnp.log(temperature), solver, _LONGEST)
 
 
 def _unknowns(model: RandomNetwork, temperature: Array, confinement: Array, given: dict[str, Array]) -> Float[Array, " 3"]:
@@ -209,9 +209,12 @@ def observables(
     energy = 0.5 * temperature * (1.0 - temperature * delta / width) + confinement * found.state_square
     free = free_energy(model, temperature, unknowns, nodes, confinement)
     zero = jnp.zeros_like(response)
-    # What fluctuates: <phi^2>, <e phi>/a and <e^2>/a^2 - 1/a.
-    chi = jnp.stack([self_overlap, found.response, (found.error_square - 1.0) / width])
-    eigenvalue = 1.0 - symmetric.largest_growth(chi[:, None] * chi, jnp.asarray(model.gain), jnp.asarray(model.symmetry))
+    eigenvalue = _zero_overlap_eigenvalue(
+        jnp.asarray(model.gain),
+        jnp.asarray(model.symmetry),
+        found.response**2,
+        self_overlap * (found.error_square - 1.0) / width,
+    )
     return {
         "self_overlap": self_overlap,
         "overlap": zero,
@@ -227,6 +230,18 @@ def observables(
         "replicon_eigenvalue": eigenvalue,
         "zero_overlap_eigenvalue": eigenvalue,
     }
+
+
+def _zero_overlap_eigenvalue(gain: Array, symmetry: Array, square: Array, product: Array) -> Array:
+    """1 - the largest eigenvalue of dO -> chi K(dO) chi, in closed form since nothing is averaged: with B^2 = <e phi>^2/a^2
+    and A C = <phi^2> (<e^2>/a^2 - 1/a) they are g^2 times B^2 - A C, gamma (B^2 - A C), and the two roots of
+    t^2 - (1 + gamma)(B^2 + A C) t + gamma (B^2 - A C)^2."""
+    total, difference = (1.0 + symmetry) * (square + product), square - product
+    under = total**2 - 4.0 * symmetry * difference**2
+    real = under > 0.0
+    root = jnp.where(real, jnp.sqrt(jnp.where(real, under, 1.0)), 0.0)
+    larger = jnp.maximum(difference, symmetry * difference)
+    return 1.0 - gain**2 * jnp.maximum(larger, 0.5 * (total + root))
 
 
 def computed(fine: dict[str, Array], coarse: dict[str, Array], found: Root) -> Computed:

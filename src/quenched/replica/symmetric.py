@@ -27,7 +27,7 @@ from quenched.numerics.quadrature import clip_breakpoints
 
 # Beyond eight standard deviations of a field lies 1e-15 of a Gaussian; corners of the grid that weigh less are left out.
 _REACH, _NOTHING = 8.0, 1e-17
-# Outer nodes of one standard deviation, per node of the solver; nodes on a panel, and panels, of the inner integral.
+# Outer nodes computed together; panels of an inner integral, and how many it begins with.
 _TOGETHER, _PANELS, _FIRST_PANELS = 64, 24, 8
 
 
@@ -109,14 +109,17 @@ def free_energy(
     model: RandomNetwork, temperature: Array, confinement: Array, unknowns: Float[Array, " 6"], nodes: int
 ) -> Array:
     """F/N, stationary at the solution."""
-    u, width = Unknowns(*unknowns), jnp.exp(unknowns[0])
     found, fields = solution_averages(model, temperature, confinement, unknowns, nodes)
+    return _free_energy(model, temperature, Unknowns(*unknowns), jnp.sum(fields.weights * found.log_norm))
+
+
+def _free_energy(model: RandomNetwork, temperature: Array, u: Unknowns, log_norm: Array) -> Array:
+    width = jnp.exp(u.log_width)
     spread = width - temperature  # g^2 (q - Q)
     # (g^2/2) [q (D - V/g^2) + Q V/g^2] = (g^2 q D - (q - Q) V)/2
     exchange = 0.5 * ((spread + model.gain**2 * u.overlap) * u.delta - spread * u.reaction / model.gain**2) / width
     responses = 0.5 * model.symmetry * model.gain**2 * (u.response**2 + 2.0 * u.response * u.cross_response)
-    logs = jnp.sum(fields.weights * found.log_norm) - 0.5 * (u.log_width - jnp.log(temperature))
-    return -temperature * (exchange - responses + logs)
+    return -temperature * (exchange - responses + log_norm - 0.5 * (u.log_width - jnp.log(temperature)))
 
 
 def observables(
@@ -130,7 +133,7 @@ def observables(
     # T times X_d = D - V/g^2
     stiffness = temperature * (u.delta - u.reaction / model.gain**2) / width
     energy = 0.5 * temperature * (1.0 - stiffness) + confinement * state_square
-    free = free_energy(model, temperature, confinement, unknowns, nodes)
+    free = _free_energy(model, temperature, u, jnp.sum(fields.weights * found.log_norm))
     root = jnp.sqrt(temperature)
     values = {
         "self_overlap": self_overlap,
