@@ -66,7 +66,7 @@ class AbstractTheory(eqx.Module):
         """The branch for these models if none is asked for by name, given the order parameters to start from, if any."""
         return self.branches[0]
 
-    def bytes_per_point(self, solver: Any) -> int:
+    def bytes_per_point(self, solver: Any, start: Start) -> int:
         """Memory that `compute` needs; 0 where it is too little to matter."""
         return 0
 

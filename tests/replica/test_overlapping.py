@@ -13,7 +13,7 @@ from scipy.integrate import quad
 from scipy.special import roots_hermitenorm
 
 import quenched as qd
-from quenched.replica import symmetric
+from quenched.replica import overlapping
 from quenched.replica.finite_temperature import FiniteTemperature
 
 # gain, symmetry, field, temperature, confinement
@@ -33,7 +33,7 @@ def unknowns(point: Point, found: dict[str, float]) -> tuple[qd.RandomNetwork, j
     model = qd.RandomNetwork(gain, symmetry, field=field)
     T, c = jnp.asarray(temperature), jnp.asarray(confinement)
     given = {name: jnp.asarray(value) for name, value in found.items()}
-    return model, T, c, symmetric.unknowns_of(model, T, c, given)
+    return model, T, c, overlapping.unknowns_of(model, T, c, given)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_free_energy_is_stationary_and_its_derivative_the_energy(point: Poin
         model, temperature, confinement, u = unknowns(point, found)
 
         def reduced(u: jax.Array, temperature: jax.Array) -> jax.Array:
-            return symmetric.free_energy(model, temperature, confinement, u, 96) / temperature
+            return overlapping.free_energy(model, temperature, confinement, overlapping.alike(u), 96) / temperature
 
         # tau and V are 0 at symmetry 0, where the fields' square root has no derivative.
         free = [0, 1, 2, 3] if point[1] == 0.0 else list(range(6))

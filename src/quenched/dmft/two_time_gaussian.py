@@ -67,9 +67,9 @@ class TwoTimeGaussian(AbstractTheory):
         return Quadrature()
 
     def check(self, model: RandomNetwork, solver: Quadrature, start: Start) -> None:
-        check_limit(self.memory_limit, self.bytes_per_point(solver), f"{self.steps} steps and {solver.nodes} nodes")
+        check_limit(self.memory_limit, self.bytes_per_point(solver, start), f"{self.steps} steps and {solver.nodes} nodes")
 
-    def bytes_per_point(self, solver: Quadrature) -> int:
+    def bytes_per_point(self, solver: Quadrature, start: Start) -> int:
         # Square arrays, and a pair average with every earlier time at once.
         times, nodes = (1 + self.richardson) * self.steps + 1, solver.nodes * 3 // 2
         return 4 * times * (28 * times + 3 * nodes**2)

@@ -30,26 +30,29 @@ def follow(
     def solve_at(travelled: Array, guess: Array) -> Root:
         return newton(lambda unknowns: residual(begin + way * travelled, unknowns), guess, solver)
 
-    first = solve_at(jnp.zeros(()), guess)
-
     def unfinished(carry: tuple[Root, Array, Array, Array]) -> Array:
         here, travelled, _, step = carry
-        return here.converged & (travelled < distance) & (step > _SHORTEST) & (here.steps < _PATIENCE * solver.max_steps)
+        return (travelled < distance) & (step > _SHORTEST) & (here.steps < _PATIENCE * solver.max_steps)
 
     def next_step(carry: tuple[Root, Array, Array, Array]) -> tuple[Root, Array, Array, Array]:
         here, travelled, tangent, step = carry
+        begins = travelled < 0.0
         beyond = jnp.minimum(distance, travelled + step)
         there = solve_at(beyond, here.unknowns + tangent * (beyond - travelled))
-        tangent = jnp.where(there.converged, (there.unknowns - here.unknowns) / (beyond - travelled), tangent)
+        slope = jnp.where(begins, 0.0, (there.unknowns - here.unknowns) / (beyond - travelled))
         steps = here.steps + there.steps
         arrived = jax.tree.map(lambda new, old: jnp.where(there.converged, new, old), there, here)
+        longer = jnp.where(begins, step, jnp.minimum(1.5 * step, longest))
         return (
             arrived._replace(steps=steps),
             jnp.where(there.converged, beyond, travelled),
-            tangent,
-            jnp.where(there.converged, jnp.minimum(1.5 * step, longest), 0.25 * step),
+            jnp.where(there.converged, slope, tangent),
+            # Without a solution to begin with there is none to follow.
+            jnp.where(there.converged, longer, jnp.where(begins, 0.0, 0.25 * step)),
         )
 
-    start = (first, jnp.zeros(()), jnp.zeros_like(first.unknowns), jnp.asarray(min(1.0, longest)))
-    last, travelled, _, _ = jax.lax.while_loop(unfinished, next_step, start)
+    # The first step leads from one step before `begin` to it.
+    step = jnp.asarray(min(1.0, longest))
+    none = Root(guess, jnp.asarray(jnp.inf), jnp.zeros((), jnp.int32), jnp.asarray(False))
+    last, travelled, _, _ = jax.lax.while_loop(unfinished, next_step, (none, -step, jnp.zeros_like(guess), step))
     return last._replace(converged=last.converged & (travelled >= distance))

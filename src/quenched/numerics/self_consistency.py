@@ -79,8 +79,8 @@ def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) 
         _, value, _, fraction, steps = carry
         return (_size(value) > solver.tolerance) & (steps < solver.max_steps) & (fraction > 1e-12)
 
-    value, direction = linearise(guess)
-    first = (guess, value, direction, jnp.ones(()), jnp.zeros((), jnp.int32))
+    # The first of the loop's steps goes nowhere and looks at the guess: `residual` is compiled once.
+    first = (guess, jnp.full_like(guess, jnp.inf), jnp.zeros_like(guess), jnp.ones(()), jnp.full((), -1, jnp.int32))
     unknowns, value, _, _, steps = jax.lax.while_loop(unfinished, advance, first)
     return Root(unknowns, _size(value), steps, _size(value) <= solver.tolerance)
 
@@ -93,8 +93,9 @@ def polish(residual: Residual, unknowns: Float[Array, " unknown"]) -> Float[Arra
     the root was found with, the step is also the correction from one rule to the other.
     """
     settled = jax.lax.stop_gradient(unknowns)
-    jacobian = jax.lax.stop_gradient(jax.jacfwd(residual)(settled))
-    return settled - solve_small(jacobian, residual(settled))
+    value, push = jax.linearize(residual, settled)
+    jacobian = jax.lax.stop_gradient(jax.vmap(push, out_axes=1)(jnp.eye(settled.size)))
+    return settled - solve_small(jacobian, value)
 
 
 def _size(value: Float[Array, " unknown"]) -> Float[Array, ""]:

@@ -1,6 +1,7 @@
 """Replica theory of the Boltzmann measure exp(-E/T) of the speed landscape."""
 
 from quenched.replica.finite_temperature import FiniteTemperature
+from quenched.replica.one_step import OneStepRSB
 from quenched.replica.zero_temperature import ZeroTemperature
 
-__all__ = ["FiniteTemperature", "ZeroTemperature"]
+__all__ = ["FiniteTemperature", "OneStepRSB", "ZeroTemperature"]

@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
-from quenched.replica.finite_temperature import computed, cool
+from quenched.replica.branches import computed, cool
 from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field, equations, neuron_averages
 from quenched.theory import AbstractTheory, Computed, Start
 

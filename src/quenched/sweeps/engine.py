@@ -45,7 +45,8 @@ def lanes(plan: Plan) -> int:
     """How many points are computed side by side: fewer where one takes much memory, whatever the machine has."""
     theory = plan.grid.points[0][1]
     assert isinstance(theory, AbstractTheory)
-    return max(1, min(LANES, BATCH_BYTES // max(1, theory.bytes_per_point(plan.solver))))
+    assert plan.start is not None
+    return max(1, min(LANES, BATCH_BYTES // max(1, theory.bytes_per_point(plan.solver, plan.start))))
 
 
 def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None]:

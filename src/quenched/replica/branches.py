@@ -1,0 +1,166 @@
+"""The branches of the replica theory at a temperature: followed down from a high one, refined, and looked at twice."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.models import RandomNetwork
+from quenched.numerics.continuation import follow
+from quenched.numerics.self_consistency import Newton, Root, newton, polish
+from quenched.replica import overlapping
+from quenched.replica.stability import zero_overlap_eigenvalue
+from quenched.replica.zero_overlap import equations, free_energy, neuron_averages
+from quenched.status import Status
+from quenched.theory import Computed
+
+# Longest step in ln T on the way down, and the length that switching a field off counts for.
+_LONGEST, _SWITCH = 3.0, 2.0
+# A field that makes replicas overlap where the model has none; the overlap that counts as none, and as vanishing.
+_SEED, _NO_OVERLAP, _CREEPS = 0.5, 1e-10, 1e-4
+_COARSE = 1e-6
+# Tolerance on the way to where a solution is refined.
+_ROUGH = 1e-5
+# A batch of inner integrals on the finer quadrature. Few points side by side are fastest: each is a batch already.
+BYTES_PER_POINT = 64 * 2**20
+
+
+def zero_overlap_branch(
+    model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton, given: dict[str, Array] | None
+) -> Computed:
+    """Q = 0, three unknowns."""
+    frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
+    if given is None:
+        found = cool(frozen, cold, tight, solver)
+    else:
+        guess = _unknowns(frozen, cold, tight, given)
+        found = newton(lambda u: equations(frozen, cold, u, solver.nodes, tight), guess, solver)
+    refined = polish(lambda u: equations(model, temperature, u, 2 * solver.nodes, confinement), found.unknowns)
+    fine = observables(model, temperature, confinement, refined, 2 * solver.nodes)
+    coarse = observables(frozen, cold, tight, found.unknowns, solver.nodes)
+    outcome = computed(fine, coarse, found)
+    # A field that is traced cannot be refused before.
+    exists = jnp.asarray(model.field) == 0.0
+    return outcome._replace(status=jnp.where(exists, outcome.status, Status.no_such_branch))
+
+
+def ordered_branch(
+    model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton, given: dict[str, Array] | None
+) -> Computed:
+    """Q > 0, six unknowns."""
+    frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
+    field = jnp.asarray(frozen.field, float)
+    if given is None:
+        rough = seeded(frozen, cold, tight, solver)
+        guess, steps = rough.unknowns, rough.steps
+    else:
+        guess, steps = overlapping.unknowns_of(frozen, cold, tight, given), jnp.zeros((), jnp.int32)
+
+    def residual(unknowns: Array) -> Array:
+        return overlapping.residuals(frozen, cold, tight, overlapping.alike(unknowns), solver.nodes)
+
+    def finer(unknowns: Array) -> Array:
+        return overlapping.residuals(model, temperature, confinement, overlapping.alike(unknowns), 2 * solver.nodes)
+
+    # Where the rough branch ends early there is nothing to refine.
+    found = newton(residual, guess, solver)
+    found = found._replace(steps=found.steps + steps)
+    refined = overlapping.alike(polish(finer, found.unknowns))
+    fine, fits = overlapping.observables(model, temperature, confinement, refined, 2 * solver.nodes)
+    coarse, _ = overlapping.observables(frozen, cold, tight, overlapping.alike(found.unknowns), solver.nodes)
+    outcome = computed(fine, coarse, found)
+    status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
+    # As its field is switched off a branch without overlap ends in a singular point, at which Newton's method creeps.
+    vanishes = jnp.abs(found.unknowns[3]) < jnp.where(found.converged, _NO_OVERLAP, _CREEPS)
+    return outcome._replace(status=jnp.where(vanishes & (field == 0.0), Status.no_such_branch, status))
+
+
+def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton) -> Root:
+    """The ordered branch roughly, on half the nodes: followed down in temperature, without a field of the model's own in one
+    that is then switched off."""
+    rough = Newton(_ROUGH, solver.max_steps, max(solver.nodes // 2, 8))
+
+    field, end = jnp.asarray(model.field, float), jnp.log(temperature)
+    hot = jnp.log(jnp.maximum(10.0 * (1.0 + model.gain**2), temperature))
+    seed = jnp.where(field == 0.0, _SEED, field)
+
+    def residual(travelled: Array, unknowns: Array) -> Array:
+        cold = jnp.maximum(hot - travelled, end)
+        left = seed - (seed - field) * jnp.clip((travelled - (hot - end)) / _SWITCH, 0.0, 1.0)
+        here = eqx.tree_at(lambda m: m.field, model, left)
+        return overlapping.residuals(here, jnp.exp(cold), confinement, overlapping.alike(unknowns), rough.nodes)
+
+    width = jnp.log(jnp.exp(hot) + 0.5 * model.gain**2)
+    zero = jnp.zeros(())
+    hottest = jnp.stack([width, zero, zero, jnp.asarray(0.01), zero, jnp.asarray(1e-6)])
+    end_of_path = hot - end + jnp.where(field == seed, 0.0, _SWITCH)
+    return follow(residual, hottest, zero, end_of_path, rough, _LONGEST)
+
+
+def cool(model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton) -> Root:
+    """Follow the branch without overlap down from high temperature."""
+    hot = jnp.log(jnp.maximum(10.0 * (1.0 + model.gain**2), temperature))
+    # At high temperature <phi^2> is near its largest value and everything else near zero.
+    hottest = jnp.stack([jnp.log(jnp.exp(hot) + 0.5 * model.gain**2), jnp.zeros(()), jnp.zeros(())])
+
+    def residual(log_temperature: Array, unknowns: Array) -> Array:
+        return equations(model, jnp.exp(log_temperature), unknowns, solver.nodes, confinement)
+
+    return follow(residual, hottest, hot, jnp.log(temperature), solver, _LONGEST)
+
+
+def _unknowns(model: RandomNetwork, temperature: Array, confinement: Array, given: dict[str, Array]) -> Float[Array, " 3"]:
+    width = temperature + model.gain**2 * given["self_overlap"]
+    # E/N = T (1 - T D)/2 + c <x^2>
+    speed = given["energy"] - confinement * given["mean_square_state"]
+    delta = (1.0 - 2.0 * speed / temperature) * width / temperature
+    return jnp.stack([jnp.log(width), given["local_response"], delta])
+
+
+def observables(
+    model: RandomNetwork, temperature: Array, confinement: Array, unknowns: Float[Array, " 3"], nodes: int
+) -> dict[str, Array]:
+    """What the three unknowns mean."""
+    width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
+    found = neuron_averages(model, width, response, delta, nodes, confinement / temperature)
+    self_overlap = width * found.rate_square
+    energy = 0.5 * temperature * (1.0 - temperature * delta / width) + confinement * found.state_square
+    free = free_energy(model, temperature, unknowns, nodes, confinement)
+    zero = jnp.zeros_like(response)
+    eigenvalue = zero_overlap_eigenvalue(
+        jnp.asarray(model.gain),
+        jnp.asarray(model.symmetry),
+        found.response**2,
+        self_overlap * (found.error_square - 1.0) / width,
+    )
+    return {
+        "self_overlap": self_overlap,
+        "overlap": zero,
+        "self_response_overlap": response * jnp.sqrt(temperature),
+        "response_overlap": zero,
+        "local_response": response,
+        "conjugate_overlap": zero,
+        "energy": energy,
+        "free_energy": free,
+        "entropy": (energy - free) / temperature,
+        "mean_square_rate": self_overlap,
+        "mean_square_state": found.state_square,
+        "replicon_eigenvalue": eigenvalue,
+        "zero_overlap_eigenvalue": eigenvalue,
+    }
+
+
+def computed(fine: dict[str, Array], coarse: dict[str, Array], found: Root) -> Computed:
+    """Values from the finer quadrature, errors from their difference, and how it went."""
+    errors = {name: jnp.abs(jax.lax.stop_gradient(fine[name]) - coarse[name]) for name in fine}
+    finite = jnp.all(jnp.isfinite(jnp.stack(list(fine.values()))))
+    agree = jnp.all(jnp.stack(list(errors.values())) <= _COARSE * (1.0 + jnp.abs(jnp.stack(list(fine.values())))))
+    status = jnp.select(
+        [~found.converged, ~finite, ~agree],
+        [Status.out_of_steps, Status.not_finite, Status.coarse_quadrature],
+        Status.solved,
+    )
+    arrays = fine | {f"{name}_error": error for name, error in errors.items()}
+    return Computed(arrays, status, found.residual, found.steps)
