@@ -14,8 +14,8 @@ from jaxtyping import Array, Float
 
 from quenched.models import RandomNetwork
 
-# Beyond eight standard deviations lies 1e-15 of a Gaussian.
-_REACH = 8.0
+# Beyond these standard deviations lies 6e-14 of a Gaussian.
+_REACH = 7.5
 
 
 class Overlaps(NamedTuple):

@@ -23,7 +23,7 @@ from quenched.numerics.panels import peak_nodes
 from quenched.numerics.quadrature import clip_breakpoints
 
 # Panels of an integral at most, and how many it begins with; how often the interval may be doubled.
-_PANELS, _FIRST_PANELS, _DOUBLINGS = 16, 8, 8
+_PANELS, _FIRST_PANELS, _DOUBLINGS = 24, 8, 8
 # The weight is cut where it has fallen by exp(-42) = 6e-19, nine widths away.
 _WIDTHS, _NOTHING = 9.5, 42.0
 

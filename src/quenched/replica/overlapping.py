@@ -76,7 +76,7 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
     width = jnp.exp(found.log_width)
     both = found.between is not None and found.within is not None
     # Averages jump with M, at low temperature, more than with the part of h that is independent of it.
-    grid = (nodes // 2, nodes // 4) if both else (4 * nodes // 3, 5 * nodes // 12)
+    grid = (nodes // 2, nodes // 4) if both else (4 * nodes // 3, nodes // 2)
     common = no_fields() if found.between is None else field_grid(model, found.between, width, grid)
     own = no_fields()
     if found.within is not None:
@@ -90,7 +90,7 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
         parameters = Parameters(
             found.log_width, memory, stiffness, pair[0] + model.field, pair[1], confinement / temperature
         )
-        return neuron_averages(model.activation, max(nodes // 2, 8), parameters)
+        return neuron_averages(model.activation, max(5 * nodes // 12, 8), parameters)
 
     pairs = tuple((ours[:, None] + mine).ravel() for ours, mine in zip(common[:2], own[:2], strict=True))
     every = _in_batches(one, pairs)
