@@ -195,16 +195,10 @@ def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: 
     no equation has to be solved for x, and in R the fraction cancels.
     """
     phi = model.activation
-    variance = model.gain**2 * correlation
     memory = model.gain**2 * model.symmetry * response
-    low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
-    below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)
-    above = sinh_legendre([resume, *clip_breakpoints(phi.breakpoints, resume, high), high], nodes)
-    x, weights = jnp.concatenate([below[0], above[0]]), jnp.concatenate([below[1], above[1]])
+    x, by_state, margin = _states(model, correlation, response, nodes)
     rate, slope = phi(x), phi.slope(x)
     opening = 1.0 - memory * slope
-    deviate = (x - memory * rate - model.field) ** 2 / variance
-    by_state = weights * jnp.exp(-0.5 * deviate) / jnp.sqrt(2.0 * jnp.pi * variance)
     by_field = by_state * opening
     return {
         "correlation": jnp.sum(by_field * rate**2),
@@ -216,6 +210,26 @@ def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: 
         # chi = phi' / opening
         "stability_margin": 1.0 - model.gain**2 * jnp.sum(by_state * slope**2 / opening),
     }
+
+
+def states_and_weights(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> tuple[Array, Array]:
+    """Nodes and weights for averages over the state of one neuron."""
+    x, by_state, _ = _states(model, correlation, response, nodes)
+    memory = model.gain**2 * model.symmetry * response
+    return x, by_state * (1.0 - memory * model.activation.slope(x))
+
+
+def _states(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> tuple[Array, Array, Array]:
+    """States on the nodes, weights times N(x - memory phi; b, g^2 C), and min_x 1 - memory phi'(x)."""
+    phi = model.activation
+    variance = model.gain**2 * correlation
+    memory = model.gain**2 * model.symmetry * response
+    low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
+    below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)
+    above = sinh_legendre([resume, *clip_breakpoints(phi.breakpoints, resume, high), high], nodes)
+    x, weights = jnp.concatenate([below[0], above[0]]), jnp.concatenate([below[1], above[1]])
+    deviate = (x - memory * phi(x) - model.field) ** 2 / variance
+    return x, weights * jnp.exp(-0.5 * deviate) / jnp.sqrt(2.0 * jnp.pi * variance), margin
 
 
 def _support(phi: AbstractActivation, memory: Array, field: Scalar, variance: Array) -> tuple[Array, ...]:

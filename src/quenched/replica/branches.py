@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.models import RandomNetwork
@@ -25,6 +28,14 @@ _COARSE = 1e-6
 _ROUGH = 1e-5
 # A batch of inner integrals on the finer quadrature. Few points side by side are fastest: each is a batch already.
 BYTES_PER_POINT = 64 * 2**20
+
+
+def default_branch(models: Sequence[RandomNetwork]) -> str:
+    """Without overlap where that is a solution."""
+    known = [model.field for model in models if not isinstance(model.field, jax.core.Tracer)]
+    odd = all(model.activation.odd for model in models)
+    fields = any(callable(field) or bool(np.any(np.asarray(field) != 0)) for field in known)
+    return "zero_overlap" if odd and not fields else "ordered"
 
 
 def zero_overlap_branch(

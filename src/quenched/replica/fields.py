@@ -49,7 +49,8 @@ def field_grid(
     weights = jax.nn.softmax(-0.5 * (z**2 + y**2))
     m = model.gain * _root(overlaps.overlap)
     k = model.symmetry * model.gain**2 * overlaps.cross_response * _inverse(m)
-    left = _root(overlaps.reaction / width - k**2)
+    # In the scale of a V, which rounding leaves near 0 where it vanishes.
+    left = _root(overlaps.reaction - width * k**2) / jnp.sqrt(width)
     return Fields(m * z, k * z + left * y, weights)
 
 
@@ -62,7 +63,7 @@ def _disc(first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _root(square: Array) -> Array:
     """Where a field vanishes so does its derivative: averages are even in it. NaN if negative: Newton steps less far."""
-    there = square > 1e-24
+    there = square > 1e-20
     positive = jnp.sqrt(jnp.where(there, square, 1.0))
     return jnp.where(there, positive, jnp.where(square < -1e-12, jnp.nan, 0.0))
 

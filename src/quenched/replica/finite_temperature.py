@@ -12,7 +12,7 @@ import numpy as np
 from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton
-from quenched.replica.branches import BYTES_PER_POINT, ordered_branch, zero_overlap_branch
+from quenched.replica.branches import BYTES_PER_POINT, default_branch, ordered_branch, zero_overlap_branch
 from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
 from quenched.theory import AbstractTheory, Computed, Start
 
@@ -85,10 +85,7 @@ class FiniteTemperature(AbstractTheory):
     def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
         if values is not None:
             return "ordered" if values["overlap"] > 0 else "zero_overlap"
-        known = [model.field for model in models if not isinstance(model.field, jax.core.Tracer)]
-        odd = all(model.activation.odd for model in models)
-        fields = any(callable(field) or bool(np.any(np.asarray(field) != 0)) for field in known)
-        return "zero_overlap" if odd and not fields else "ordered"
+        return default_branch(models)
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         if start.branch == "zero_overlap":

@@ -145,7 +145,7 @@ def _sign_change(model: RandomNetwork, temperature: Array, confinement: Array, s
         return overlapping.residuals(model, temperature, confinement, in_groups(jnp.append(unknowns, size)), rough.nodes)
 
     def unfinished(carry: tuple[Array, Array, Array, Array]) -> Array:
-        _, place, slope, steps = carry
+        _, place, slope, _ = carry
         return (slope <= 0.0) & (place < sizes.size)
 
     def next_size(carry: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:

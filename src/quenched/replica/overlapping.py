@@ -29,6 +29,7 @@ from quenched.models import RandomNetwork
 from quenched.replica.fields import Overlaps, field_grid, no_fields
 from quenched.replica.neuron import NeuronAverages, Parameters, neuron_averages
 from quenched.replica.stability import replicon_eigenvalue
+from quenched.replica.zero_overlap import per_temperature
 
 # Nodes of the outer average computed together.
 _TOGETHER = 64
@@ -88,7 +89,7 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
 
     def one(pair: tuple[Array, Array]) -> NeuronAverages:
         parameters = Parameters(
-            found.log_width, memory, stiffness, pair[0] + model.field, pair[1], confinement / temperature
+            found.log_width, memory, stiffness, pair[0] + model.field, pair[1], per_temperature(confinement, temperature)
         )
         return neuron_averages(model.activation, max(5 * nodes // 12, 8), parameters)
 

@@ -74,7 +74,7 @@ def equations(
 ) -> Float[Array, " 3"]:
     """Residuals in (ln a, S, delta), each of order one where wrong."""
     width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
-    found = neuron_averages(model, width, response, delta, nodes, _per_temperature(confinement, temperature))
+    found = neuron_averages(model, width, response, delta, nodes, per_temperature(confinement, temperature))
     return jnp.stack(
         [
             temperature / width + model.gain**2 * found.rate_square - 1.0,
@@ -84,7 +84,7 @@ def equations(
     )
 
 
-def _per_temperature(confinement: Scalar, temperature: Array) -> Array:
+def per_temperature(confinement: Scalar, temperature: Array) -> Array:
     """c/T, 0 without confinement even at T = 0."""
     none = jnp.asarray(confinement) == 0.0
     return jnp.where(none, 0.0, confinement / jnp.where(none, 1.0, temperature))
@@ -95,7 +95,7 @@ def free_energy(
 ) -> Array:
     """F/N, from -F/(N T) = g^2 q D/2 - gamma g^2 S^2/2 - ln(a/T)/2 + ln int w dx; stationary at the solution."""
     width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
-    found = neuron_averages(model, width, response, delta, nodes, _per_temperature(confinement, temperature))
+    found = neuron_averages(model, width, response, delta, nodes, per_temperature(confinement, temperature))
     # g^2 q = a - T, so that the expression is stationary in all three unknowns.
     exchange = 0.5 * ((width - temperature) * delta / width - model.symmetry * (model.gain * response) ** 2)
     return -temperature * (exchange - 0.5 * jnp.log(width / temperature) + found.log_norm)
