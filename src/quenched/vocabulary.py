@@ -184,6 +184,12 @@ _QUANTITIES = (
     Quantity("scaled_self_response_overlap", r"\lim r/\sqrt{T}", "r over sqrt(T) at low temperature, S + tau"),
     Quantity("scaled_response_overlap", r"\lim R/\sqrt{T}", "R over sqrt(T) at low temperature, tau"),
     Quantity("energy_per_temperature", r"\lim E/NT", "energy over temperature, per neuron, at low temperature"),
+    Quantity(
+        "chosen_branch", "-", "place in `branch` of the stable branch of smallest free energy; -1 where none was found"
+    ),
+    Quantity("frozen_gain", r"g_q", "gain at which q becomes positive at zero temperature"),
+    Quantity("almeida_thouless_gain", r"g_{AT}", "gain at which replica symmetry breaks"),
+    Quantity("first_order_gain", r"g_1", "gain at which two branches have equal free energies"),
     Quantity("breaking_parameter", "m", "replicas of a group, where replica symmetry breaks; 0 < m < 1"),
     Quantity("overlap_within", "Q_1", "<phi phi'> across replicas of one group"),
     Quantity("response_overlap_within", "R_1", "<i x-hat phi> across replicas of one group"),
@@ -193,6 +199,21 @@ _QUANTITIES = (
     Quantity("energy", "E/N", "average of E = |velocity|^2/2 + confinement |x|^2, per neuron"),
     Quantity("free_energy", "F/N", "-T ln Z / N with Z the integral of exp(-E/T) over x, averaged over couplings"),
     Quantity("entropy", "S/N", "(E - F)/(N T)"),
+    # how many fixed points large networks have
+    Quantity(
+        "annealed_complexity",
+        r"\Sigma_1",
+        "lim (1/N) ln of the number of fixed points, averaged over couplings; 0 where x = 0 is alone",
+    ),
+    Quantity(
+        "dominating_complexity",
+        r"\Sigma_0",
+        "lim (1/N) ln of the number of fixed points that dominate exp(-E/T) as T goes to 0",
+    ),
+    Quantity("annealed_log_determinant", r"L_1", "(1/N) ln|det F'| at the fixed points of annealed_complexity"),
+    Quantity("dominating_log_determinant", r"L_0", "(1/N) ln|det F'| at the fixed points of dominating_complexity"),
+    Quantity("annealed_mean_square_rate", r"q_1", "<phi^2> at the fixed points of annealed_complexity"),
+    Quantity("dominating_mean_square_rate", r"q_0", "<phi^2> at the fixed points of dominating_complexity"),
     # verdicts
     Quantity("invertible", r"1-\kappa\phi' > 0", "1 where each neuron has one state for each field, 0 where several"),
     Quantity("invertibility_margin", r"\min_x 1-\kappa\phi'(x)", "positive while x(field) is single-valued"),

@@ -30,9 +30,12 @@ class Subject:
     slow_to_trace: bool = False
     """Whether what compiles it anew (jit, vmap, derivatives) is left to the slow tests: some ten seconds each."""
 
+    branch: str = ""
+    """Which of a theory's branches, where several are subjects."""
+
     @property
     def name(self) -> str:
-        return type(self.theory).__name__
+        return f"{type(self.theory).__name__} {self.branch}".strip()
 
     def model(self, gain: Any) -> qd.RandomNetwork:
         return qd.RandomNetwork(gain, **self.parameters)
@@ -73,6 +76,37 @@ SUBJECTS = [
         slow_to_trace=True,
         parameters={"symmetry": 0.2},
         failing={"model": qd.RandomNetwork(1.5), "theory": qd.replica.ZeroTemperature(), "solver": TOO_FEW_STEPS},
+    ),
+    Subject(
+        qd.replica.FiniteTemperature(0.05),
+        gains=(0.5, 1.1, 1.7),
+        slow_to_trace=True,
+        parameters={"symmetry": 0.2, "field": 0.3},
+        failing={
+            "model": qd.RandomNetwork(1.5, field=0.3),
+            "theory": qd.replica.FiniteTemperature(0.05),
+            "solver": TOO_FEW_STEPS,
+        },
+        branch="ordered",
+    ),
+    Subject(
+        qd.replica.ZeroTemperature(),
+        gains=(0.5, 0.8, 1.7),
+        slow_to_trace=True,
+        parameters={"symmetry": 0.2, "field": 0.3},
+        failing={
+            "model": qd.RandomNetwork(1.5, field=0.3),
+            "theory": qd.replica.ZeroTemperature(),
+            "solver": TOO_FEW_STEPS,
+        },
+        branch="ordered",
+    ),
+    Subject(
+        qd.replica.OneStepRSB(0.2),
+        gains=(3.0, 3.1, 3.3),
+        slow_to_trace=True,
+        parameters={"symmetry": -0.5},
+        failing={"model": qd.RandomNetwork(1.5), "theory": qd.replica.OneStepRSB(0.05)},
     ),
     Subject(
         qd.simulate.Trajectories(size=12, networks=4, duration=4.0, step=0.1),

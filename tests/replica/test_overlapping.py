@@ -45,7 +45,10 @@ def test_the_free_energy_is_stationary_and_its_derivative_the_energy(point: Poin
         model, temperature, confinement, u = unknowns(point, found)
 
         def reduced(u: jax.Array, temperature: jax.Array) -> jax.Array:
-            return overlapping.free_energy(model, temperature, confinement, overlapping.alike(u), 96) / temperature
+            return (
+                overlapping.free_energy(model, temperature, confinement, overlapping.alike(u), overlapping.Rule(96))
+                / temperature
+            )
 
         # tau and V are 0 at symmetry 0, where the fields' square root has no derivative.
         free = [0, 1, 2, 3] if point[1] == 0.0 else list(range(6))

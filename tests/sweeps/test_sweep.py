@@ -64,10 +64,13 @@ def test_one_compilation_serves_every_grid() -> None:
 def test_what_takes_much_memory_is_computed_fewer_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     theory, over = qd.dmft.TwoTime(0.4, 0.2), {"gain": [0.5, 0.6, 0.7]}
     plan = make_plan(qd.RandomNetwork(1.0), theory, over)
-    assert isinstance(plan.theory, TwoTimeGaussian) and plan.start is not None
+    assert isinstance(plan.theory, TwoTimeGaussian)
+    assert plan.start is not None
     start = plan.start
     for fitting, expected in ((0.5, 1), (2.5, 2), (1e6, LANES)):
-        monkeypatch.setattr("quenched.sweeps.engine.BATCH_BYTES", int(fitting * plan.theory.bytes_per_point(plan.solver, start)))
+        monkeypatch.setattr(
+            "quenched.sweeps.engine.BATCH_BYTES", int(fitting * plan.theory.bytes_per_point(plan.solver, start))
+        )
         assert lanes(plan) == expected
     monkeypatch.setattr("quenched.sweeps.engine.BATCH_BYTES", 2 * plan.theory.bytes_per_point(plan.solver, start))
     found = qd.sweep(qd.RandomNetwork(1.0), theory, over=over)

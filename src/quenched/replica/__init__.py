@@ -1,7 +1,9 @@
 """Replica theory of the Boltzmann measure exp(-E/T) of the speed landscape."""
 
+from quenched.replica.complexity import complexity
 from quenched.replica.finite_temperature import FiniteTemperature
 from quenched.replica.one_step import OneStepRSB
+from quenched.replica.phase_diagram import phase_diagram
 from quenched.replica.zero_temperature import ZeroTemperature
 
-__all__ = ["FiniteTemperature", "OneStepRSB", "ZeroTemperature"]
+__all__ = ["FiniteTemperature", "OneStepRSB", "ZeroTemperature", "complexity", "phase_diagram"]

@@ -14,13 +14,14 @@ from quenched.models import RandomNetwork
 from quenched.numerics.continuation import follow
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
+from quenched.replica.overlapping import Rule
 from quenched.replica.stability import zero_overlap_eigenvalue
 from quenched.replica.zero_overlap import equations, free_energy, neuron_averages
 from quenched.status import Status
 from quenched.theory import Computed
 
 # Longest step in ln T on the way down, and the length that switching a field off counts for.
-_LONGEST, _SWITCH = 3.0, 2.0
+_LONGEST, _SWITCH, _NEARLY = 3.0, 2.0, 0.97
 # A field that makes replicas overlap where the model has none; the overlap that counts as none, and as vanishing.
 _SEED, _NO_OVERLAP, _CREEPS = 0.5, 1e-10, 1e-4
 _COARSE = 1e-6
@@ -70,17 +71,17 @@ def ordered_branch(
         guess, steps = overlapping.unknowns_of(frozen, cold, tight, given), jnp.zeros((), jnp.int32)
 
     def residual(unknowns: Array) -> Array:
-        return overlapping.residuals(frozen, cold, tight, overlapping.alike(unknowns), solver.nodes)
+        return overlapping.residuals(frozen, cold, tight, overlapping.alike(unknowns), Rule(solver.nodes))
 
     def finer(unknowns: Array) -> Array:
-        return overlapping.residuals(model, temperature, confinement, overlapping.alike(unknowns), 2 * solver.nodes)
+        return overlapping.residuals(model, temperature, confinement, overlapping.alike(unknowns), Rule(2 * solver.nodes))
 
     # Where the rough branch ends early there is nothing to refine.
     found = newton(residual, guess, solver)
     found = found._replace(steps=found.steps + steps)
     refined = overlapping.alike(polish(finer, found.unknowns))
-    fine, fits = overlapping.observables(model, temperature, confinement, refined, 2 * solver.nodes)
-    coarse, _ = overlapping.observables(frozen, cold, tight, overlapping.alike(found.unknowns), solver.nodes)
+    fine, fits = overlapping.observables(model, temperature, confinement, refined, Rule(2 * solver.nodes))
+    coarse, _ = overlapping.observables(frozen, cold, tight, overlapping.alike(found.unknowns), Rule(solver.nodes))
     outcome = computed(fine, coarse, found)
     status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
     # As its field is switched off a branch without overlap ends in a singular point, at which Newton's method creeps.
@@ -90,8 +91,9 @@ def ordered_branch(
 
 def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton) -> Root:
     """The ordered branch roughly, on half the nodes: followed down in temperature, without a field of the model's own in one
-    that is then switched off."""
-    rough = Newton(_ROUGH, solver.max_steps, max(solver.nodes // 2, 8))
+    that is then switched off but for a rest."""
+    # From a near neighbour Newton's method needs few steps, or the step along the branch was too long.
+    rough = Newton(_ROUGH, min(solver.max_steps, 15), min(solver.nodes, max(solver.nodes // 2, 24)))
 
     field, end = jnp.asarray(model.field, float), jnp.log(temperature)
     hot = jnp.log(jnp.maximum(10.0 * (1.0 + model.gain**2), temperature))
@@ -99,9 +101,10 @@ def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver:
 
     def residual(travelled: Array, unknowns: Array) -> Array:
         cold = jnp.maximum(hot - travelled, end)
-        left = seed - (seed - field) * jnp.clip((travelled - (hot - end)) / _SWITCH, 0.0, 1.0)
+        # Not to the very end, where a branch that then has no overlap is singular.
+        left = seed - _NEARLY * (seed - field) * jnp.clip((travelled - (hot - end)) / _SWITCH, 0.0, 1.0)
         here = eqx.tree_at(lambda m: m.field, model, left)
-        return overlapping.residuals(here, jnp.exp(cold), confinement, overlapping.alike(unknowns), rough.nodes)
+        return overlapping.residuals(here, jnp.exp(cold), confinement, overlapping.alike(unknowns), Rule(rough.nodes))
 
     width = jnp.log(jnp.exp(hot) + 0.5 * model.gain**2)
     zero = jnp.zeros(())

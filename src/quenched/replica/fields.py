@@ -40,12 +40,17 @@ def no_fields() -> Fields:
 
 
 def field_grid(
-    model: RandomNetwork, overlaps: Overlaps, width: Array, nodes: tuple[int, int], beyond: Array | float = 0.0
+    model: RandomNetwork,
+    overlaps: Overlaps,
+    width: Array,
+    nodes: tuple[int, int],
+    beyond: Array | float = 0.0,
+    even: bool = False,
 ) -> Fields:
     """M = m z and h = k z + l y on a grid of standard normal z and y, by the trapezoidal rule, `beyond` further out than
-    their own weight asks for."""
+    their own weight asks for; of what is even only one half."""
     reach = _REACH + jax.lax.stop_gradient(jnp.asarray(beyond))
-    z, y = (reach * each for each in _disc(*nodes))
+    z, y = (reach * each for each in _disc(*nodes, even))
     weights = jax.nn.softmax(-0.5 * (z**2 + y**2))
     m = model.gain * _root(overlaps.overlap)
     k = model.symmetry * model.gain**2 * overlaps.cross_response * _inverse(m)
@@ -54,10 +59,12 @@ def field_grid(
     return Fields(m * z, k * z + left * y, weights)
 
 
-def _disc(first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
+def _disc(first: int, second: int, half: bool) -> tuple[np.ndarray, np.ndarray]:
     """An even grid in [-1, 1] x [-1, 1], without the corners."""
+    # Of an even number of nodes none lies on the axis between the halves.
+    first += first % 2
     z, y = np.meshgrid(np.linspace(-1.0, 1.0, first), np.linspace(-1.0, 1.0, second), indexing="ij")
-    kept = z**2 + y**2 <= 1.05
+    kept = (z**2 + y**2 <= 1.05) & ((z > 0.0) | (not half))
     return z[kept], y[kept]
 
 

@@ -66,7 +66,8 @@ def _limits(model: RandomNetwork, overlap: Array, response: Array, nodes: int) -
 
     rate, drive = phi(x), x - memory * phi(x) - model.field
     by_rate, by_square, by_jacobian = (
-        measure(of) for of in (phi, lambda x: -0.5 * square * phi(x) ** 2, lambda x: -jnp.log(1.0 - memory * phi.slope(x)))
+        measure(of)
+        for of in (phi, lambda x: -0.5 * square * phi(x) ** 2, lambda x: -jnp.log(jnp.abs(1.0 - memory * phi.slope(x))))
     )
     # E[h | M] = (gamma tau/Q) M
     share = model.symmetry / overlap * drive

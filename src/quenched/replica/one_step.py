@@ -16,7 +16,7 @@ from quenched.replica import overlapping
 from quenched.replica.branches import BYTES_PER_POINT, computed, seeded
 from quenched.replica.fields import Overlaps
 from quenched.replica.finite_temperature import check_temperature
-from quenched.replica.overlapping import OrderParameters
+from quenched.replica.overlapping import OrderParameters, Rule
 from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -105,16 +105,18 @@ class OneStepRSB(AbstractTheory):
             rough = _given(frozen, cold, tight, start.values)
 
         def residual(unknowns: Array) -> Array:
-            return overlapping.residuals(frozen, cold, tight, in_groups(unknowns), solver.nodes)
+            return overlapping.residuals(frozen, cold, tight, in_groups(unknowns), Rule(solver.nodes, even=True))
 
         def finer(unknowns: Array) -> Array:
-            return overlapping.residuals(model, temperature, confinement, in_groups(unknowns), 2 * solver.nodes)
+            return overlapping.residuals(
+                model, temperature, confinement, in_groups(unknowns), Rule(2 * solver.nodes, even=True)
+            )
 
         found = newton(residual, rough.unknowns, solver)
         found = found._replace(steps=found.steps + rough.steps)
         refined = in_groups(polish(finer, found.unknowns))
-        fine, fits = overlapping.observables(model, temperature, confinement, refined, 2 * solver.nodes)
-        coarse, _ = overlapping.observables(frozen, cold, tight, in_groups(found.unknowns), solver.nodes)
+        fine, fits = overlapping.observables(model, temperature, confinement, refined, Rule(2 * solver.nodes, even=True))
+        coarse, _ = overlapping.observables(frozen, cold, tight, in_groups(found.unknowns), Rule(solver.nodes, even=True))
         outcome = computed(fine, coarse, found)
         status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
         overlap, size = found.unknowns[3], found.unknowns[6]
@@ -142,7 +144,9 @@ def _sign_change(model: RandomNetwork, temperature: Array, confinement: Array, s
     sizes = jnp.asarray(_SIZES)
 
     def residual(unknowns: Array, size: Array) -> Array:
-        return overlapping.residuals(model, temperature, confinement, in_groups(jnp.append(unknowns, size)), rough.nodes)
+        return overlapping.residuals(
+            model, temperature, confinement, in_groups(jnp.append(unknowns, size)), Rule(rough.nodes, even=True)
+        )
 
     def unfinished(carry: tuple[Array, Array, Array, Array]) -> Array:
         _, place, slope, _ = carry

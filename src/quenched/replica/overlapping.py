@@ -55,6 +55,14 @@ def alike(unknowns: Float[Array, " 6"]) -> OrderParameters:
     return OrderParameters(log_width, response, delta, Overlaps(*unknowns[3:]))
 
 
+class Rule(NamedTuple):
+    """How averages are computed."""
+
+    nodes: int
+    even: bool = False
+    """Whether phi is odd and there is no field: half of the fields is the other half's mirror image."""
+
+
 class Averages(NamedTuple):
     """What the order parameters should be, and more."""
 
@@ -72,18 +80,19 @@ class Averages(NamedTuple):
     fits: Bool[Array, ""]
 
 
-def averages(model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, nodes: int) -> Averages:
+def averages(model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, rule: Rule) -> Averages:
     """All of them, by the trapezoidal rule over the fields."""
     width = jnp.exp(found.log_width)
+    nodes, even = rule
     both = found.between is not None and found.within is not None
     # Averages jump with M, at low temperature, more than with the part of h that is independent of it.
     grid = (nodes // 2, nodes // 4) if both else (4 * nodes // 3, nodes // 2)
-    common = no_fields() if found.between is None else field_grid(model, found.between, width, grid)
+    common = no_fields() if found.between is None else field_grid(model, found.between, width, grid, even=even)
     own = no_fields()
     if found.within is not None:
         # The weight (int w)^m grows no faster than exp(m |d ln w|), which shifts the mean of the fields.
         shift = found.size * jnp.sqrt(jnp.maximum(found.within.overlap * found.within.reaction / width, 0.0))
-        own = field_grid(model, found.within, width, grid, shift)
+        own = field_grid(model, found.within, width, grid, shift, even)
     memory = model.symmetry * model.gain**2 * found.response
     stiffness = model.gain**2 * found.delta
 
@@ -108,6 +117,8 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
         return jnp.sum(common.weights * values)
 
     rate, misfit = group(every.rate), group(every.misfit)
+    if even and found.within is not None:
+        rate, misfit = jnp.zeros_like(rate), jnp.zeros_like(misfit)
     inside = [every.rate_variance, every.covariance, every.misfit_variance]
     root = jnp.sqrt(width)
     chi = [every.rate_variance, every.covariance / root, (every.misfit_variance - 1.0) / width]
@@ -133,11 +144,11 @@ def _in_batches(one: Callable[[tuple[Array, Array]], NeuronAverages], pairs: tup
 
 
 def residuals(
-    model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, nodes: int
+    model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, rule: Rule
 ) -> Float[Array, " unknown"]:
     """In the order of `OrderParameters`, each of order one where wrong; with groups the last is dF/dm."""
     width, square = jnp.exp(found.log_width), model.gain**2
-    true = averages(model, temperature, confinement, found, nodes)
+    true = averages(model, temperature, confinement, found, rule)
     root = jnp.sqrt(width)
 
     def off(value: Array, right: Array) -> Array:
@@ -166,9 +177,9 @@ def residuals(
     return jnp.stack(wrong)
 
 
-def free_energy(model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, nodes: int) -> Array:
+def free_energy(model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, rule: Rule) -> Array:
     """F/N, stationary at the solution."""
-    return _free_energy(model, temperature, found, averages(model, temperature, confinement, found, nodes).log_norm)
+    return _free_energy(model, temperature, found, averages(model, temperature, confinement, found, rule).log_norm)
 
 
 def _free_energy(model: RandomNetwork, temperature: Array, found: OrderParameters, log_norm: Array) -> Array:
@@ -201,11 +212,11 @@ def _total(found: OrderParameters) -> Overlaps:
 
 
 def observables(
-    model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, nodes: int
+    model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, rule: Rule
 ) -> tuple[dict[str, Array], Bool[Array, ""]]:
     """What the order parameters mean, and whether every inner integral had panels enough."""
     width, square, root = jnp.exp(found.log_width), model.gain**2, jnp.sqrt(temperature)
-    true = averages(model, temperature, confinement, found, nodes)
+    true = averages(model, temperature, confinement, found, rule)
     total = _total(found)
     self_overlap = total.overlap + (width - temperature) / square
     # T times X_d = D - V/g^2

@@ -14,6 +14,8 @@ from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
 from quenched.replica.branches import BYTES_PER_POINT, computed, cool, default_branch, seeded
 from quenched.replica.one_state import OneState, one_state
+from quenched.replica.overlapping import Rule
+from quenched.replica.stability import replicon_eigenvalue
 from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field, equations, neuron_averages
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -148,16 +150,18 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     warm = seeded(frozen, jnp.asarray(_WARM), zero, solver)
 
     def residual(unknowns: Array) -> Array:
-        return overlapping.residuals(frozen, zero, zero, overlapping.alike(unknowns), solver.nodes)
+        return overlapping.residuals(frozen, zero, zero, overlapping.alike(unknowns), Rule(solver.nodes))
 
     def finer(unknowns: Array) -> Array:
-        return overlapping.residuals(model, zero, zero, overlapping.alike(unknowns), 2 * solver.nodes)
+        return overlapping.residuals(model, zero, zero, overlapping.alike(unknowns), Rule(2 * solver.nodes))
 
     limit = newton(residual, warm.unknowns, solver)
-    refined = polish(finer, limit.unknowns)
-    fine_many, fits = _many_states(model, refined, 2 * solver.nodes)
-    coarse_many, _ = _many_states(frozen, limit.unknowns, solver.nodes)
     one = fine_one.exists
+    # Where the limit has no width, derivatives of what is then not used must still be finite.
+    at = jnp.where(one, warm.unknowns, limit.unknowns)
+    refined = polish(finer, at)
+    fine_many, fits = _many_states(model, refined, 2 * solver.nodes)
+    coarse_many, _ = _many_states(frozen, at, solver.nodes)
     fine = _select(one, _one_observables(fine_one), fine_many)
     coarse = _select(one, _one_observables(coarse_one), coarse_many)
     exponent = jnp.where(one, 1.0, 0.0)
@@ -179,17 +183,18 @@ def _one_observables(state: OneState) -> dict[str, Array]:
 
 def _many_states(model: RandomNetwork, unknowns: Array, nodes: int) -> tuple[dict[str, Array], Array]:
     found, zero = overlapping.alike(unknowns), jnp.zeros(())
-    values, fits = overlapping.observables(model, zero, zero, found, nodes)
     assert found.between is not None
-    arrays = _observables(
-        values["self_overlap"],
-        found.response,
-        values["mean_square_state"],
-        values["overlap"],
-        found.between.cross_response,
+    true, width, square = (
+        overlapping.averages(model, zero, zero, found, Rule(nodes)),
+        jnp.exp(found.log_width),
+        model.gain**2,
     )
-    kept = {name: values[name] for name in ("conjugate_overlap", "replicon_eigenvalue")}
-    return arrays | kept, fits
+    overlap, cross_response, reaction = found.between
+    arrays = _observables(overlap + width / square, found.response, true.state_square, overlap, cross_response)
+    return arrays | {
+        "conjugate_overlap": reaction / (width * square),
+        "replicon_eigenvalue": replicon_eigenvalue(true.products, jnp.asarray(model.gain), jnp.asarray(model.symmetry)),
+    }, true.fits
 
 
 def _with_law(outcome: Computed, exponent: Array, prefactor: Array, error: Array) -> Computed:
