@@ -86,7 +86,7 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
     nodes, even = rule
     both = found.between is not None and found.within is not None
     # Averages jump with M, at low temperature, more than with the part of h that is independent of it.
-    grid = (nodes // 2, nodes // 4) if both else (4 * nodes // 3, nodes // 2)
+    grid = (nodes // 2, nodes // 4) if both else (4 * nodes // 3, max(nodes // 2, 16))
     common = no_fields() if found.between is None else field_grid(model, found.between, width, grid, even=even)
     own = no_fields()
     if found.within is not None:

@@ -152,12 +152,14 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     def residual(unknowns: Array) -> Array:
         return overlapping.residuals(frozen, zero, zero, overlapping.alike(unknowns), Rule(solver.nodes))
 
+    # Where the limit has no width, derivatives of what is then not used must still be finite.
+    one = fine_one.exists
+    somewhere = jnp.where(one, _WARM, 0.0)
+
     def finer(unknowns: Array) -> Array:
-        return overlapping.residuals(model, zero, zero, overlapping.alike(unknowns), Rule(2 * solver.nodes))
+        return overlapping.residuals(model, somewhere, zero, overlapping.alike(unknowns), Rule(2 * solver.nodes))
 
     limit = newton(residual, warm.unknowns, solver)
-    one = fine_one.exists
-    # Where the limit has no width, derivatives of what is then not used must still be finite.
     at = jnp.where(one, warm.unknowns, limit.unknowns)
     refined = polish(finer, at)
     fine_many, fits = _many_states(model, refined, 2 * solver.nodes)

@@ -1,0 +1,79 @@
+"""The phase diagram: every branch is a solution, and the lines are where they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+import quenched as qd
+
+GAINS = np.linspace(0.3, 3.0, 19)
+
+
+def at(gain: float, symmetry: float, temperature: float, **options: object) -> dict[str, float]:
+    theory = qd.replica.FiniteTemperature(temperature)
+    found = qd.solve(qd.RandomNetwork(gain, symmetry), theory, throw=False, **options)  # type: ignore[arg-type]
+    return {name: float(array) for name, array in found.arrays.items()}
+
+
+def test_branches_and_lines() -> None:
+    found = qd.replica.phase_diagram(qd.RandomNetwork(1.0), GAINS, [-0.5, 0.5], [1e-3, 0.1])
+    # Without negative symmetry one branch, the same both ways.
+    positive = found.sel(symmetry=0.5)
+    assert bool((positive.chosen_branch == 0).all())
+    assert bool((positive.status.sel(branch="ordered") == qd.Status.no_such_branch).all())
+    up, down = (positive.self_overlap.sel(branch=branch) for branch in ("upward", "downward"))
+    np.testing.assert_allclose(up, down, rtol=1e-8)
+    assert bool((positive.replicon_eigenvalue.sel(branch="upward") > 0).all())
+    assert np.isnan(positive.almeida_thouless_gain).all()
+    assert np.isnan(positive.first_order_gain).all()
+    # At T = 0.1 replicas begin to overlap continuously where the eigenvalue vanishes.
+    warm = found.sel(symmetry=-0.5, temperature=0.1)
+    begins = brentq(lambda gain: at(gain, -0.5, 0.1)["zero_overlap_eigenvalue"], 1.2, 2.5)
+    assert float(warm.almeida_thouless_gain) == pytest.approx(begins, abs=max(2e-4, float(warm.almeida_thouless_gain_error)))
+    chosen = warm.chosen_branch.values
+    assert (chosen == np.where(begins > GAINS, 0, 2)).all()
+    last = at(GAINS[-1], -0.5, 0.1, start="ordered")
+    error = float(warm.free_energy_error.sel(branch="ordered")[-1])
+    assert float(warm.free_energy.sel(branch="ordered")[-1]) == pytest.approx(last["free_energy"], abs=10 * error + 1e-9)
+    assert float(warm.overlap.sel(branch="ordered")[-1]) == pytest.approx(last["overlap"], abs=1e-4)
+    # At T = 1e-3 rest and the ordered phase coexist.
+    cold = found.sel(symmetry=-0.5, temperature=1e-3)
+    q = cold.self_overlap
+    coexist = np.abs(q.sel(branch="upward") - q.sel(branch="downward")) > 1e-3
+    assert coexist.sum() >= 2
+    jump = float(cold.first_order_gain)
+    assert GAINS[coexist.values].min() - 0.15 < jump < GAINS[coexist.values].max() + 0.15
+    assert cold.chosen_branch.values[jump > GAINS].max() == 0
+    assert (cold.chosen_branch.values[jump + 0.15 < GAINS] == 2).all()
+    np.testing.assert_allclose(found.critical_gain, [2.0, 2 / 3])
+    np.testing.assert_allclose(found.frozen_gain, [np.sqrt(2), 1 / np.sqrt(1.5)])
+
+
+def test_progress_is_told() -> None:
+    seen: list[tuple[int, int]] = []
+    model = qd.RandomNetwork(1.0)
+    qd.replica.phase_diagram(model, GAINS, [0.5, 0.6], [0.1], progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gains": [1.0]}, "`gains`"),
+        ({"gains": [2.0, 1.0]}, "`gains`"),
+        ({"gains": [0.0, 1.0]}, "`gains`"),
+        ({"symmetries": [1.5]}, "`symmetry`"),
+        ({"temperatures": [0.0]}, "ZeroTemperature"),
+        ({"temperatures": []}, "`temperatures`"),
+        ({"confinement": -1.0}, "`confinement`"),
+        ({"model": qd.RandomNetwork(1.0, field=0.3)}, "`field`"),
+        ({"model": qd.RandomNetwork(1.0, activation=qd.ReLU())}, "odd"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_refused(change: dict[str, object], message: str) -> None:
+    arguments = {"model": qd.RandomNetwork(1.0), "gains": [0.5, 1.0], "symmetries": [0.0], "temperatures": [0.1]} | change
+    with pytest.raises(ValueError, match=message):
+        qd.replica.phase_diagram(**arguments)  # type: ignore[arg-type]
