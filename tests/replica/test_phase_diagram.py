@@ -18,7 +18,7 @@ def at(gain: float, symmetry: float, temperature: float, **options: object) -> d
 
 
 def test_branches_and_lines() -> None:
-    found = qd.replica.phase_diagram(qd.RandomNetwork(1.0), GAINS, [-0.5, 0.5], [1e-3, 0.1])
+    found = qd.replica.phase_diagram(qd.RandomNetwork(1.0), GAINS, [-0.7, 0.5], [1e-3, 0.1])
     # Without negative symmetry one branch, the same both ways.
     positive = found.sel(symmetry=0.5)
     assert bool((positive.chosen_branch == 0).all())
@@ -29,17 +29,17 @@ def test_branches_and_lines() -> None:
     assert np.isnan(positive.almeida_thouless_gain).all()
     assert np.isnan(positive.first_order_gain).all()
     # At T = 0.1 replicas begin to overlap continuously where the eigenvalue vanishes.
-    warm = found.sel(symmetry=-0.5, temperature=0.1)
-    begins = brentq(lambda gain: at(gain, -0.5, 0.1)["zero_overlap_eigenvalue"], 1.2, 2.5)
+    warm = found.sel(symmetry=-0.7, temperature=0.1)
+    begins = brentq(lambda gain: at(gain, -0.7, 0.1)["zero_overlap_eigenvalue"], 1.2, 2.9)
     assert float(warm.almeida_thouless_gain) == pytest.approx(begins, abs=max(2e-4, float(warm.almeida_thouless_gain_error)))
     chosen = warm.chosen_branch.values
     assert (chosen == np.where(begins > GAINS, 0, 2)).all()
-    last = at(GAINS[-1], -0.5, 0.1, start="ordered")
+    last = at(GAINS[-1], -0.7, 0.1, start="ordered")
     error = float(warm.free_energy_error.sel(branch="ordered")[-1])
     assert float(warm.free_energy.sel(branch="ordered")[-1]) == pytest.approx(last["free_energy"], abs=10 * error + 1e-9)
     assert float(warm.overlap.sel(branch="ordered")[-1]) == pytest.approx(last["overlap"], abs=1e-4)
     # At T = 1e-3 rest and the ordered phase coexist.
-    cold = found.sel(symmetry=-0.5, temperature=1e-3)
+    cold = found.sel(symmetry=-0.7, temperature=1e-3)
     q = cold.self_overlap
     coexist = np.abs(q.sel(branch="upward") - q.sel(branch="downward")) > 1e-3
     assert coexist.sum() >= 2
@@ -47,8 +47,8 @@ def test_branches_and_lines() -> None:
     assert GAINS[coexist.values].min() - 0.15 < jump < GAINS[coexist.values].max() + 0.15
     assert cold.chosen_branch.values[jump > GAINS].max() == 0
     assert (cold.chosen_branch.values[jump + 0.15 < GAINS] == 2).all()
-    np.testing.assert_allclose(found.critical_gain, [2.0, 2 / 3])
-    np.testing.assert_allclose(found.frozen_gain, [np.sqrt(2), 1 / np.sqrt(1.5)])
+    np.testing.assert_allclose(found.critical_gain, [1 / 0.3, 2 / 3])
+    np.testing.assert_allclose(found.frozen_gain, [1 / np.sqrt(0.3), 1 / np.sqrt(1.5)])
 
 
 def test_progress_is_told() -> None:

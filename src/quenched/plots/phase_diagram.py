@@ -1,0 +1,66 @@
+"""Phases of the speed landscape's measure, in the plane of gain and symmetry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Pale, so that lines stand out: no overlap (of one branch or of two), overlap, nothing found.
+_PHASES = {
+    0: ("#DDEBF7", "no overlap"),
+    1: ("#B5D1EA", "no overlap, unstable"),
+    2: ("#F9DCC4", "replicas overlap"),
+    -1: ("white", ""),
+}
+_LINES = {
+    "critical_gain": ("#000000", "-", r"$g(1+\gamma)s=1$, response peaks"),
+    "frozen_gain": ("#000000", ":", r"$g\sqrt{1+\gamma}\,s=1$, $q>0$ at $T=0$"),
+    "almeida_thouless_gain": ("#D55E00", "--", "replica symmetry breaks"),
+    "first_order_gain": ("#0072B2", "-.", "first order"),
+}
+
+
+def phase_diagram(dataset: xr.Dataset) -> np.ndarray[Any, np.dtype[Any]]:
+    """One panel for each temperature: the branch of `qd.replica.phase_diagram` that is believed, and the lines between.
+
+    Arguments:
+        dataset: what `qd.replica.phase_diagram` returns, of at least two symmetries.
+
+    Returns:
+        Axes, one for each temperature.
+
+    Raises:
+        ValueError: it is another dataset, or has one symmetry.
+    """
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    if "chosen_branch" not in dataset or dataset.sizes["symmetry"] < 2:
+        raise ValueError("Argument `dataset` must come from qd.replica.phase_diagram, over at least two symmetries.")
+    dataset = dataset.sortby("symmetry")
+    panels = dataset.sizes["temperature"]
+    figure = Figure(figsize=(1.0 + 2.9 * panels, 4.2), layout="constrained")
+    axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    colours = ListedColormap([_PHASES[code][0] for code in (-1, 0, 1, 2)])
+    for place, each in enumerate(axes):
+        here = dataset.isel(temperature=place)
+        norm = BoundaryNorm([-1.5, -0.5, 0.5, 1.5, 2.5], 4)
+        each.pcolormesh(here["gain"], here["symmetry"], here["chosen_branch"], cmap=colours, norm=norm, shading="nearest")
+        for name, (colour, style, words) in _LINES.items():
+            each.plot(here[name], here["symmetry"], style, color=colour, linewidth=1.4, label=words)
+        each.set(
+            xlim=(float(here["gain"].min()), float(here["gain"].max())),
+            xlabel="gain $g$",
+            title=f"$T = {float(here['temperature']):g}$",
+        )
+    axes[0].set_ylabel(r"symmetry $\gamma$")
+    shown = [code for code in (0, 1, 2) if bool((dataset["chosen_branch"] == code).any())]
+    patches = [Patch(facecolor=_PHASES[code][0], edgecolor="0.6", label=_PHASES[code][1]) for code in shown]
+    lines = axes[0].get_legend_handles_labels()[0]
+    figure.legend(handles=patches + lines, loc="outside lower center", ncols=3, frameon=False)
+    return axes
