@@ -9,18 +9,18 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-# Pale, so that lines stand out: no overlap (of one branch or of two), overlap, nothing found.
+# Pale, so that lines stand out; the branch that comes from small gains, the other one without overlap, the ordered one.
 _PHASES = {
     0: ("#DDEBF7", "no overlap"),
-    1: ("#B5D1EA", "no overlap, unstable"),
+    1: ("#B5D1EA", "no overlap, other branch"),
     2: ("#F9DCC4", "replicas overlap"),
-    -1: ("white", ""),
+    -1: ("#FFFFFF", "no stable branch found"),
 }
 _LINES = {
     "critical_gain": ("#000000", "-", r"$g(1+\gamma)s=1$, response peaks"),
     "frozen_gain": ("#000000", ":", r"$g\sqrt{1+\gamma}\,s=1$, $q>0$ at $T=0$"),
     "almeida_thouless_gain": ("#D55E00", "--", "replica symmetry breaks"),
-    "first_order_gain": ("#0072B2", "-.", "first order"),
+    "first_order_gain": ("#0072B2", "-.", "free energies equal"),
 }
 
 
@@ -44,7 +44,7 @@ def phase_diagram(dataset: xr.Dataset) -> np.ndarray[Any, np.dtype[Any]]:
         raise ValueError("Argument `dataset` must come from qd.replica.phase_diagram, over at least two symmetries.")
     dataset = dataset.sortby("symmetry")
     panels = dataset.sizes["temperature"]
-    figure = Figure(figsize=(1.0 + 2.9 * panels, 4.2), layout="constrained")
+    figure = Figure(figsize=(2.0 + 2.9 * panels, 4.4), layout="constrained")
     axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
     colours = ListedColormap([_PHASES[code][0] for code in (-1, 0, 1, 2)])
     for place, each in enumerate(axes):
@@ -59,8 +59,8 @@ def phase_diagram(dataset: xr.Dataset) -> np.ndarray[Any, np.dtype[Any]]:
             title=f"$T = {float(here['temperature']):g}$",
         )
     axes[0].set_ylabel(r"symmetry $\gamma$")
-    shown = [code for code in (0, 1, 2) if bool((dataset["chosen_branch"] == code).any())]
+    shown = [code for code in _PHASES if bool((dataset["chosen_branch"] == code).any())]
     patches = [Patch(facecolor=_PHASES[code][0], edgecolor="0.6", label=_PHASES[code][1]) for code in shown]
     lines = axes[0].get_legend_handles_labels()[0]
-    figure.legend(handles=patches + lines, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles=patches + lines, loc="outside lower center", ncols=2, frameon=False)
     return axes

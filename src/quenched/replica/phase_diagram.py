@@ -49,8 +49,9 @@ def phase_diagram(
 
     Which one: order parameters of one replica (q, S, D) are integrated over, the measure concentrates on the solution of
     smallest free energy. Overlaps of different replicas stand in n(n-1)/2 -> -n/2 pairs, which turns the sign: of solutions
-    that differ in overlaps the right one has the largest free energy. So first each branch without overlap that is unstable
-    (an overlap would grow) gives way to the ordered one, then the smallest free energy is chosen.
+    that differ in overlaps the right one has the largest free energy. So a branch without overlap counts only where it is
+    stable (no overlap would grow), else the ordered one does; of those that count the smallest free energy is chosen. An
+    unstable branch without overlap is the average of Z itself, which rare networks dominate.
 
     Arguments:
         model: its activation, odd; its own gain and symmetry are not used.
@@ -63,11 +64,11 @@ def phase_diagram(
     Returns:
         Dataset over (`symmetry`, `temperature`, `gain`): with `branch`, `self_overlap`, `overlap`, `local_response`,
         `energy`, `free_energy`, `replicon_eigenvalue` and `status` (`no_such_branch` where it does not exist, the values
-        then NaN); `chosen_branch`, its place in `branch`; `free_energy_error`. Lines: `critical_gain` 1/(s (1 + gamma)),
-        s = phi'(0), where the response peaks; `frozen_gain` 1/(s sqrt(1 + gamma)), where q becomes positive at T = 0; over
-        `temperature` too, `almeida_thouless_gain`, where replica symmetry breaks on the chosen branch, and
-        `first_order_gain`, where two branches have equal free energies, each NaN where there is none; with `_error`, the
-        difference of two interpolations between gains.
+        then NaN); `free_energy_error`; `chosen_branch`, its place in `branch`, -1 for none. Lines: `critical_gain`
+        1/(s (1 + gamma)), s = phi'(0), where the response peaks; `frozen_gain` 1/(s sqrt(1 + gamma)), where q becomes positive
+        at T = 0; over `temperature` too, `almeida_thouless_gain`, where the upward branch becomes unstable (replica symmetry
+        breaks), and `first_order_gain`, where the upward and the downward branch have equal free energies, each NaN where
+        there is none; with `_error`, the difference of two interpolations between gains.
 
     Raises: ValueError, TypeError for bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
 
@@ -133,7 +134,7 @@ def phase_diagram(
     status[done:, BRANCHES.index("ordered")] = Status.interrupted
     dataset["status"] = labelled("status", status.reshape(*shape, *there.shape[1:]), (*plane, "branch", "gain"))
     dataset["chosen_branch"] = labelled("chosen_branch", chosen.reshape(*shape, -1), (*plane, "gain"))
-    for name, (values, errors) in crossings(axes["gain"], found, there, chosen).items():
+    for name, (values, errors) in crossings(axes["gain"], found, there).items():
         dataset[name] = labelled(name, values.reshape(shape), plane)
         dataset[f"{name}_error"] = labelled(f"{name}_error", errors.reshape(shape), plane)
     slope = float(np.abs(model.activation.slope(jnp.zeros(()))))

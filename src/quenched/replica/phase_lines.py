@@ -9,44 +9,37 @@ _SAME = 1e-6
 
 
 def choose(found: dict[str, np.ndarray], there: np.ndarray) -> np.ndarray:
-    """The place of the branch to believe."""
-    free = np.where(there, found["free_energy"], np.inf)
-    # A branch that gives way to the ordered one does not stand for itself.
-    unstable = (found["replicon_eigenvalue"] < 0.0) & there
-    unstable[:, 2] = False
-    gives_way = unstable & there[:, 2:3]
-    standing = np.where(gives_way, np.inf, free)
+    """The place of the branch to believe: of the stable ones without overlap and the ordered one that of smallest free
+    energy; -1 where there is none."""
+    stands = there & (found["replicon_eigenvalue"] > 0.0)
+    stands[:, 2] = there[:, 2]
     # Both ways may lead to one solution.
     same = np.abs(found["self_overlap"][:, 0] - found["self_overlap"][:, 1]) < _SAME
-    standing[:, 1] = np.where(same & there[:, 0], np.inf, standing[:, 1])
-    # Where nothing gives way the ordered branch stands for nothing.
-    standing[:, 2] = np.where(gives_way[:, :2].any(axis=1), free[:, 2], np.inf)
-    chosen = np.argmin(standing, axis=1)
-    return np.where(np.isfinite(standing).any(axis=1), chosen, -1)
+    stands[:, 1] &= ~(same & there[:, 0])
+    free = np.where(stands, found["free_energy"], np.inf)
+    return np.where(stands.any(axis=1), np.argmin(free, axis=1), -1)
 
 
 def crossings(
-    gains: np.ndarray, found: dict[str, np.ndarray], there: np.ndarray, chosen: np.ndarray
+    gains: np.ndarray, found: dict[str, np.ndarray], there: np.ndarray
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The smallest gain at which each is crossed, and its error."""
-    lines = chosen.shape[0]
-    crossed = {name: np.full((2, lines), np.nan) for name in ("almeida_thouless_gain", "first_order_gain")}
     free, q = found["free_energy"], found["self_overlap"]
-    eigenvalue = np.where(there, found["replicon_eigenvalue"], np.nan)
-    for line in range(lines):
-        for left, (before, after) in enumerate(zip(chosen[line, :-1], chosen[line, 1:], strict=True)):
-            if min(before, after) < 0:
-                continue
-            both = there[line, before] & there[line, after]
-            apart = np.abs(q[line, after] - q[line, before]) > _SAME
-            difference = np.where(both & apart, free[line, before] - free[line, after], np.nan)
-            # Without overlap, on the branch that is left or that gives way.
-            name, values = "first_order_gain", difference
-            if not (difference[left] < 0.0 <= difference[left + 1]):
-                name, values = "almeida_thouless_gain", -eigenvalue[line, min(before, 1)]
-            if np.isnan(crossed[name][0, line]) and values[left] < 0.0 <= values[left + 1]:
-                crossed[name][:, line] = _crossing(gains, values, left)
-    return {name: (pair[0], pair[1]) for name, pair in crossed.items()}
+    both = there[:, 0] & there[:, 1] & (np.abs(q[:, 0] - q[:, 1]) > _SAME)
+    values = {
+        # The branch that comes from small gains loses its stability, or ends before it does.
+        "almeida_thouless_gain": np.where(there[:, 0], -found["replicon_eigenvalue"][:, 0], np.nan),
+        "first_order_gain": np.where(both, free[:, 0] - free[:, 1], np.nan),
+    }
+    crossed = {}
+    for name, of in values.items():
+        pairs = np.full((2, len(of)), np.nan)
+        for line, each in enumerate(of):
+            rising = np.flatnonzero((each[:-1] < 0.0) & (each[1:] >= 0.0))
+            if rising.size:
+                pairs[:, line] = _crossing(gains, each, int(rising[0]))
+        crossed[name] = (pairs[0], pairs[1])
+    return crossed
 
 
 def _crossing(gains: np.ndarray, values: np.ndarray, left: int) -> tuple[float, float]:

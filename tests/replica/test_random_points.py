@@ -1,0 +1,67 @@
+"""The default branch, anywhere."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import quenched as qd
+from quenched.theory import Start
+
+
+def test_random_points_are_solved_or_say_why() -> None:
+    """In no order; more than 99 of 100 solved, no NaN beside a solved status, and no exception."""
+    random = np.random.default_rng(5)
+    count, batch = 2000, 125
+    gain, symmetry = random.uniform(0.1, 5.0, count), random.uniform(-1.0, 1.0, count)
+    temperature = 10.0 ** random.uniform(-5.0, 1.0, count)
+    with jax.enable_x64(True):
+
+        @jax.jit
+        @jax.vmap
+        def solve(gain: jax.Array, symmetry: jax.Array, temperature: jax.Array) -> tuple[jax.Array, ...]:
+            theory = qd.replica.FiniteTemperature(temperature)
+            computed = theory.compute(qd.RandomNetwork(gain, symmetry), qd.Newton(), Start("zero_overlap"))
+            values = jnp.stack([computed.arrays[name] for name in sorted(computed.arrays)])
+            return computed.status, computed.residual, jnp.all(jnp.isfinite(values)), computed.arrays["self_overlap"]
+
+        def run(order: np.ndarray) -> list[np.ndarray]:
+            parts = [solve(gain[part], symmetry[part], temperature[part]) for part in np.split(order, count // batch)]
+            found = [np.concatenate([np.asarray(part[column]) for part in parts]) for column in range(4)]
+            return [values[np.argsort(order)] for values in found]
+
+        status, residual, finite, overlap = run(np.arange(count))
+        again = run(random.permutation(count))
+    solved = status == qd.Status.solved
+    assert solved.mean() > 0.99
+    assert residual[solved].max() < 1e-10
+    assert finite[solved].all()
+    assert set(np.unique(status)) <= {int(code) for code in qd.Status}
+    np.testing.assert_array_equal(status, again[0])
+    np.testing.assert_allclose(overlap[solved], again[3][solved], rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_random_points_with_a_field_are_solved_or_say_why() -> None:
+    random = np.random.default_rng(6)
+    count = 200
+    points = np.stack(
+        [
+            random.uniform(0.1, 5.0, count),
+            random.uniform(-1.0, 1.0, count),
+            10.0 ** random.uniform(-5.0, 1.0, count),
+            random.uniform(0.05, 1.0, count),
+        ]
+    )
+    solved = 0
+    for gain, symmetry, temperature, field in points.T:
+        model, theory = qd.RandomNetwork(gain, symmetry, field=field), qd.replica.FiniteTemperature(temperature)
+        found = qd.solve(model, theory, throw=False)
+        if found.status == qd.Status.solved:
+            solved += 1
+            assert float(found.residual) < 1e-10
+            assert np.isfinite([float(array) for array in found.arrays.values()]).all()
+    # At low temperature, large gain and symmetry < 0 averages jump with the fields.
+    assert solved / count > 0.75
