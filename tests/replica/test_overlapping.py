@@ -111,7 +111,7 @@ def test_the_averages_by_another_quadrature(point: Point) -> None:
         M, h = factor @ [z[i], z[j]]
         total += weights[i] * weights[j] * averages(M, h)
         mass += weights[i] * weights[j]
-    np.testing.assert_allclose(total / mass, [q, Q, S, tau, V], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(total / mass, [q, Q, S, tau, V], rtol=0, atol=1e-10)
 
 
 def test_without_symmetry_the_state_is_gaussian() -> None:
@@ -177,6 +177,19 @@ def test_bad_arguments_are_refused() -> None:
         qd.solve(qd.RandomNetwork(1.2, field=0.3), FiniteTemperature(0.1), start="zero_overlap")
     with pytest.raises(ValueError, match="`noise`"):
         qd.solve(qd.RandomNetwork(1.2, field=0.3, noise=0.1), FiniteTemperature(0.1))
+
+
+def test_averages_that_diverge_are_named() -> None:
+    theory = FiniteTemperature(0.1)
+    with pytest.raises(ValueError, match=r"<phi\^2> diverges"):
+        qd.solve(qd.RandomNetwork(1.5, activation=qd.ReLU(), field=0.3), theory)
+    with pytest.raises(ValueError, match=r"<x\^2> = T <1/\|eigenvalue\|\^2> diverges"):
+        qd.solve(qd.RandomNetwork(0.7, 0.5, activation=qd.Linear()), theory)
+    # Up to there, and beyond in a confinement, they exist.
+    below = qd.solve(qd.RandomNetwork(0.6, 0.5, activation=qd.Linear()), theory)
+    S = float(below["local_response"])
+    assert float(below["self_overlap"]) == pytest.approx(0.1 * S**2 / (1 - 0.36 * S**2), rel=1e-9)
+    assert qd.solve(qd.RandomNetwork(0.9, 0.5, activation=qd.Linear()), FiniteTemperature(0.1, 0.2)).status == 0
 
 
 @pytest.mark.parametrize("symmetry", [0.0, 0.3, -0.3, 1.0])

@@ -13,7 +13,7 @@ from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton
 from quenched.replica.branches import BYTES_PER_POINT, default_branch, ordered_branch, zero_overlap_branch
-from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
+from quenched.replica.zero_overlap import check_integrals, check_no_noise, check_odd_without_field
 from quenched.theory import AbstractTheory, Computed, Start
 
 
@@ -46,11 +46,11 @@ class FiniteTemperature(AbstractTheory):
     `qd.dmft.Static`. Linear phi below g_c: q = T S^2/(1 - g^2 S^2).
 
     Raises: ValueError for temperature <= 0 (use `ZeroTemperature`), confinement < 0, noise, "zero_overlap" with a field or
-    phi that is not odd.
+    phi that is not odd, and unbounded phi without confinement where an average is known to diverge (linear phi from g_c on).
 
     When it fails: for symmetry < 0 and low T a branch can end at a fold on the way down (`out_of_steps`); start from a
     solution at a neighbouring gain. `coarse_quadrature`: where a neuron has several states in one field, averages jump with
-    the field; raise the solver's `nodes`. Linear phi at or above g_c has no solution: the measure spreads without bound.
+    the field; raise the solver's `nodes`.
 
     Source: Qiu & Huang 2025, replica-symmetric theory, in its minimal form (derived in the documentation).
 
@@ -93,6 +93,7 @@ class FiniteTemperature(AbstractTheory):
         else:
             model.constant_field("replica.FiniteTemperature")
         check_no_noise(model, "replica.FiniteTemperature")
+        check_integrals(model, self.confinement, "replica.FiniteTemperature")
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
         return 0 if start.branch == "zero_overlap" else BYTES_PER_POINT

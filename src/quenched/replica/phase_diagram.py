@@ -66,9 +66,9 @@ def phase_diagram(
         `energy`, `free_energy`, `replicon_eigenvalue` and `status` (`no_such_branch` where it does not exist, the values
         then NaN); `free_energy_error`; `chosen_branch`, its place in `branch`, -1 for none. Lines: `critical_gain`
         1/(s (1 + gamma)), s = phi'(0), where the response peaks; `frozen_gain` 1/(s sqrt(1 + gamma)), where q becomes
-        positive at T = 0; over `temperature` too, `almeida_thouless_gain`, where the upward branch becomes unstable (replica symmetry
-        breaks), and `first_order_gain`, where the upward and the downward branch have equal free energies, each NaN where
-        there is none; with `_error`, the difference of two interpolations between gains.
+        positive at T = 0; over `temperature` too, `almeida_thouless_gain`, where the upward branch becomes unstable
+        (replica symmetry breaks), and `first_order_gain`, where the upward and the downward branch have equal free
+        energies, each NaN where there is none; with `_error`, the difference of two interpolations between gains.
 
     Raises: ValueError, TypeError for bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
 

@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from quenched.activations import Linear
 from quenched.models import RandomNetwork
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, outermost, sinh_legendre
 
@@ -121,4 +122,29 @@ def check_no_noise(model: RandomNetwork, theory: str) -> None:
         raise ValueError(
             f"Argument `noise` must be 0 for {theory}, but is {float(model.noise):g}: the measure exp(-E/T) is built from "
             "the velocity alone; its temperature is an argument of the theory."
+        )
+
+
+_FAR = 1e6
+
+
+def check_integrals(model: RandomNetwork, confinement: Scalar, theory: str) -> None:
+    """Refuse unbounded phi where an average is known to diverge: from a gain on states spread without end."""
+    known = not isinstance(model.gain, jax.core.Tracer) and not isinstance(model.symmetry, jax.core.Tracer)
+    confined = isinstance(confinement, jax.core.Tracer) or confinement > 0
+    if model.activation.bounded or confined or not known:
+        return
+    with jax.ensure_compile_time_eval():
+        right, left = (float(model.activation(jnp.asarray(end))) / end for end in (_FAR, -_FAR))
+    advice = "choose a confinement above 0, a smaller gain, or a bounded activation"
+    if model.symmetry == 0 and model.gain**2 * (right**2 + left**2) >= 2.0:
+        raise ValueError(
+            f"Argument `gain` must be below {(2.0 / (right**2 + left**2)) ** 0.5:g} for {theory} with unbounded "
+            f"{model.activation.name}, but is {float(model.gain):g}: <phi^2> diverges, since x has the variance "
+            f"T + g^2 <phi^2>; {advice}."
+        )
+    if isinstance(model.activation, Linear) and model.gain * (1.0 + model.symmetry) >= 1.0:
+        raise ValueError(
+            f"Argument `gain` must be below 1/(1 + symmetry) = {1.0 / (1.0 + model.symmetry):g} for {theory} with linear phi, "
+            f"but is {float(model.gain):g}: <x^2> = T <1/|eigenvalue|^2> diverges; {advice}."
         )
