@@ -237,7 +237,8 @@ def diagram() -> None:
     compiling, run, found = second_call(job)
     there = (found.status == 0).sum(("symmetry", "temperature", "gain"))
     counts = ", ".join(f"{int(count)} {name}" for name, count in zip(found.branch.values, there.values, strict=True))
-    print(f"phase diagram, {found.chosen_branch.size} points: {counts}; no stable branch at {int((found.chosen_branch < 0).sum())}")
+    missing = int((found.chosen_branch < 0).sum())
+    print(f"phase diagram, {found.chosen_branch.size} points: {counts}; no stable branch at {missing}")
     print(f"  compile {compiling:.1f} s, run {run:.1f} s")
 
 
