@@ -145,6 +145,6 @@ def check_integrals(model: RandomNetwork, confinement: Scalar, theory: str) -> N
         )
     if isinstance(model.activation, Linear) and model.gain * (1.0 + model.symmetry) >= 1.0:
         raise ValueError(
-            f"Argument `gain` must be below 1/(1 + symmetry) = {1.0 / (1.0 + model.symmetry):g} for {theory} with linear phi, "
-            f"but is {float(model.gain):g}: <x^2> = T <1/|eigenvalue|^2> diverges; {advice}."
+            f"Argument `gain` must be below 1/(1 + symmetry) = {1.0 / (1.0 + model.symmetry):g} for {theory} with linear "
+            f"phi, but is {float(model.gain):g}: <x^2> = T <1/|eigenvalue|^2> diverges; {advice}."
         )
