@@ -30,6 +30,9 @@ class Subject:
     slow_to_trace: bool = False
     """Whether what compiles it anew (jit, vmap, derivatives) is left to the slow tests: some ten seconds each."""
 
+    slow: bool = False
+    """Whether all of it is left to the slow tests."""
+
     branch: str = ""
     """Which of a theory's branches, where several are subjects."""
 
@@ -93,6 +96,7 @@ SUBJECTS = [
         qd.replica.ZeroTemperature(),
         gains=(0.5, 0.8, 1.7),
         slow_to_trace=True,
+        slow=True,
         parameters={"symmetry": 0.2, "field": 0.3},
         failing={
             "model": qd.RandomNetwork(1.5, field=0.3),

@@ -16,7 +16,11 @@ from quenched.citation import BIBTEX
 from quenched.solve import _samples_compiled, _theory_compiled
 from quenched.theory import AbstractExperiment, AbstractTheory
 
-pytestmark = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+pytestmark = pytest.mark.parametrize(
+    "subject",
+    [pytest.param(each, marks=pytest.mark.slow) if each.slow else each for each in SUBJECTS],
+    ids=lambda subject: subject.name,
+)
 
 # Counts and verdicts: piecewise constant in the gain.
 COUNTED = {"fixed_points", "index_sum", "completeness", "convergence", "invertible"}

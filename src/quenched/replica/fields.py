@@ -69,10 +69,11 @@ def _disc(first: int, second: int, half: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _root(square: Array) -> Array:
-    """Where a field vanishes so does its derivative: averages are even in it. NaN if negative: Newton steps less far."""
+    """0 on the wrong side of 0, where Newton's method may pass: no solution is there, since Q = E<phi>^2, and
+    V = g^2 E<e>^2/a^2 with tau = E<e><phi>/a leaves V - k^2 >= 0 (Cauchy and Schwarz). Where a field vanishes so does its
+    derivative: averages are even in it."""
     there = square > 1e-20
-    positive = jnp.sqrt(jnp.where(there, square, 1.0))
-    return jnp.where(there, positive, jnp.where(square < -1e-12, jnp.nan, 0.0))
+    return jnp.where(there, jnp.sqrt(jnp.where(there, square, 1.0)), 0.0)
 
 
 def _inverse(value: Array) -> Array:
