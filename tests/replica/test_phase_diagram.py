@@ -26,7 +26,10 @@ def starts(line: xr.Dataset, gain: float) -> list[dict[str, float]]:
 
 
 def test_branches_and_lines() -> None:
-    found = qd.replica.phase_diagram(qd.RandomNetwork(1.0), GAINS, [-0.7, 0.5], [1e-3, 0.1])
+    seen: list[tuple[int, int]] = []
+    model = qd.RandomNetwork(1.0)
+    found = qd.replica.phase_diagram(model, GAINS, [-0.7, 0.5], [1e-3, 0.1], progress=lambda *told: seen.append(told))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     # Without negative symmetry one branch, the same both ways.
     positive = found.sel(symmetry=0.5)
     assert bool((positive.chosen_branch == 0).all())
@@ -65,13 +68,6 @@ def test_branches_and_lines() -> None:
     assert set(cold.chosen_branch.values[coexist.gain.values[coexist.values].max() + 0.1 < GAINS]) <= {2, -1}
     np.testing.assert_allclose(found.critical_gain, [1 / 0.3, 2 / 3])
     np.testing.assert_allclose(found.frozen_gain, [1 / np.sqrt(0.3), 1 / np.sqrt(1.5)])
-
-
-def test_progress_is_told() -> None:
-    seen: list[tuple[int, int]] = []
-    model = qd.RandomNetwork(1.0)
-    qd.replica.phase_diagram(model, GAINS, [0.5, 0.6], [0.1], progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(
