@@ -2,13 +2,14 @@
 
 `docs/published_figures.md` compares the plots of Qiu and Huang (2025) with the solutions of `qd.replica`. Where they differ
 strongly, this asks networks of growing size: symmetry 0, gain 1.2, at 1/T = 886 and 4833, and symmetry 0.5, gain 1.18, at
-T = 0.0001. Replica exchange up to a temperature at which chains cross between the wells by themselves; every network is one
-row of the table.
+T = 0.0001. Replica exchange up to a temperature at which chains cross between the wells by themselves. Every network is
+sampled twice, by chains that start near the state of rest and by chains that start far away: the truth lies between, and
+their difference says how well they have mixed. Every run is one row of the table.
 
     python examples/published_figures.py docs/data/published_figures.csv
 
-takes half an hour of one core (`--quick` a minute, with fewer and smaller networks). The same seeds give the same numbers on
-the same kind of machine.
+takes some 25 minutes of one core (`--quick` a minute, with fewer and smaller networks). The same seeds give the same numbers
+on the same kind of machine.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ COLUMNS = (
     "temperature",
     "size",
     "seed",
+    "far",
     "energy",
     "mean_square_state",
     "self_overlap",
@@ -52,22 +54,33 @@ class Series(NamedTuple):
 
 
 ALL = (
-    Series(0.0, 1.2, 1e-2 / 10 ** (18 / 19), 0.0113, {50: (48, 600), 100: (32, 600), 200: (16, 600), 400: (5, 400)}),
-    Series(0.0, 1.2, 1e-2 / 10 ** (32 / 19), 0.0113, {50: (48, 600), 100: (32, 600), 200: (16, 600), 400: (5, 400)}),
-    Series(0.5, 1.18, 1e-4, 0.03, {25: (32, 2000), 50: (16, 2000), 100: (12, 1000), 200: (4, 600)}),
+    Series(0.0, 1.2, 1e-2 / 10 ** (18 / 19), 0.0113, {100: (12, 600), 200: (8, 600), 400: (3, 400)}),
+    Series(0.0, 1.2, 1e-2 / 10 ** (32 / 19), 0.0113, {100: (12, 600), 200: (8, 600)}),
+    Series(0.5, 1.18, 1e-4, 0.01, {25: (16, 3000), 50: (12, 3000), 100: (8, 3000)}),
 )
-QUICK = (Series(0.0, 1.2, 1e-2, 0.03, {50: (4, 300)}), Series(0.5, 1.18, 1e-4, 0.03, {25: (4, 300)}))
+QUICK = (Series(0.0, 1.2, 1e-2, 0.03, {50: (4, 300)}), Series(0.5, 1.18, 1e-4, 0.01, {25: (4, 300)}))
+# Standard deviation of the states where chains start: near x = 0, and far away.
+WIDTHS = (0.02, 1.5)
 
 
-def measure(series: Series, size: int, draws: int, seed: int) -> list[float]:
-    """One network."""
+def measure(series: Series, size: int, draws: int, seed: int, far: int) -> list[float]:
+    """One network, from one kind of start."""
     began = time.process_time()
     network = qd.RandomNetwork(series.gain, series.symmetry).draw(size, jax.random.key(seed))
     solver = qd.landscape.ReplicaExchange(
         qd.landscape.HMC(preconditioner="none"), hottest=series.hottest / series.temperature
     )
+    starts = WIDTHS[far] * np.random.default_rng(seed).standard_normal((4, size))
     found = qd.landscape.sample(
-        network, series.temperature, solver=solver, chains=4, samples=draws, warm_up=500, key=seed, throw=False
+        network,
+        series.temperature,
+        solver=solver,
+        chains=4,
+        samples=draws,
+        warm_up=max(500, draws // 2),
+        starts=starts,
+        key=seed,
+        throw=False,
     )
     names = ("energy", "mean_square_state", "self_overlap", "self_response_overlap")
     # R-hat of E, x^2 and phi^2, which are averaged here; sums of the states with random signs are not.
@@ -77,6 +90,7 @@ def measure(series: Series, size: int, draws: int, seed: int) -> list[float]:
         series.temperature,
         size,
         seed,
+        far,
         *(float(found[name]) for name in names),
         float(np.sqrt((found.sampled_overlap**2).mean())),
         float(found.r_hat.sel(observable=found.observable[:3]).max()),
@@ -98,24 +112,27 @@ def main(arguments: list[str] | None = None) -> None:
             f" neurons: <x^2> = {float(exact['mean_square_state']):.4f}, q = {float(exact['self_overlap']):.4f}"
         )
         for size, (networks, draws) in series.sizes.items():
-            measured = np.array([measure(series, size, draws, seed) for seed in range(networks)])
-            rows += measured.tolist()
-            mean, error = measured.mean(axis=0), measured.std(axis=0, ddof=1) / np.sqrt(networks)
+            runs = [[measure(series, size, draws, seed, far) for seed in range(networks)] for far in (0, 1)]
+            rows += runs[0] + runs[1]
+            measured = np.array(runs)
+            (near, away), of_networks = measured.mean(axis=1), measured.mean(axis=0)
+            error = of_networks.std(axis=0, ddof=1) / np.sqrt(networks)
             print(
-                f"  N = {size:3}: <x^2> = {mean[6]:.4f} +- {error[6]:.4f}, q = {mean[7]:.4f} +- {error[7]:.4f}, largest"
-                f" R-hat {measured[:, 10].max():.2f}, {measured[:, 11].sum():.0f} s",
+                f"  N = {size:3}: <x^2> = {near[7]:.4f} and {away[7]:.4f}, +- {error[7]:.4f}; q = {near[8]:.4f} and"
+                f" {away[8]:.4f}, +- {error[8]:.4f}; largest R-hat {measured[..., 11].max():.2f};"
+                f" {measured[..., 12].sum():.0f} s",
                 flush=True,
             )
     total = sum(row[-1] for row in rows)
     head = (
-        f"exp(-E/T) of finite networks; one network a row; {total:.0f} s of one core\n"
+        f"exp(-E/T) of finite networks; one run a row; {total:.0f} s of one core\n"
         f"python examples/published_figures.py {options.path.as_posix()}{' --quick' if options.quick else ''}\n"
         + ",".join(COLUMNS)
     )
     np.savetxt(
         options.path,
         rows,
-        fmt=["%g"] * 2 + ["%.6g"] + ["%d"] * 2 + ["%.5g"] * 5 + ["%.3f", "%.1f"],
+        fmt=["%g"] * 2 + ["%.6g"] + ["%d"] * 3 + ["%.5g"] * 5 + ["%.3f", "%.1f"],
         delimiter=",",
         header=head,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import jaxtyping
@@ -31,6 +32,19 @@ def pytest_configure(config: pytest.Config) -> None:
     # Most of the suite's time would be XLA compiling the same programs in each worker.
     jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("compiled")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+# Half of what Linux lets a process map; beyond it XLA crashes.
+_MOST_MAPS = 30_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs() -> Iterator[None]:
+    """Every compiled program keeps some pieces of memory mapped, and a worker runs thousands of programs."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_text().count("\n") > _MOST_MAPS:
+        jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -192,6 +192,7 @@ _QUANTITIES = (
     Quantity("first_order_gain", r"g_1", "gain at which two branches have equal free energies"),
     Quantity("breaking_parameter", "m", "replicas of a group, where replica symmetry breaks; 0 < m < 1"),
     Quantity("overlap_within", "Q_1", "<phi phi'> across replicas of one group"),
+    Quantity("overlap_between", "Q_0", "<phi phi'> across replicas of different groups"),
     Quantity("response_overlap_within", "R_1", "<i x-hat phi> across replicas of one group"),
     Quantity("conjugate_overlap_within", r"V_1/g^2", "-<x-hat x-hat'> across replicas of one group"),
     Quantity("replicon_eigenvalue", r"1-\Lambda", "negative where replica symmetry breaks"),

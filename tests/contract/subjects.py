@@ -36,6 +36,9 @@ class Subject:
     branch: str = ""
     """Which of a theory's branches, where several are subjects."""
 
+    start: str | None = None
+    """To ask for a branch by name."""
+
     @property
     def name(self) -> str:
         return f"{type(self.theory).__name__} {self.branch}".strip()
@@ -110,7 +113,8 @@ SUBJECTS = [
         gains=(3.0, 3.1, 3.3),
         slow_to_trace=True,
         parameters={"symmetry": -0.5},
-        failing={"model": qd.RandomNetwork(1.5), "theory": qd.replica.OneStepRSB(0.05)},
+        failing={"model": qd.RandomNetwork(1.5), "theory": qd.replica.OneStepRSB(0.05), "start": "groups"},
+        start="groups",
     ),
     Subject(
         qd.simulate.Trajectories(size=12, networks=4, duration=4.0, step=0.1),

@@ -27,7 +27,7 @@ COUNTED = {"fixed_points", "index_sum", "completeness", "convergence", "invertib
 
 
 def solve(subject: Subject, gain: Any, **options: Any) -> qd.Solution:
-    return qd.solve(subject.model(gain), subject.theory, **options)
+    return qd.solve(subject.model(gain), subject.theory, start=subject.start, **options)
 
 
 def values(subject: Subject) -> Callable[[Any], dict[str, Any]]:

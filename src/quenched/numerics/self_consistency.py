@@ -77,7 +77,9 @@ def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) 
 
     def unfinished(carry: Carry) -> Array:
         _, value, _, fraction, steps = carry
-        return (_size(value) > solver.tolerance) & (steps < solver.max_steps) & (fraction > 1e-12)
+        # From a guess without a finite residual no direction leads on.
+        hopeful = jnp.isfinite(_size(value)) | (steps < 0)
+        return hopeful & (_size(value) > solver.tolerance) & (steps < solver.max_steps) & (fraction > 1e-12)
 
     # The first of the loop's steps goes nowhere and looks at the guess: `residual` is compiled once.
     first = (guess, jnp.full_like(guess, jnp.inf), jnp.zeros_like(guess), jnp.ones(()), jnp.full((), -1, jnp.int32))

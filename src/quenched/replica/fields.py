@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from quenched.models import RandomNetwork
 
 # Beyond these standard deviations lies 6e-14 of a Gaussian.
-_REACH = 7.5
+REACH = 7.5
 
 
 class Overlaps(NamedTuple):
@@ -44,12 +44,12 @@ def field_grid(
     overlaps: Overlaps,
     width: Array,
     nodes: tuple[int, int],
-    beyond: Array | float = 0.0,
+    reach: Array | float = REACH,
     even: bool = False,
 ) -> Fields:
-    """M = m z and h = k z + l y on a grid of standard normal z and y, by the trapezoidal rule, `beyond` further out than
-    their own weight asks for; of what is even only one half."""
-    reach = _REACH + jax.lax.stop_gradient(jnp.asarray(beyond))
+    """M = m z and h = k z + l y on a grid of standard normal z and y, by the trapezoidal rule out to `reach`; of what is
+    even only one half."""
+    reach = jax.lax.stop_gradient(jnp.asarray(reach))
     z, y = (reach * each for each in _disc(*nodes, even))
     weights = jax.nn.softmax(-0.5 * (z**2 + y**2))
     m = model.gain * _root(overlaps.overlap)

@@ -1,55 +1,73 @@
-"""One step of replica symmetry breaking: replicas in groups that overlap within."""
+"""One step of replica symmetry breaking: replicas in groups that overlap more within than between."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.models import RandomNetwork
+from quenched.numerics.continuation import follow
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
-from quenched.replica.branches import BYTES_PER_POINT, computed, seeded
+from quenched.replica.branches import BYTES_PER_POINT, computed, default_branch, seeded
 from quenched.replica.fields import Overlaps
 from quenched.replica.finite_temperature import check_temperature
 from quenched.replica.overlapping import OrderParameters, Rule
-from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
+from quenched.replica.zero_overlap import check_integrals, check_no_noise, check_odd_without_field
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
 
-# Where dF/dm is looked at for a change of sign; an overlap that counts as none.
-_SIZES = np.concatenate([[0.01, 0.03], np.linspace(0.06, 0.98, 24)])
-_ROUGH, _NO_OVERLAP = 1e-6, 1e-8
+# The first and the longest step in m on the way to where dF/dm changes its sign, and the shortest.
+_FIRST, _LONGEST, _SHORTEST = 0.03, 0.08, 1e-3
+# Tolerance on the way; an overlap that counts as none.
+_ROUGH, _NO_OVERLAP = 1e-9, 1e-8
+# Share of the replica-symmetric overlaps that groups have in common, to begin with: Newton's method finds theirs from any.
+_COMMON = 0.3
+_PAIRS = ("overlap", "response_overlap", "conjugate_overlap")
+# A field in which groups overlap for any m (without it, for large m only), in units of g Q^(3/2), that of de Almeida and
+# Thouless near a transition. Steps back from it, as a share, and what is left of it where there is none.
+_SEED, _BACK, _REST = 0.15, 0.5, 0.02
+# Newton steps to a near neighbour.
+_FEW = 20
 
 
 class OneStepRSB(AbstractTheory):
-    """One step of replica symmetry breaking for exp(-E/T): replicas in groups of m, overlap Q_1 within a group, 0 between.
+    """One step of replica symmetry breaking for exp(-E/T): replicas in groups of m, overlap Q_1 within a group, Q_0 between.
 
-    -F/(N T) = (g^2/2)[X_d q + (1 - m) V Q_1/g^2] - (gamma g^2/2)[(S + tau)^2 - (1 - m) tau^2] - ln(a/T)/2
-               + (1/m) ln E (int w)^m,    X_d = D - V/g^2,    a = T + g^2 (q - Q_1),
+    -F/(N T) = (g^2/2)[X_d q + (1 - m) X_1 Q_1 + m X_0 Q_0] - (gamma g^2/2)[s^2 - (1 - m) tau_1^2 - m tau_0^2]
+               - ln(a/T)/2 + (1/m) E_0 ln E_1 (int w)^m,
+    a = T + g^2 (q - Q_1),  s = S + tau_1,  X_d = D - V_1/g^2,  X_i = V_i/g^2,
 
-    with the weight w of one neuron and the pair (M, h) of `FiniteTemperature`, averages over the pair reweighted by
-    (int w)^m; stationary in all, m included. For odd phi without field, where `FiniteTemperature` has an unstable ordered
-    branch: symmetry < 0, large gain, low temperature.
+    with the weight w of one neuron and the pair (M, h) of `FiniteTemperature`: E_0 averages over what all replicas have in
+    common, E_1 over what a group has beyond it; stationary in all, m included. For large gain, low temperature and symmetry
+    < 0, where the ordered branch of `FiniteTemperature` is unstable.
 
     Arguments:
         temperature: T of exp(-E/T), greater than 0.
         confinement: c, at least 0.
 
+    Branches, `start=`:
+        "overlapping_groups": Q_0 > 0, the default; also without a field, where it has the larger free energy. Averages in
+            four dimensions: half a minute a point.
+        "groups": Q_0 = tau_0 = V_0 = 0, for odd phi without field; a second a point, with nearly the same energies.
+        With order parameters or an earlier solution Newton starts there instead.
+
     Returns:
-        `breaking_parameter` m in (0, 1), `overlap_within` Q_1, `response_overlap_within` tau sqrt(T),
-        `conjugate_overlap_within` V/g^2; `overlap` (1 - m) Q_1 and `response_overlap`, the means over pairs of replicas;
-        `self_overlap` q, `self_response_overlap`, `local_response` S, `energy`, `free_energy`, `entropy`,
-        `mean_square_rate`, `mean_square_state`, `replicon_eigenvalue` (negative: replicas of a group break apart again).
-        Each with `_error` from a second quadrature.
+        `breaking_parameter` m in (0, 1), `overlap_within` Q_1, `overlap_between` Q_0, `response_overlap_within` tau_1
+        sqrt(T), `conjugate_overlap_within` X_1; `overlap` (1 - m) Q_1 + m Q_0, `response_overlap` and `conjugate_overlap`,
+        the means over pairs of replicas; `self_overlap` q, `self_response_overlap`, `local_response` S, `energy`,
+        `free_energy`, `entropy`, `mean_square_rate`, `mean_square_state`, `replicon_eigenvalue` (negative: replicas of a
+        group break apart again). Each with `_error` from a second quadrature.
 
-    Limits: m to 0 is the ordered replica-symmetric branch, m to 1 the one without overlap.
+    Limits: m to 0 is the ordered replica-symmetric branch, m to 1 the replica-symmetric one with overlap Q_0.
 
-    Raises: ValueError for temperature <= 0, confinement < 0, noise, a field, phi that is not odd.
+    Raises: ValueError for temperature <= 0, confinement < 0, noise, "groups" with a field or phi that is not odd, averages
+    known to diverge.
 
     When it fails: `no_such_branch` where replica symmetry is not broken, or dF/dm has no zero in (0, 1). Low temperatures:
     as for the ordered branch of `FiniteTemperature`.
@@ -59,7 +77,7 @@ class OneStepRSB(AbstractTheory):
     Example:
         >>> import quenched as qd
         >>> model, theory = qd.RandomNetwork(gain=3.0, symmetry=-0.5), qd.replica.OneStepRSB(temperature=0.2)
-        >>> solution = qd.solve(model, theory)
+        >>> solution = qd.solve(model, theory, start="groups")
         >>> print(f"{float(solution['breaking_parameter']):.4f} {float(solution['overlap_within']):.4f}")
         0.3148 0.3940
     """
@@ -67,12 +85,15 @@ class OneStepRSB(AbstractTheory):
     temperature: Any
     confinement: Any
 
-    branches: ClassVar[tuple[str, ...]] = ("groups",)
+    branches: ClassVar[tuple[str, ...]] = ("overlapping_groups", "groups")
     unknowns: ClassVar[tuple[str, ...]] = (
         "self_overlap",
+        "overlap",
         "overlap_within",
         "local_response",
+        "response_overlap",
         "response_overlap_within",
+        "conjugate_overlap",
         "conjugate_overlap_within",
         "breaking_parameter",
         "energy",
@@ -86,9 +107,17 @@ class OneStepRSB(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton()
 
+    def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
+        apart = values is not None and default_branch(models) == "zero_overlap" and not _between(values)["overlap"] > 0
+        return "groups" if apart else "overlapping_groups"
+
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
-        check_odd_without_field(model, "replica.OneStepRSB")
+        if start.branch == "groups":
+            check_odd_without_field(model, "replica.OneStepRSB")
+        else:
+            model.constant_field("replica.OneStepRSB")
         check_no_noise(model, "replica.OneStepRSB")
+        check_integrals(model, self.confinement, "replica.OneStepRSB")
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
         return BYTES_PER_POINT
@@ -99,67 +128,125 @@ class OneStepRSB(AbstractTheory):
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
         frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
-        if start.values is None:
-            rough = _sign_change(frozen, cold, tight, solver)
+        apart = start.branch == "groups"
+        if start.values is not None:
+            rough = _given(frozen, cold, tight, start.values, apart)
         else:
-            rough = _given(frozen, cold, tight, start.values)
+            alike = seeded(frozen, cold, tight, solver)
+            search = _sign_change if apart else _seeded_groups
+            rough = search(frozen, cold, tight, alike, _rough(solver, apart), apart)
+        rule = Rule(solver.nodes, even=apart)
+        better = Rule(2 * solver.nodes if apart else 4 * solver.nodes // 3, even=apart)
 
         def residual(unknowns: Array) -> Array:
-            return overlapping.residuals(frozen, cold, tight, in_groups(unknowns), Rule(solver.nodes, even=True))
+            return overlapping.residuals(frozen, cold, tight, in_groups(unknowns), rule)
 
         def finer(unknowns: Array) -> Array:
-            return overlapping.residuals(
-                model, temperature, confinement, in_groups(unknowns), Rule(2 * solver.nodes, even=True)
-            )
+            return overlapping.residuals(model, temperature, confinement, in_groups(unknowns), better)
 
         found = newton(residual, rough.unknowns, solver)
         found = found._replace(steps=found.steps + rough.steps)
         refined = in_groups(polish(finer, found.unknowns))
-        fine, fits = overlapping.observables(model, temperature, confinement, refined, Rule(2 * solver.nodes, even=True))
-        coarse, _ = overlapping.observables(frozen, cold, tight, in_groups(found.unknowns), Rule(solver.nodes, even=True))
+        fine, fits = overlapping.observables(model, temperature, confinement, refined, better)
+        coarse, _ = overlapping.observables(frozen, cold, tight, in_groups(found.unknowns), rule)
         outcome = computed(fine, coarse, found)
         status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
-        overlap, size = found.unknowns[3], found.unknowns[6]
-        exists = rough.converged & (overlap > _NO_OVERLAP) & (size > 0.0) & (size < 1.0) & (model.field == 0.0)
+        *_, within, _, _, size = found.unknowns
+        exists = (rough.converged | found.converged) & (within > _NO_OVERLAP) & (size > 0.0) & (size < 1.0)
+        exists &= (model.field == 0.0) if apart else found.unknowns[3] > _NO_OVERLAP
         return outcome._replace(status=jnp.where(exists, status, Status.no_such_branch))
 
 
-def in_groups(unknowns: Float[Array, " 7"]) -> OrderParameters:
-    """Groups that have nothing in common."""
-    log_width, response, delta, *own, size = unknowns
-    return OrderParameters(log_width, response, delta, None, Overlaps(*own), size)
+def in_groups(unknowns: Float[Array, " unknown"]) -> OrderParameters:
+    """ln a, S, a D; what groups have in common, if they have; what a group has beyond it; m."""
+    log_width, response, delta = unknowns[:3]
+    *between, within = (Overlaps(*each) for each in unknowns[3:-1].reshape(-1, 3))
+    return OrderParameters(log_width, response, delta, between[0] if between else None, within, unknowns[-1])
 
 
-def _given(model: RandomNetwork, temperature: Array, confinement: Array, values: dict[str, Array]) -> Root:
-    within = {name: values[f"{name}_within"] for name in ("overlap", "response_overlap", "conjugate_overlap")}
+def _between(values: Mapping[str, Array]) -> dict[str, Array]:
+    """What groups have in common: the mean over pairs of replicas is 1 - m times that within and m times that between."""
+    size = values["breaking_parameter"]
+    return {name: (values[name] - (1.0 - size) * values[f"{name}_within"]) / size for name in _PAIRS}
+
+
+def _given(model: RandomNetwork, temperature: Array, confinement: Array, values: dict[str, Array], apart: bool) -> Root:
+    within = {name: values[f"{name}_within"] for name in _PAIRS}
     unknowns = overlapping.unknowns_of(model, temperature, confinement, {**values, **within})
+    if not apart:
+        overlap, response, conjugate = _between(values).values()
+        scale = jnp.exp(unknowns[0]) * model.gain**2
+        common = jnp.stack([overlap, response / jnp.sqrt(temperature), scale * conjugate])
+        unknowns = jnp.concatenate([unknowns[:3], common, unknowns[3:] - common])
     guess = jnp.append(unknowns, values["breaking_parameter"])
     return Root(guess, jnp.zeros(()), jnp.zeros((), jnp.int32), jnp.asarray(True))
 
 
-def _sign_change(model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton) -> Root:
-    """From the ordered branch, which is m = 0, to larger m as long as dF/dm keeps its sign; on half the nodes."""
-    rough = Newton(_ROUGH, solver.max_steps, max(solver.nodes // 2, 8))
-    first = seeded(model, temperature, confinement, solver)
-    sizes = jnp.asarray(_SIZES)
+def _rough(solver: Newton, apart: bool) -> Newton:
+    """Fewer nodes on the way, of four dimensions not too few."""
+    return Newton(_ROUGH, min(solver.max_steps, _FEW), max(solver.nodes // 2 if apart else 3 * solver.nodes // 4, 8))
+
+
+def _sign_change(
+    model: RandomNetwork, temperature: Array, confinement: Array, alike: Root, rough: Newton, apart: bool
+) -> Root:
+    """From the ordered branch, which is m = 0, to larger m as long as dF/dm keeps its sign."""
+    guess = alike.unknowns
+    if not apart:
+        guess = jnp.concatenate([guess[:3], _COMMON * guess[3:], (1.0 - _COMMON) * guess[3:]])
 
     def residual(unknowns: Array, size: Array) -> Array:
-        return overlapping.residuals(
-            model, temperature, confinement, in_groups(jnp.append(unknowns, size)), Rule(rough.nodes, even=True)
+        groups = in_groups(jnp.append(unknowns, size))
+        return overlapping.residuals(model, temperature, confinement, groups, Rule(rough.nodes, even=apart))
+
+    def unfinished(carry: tuple[Array, Array, Array, Array, Array]) -> Array:
+        _, size, step, slope, _ = carry
+        return (slope <= 0.0) & (step > _SHORTEST) & (size < 1.0)
+
+    def next_size(carry: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
+        unknowns, size, step, slope, steps = carry
+        beyond = size + step
+        found = newton(lambda u: residual(u, beyond)[:-1], unknowns, rough)
+        there = found.converged & (found.unknowns[-3] > _NO_OVERLAP)
+        # At m = 0 there is nothing to be seen: replicas that stay alike end the search.
+        longer = jnp.where(there, jnp.minimum(1.5 * step, _LONGEST), jnp.where(size > 0.0, 0.25 * step, 0.0))
+        return (
+            jnp.where(there, found.unknowns, unknowns),
+            jnp.where(there, beyond, size),
+            longer,
+            jnp.where(there, residual(found.unknowns, beyond)[-1], slope),
+            steps + found.steps,
         )
 
-    def unfinished(carry: tuple[Array, Array, Array, Array]) -> Array:
-        _, place, slope, _ = carry
-        return (slope <= 0.0) & (place < sizes.size)
+    step = jnp.where(alike.converged, _FIRST, 0.0)
+    start = (guess, jnp.zeros(()), step, -jnp.ones(()), alike.steps)
+    unknowns, size, _, slope, steps = jax.lax.while_loop(unfinished, next_size, start)
+    found = slope > 0.0
+    # From NaN nothing is searched for.
+    return Root(jnp.where(found, jnp.append(unknowns, size), jnp.nan), jnp.zeros(()), steps, found)
 
-    def next_size(carry: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        unknowns, place, _, steps = carry
-        found = newton(lambda u: residual(u, sizes[place])[:6], unknowns, rough)
-        slope = residual(found.unknowns, sizes[place])[6]
-        lost = ~found.converged | (found.unknowns[3] < _NO_OVERLAP)
-        return found.unknowns, jnp.where(lost, sizes.size, place + 1), jnp.where(lost, -1.0, slope), steps + found.steps
 
-    start = (first.unknowns, jnp.where(first.converged, 0, sizes.size), -jnp.ones(()), first.steps)
-    unknowns, place, slope, steps = jax.lax.while_loop(unfinished, next_size, start)
-    size = sizes[jnp.clip(place - 1, 0, sizes.size - 1)]
-    return Root(jnp.append(unknowns, size), jnp.zeros(()), steps, slope > 0.0)
+def _seeded_groups(
+    model: RandomNetwork, temperature: Array, confinement: Array, alike: Root, rough: Newton, apart: bool
+) -> Root:
+    """In a field strong enough for groups to overlap, which is then reduced to the model's own."""
+    own = jnp.asarray(model.field, float)
+    least = _SEED * model.gain * jnp.maximum(alike.unknowns[3], 0.0) ** 1.5
+    strong = jnp.where(own < 0.0, -1.0, 1.0) * jnp.maximum(jnp.abs(own), least)
+    # Without a field of its own the branch is followed nearly to its end: there Q_0 may vanish, and all be singular.
+    weak = jnp.where(own == 0.0, _REST * strong, own)
+
+    def at(share: Array) -> RandomNetwork:
+        return eqx.tree_at(lambda m: m.field, model, strong + share * (weak - strong))
+
+    def residual(share: Array, unknowns: Array) -> Array:
+        return overlapping.residuals(at(share), temperature, confinement, in_groups(unknowns), Rule(rough.nodes))
+
+    def without_groups(unknowns: Array) -> Array:
+        return overlapping.residuals(at(zero), temperature, confinement, overlapping.alike(unknowns), Rule(rough.nodes))
+
+    zero = jnp.zeros(())
+    there = newton(without_groups, alike.unknowns, rough)
+    begin = _sign_change(at(zero), temperature, confinement, there, rough, apart)
+    end = follow(residual, begin.unknowns, zero, jnp.where(weak == strong, 0.0, 1.0), rough, _BACK)
+    return end._replace(steps=begin.steps + end.steps, converged=begin.converged & end.converged)

@@ -26,13 +26,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from quenched.models import RandomNetwork
-from quenched.replica.fields import Overlaps, field_grid, no_fields
+from quenched.replica.fields import REACH, Overlaps, field_grid, no_fields
 from quenched.replica.neuron import NeuronAverages, Parameters, neuron_averages
 from quenched.replica.stability import replicon_eigenvalue
 from quenched.replica.zero_overlap import per_temperature
 
 # Nodes of the outer average computed together.
 _TOGETHER = 64
+# Below this an overlap does not set the scale.
+_FAINT = 1e-4
 
 
 class OrderParameters(NamedTuple):
@@ -85,14 +87,15 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
     width = jnp.exp(found.log_width)
     nodes, even = rule
     both = found.between is not None and found.within is not None
-    # Averages jump with M, at low temperature, more than with the part of h that is independent of it.
-    grid = (nodes // 2, nodes // 4) if both else (4 * nodes // 3, max(nodes // 2, 16))
+    # Averages jump with M, at low temperature, more than with the part of h that is independent of it. Four dimensions must
+    # be coarser than two, and can be: each pair of fields smoothes the averages over the other.
+    grid = (nodes // 2, 5 * nodes // 12) if both else (4 * nodes // 3, max(nodes // 2, 16))
     common = no_fields() if found.between is None else field_grid(model, found.between, width, grid, even=even)
     own = no_fields()
     if found.within is not None:
         # The weight (int w)^m grows no faster than exp(m |d ln w|), which shifts the mean of the fields.
         shift = found.size * jnp.sqrt(jnp.maximum(found.within.overlap * found.within.reaction / width, 0.0))
-        own = field_grid(model, found.within, width, grid, shift, even)
+        own = field_grid(model, found.within, width, grid, REACH + shift, even and not both)
     memory = model.symmetry * model.gain**2 * found.response
     stiffness = model.gain**2 * found.delta
 
@@ -100,7 +103,7 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
         parameters = Parameters(
             found.log_width, memory, stiffness, pair[0] + model.field, pair[1], per_temperature(confinement, temperature)
         )
-        return neuron_averages(model.activation, max(5 * nodes // 12, 8), parameters)
+        return neuron_averages(model.activation, max(nodes // 3 if both else 5 * nodes // 12, 8), parameters)
 
     pairs = tuple((ours[:, None] + mine).ravel() for ours, mine in zip(common[:2], own[:2], strict=True))
     every = _in_batches(one, pairs)
@@ -117,7 +120,7 @@ def averages(model: RandomNetwork, temperature: Array, confinement: Array, found
         return jnp.sum(common.weights * values)
 
     rate, misfit = group(every.rate), group(every.misfit)
-    if even and found.within is not None:
+    if even and found.between is None:
         rate, misfit = jnp.zeros_like(rate), jnp.zeros_like(misfit)
     inside = [every.rate_variance, every.covariance, every.misfit_variance]
     root = jnp.sqrt(width)
@@ -172,8 +175,9 @@ def residuals(
         if found.between is not None:
             ours = found.between
             pull -= 0.5 * ours.reaction / width * ours.overlap + 0.5 * model.symmetry * square * ours.cross_response**2
-        # m^2 d(-F/(N T))/dm
-        wrong.append(found.size * (true.group_log_norm - true.log_norm) - found.size**2 * pull)
+        # m^2 d(-F/(N T))/dm, which vanishes with the overlap of a group, and faster.
+        drop = found.size * (true.group_log_norm - true.log_norm) - found.size**2 * pull
+        wrong.append(drop / jnp.maximum(found.within.overlap, _FAINT) ** 2)
     return jnp.stack(wrong)
 
 
@@ -242,6 +246,7 @@ def observables(
     if found.within is not None:
         values |= {
             "overlap_within": total.overlap,
+            "overlap_between": jnp.zeros(()) if found.between is None else found.between.overlap,
             "response_overlap_within": total.cross_response * root,
             "conjugate_overlap_within": total.reaction / (width * square),
             "breaking_parameter": jnp.asarray(found.size),
