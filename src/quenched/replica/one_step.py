@@ -32,6 +32,8 @@ _PAIRS = ("overlap", "response_overlap", "conjugate_overlap")
 # A field in which groups overlap for any m (without it, for large m only), in units of g Q^(3/2), that of de Almeida and
 # Thouless near a transition. Steps back from it, as a share, and what is left of it where there is none.
 _SEED, _BACK, _REST = 0.15, 0.5, 0.02
+# More memory than two.
+_FOUR_DIMENSIONS = 12
 # Newton steps to a near neighbour.
 _FEW = 20
 
@@ -120,7 +122,7 @@ class OneStepRSB(AbstractTheory):
         check_integrals(model, self.confinement, "replica.OneStepRSB")
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
-        return BYTES_PER_POINT
+        return BYTES_PER_POINT * (1 if start.branch == "groups" else _FOUR_DIMENSIONS)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
