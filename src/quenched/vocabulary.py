@@ -187,7 +187,7 @@ _QUANTITIES = (
     Quantity(
         "chosen_branch", "-", "place in `branch` of the stable branch of smallest free energy; -1 where none was found"
     ),
-    Quantity("frozen_gain", r"g_q", "gain at which q becomes positive at zero temperature"),
+    Quantity("frozen_gain", r"g_q", "gain at which q becomes positive at zero temperature, symmetry >= 0"),
     Quantity("almeida_thouless_gain", r"g_{AT}", "gain at which replica symmetry breaks"),
     Quantity("first_order_gain", r"g_1", "gain at which two branches have equal free energies"),
     Quantity("breaking_parameter", "m", "replicas of a group, where replica symmetry breaks; 0 < m < 1"),

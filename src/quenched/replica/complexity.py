@@ -94,8 +94,12 @@ def complexity(
     from quenched.solution import labelled, parameters
 
     which = checks.one_of("which", which, (_BOTH, _ANNEALED, _DOMINATING))
+    if not isinstance(model, RandomNetwork):
+        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {model!r}.")
     solver = _check(model, which, Newton() if solver is None else solver)
     values = np.asarray(model.gain) if gains is None else checks.real_array("Argument `gains`", gains, (None,))
+    if values.size == 0:
+        raise ValueError("Argument `gains` must hold at least one gain, but is empty.")
     if np.any(values < 0.0):
         raise ValueError(f"Argument `gains` must be at least 0, but holds {values.min():g}.")
     flat = jnp.asarray(np.atleast_1d(values))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -109,8 +108,10 @@ class FiniteTemperature(AbstractTheory):
 
 def check_temperature(temperature: Any, confinement: Any) -> tuple[Any, Any]:
     """Both, or an error."""
-    if not isinstance(temperature, jax.core.Tracer) and np.ndim(temperature) == 0 and temperature == 0:
+    known = isinstance(temperature, int | float | np.number) and not isinstance(temperature, bool)
+    if known and temperature <= 0:
         raise ValueError(
-            "Argument `temperature` must be greater than 0, but is 0; the limit itself is qd.replica.ZeroTemperature()."
+            f"Argument `temperature` must be greater than 0, but is {temperature:g}; the limit of 0 itself is "
+            "qd.replica.ZeroTemperature()."
         )
     return checks.number("temperature", temperature, above=0.0), checks.number("confinement", confinement, low=0.0)

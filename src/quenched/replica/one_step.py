@@ -26,6 +26,8 @@ from quenched.theory import AbstractTheory, Computed, Start
 _FIRST, _LONGEST, _SHORTEST = 0.03, 0.08, 1e-3
 # Tolerance on the way; an overlap that counts as none.
 _ROUGH, _NO_OVERLAP = 1e-9, 1e-8
+# Of a branch roughly known, as large an instability as that.
+_MARGINAL = 1e-4
 # Share of the replica-symmetric overlaps that groups have in common, to begin with: Newton's method finds theirs from any.
 _COMMON = 0.3
 _PAIRS = ("overlap", "response_overlap", "conjugate_overlap")
@@ -41,9 +43,8 @@ _FEW = 20
 class OneStepRSB(AbstractTheory):
     """One step of replica symmetry breaking for exp(-E/T): replicas in groups of m, overlap Q_1 within a group, Q_0 between.
 
-    -F/(N T) = (g^2/2)[X_d q + (1 - m) X_1 Q_1 + m X_0 Q_0] - (gamma g^2/2)[s^2 - (1 - m) tau_1^2 - m tau_0^2]
-               - ln(a/T)/2 + (1/m) E_0 ln E_1 (int w)^m,
-    a = T + g^2 (q - Q_1),  s = S + tau_1,  X_d = D - V_1/g^2,  X_i = V_i/g^2,
+    -F/(N T) = (1/2)[(g^2 D - V_1) q + (1 - m) V_1 Q_1 + m V_0 Q_0] - (gamma g^2/2)[s^2 - (1 - m) tau_1^2 - m tau_0^2]
+               - ln(a/T)/2 + (1/m) E_0 ln E_1 (int w)^m,    a = T + g^2 (q - Q_1),  s = S + tau_1,
 
     with the weight w of one neuron and the pair (M, h) of `FiniteTemperature`: E_0 averages over what all replicas have in
     common, E_1 over what a group has beyond it; stationary in all, m included. For large gain, low temperature and symmetry
@@ -61,18 +62,19 @@ class OneStepRSB(AbstractTheory):
 
     Returns:
         `breaking_parameter` m in (0, 1), `overlap_within` Q_1, `overlap_between` Q_0, `response_overlap_within` tau_1
-        sqrt(T), `conjugate_overlap_within` X_1; `overlap` (1 - m) Q_1 + m Q_0, `response_overlap` and `conjugate_overlap`,
-        the means over pairs of replicas; `self_overlap` q, `self_response_overlap`, `local_response` S, `energy`,
-        `free_energy`, `entropy`, `mean_square_rate`, `mean_square_state`, `replicon_eigenvalue` (negative: replicas of a
-        group break apart again). Each with `_error` from a second quadrature.
+        sqrt(T), `conjugate_overlap_within` V_1/g^2; `overlap` (1 - m) Q_1 + m Q_0, `response_overlap` and
+        `conjugate_overlap`, the means over pairs of replicas; `self_overlap` q, `self_response_overlap`, `local_response`
+        S, `energy`, `free_energy`, `entropy`, `mean_square_rate`, `mean_square_state`, `replicon_eigenvalue` (negative:
+        replicas of a group break apart again). Each with `_error` from a second quadrature.
 
     Limits: m to 0 is the ordered replica-symmetric branch, m to 1 the replica-symmetric one with overlap Q_0.
 
     Raises: ValueError for temperature <= 0, confinement < 0, noise, "groups" with a field or phi that is not odd, averages
     known to diverge.
 
-    When it fails: `no_such_branch` where replica symmetry is not broken, or dF/dm has no zero in (0, 1). Low temperatures:
-    as for the ordered branch of `FiniteTemperature`.
+    When it fails: `no_such_branch`, mostly with NaN, where the ordered replica-symmetric branch is stable or has no overlap;
+    `out_of_steps` where the search for m was lost, at low temperatures and large gains, where averages jump with the fields:
+    raise the solver's `nodes`.
 
     Source: Parisi 1980; the measure is that of Qiu & Huang 2025; derived in the documentation.
 
@@ -131,12 +133,14 @@ class OneStepRSB(AbstractTheory):
         temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
         frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
         apart = start.branch == "groups"
+        absent = jnp.asarray(Status.out_of_steps)
         if start.values is not None:
             rough = _given(frozen, cold, tight, start.values, apart)
         else:
             alike = seeded(frozen, cold, tight, solver)
             search = _sign_change if apart else _seeded_groups
             rough = search(frozen, cold, tight, alike, _rough(solver, apart), apart)
+            absent = jnp.where(_symmetric(frozen, cold, tight, alike, solver), Status.no_such_branch, absent)
         rule = Rule(solver.nodes, even=apart)
         better = Rule(2 * solver.nodes if apart else 4 * solver.nodes // 3, even=apart)
 
@@ -154,9 +158,18 @@ class OneStepRSB(AbstractTheory):
         outcome = computed(fine, coarse, found)
         status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
         *_, within, _, _, size = found.unknowns
-        exists = (rough.converged | found.converged) & (within > _NO_OVERLAP) & (size > 0.0) & (size < 1.0)
+        exists = (within > _NO_OVERLAP) & (size > 0.0) & (size < 1.0)
         exists &= (model.field == 0.0) if apart else found.unknowns[3] > _NO_OVERLAP
-        return outcome._replace(status=jnp.where(exists, status, Status.no_such_branch))
+        status = jnp.where(found.converged & ~exists, Status.no_such_branch, status)
+        # Where the search ended without groups: a verdict only if replica symmetry is known to hold.
+        return outcome._replace(status=jnp.where(~rough.converged & ~found.converged, absent, status))
+
+
+def _symmetric(model: RandomNetwork, temperature: Array, confinement: Array, alike: Root, solver: Newton) -> Array:
+    """Whether replicas stay alike, as far as is known."""
+    found = overlapping.alike(alike.unknowns)
+    values, _ = overlapping.observables(model, temperature, confinement, found, Rule(solver.nodes))
+    return alike.converged & (values["replicon_eigenvalue"] > -_MARGINAL)
 
 
 def in_groups(unknowns: Float[Array, " unknown"]) -> OrderParameters:

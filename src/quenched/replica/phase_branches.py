@@ -19,6 +19,8 @@ from quenched.replica.zero_overlap import equations
 NAMES = ("self_overlap", "overlap", "local_response", "energy", "free_energy", "replicon_eigenvalue")
 # Newton steps from one gain to the next, and no overlap.
 _STEPS, _NO_OVERLAP = 20, 1e-6
+# Gains below the grid from which the upward branch is followed to it.
+_LEAD, _LOWEST = 32, 0.5
 # Of the ordered branch: a free energy that is stationary needs no more.
 _TOLERANCE = 1e-8
 Carry = tuple[Array, Array, Array]
@@ -56,7 +58,10 @@ def without_overlap(
         _, (arrays, converged) = jax.lax.scan(at, first.unknowns, gains)
         return Line(arrays, converged)
 
-    up = jax.vmap(lambda s, t: one_way(gains, s, t))(symmetries, temperatures)
+    lowest = jnp.minimum(_LOWEST, 0.3 * gains[0])
+    lead = lowest + (gains[0] - lowest) * jnp.arange(_LEAD) / _LEAD
+    up = jax.vmap(lambda s, t: one_way(jnp.concatenate([lead, gains]), s, t))(symmetries, temperatures)
+    up = jax.tree.map(lambda values: values[:, _LEAD:], up)
     down = jax.vmap(lambda s, t: one_way(gains[::-1], s, t))(symmetries, temperatures)
     return up, jax.tree.map(lambda values: values[:, ::-1], down)
 

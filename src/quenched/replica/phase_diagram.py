@@ -20,7 +20,7 @@ from quenched.precision import double_precision
 from quenched.replica.finite_temperature import check_temperature
 from quenched.replica.phase_branches import NAMES, Line, with_overlap, without_overlap
 from quenched.replica.phase_lines import choose, crossings
-from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
+from quenched.replica.zero_overlap import check_integrals, check_no_noise, check_odd_without_field
 from quenched.status import Status
 
 if TYPE_CHECKING:
@@ -64,11 +64,13 @@ def phase_diagram(
     Returns:
         Dataset over (`symmetry`, `temperature`, `gain`): with `branch`, `self_overlap`, `overlap`, `local_response`,
         `energy`, `free_energy`, `replicon_eigenvalue` and `status` (`no_such_branch` where it does not exist, the values
-        then NaN); `free_energy_error`; `chosen_branch`, its place in `branch`, -1 for none. Lines: `critical_gain`
-        1/(s (1 + gamma)), s = phi'(0), where the response peaks; `frozen_gain` 1/(s sqrt(1 + gamma)), where q becomes
-        positive at T = 0; over `temperature` too, `almeida_thouless_gain`, where the upward branch becomes unstable
-        (replica symmetry breaks), and `first_order_gain`, where the upward and the downward branch have equal free
-        energies, each NaN where there is none; with `_error`, the difference of two interpolations between gains.
+        then NaN, `out_of_steps` where it should and was lost); `free_energy_error`; `chosen_branch`, its place in `branch`,
+        -1 for none. Lines: `critical_gain` 1/(s (1 + gamma)), s = phi'(0), where the response peaks; `frozen_gain`
+        1/(s sqrt(1 + gamma)), where q becomes positive at T = 0 (NaN for symmetry < 0, where the solution at rest goes
+        on); over `temperature` too, `almeida_thouless_gain`, where the upward branch becomes unstable (replica symmetry
+        breaks), and `first_order_gain`, where the upward and the downward branch have equal free energies, each NaN where
+        there is none; with `_error`, the difference of two interpolations between gains, or the step between gains
+        where the branch itself changes there.
 
     Raises: ValueError, TypeError for bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
 
@@ -130,7 +132,9 @@ def phase_diagram(
     for name, values in found.items():
         array = np.where(there, values, np.nan).reshape(*shape, *values.shape[1:])
         dataset[name] = labelled(name, array, (*plane, "branch", "gain"))
+    # Where the upward branch is unstable there is an ordered one.
     status = np.where(there, Status.solved, Status.no_such_branch)
+    status[:, 2][~there[:, 2] & (found["replicon_eigenvalue"][:, 0] < 0.0)] = Status.out_of_steps
     status[done:, BRANCHES.index("ordered")] = Status.interrupted
     dataset["status"] = labelled("status", status.reshape(*shape, *there.shape[1:]), (*plane, "branch", "gain"))
     dataset["chosen_branch"] = labelled("chosen_branch", chosen.reshape(*shape, -1), (*plane, "gain"))
@@ -140,7 +144,8 @@ def phase_diagram(
     slope = float(np.abs(model.activation.slope(jnp.zeros(()))))
     with np.errstate(divide="ignore"):
         dataset["critical_gain"] = labelled("critical_gain", 1.0 / (slope * (1.0 + axes["symmetry"])), plane[:1])
-        dataset["frozen_gain"] = labelled("frozen_gain", 1.0 / (slope * np.sqrt(1.0 + axes["symmetry"])), plane[:1])
+        frozen = np.where(axes["symmetry"] >= 0.0, 1.0 / (slope * np.sqrt(1.0 + axes["symmetry"])), np.nan)
+        dataset["frozen_gain"] = labelled("frozen_gain", frozen, plane[:1])
     dataset.attrs = {
         "activation": model.activation.name,
         "confinement": float(confinement),
@@ -166,7 +171,10 @@ def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, 
         ("temperature", "temperatures", temperatures),
         ("gain", "gains", gains),
     ):
-        values = np.atleast_1d(np.asarray(given, float))
+        try:
+            values = np.atleast_1d(np.asarray(given, float))
+        except (TypeError, ValueError):
+            values = np.empty(0)
         if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
             raise ValueError(f"Argument `{plural}` must be finite numbers in a row, but is {given!r}.")
         axes[name] = values
@@ -181,4 +189,7 @@ def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, 
         RandomNetwork(1.0, float(value))
     for value in axes["temperature"]:
         check_temperature(float(value), confinement)
+    for value in axes["symmetry"]:
+        largest = RandomNetwork(float(axes["gain"][-1]), float(value), activation=model.activation)
+        check_integrals(largest, confinement, "replica.phase_diagram")
     return axes

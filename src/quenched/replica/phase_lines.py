@@ -37,9 +37,18 @@ def crossings(
         for line, each in enumerate(of):
             rising = np.flatnonzero((each[:-1] < 0.0) & (each[1:] >= 0.0))
             if rising.size:
-                pairs[:, line] = _crossing(gains, each, int(rising[0]))
+                left = int(rising[0])
+                pairs[:, line] = _crossing(gains, each, left)
+                if _jumps(q[line, 0], left):
+                    pairs[1, line] = gains[left + 1] - gains[left]
         crossed[name] = (pairs[0], pairs[1])
     return crossed
+
+
+def _jumps(q: np.ndarray, left: int) -> bool:
+    """Whether the branch is another one beyond `left`: ln q changes by more than ln 2 and three times as much as before."""
+    change = np.abs(np.diff(np.log(q[max(left - 1, 0) : left + 2])))
+    return bool(change[-1] > np.log(2.0) + 3.0 * change[0] * (change.size > 1))
 
 
 def _crossing(gains: np.ndarray, values: np.ndarray, left: int) -> tuple[float, float]:

@@ -80,6 +80,11 @@ class ZeroTemperature(AbstractTheory):
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         check_no_noise(model, "replica.ZeroTemperature")
+        if start.values is not None:
+            raise ValueError(
+                "Argument `start` must be the name of a branch for replica.ZeroTemperature, which cools down by itself, but "
+                "holds order parameters; to start from those use qd.replica.FiniteTemperature at a small temperature."
+            )
         if start.branch == "zero_overlap":
             check_odd_without_field(model, "replica.ZeroTemperature")
         else:
