@@ -20,6 +20,8 @@ def test_a_name_gives_a_labelled_array(solution: qd.Solution) -> None:
     correlation = solution["correlation"]
     assert correlation.attrs["symbol"] == "C"
     assert float(correlation) == float(solution.arrays["correlation"])
+    assert "correlation" in solution
+    assert "corelation" not in solution
 
 
 def test_a_misspelt_name_is_answered_with_the_right_one(solution: qd.Solution) -> None:

@@ -48,6 +48,9 @@ class Solution(eqx.Module):
             raise KeyError(f"{name!r} is not in this solution.{nearest(name, self.arrays)} It has {', '.join(self.arrays)}.")
         return self.to_dataset()[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
+
     def check(self) -> Solution:
         """Raise SolveError unless every point is solved; on the host, so call it outside of transformations."""
         raise_unsolved(type(self.theory).__name__, self.status, "points", self)
