@@ -142,3 +142,18 @@ def test_fluctuation_exponent_at_the_transition_without_symmetry() -> None:
     overlaps = [replica(1.0, 0.0, temperature)["self_overlap"] for temperature in temperatures]
     assert exponent(overlaps, temperatures)[0] == pytest.approx(0.5, abs=1e-3)
     assert overlaps[-1] == pytest.approx(np.sqrt(temperatures[-1] / 2), rel=1e-3)
+
+
+@pytest.mark.parametrize("symmetry", [-0.5, 0.0, 0.5])
+def test_hot_networks_are_gaussian_noise_with_rates_of_one(symmetry: float) -> None:
+    """T to infinity: tanh is a sign, so <sech^2> = sqrt(2/(pi a)) is S and 1 - q; what is left of order one is
+    <x^2> - a = 2 gamma g^2/pi."""
+    g, T = 2.0, 1e6
+    hot = qd.solve(qd.RandomNetwork(g, symmetry), qd.replica.FiniteTemperature(T))
+    q, response, square = (float(hot[name]) for name in ("self_overlap", "local_response", "mean_square_state"))
+    a = T + g**2 * q
+    assert (1 - q) * np.sqrt(np.pi * a / 2) == pytest.approx(1.0, abs=1e-5)
+    assert response * np.sqrt(np.pi * a / 2) == pytest.approx(1.0, abs=1e-5)
+    assert float(hot["energy"]) / T == pytest.approx(0.5, abs=1e-6)
+    assert float(hot["entropy"]) == pytest.approx(0.5 * np.log(2 * np.pi * np.e * T), abs=1e-9)
+    assert square - a == pytest.approx(2 * symmetry * g**2 / np.pi, abs=1e-4)
