@@ -91,17 +91,33 @@ def with_overlap(
         def seed() -> Array:
             return seeded(here, temperature, confinement, careful).unknowns
 
-        def follow_on() -> tuple[Array, Array, dict[str, Array]]:
-            guess = jax.lax.cond(known > 0, lambda: jnp.where(known > 1, 2.0 * last - before, last), seed)
+        def near() -> Array:
+            return jnp.where(known > 1, 2.0 * last - before, last)
+
+        def overlaps(root: Root) -> Array:
+            return root.converged & (root.unknowns[3] > _NO_OVERLAP)
+
+        def solve(carry: tuple[Root, Array]) -> tuple[Root, Array]:
+            _, tries = carry
+            guess = jax.lax.cond((known > 0) & (tries == 0), near, seed)
             root = newton(
                 lambda u: overlapping.residuals(here, temperature, confinement, overlapping.alike(u), rule), guess, quick
             )
+            return root, tries + 1
+
+        def again(carry: tuple[Root, Array]) -> Array:
+            root, tries = carry
+            # What is lost while an overlap would grow is looked for anew, once.
+            return (tries == 0) | ((tries == 1) & (known > 0) & ~overlaps(root) & (eigenvalue < 0.0))
+
+        def follow_on() -> tuple[Array, Array, dict[str, Array]]:
+            nothing_yet = Root(last, jnp.zeros(()), jnp.zeros((), jnp.int32), jnp.asarray(False))
+            root, _ = jax.lax.while_loop(again, solve, (nothing_yet, jnp.zeros((), jnp.int32)))
             found = overlapping.alike(root.unknowns)
             values, _ = overlapping.observables(here, temperature, confinement, found, rule)
             better = overlapping.free_energy(here, temperature, confinement, found, finer)
-            exists = root.converged & (root.unknowns[3] > _NO_OVERLAP)
             error = {"free_energy_error": jnp.abs(better - values["free_energy"])}
-            return root.unknowns, exists, {name: values[name] for name in NAMES} | error
+            return root.unknowns, overlaps(root), {name: values[name] for name in NAMES} | error
 
         def nothing() -> tuple[Array, Array, dict[str, Array]]:
             return last, jnp.asarray(False), dict.fromkeys((*NAMES, "free_energy_error"), jnp.asarray(jnp.nan))
