@@ -441,3 +441,12 @@ def test_bad_arguments_are_refused(unchecked_types: None) -> None:
         complexity(qd.RandomNetwork(2.0), [[1.0]])
     with pytest.raises(TypeError, match="`solver` must be"):
         complexity(qd.RandomNetwork(2.0), solver=48)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_what_is_no_model_and_no_gain_is_refused() -> None:
+    nothing: Any = "network"
+    with pytest.raises(TypeError, match=r"`model` must be a qd\.RandomNetwork"):
+        qd.replica.complexity(nothing)
+    with pytest.raises(ValueError, match="`gains` must hold at least one"):
+        qd.replica.complexity(qd.RandomNetwork(2.0), [])

@@ -89,3 +89,23 @@ def test_bad_arguments_are_refused(change: dict[str, object], message: str) -> N
     arguments = {"model": qd.RandomNetwork(1.0), "gains": [0.5, 1.0], "symmetries": [0.0], "temperatures": [0.1]} | change
     with pytest.raises(ValueError, match=message):
         qd.replica.phase_diagram(**arguments)  # type: ignore[arg-type]
+
+
+def test_it_does_not_matter_where_the_grid_begins() -> None:
+    """Symmetry -0.5, T = 0.001: cooled at a gain of 1.6 the network is on another branch than followed from small gains."""
+    begins_late = qd.replica.phase_diagram(qd.RandomNetwork(1.0), np.linspace(1.6, 1.9, 4), [-0.5], [1e-3]).squeeze()
+    begins_early = qd.replica.phase_diagram(qd.RandomNetwork(1.0), np.linspace(0.4, 1.9, 16), [-0.5], [1e-3]).squeeze()
+    late, early = begins_late.sel(branch="upward"), begins_early.sel(branch="upward").isel(gain=slice(-4, None))
+    np.testing.assert_allclose(late.self_overlap, early.self_overlap, rtol=1e-8)
+    np.testing.assert_array_equal(begins_late.chosen_branch, begins_early.chosen_branch[-4:])
+    assert int(begins_late.chosen_branch[0]) == 0
+    # Between 1.7 and 1.8 it is a jump to another branch: no interpolation knows where.
+    assert float(begins_late.almeida_thouless_gain_error) == pytest.approx(0.1)
+
+
+def test_wrong_axes_are_named() -> None:
+    with pytest.raises(ValueError, match="`gains` must be finite numbers in a row"):
+        qd.replica.phase_diagram(qd.RandomNetwork(1.0), ["a", "b"], [0.0], [0.1])
+    linear = qd.RandomNetwork(0.5, activation=qd.Linear())
+    with pytest.raises(ValueError, match="diverges"):
+        qd.replica.phase_diagram(linear, [0.5, 2.0], [0.5], [0.1])

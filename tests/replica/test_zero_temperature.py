@@ -75,3 +75,16 @@ def test_bad_arguments_are_refused() -> None:
         qd.solve(qd.RandomNetwork(1.0, field=0.3), theory, start="zero_overlap")
     with pytest.raises(ValueError, match="`noise`"):
         qd.solve(qd.RandomNetwork(1.0, noise=0.3), theory)
+
+
+def test_order_parameters_to_start_from_are_refused() -> None:
+    earlier = qd.solve(qd.RandomNetwork(1.2, 0.5), qd.replica.FiniteTemperature(1e-3))
+    with pytest.raises(ValueError, match="`start` must be the name of a branch"):
+        qd.solve(qd.RandomNetwork(1.2, 0.5), qd.replica.ZeroTemperature(), start=earlier)
+
+
+@pytest.mark.parametrize("theory", [qd.replica.FiniteTemperature, qd.replica.OneStepRSB])
+@pytest.mark.parametrize("temperature", [0, 0.0, -1, -0.5])
+def test_temperatures_that_are_not_positive_lead_to_the_limit(theory: type, temperature: float) -> None:
+    with pytest.raises(ValueError, match=r"`temperature` must be greater than 0, but is .*ZeroTemperature"):
+        theory(temperature)
