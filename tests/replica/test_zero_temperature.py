@@ -88,3 +88,8 @@ def test_order_parameters_to_start_from_are_refused() -> None:
 def test_temperatures_that_are_not_positive_lead_to_the_limit(theory: type, temperature: float) -> None:
     with pytest.raises(ValueError, match=r"`temperature` must be greater than 0, but is .*ZeroTemperature"):
         theory(temperature)
+
+
+def test_averages_that_diverge_are_named() -> None:
+    with pytest.raises(ValueError, match=r"replica\.ZeroTemperature with linear phi.*diverges"):
+        qd.solve(qd.RandomNetwork(2.0, 0.5, activation=qd.Linear()), qd.replica.ZeroTemperature())

@@ -16,7 +16,13 @@ from quenched.replica.branches import BYTES_PER_POINT, computed, cool, default_b
 from quenched.replica.one_state import OneState, one_state
 from quenched.replica.overlapping import Rule
 from quenched.replica.stability import replicon_eigenvalue
-from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field, equations, neuron_averages
+from quenched.replica.zero_overlap import (
+    check_integrals,
+    check_no_noise,
+    check_odd_without_field,
+    equations,
+    neuron_averages,
+)
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
 
@@ -80,6 +86,7 @@ class ZeroTemperature(AbstractTheory):
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         check_no_noise(model, "replica.ZeroTemperature")
+        check_integrals(model, 0.0, "replica.ZeroTemperature")
         if start.values is not None:
             raise ValueError(
                 "Argument `start` must be the name of a branch for replica.ZeroTemperature, which cools down by itself, but "
