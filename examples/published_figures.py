@@ -14,13 +14,12 @@ on the same kind of machine.
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from tables import options, write
 
 import quenched as qd
 
@@ -100,12 +99,11 @@ def measure(series: Series, size: int, draws: int, seed: int, far: int) -> list[
 
 def main(arguments: list[str] | None = None) -> None:
     """Sample all networks, tell the averages, write the table."""
-    parser = argparse.ArgumentParser(description="Sample exp(-E/T) where two solutions of the replica equations differ.")
-    parser.add_argument("path", type=Path, nargs="?", default=Path("published_figures.csv"), help="where to write the table")
-    parser.add_argument("--quick", action="store_true", help="few small networks")
-    options = parser.parse_args(arguments)
+    chosen = options(
+        "Sample exp(-E/T) where two solutions of the replica equations differ.", "published_figures.csv", arguments
+    )
     rows: list[list[float]] = []
-    for series in QUICK if options.quick else ALL:
+    for series in QUICK if chosen.quick else ALL:
         exact = qd.solve(qd.RandomNetwork(series.gain, series.symmetry), qd.replica.FiniteTemperature(series.temperature))
         print(
             f"symmetry {series.symmetry:g}, gain {series.gain:g}, 1/T = {1 / series.temperature:.0f}; infinitely many"
@@ -123,20 +121,8 @@ def main(arguments: list[str] | None = None) -> None:
                 f" {measured[..., 12].sum():.0f} s",
                 flush=True,
             )
-    total = sum(row[-1] for row in rows)
-    head = (
-        f"exp(-E/T) of finite networks; one run a row; {total:.0f} s of one core\n"
-        f"python examples/published_figures.py {options.path.as_posix()}{' --quick' if options.quick else ''}\n"
-        + ",".join(COLUMNS)
-    )
-    np.savetxt(
-        options.path,
-        rows,
-        fmt=["%g"] * 2 + ["%.6g"] + ["%d"] * 3 + ["%.5g"] * 5 + ["%.3f", "%.1f"],
-        delimiter=",",
-        header=head,
-    )
-    print(f"table written to {options.path}; {total:.0f} s of one core")
+    formats = ["%g"] * 2 + ["%.6g"] + ["%d"] * 3 + ["%.5g"] * 5 + ["%.3f", "%.1f"]
+    write(chosen, "exp(-E/T) of finite networks; one run a row", COLUMNS, rows, formats)
 
 
 if __name__ == "__main__":

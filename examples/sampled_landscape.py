@@ -5,19 +5,18 @@ symmetry breaks. Every network is one row of the table; `docs/sampling.md` extra
 
     python examples/sampled_landscape.py docs/data/sampled_landscape.csv
 
-takes some 35 minutes of one core (`--quick` a minute, with fewer and smaller networks). The same seeds give the same numbers
+takes some 40 minutes of one core (`--quick` a minute, with fewer and smaller networks). The same seeds give the same numbers
 on the same kind of machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from tables import options, write
 
 import quenched as qd
 from quenched.landscape import HMC, ReplicaExchange
@@ -86,12 +85,9 @@ def measure(series: Series, size: int, draws: int, seed: int) -> list[float]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Sample all networks, tell the averages, write the table."""
-    parser = argparse.ArgumentParser(description="Sample exp(-E/T) at T = 0.1 along sizes.")
-    parser.add_argument("path", type=Path, nargs="?", default=Path("sampled_landscape.csv"), help="where to write the table")
-    parser.add_argument("--quick", action="store_true", help="few small networks")
-    options = parser.parse_args(arguments)
+    chosen = options("Sample exp(-E/T) at T = 0.1 along sizes.", "sampled_landscape.csv", arguments)
     rows: list[list[float]] = []
-    for series in QUICK if options.quick else ALL:
+    for series in QUICK if chosen.quick else ALL:
         print(f"symmetry {series.symmetry:g}, gain {series.gain:g}, field {series.field:g}")
         for size, (networks, draws) in series.sizes.items():
             measured = np.array([measure(series, size, draws, seed) for seed in range(networks)])
@@ -103,15 +99,8 @@ def main(arguments: list[str] | None = None) -> None:
                 f"  N = {size:3}: {values}; R-hat {np.median(r_hat):.3f}, up to {r_hat.max():.3f}; {seconds:.0f} s",
                 flush=True,
             )
-    total = sum(row[-1] for row in rows)
-    head = (
-        f"exp(-E/T) at T = {TEMPERATURE:g} in finite networks; one network a row; {total:.0f} s of one core\n"
-        f"python examples/sampled_landscape.py {options.path.as_posix()}{' --quick' if options.quick else ''}\n"
-        + ",".join(COLUMNS)
-    )
     formats = ["%g"] * 3 + ["%d"] * 2 + ["%.6g"] * 7 + ["%.3f", "%.1f"]
-    np.savetxt(options.path, rows, fmt=formats, delimiter=",", header=head)
-    print(f"table written to {options.path}; {total:.0f} s of one core")
+    write(chosen, "exp(-E/T) at T = 0.1 in finite networks; one network a row", COLUMNS, rows, formats)
 
 
 if __name__ == "__main__":

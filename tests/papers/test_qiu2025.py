@@ -6,6 +6,7 @@ written here anew, for any symmetry, with averages that are exact or sampled.
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,11 @@ from scipy.optimize import brentq, root
 import quenched as qd
 
 COLD = 1e-4
-TABLE = Path(__file__).parents[2] / "docs" / "data" / "published_figures.csv"
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "docs" / "data" / "published_figures.csv"
+# The published formulas, as the benchmark has them.
+BENCHMARK = runpy.run_path(str(ROOT / "benchmarks" / "replica.py"))
+published_update, in_range = BENCHMARK["step"], BENCHMARK["in_range"]
 
 # Plot 5, T = 0.0001: (symmetry, gain): q, Q, r, R; a pixel is 3e-4, 2e-4, 4e-5, 1.5e-6. Below g_c, and above.
 PIXELS = (3e-4, 2e-4, 4e-5, 1.5e-6)
@@ -273,41 +278,12 @@ def sampled(count: int, states: int, seed: int) -> tuple[Rule, Pairs]:
     return rule, pairs
 
 
-def published_update(order: np.ndarray, averages: Averages, gain: float, symmetry: float, temperature: float) -> np.ndarray:
-    """All eight at once, averages with v by partial integration."""
-    q, overlap, _, _, r, cross_response, rhat, cross = order
-    a, root_T = temperature + gain**2 * (q - overlap), np.sqrt(temperature)
-    memory, pull, variance = (rhat - cross) * root_T, cross * root_T, gain**2 * overlap
-    phi_phi, phi_twice, x_x, x_twice, x_phi, x_and_phi = averages
-    drive_phi = variance / a * (x_phi - x_and_phi - memory * (phi_phi - phi_twice)) + pull * (phi_phi - phi_twice)
-    drive_x = variance / a * (x_x - x_twice - memory * (x_phi - x_and_phi)) + pull * (x_phi - x_and_phi)
-    shared = variance - 2 * (drive_x - memory * drive_phi)
-    square = x_x - 2 * memory * x_phi + memory**2 * phi_phi + shared
-    twice = x_twice - 2 * memory * x_and_phi + memory**2 * phi_twice + shared
-    return np.array(
-        [
-            phi_phi,
-            phi_twice,
-            0.5 * gain**2 * (square / a - 1.0) / a,
-            (gain / a) ** 2 * twice,
-            root_T / a * (x_phi - memory * phi_phi - drive_phi),
-            root_T / a * (x_and_phi - memory * phi_twice - drive_phi),
-            symmetry * gain**2 * r / temperature,
-            symmetry * gain**2 * cross_response / temperature,
-        ]
-    )
-
-
 def iterated(order: np.ndarray, rule: Rule, gain: float, symmetry: float, steps: int) -> np.ndarray:
     """All steps, with the published damping of 0.2 and guards."""
     path = [order]
     for _ in range(steps):
         new = 0.2 * path[-1] + 0.8 * published_update(path[-1], rule(path[-1], gain), gain, symmetry, COLD)
-        new[[1, 3]] = np.where(new[[1, 3]] < 0, 1e-5, new[[1, 3]])
-        most = gain**2 / COLD * new[1] * new[3]
-        if new[7] ** 2 > most:
-            new[7] = np.sqrt(0.1 * most)
-        path.append(new)
+        path.append(in_range(new, gain, COLD))
     return np.array(path)
 
 

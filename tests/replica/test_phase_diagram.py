@@ -104,8 +104,12 @@ def test_it_does_not_matter_where_the_grid_begins() -> None:
 
 
 def test_wrong_axes_are_named() -> None:
-    with pytest.raises(ValueError, match="`gains` must be finite numbers in a row"):
+    with pytest.raises(TypeError, match="`gains` must hold real numbers"):
         qd.replica.phase_diagram(qd.RandomNetwork(1.0), ["a", "b"], [0.0], [0.1])
+    with pytest.raises(ValueError, match="`gains` must be an array, but its rows differ in length"):
+        qd.replica.phase_diagram(qd.RandomNetwork(1.0), [[0.5], [1.0, 2.0]], [0.0], [0.1])
+    with pytest.raises(ValueError, match="`symmetries` must hold at least one number"):
+        qd.replica.phase_diagram(qd.RandomNetwork(1.0), [0.5, 1.0], [], [0.1])
     linear = qd.RandomNetwork(0.5, activation=qd.Linear())
     with pytest.raises(ValueError, match="diverges"):
         qd.replica.phase_diagram(linear, [0.5, 2.0], [0.5], [0.1])

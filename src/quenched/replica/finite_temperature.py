@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -108,8 +109,8 @@ class FiniteTemperature(AbstractTheory):
 
 def check_temperature(temperature: Any, confinement: Any) -> tuple[Any, Any]:
     """Both, or an error."""
-    known = isinstance(temperature, int | float | np.number) and not isinstance(temperature, bool)
-    if known and temperature <= 0:
+    known = not isinstance(temperature, jax.core.Tracer) and np.ndim(temperature) == 0
+    if known and np.asarray(temperature).dtype.kind in "if" and temperature <= 0:
         raise ValueError(
             f"Argument `temperature` must be greater than 0, but is {temperature:g}; the limit of 0 itself is "
             "qd.replica.ZeroTemperature()."

@@ -171,13 +171,9 @@ def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, 
         ("temperature", "temperatures", temperatures),
         ("gain", "gains", gains),
     ):
-        try:
-            values = np.atleast_1d(np.asarray(given, float))
-        except (TypeError, ValueError):
-            values = np.empty(0)
-        if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-            raise ValueError(f"Argument `{plural}` must be finite numbers in a row, but is {given!r}.")
-        axes[name] = values
+        axes[name] = checks.real_array(f"Argument `{plural}`", [given] if np.isscalar(given) else given, (None,))
+        if axes[name].size == 0:
+            raise ValueError(f"Argument `{plural}` must hold at least one number, but is empty.")
     if axes["gain"].size < 2 or np.any(np.diff(axes["gain"]) <= 0.0):
         raise ValueError(
             "Argument `gains` must be at least two numbers that increase, since branches are followed along them."

@@ -47,8 +47,8 @@ def crossings(
 
 def _jumps(q: np.ndarray, left: int) -> bool:
     """Whether the branch is another one beyond `left`: ln q changes by more than ln 2 and three times as much as before."""
-    change = np.abs(np.diff(np.log(q[max(left - 1, 0) : left + 2])))
-    return bool(change[-1] > np.log(2.0) + 3.0 * change[0] * (change.size > 1))
+    before, after = np.abs(np.diff(np.log(q[[max(left - 1, 0), left, left + 1]])))
+    return bool(after > np.log(2.0) + 3.0 * np.nan_to_num(before))
 
 
 def _crossing(gains: np.ndarray, values: np.ndarray, left: int) -> tuple[float, float]:
