@@ -97,7 +97,8 @@ def solve(
 
 @jax.jit
 def _theory_compiled(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start) -> Computed:
-    return theory.compute(model, solver, start)
+    computed = theory.compute(model, solver, start)
+    return computed._replace(status=jnp.where(theory.in_range(model), computed.status, Status.bad_input))
 
 
 @jax.jit
@@ -124,8 +125,8 @@ def measure_ensemble(
         except MemoryError:
             break
         theory = finer
-    verdict = theory.verdict(averaged)
-    return averaged._replace(status=jnp.where(averaged.status == Status.solved, verdict, averaged.status))
+    verdict = jnp.where(averaged.status == Status.solved, theory.verdict(averaged), averaged.status)
+    return averaged._replace(status=jnp.where(model.in_range(), verdict, Status.bad_input))
 
 
 def _measure_once(

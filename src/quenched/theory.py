@@ -66,6 +66,10 @@ class AbstractTheory(eqx.Module):
         """The branch for these models if none is asked for by name, given the order parameters to start from, if any."""
         return self.branches[0]
 
+    def in_range(self, model: RandomNetwork) -> Array:
+        """What `check` and the constructor refuse, of parameters that were traced then; False is the status `bad_input`."""
+        return model.in_range()
+
     def bytes_per_point(self, solver: Any, start: Start) -> int:
         """Memory that `compute` needs; 0 where it is too little to matter."""
         return 0

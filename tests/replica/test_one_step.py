@@ -24,7 +24,7 @@ def solved(temperature: float, start: Any = "groups", model: qd.RandomNetwork = 
 
 def parameters(found: dict[str, float], temperature: float, apart: bool = True) -> jax.Array:
     given = {name: jnp.asarray(value) for name, value in found.items()}
-    return _given(MODEL, jnp.asarray(temperature), jnp.zeros(()), given, apart).unknowns
+    return _given(MODEL, jnp.asarray(temperature), given, apart).unknowns
 
 
 def slopes(temperature: float, nodes: int) -> Callable[[jax.Array], np.ndarray]:

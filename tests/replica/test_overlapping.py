@@ -33,7 +33,7 @@ def unknowns(point: Point, found: dict[str, float]) -> tuple[qd.RandomNetwork, j
     model = qd.RandomNetwork(gain, symmetry, field=field)
     T, c = jnp.asarray(temperature), jnp.asarray(confinement)
     given = {name: jnp.asarray(value) for name, value in found.items()}
-    return model, T, c, overlapping.unknowns_of(model, T, c, given)
+    return model, T, c, overlapping.unknowns_of(model, T, given)
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,17 @@ def at(gain: float, symmetry: float, temperature: float, **options: object) -> d
 
 def starts(line: xr.Dataset, gain: float) -> list[dict[str, float]]:
     """Both branches without overlap, as starts for `qd.solve`."""
-    nothing = dict.fromkeys(("overlap", "response_overlap", "conjugate_overlap", "mean_square_state"), 0.0)
-    found = [line.sel(gain=gain, branch=branch) for branch in ("upward", "downward")]
-    return [{name: float(at[name]) for name in ("self_overlap", "local_response", "energy")} | nothing for at in found]
+    nothing = dict.fromkeys(("overlap", "response_overlap", "conjugate_overlap"), 0.0)
+    root = float(line.temperature) ** 0.5
+    found = []
+    for branch in ("upward", "downward"):
+        there = {
+            name: float(line[name].sel(gain=gain, branch=branch)) for name in ("self_overlap", "local_response", "energy")
+        }
+        there["self_response_overlap"] = root * there["local_response"]
+        there["conjugate_self_overlap"] = (2 * there["energy"] / root**2 - 1) / root**2
+        found.append(there | nothing)
+    return found
 
 
 def test_branches_and_lines() -> None:

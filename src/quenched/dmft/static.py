@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import jax
@@ -19,6 +19,8 @@ from quenched.theory import AbstractTheory, Computed, Start
 
 # Two quadratures that differ by more than this are not believed.
 _COARSE = 1e-6
+# A smaller variance of the field changes no average by more than rounding.
+_NARROWEST = 1e-12
 
 
 class Static(AbstractTheory):
@@ -78,6 +80,9 @@ class Static(AbstractTheory):
                 f"Argument `noise` must be 0 for a network at rest, but is {float(model.noise):g}; "
                 "use qd.simulate.Trajectories for networks with noise."
             )
+
+    def in_range(self, model: RandomNetwork) -> Array:
+        return super().in_range(model) & (model.noise == 0.0)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
@@ -222,7 +227,8 @@ def states_and_weights(model: RandomNetwork, correlation: Array, response: Array
 def _states(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> tuple[Array, Array, Array]:
     """States on the nodes, weights times N(x - memory phi; b, g^2 C), and min_x 1 - memory phi'(x)."""
     phi = model.activation
-    variance = model.gain**2 * correlation
+    # At gain 0 every neuron has the field itself.
+    variance = jnp.maximum(model.gain**2 * correlation, jnp.where(_rests(model), 0.0, _NARROWEST))
     memory = model.gain**2 * model.symmetry * response
     low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
     below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)
@@ -260,8 +266,26 @@ def _support(phi: AbstractActivation, memory: Array, field: Scalar, variance: Ar
         )
 
     single = margin > 0.0
+
+    def end(deviations: float) -> Array:
+        """In a field far larger than its deviation all states lie close together and far from 0."""
+        return _bisect(lambda x: own_field(x, fixed) < field + deviations * deviation, low, high)
+
+    low, high = jnp.where(single, end(-REACH), low), jnp.where(single, end(REACH), high)
     middle = jnp.clip(0.0, low, high)
     return low, jnp.where(single, middle, zero(-1.0)), jnp.where(single, middle, zero(1.0)), high, margin
+
+
+def _bisect(below: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Where `below` ceases to hold."""
+
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        middle = 0.5 * (ends[0] + ends[1])
+        rises = below(middle)
+        return jnp.where(rises, middle, ends[0]), jnp.where(rises, ends[1], middle)
+
+    low, high = jax.lax.fori_loop(0, 40, halve, (low, high))
+    return 0.5 * (low + high)
 
 
 def _newton_step(phi: AbstractActivation, x: Array, memory: Array) -> Array:

@@ -74,6 +74,10 @@ class RandomNetwork(eqx.Module):
                 "wrap a function of your own in qd.Activation(function)."
             )
 
+    def in_range(self) -> Array:
+        """What is refused at once, of parameters that were traced then."""
+        return (self.gain >= 0.0) & (jnp.abs(jnp.asarray(self.symmetry)) <= 1.0) & (self.noise >= 0.0)
+
     @property
     def critical_gain(self) -> Real:
         """g_c = 1 / ((1 + symmetry) |phi'(0)|): where the state of rest loses stability.

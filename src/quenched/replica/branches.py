@@ -34,9 +34,16 @@ BYTES_PER_POINT = 64 * 2**20
 def default_branch(models: Sequence[RandomNetwork]) -> str:
     """Without overlap where that is a solution."""
     known = [model.field for model in models if not isinstance(model.field, jax.core.Tracer)]
-    odd = all(model.activation.odd for model in models)
-    fields = any(callable(field) or bool(np.any(np.asarray(field) != 0)) for field in known)
-    return "zero_overlap" if odd and not fields else "ordered"
+    if not all(model.activation.odd for model in models):
+        return "ordered"
+    if any(callable(field) or bool(np.any(np.asarray(field) != 0)) for field in known):
+        return "ordered"
+    if len(known) < len(models):
+        raise ValueError(
+            'Argument `start` must be "ordered" (a field) or "zero_overlap" (none) where `field` is traced: which of them '
+            "is the solution depends on a value that is not known yet."
+        )
+    return "zero_overlap"
 
 
 def zero_overlap_branch(
@@ -47,7 +54,7 @@ def zero_overlap_branch(
     if given is None:
         found = cool(frozen, cold, tight, solver)
     else:
-        guess = _unknowns(frozen, cold, tight, given)
+        guess = _unknowns(frozen, cold, given)
         found = newton(lambda u: equations(frozen, cold, u, solver.nodes, tight), guess, solver)
     refined = polish(lambda u: equations(model, temperature, u, 2 * solver.nodes, confinement), found.unknowns)
     fine = observables(model, temperature, confinement, refined, 2 * solver.nodes)
@@ -68,7 +75,7 @@ def ordered_branch(
         rough = seeded(frozen, cold, tight, solver)
         guess, steps = rough.unknowns, rough.steps
     else:
-        guess, steps = overlapping.unknowns_of(frozen, cold, tight, given), jnp.zeros((), jnp.int32)
+        guess, steps = overlapping.unknowns_of(frozen, cold, given), jnp.zeros((), jnp.int32)
 
     def residual(unknowns: Array) -> Array:
         return overlapping.residuals(frozen, cold, tight, overlapping.alike(unknowns), Rule(solver.nodes))
@@ -125,12 +132,9 @@ def cool(model: RandomNetwork, temperature: Array, confinement: Array, solver: N
     return follow(residual, hottest, hot, jnp.log(temperature), solver, _LONGEST)
 
 
-def _unknowns(model: RandomNetwork, temperature: Array, confinement: Array, given: dict[str, Array]) -> Float[Array, " 3"]:
+def _unknowns(model: RandomNetwork, temperature: Array, given: dict[str, Array]) -> Float[Array, " 3"]:
     width = temperature + model.gain**2 * given["self_overlap"]
-    # E/N = T (1 - T D)/2 + c <x^2>
-    speed = given["energy"] - confinement * given["mean_square_state"]
-    delta = (1.0 - 2.0 * speed / temperature) * width / temperature
-    return jnp.stack([jnp.log(width), given["local_response"], delta])
+    return jnp.stack([jnp.log(width), given["local_response"], -width * given["conjugate_self_overlap"]])
 
 
 def observables(
@@ -156,6 +160,7 @@ def observables(
         "response_overlap": zero,
         "local_response": response,
         "conjugate_overlap": zero,
+        "conjugate_self_overlap": -delta / width,
         "energy": energy,
         "free_energy": free,
         "entropy": (energy - free) / temperature,
@@ -170,7 +175,9 @@ def computed(fine: dict[str, Array], coarse: dict[str, Array], found: Root) -> C
     """Values from the finer quadrature, errors from their difference, and how it went."""
     errors = {name: jnp.abs(jax.lax.stop_gradient(fine[name]) - coarse[name]) for name in fine}
     finite = jnp.all(jnp.isfinite(jnp.stack(list(fine.values()))))
-    agree = jnp.all(jnp.stack(list(errors.values())) <= _COARSE * (1.0 + jnp.abs(jnp.stack(list(fine.values())))))
+    # <x-hat^2> is measured in 1/a, which may be any size: its share in the energy is judged.
+    judged = [name for name in fine if name != "conjugate_self_overlap"]
+    agree = jnp.all(jnp.stack([errors[name] <= _COARSE * (1.0 + jnp.abs(fine[name])) for name in judged]))
     status = jnp.select(
         [~found.converged, ~finite, ~agree],
         [Status.out_of_steps, Status.not_finite, Status.coarse_quadrature],

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from quenched import checks
 from quenched.models import RandomNetwork
@@ -68,11 +69,11 @@ class FiniteTemperature(AbstractTheory):
     unknowns: ClassVar[tuple[str, ...]] = (
         "self_overlap",
         "overlap",
-        "local_response",
+        "self_response_overlap",
         "response_overlap",
+        "local_response",
+        "conjugate_self_overlap",
         "conjugate_overlap",
-        "energy",
-        "mean_square_state",
     )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)
 
@@ -89,11 +90,15 @@ class FiniteTemperature(AbstractTheory):
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         if start.branch == "zero_overlap":
+            check_start_overlaps(model, start, "replica.FiniteTemperature")
             check_odd_without_field(model, "replica.FiniteTemperature")
         else:
             model.constant_field("replica.FiniteTemperature")
         check_no_noise(model, "replica.FiniteTemperature")
         check_integrals(model, self.confinement, "replica.FiniteTemperature")
+
+    def in_range(self, model: RandomNetwork) -> Array:
+        return super().in_range(model) & (model.noise == 0.0) & (self.temperature > 0.0) & (self.confinement >= 0.0)
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
         return 0 if start.branch == "zero_overlap" else BYTES_PER_POINT
@@ -105,6 +110,15 @@ class FiniteTemperature(AbstractTheory):
         temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
         branch = zero_overlap_branch if start.branch == "zero_overlap" else ordered_branch
         return branch(model, temperature, confinement, solver, start.values)
+
+
+def check_start_overlaps(model: RandomNetwork, start: Start, theory: str) -> None:
+    """Order parameters without overlap lead nowhere where replicas overlap."""
+    if start.values is not None and default_branch([model]) == "ordered":
+        raise ValueError(
+            f"Argument `start` must hold an `overlap` above 0 for {theory} with a field, or phi that is not odd, but holds "
+            f"{float(start.values['overlap']):g}; leave it out, or begin with a solution in a field."
+        )
 
 
 def check_temperature(temperature: Any, confinement: Any) -> tuple[Any, Any]:

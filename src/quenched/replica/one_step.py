@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.numerics.continuation import follow
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
@@ -94,14 +95,14 @@ class OneStepRSB(AbstractTheory):
         "self_overlap",
         "overlap",
         "overlap_within",
-        "local_response",
+        "self_response_overlap",
         "response_overlap",
         "response_overlap_within",
+        "local_response",
+        "conjugate_self_overlap",
         "conjugate_overlap",
         "conjugate_overlap_within",
         "breaking_parameter",
-        "energy",
-        "mean_square_state",
     )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025", "parisi1980")
 
@@ -120,8 +121,13 @@ class OneStepRSB(AbstractTheory):
             check_odd_without_field(model, "replica.OneStepRSB")
         else:
             model.constant_field("replica.OneStepRSB")
+        if start.values is not None:
+            checks.number("start['breaking_parameter']", start.values["breaking_parameter"], above=0.0, high=1.0)
         check_no_noise(model, "replica.OneStepRSB")
         check_integrals(model, self.confinement, "replica.OneStepRSB")
+
+    def in_range(self, model: RandomNetwork) -> Array:
+        return super().in_range(model) & (model.noise == 0.0) & (self.temperature > 0.0) & (self.confinement >= 0.0)
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
         return BYTES_PER_POINT * (1 if start.branch == "groups" else _FOUR_DIMENSIONS)
@@ -135,7 +141,7 @@ class OneStepRSB(AbstractTheory):
         apart = start.branch == "groups"
         absent = jnp.asarray(Status.out_of_steps)
         if start.values is not None:
-            rough = _given(frozen, cold, tight, start.values, apart)
+            rough = _given(frozen, cold, start.values, apart)
         else:
             alike = seeded(frozen, cold, tight, solver)
             search = _sign_change if apart else _seeded_groups
@@ -185,13 +191,15 @@ def _between(values: Mapping[str, Array]) -> dict[str, Array]:
     return {name: (values[name] - (1.0 - size) * values[f"{name}_within"]) / size for name in _PAIRS}
 
 
-def _given(model: RandomNetwork, temperature: Array, confinement: Array, values: dict[str, Array], apart: bool) -> Root:
-    within = {name: values[f"{name}_within"] for name in _PAIRS}
-    unknowns = overlapping.unknowns_of(model, temperature, confinement, {**values, **within})
+def _given(model: RandomNetwork, temperature: Array, values: dict[str, Array], apart: bool) -> Root:
+    group = {**values, **{name: values[f"{name}_within"] for name in _PAIRS}}
+    unknowns = overlapping.unknowns_of(model, temperature, group)
     if not apart:
         overlap, response, conjugate = _between(values).values()
         scale = jnp.exp(unknowns[0]) * model.gain**2
-        common = jnp.stack([overlap, response / jnp.sqrt(temperature), scale * conjugate])
+        common = jnp.stack([overlap, response / overlapping.root_of_temperature(group), scale * conjugate])
+        # Groups apart, in a field: they begin with a share.
+        common = jnp.where(overlap > _NO_OVERLAP, common, _COMMON * unknowns[3:])
         unknowns = jnp.concatenate([unknowns[:3], common, unknowns[3:] - common])
     guess = jnp.append(unknowns, values["breaking_parameter"])
     return Root(guess, jnp.zeros(()), jnp.zeros((), jnp.int32), jnp.asarray(True))

@@ -188,7 +188,6 @@ def free_energy(model: RandomNetwork, temperature: Array, confinement: Array, fo
 
 def _free_energy(model: RandomNetwork, temperature: Array, found: OrderParameters, log_norm: Array) -> Array:
     width, square = jnp.exp(found.log_width), model.gain**2
-    spread = (width - temperature) / square
     total = _total(found)
 
     def terms(overlaps: Overlaps) -> Array:
@@ -197,9 +196,9 @@ def _free_energy(model: RandomNetwork, temperature: Array, found: OrderParameter
             -0.5 * overlaps.overlap * overlaps.reaction / width - 0.5 * model.symmetry * square * overlaps.cross_response**2
         )
 
-    # (g^2/2) X_d q - (gamma g^2/2) s_d^2, less the pairs: (1 - m) of one group, m of two.
-    stiffness = (found.delta - total.reaction / square) / width
-    alone = 0.5 * square * stiffness * (spread + total.overlap)
+    # (g^2/2) X_d q - (gamma g^2/2) s_d^2, less the pairs: (1 - m) of one group, m of two. g^2 (q - Q_1) = a - T.
+    alone = 0.5 * (found.delta - _per_gain(model, total.reaction)) * (width - temperature) / width
+    alone += 0.5 * (square * found.delta - total.reaction) * total.overlap / width
     alone -= 0.5 * model.symmetry * square * (found.response + total.cross_response) ** 2
     pairs = terms(total)
     if found.within is not None:
@@ -219,13 +218,14 @@ def observables(
     model: RandomNetwork, temperature: Array, confinement: Array, found: OrderParameters, rule: Rule
 ) -> tuple[dict[str, Array], Bool[Array, ""]]:
     """What the order parameters mean, and whether every inner integral had panels enough."""
-    width, square, root = jnp.exp(found.log_width), model.gain**2, jnp.sqrt(temperature)
+    width, root = jnp.exp(found.log_width), jnp.sqrt(temperature)
     true = averages(model, temperature, confinement, found, rule)
     total = _total(found)
-    self_overlap = total.overlap + (width - temperature) / square
-    # T times X_d = D - V/g^2
-    stiffness = temperature * (found.delta - total.reaction / square) / width
-    energy = 0.5 * temperature * (1.0 - stiffness) + confinement * true.state_square
+    self_overlap = total.overlap + true.inside[0]
+    conjugate = _per_gain(model, total.reaction) / width
+    # X_d = D - V/g^2
+    stiffness = found.delta / width - conjugate
+    energy = 0.5 * temperature * (1.0 - temperature * stiffness) + confinement * true.state_square
     free = _free_energy(model, temperature, found, true.log_norm)
     share = 1.0 if found.within is None else 1.0 - found.size
     pair = total if found.within is None else _total(found._replace(within=Overlaps(*(share * x for x in found.within))))
@@ -235,7 +235,8 @@ def observables(
         "self_response_overlap": (found.response + total.cross_response) * root,
         "response_overlap": pair.cross_response * root,
         "local_response": found.response,
-        "conjugate_overlap": pair.reaction / (width * square),
+        "conjugate_overlap": _per_gain(model, pair.reaction) / width,
+        "conjugate_self_overlap": -stiffness,
         "energy": energy,
         "free_energy": free,
         "entropy": (energy - free) / temperature,
@@ -248,18 +249,28 @@ def observables(
             "overlap_within": total.overlap,
             "overlap_between": jnp.zeros(()) if found.between is None else found.between.overlap,
             "response_overlap_within": total.cross_response * root,
-            "conjugate_overlap_within": total.reaction / (width * square),
+            "conjugate_overlap_within": conjugate,
             "breaking_parameter": jnp.asarray(found.size),
         }
     return values, true.fits
 
 
-def unknowns_of(model: RandomNetwork, temperature: Array, confinement: Array, given: dict[str, Array]) -> Float[Array, " 6"]:
-    """The other way round, from `observables` of replicas alike."""
+def _per_gain(model: RandomNetwork, value: Array) -> Array:
+    """Over g^2, where both vanish 0."""
+    square = jnp.asarray(model.gain) ** 2
+    return jnp.where(square > 0.0, value / jnp.where(square > 0.0, square, 1.0), 0.0)
+
+
+def unknowns_of(model: RandomNetwork, temperature: Array, given: dict[str, Array]) -> Float[Array, " 6"]:
+    """The other way round, from `observables` of replicas alike, at this temperature or another."""
     square = model.gain**2
     width = temperature + square * (given["self_overlap"] - given["overlap"])
     reaction = width * square * given["conjugate_overlap"]
-    speed = given["energy"] - confinement * given["mean_square_state"]
-    delta = (1.0 - 2.0 * speed / temperature) * width / temperature + reaction / square
-    cross_response = given["response_overlap"] / jnp.sqrt(temperature)
+    delta = width * (given["conjugate_overlap"] - given["conjugate_self_overlap"])
+    cross_response = given["response_overlap"] / root_of_temperature(given)
     return jnp.stack([jnp.log(width), given["local_response"], delta, given["overlap"], cross_response, reaction])
+
+
+def root_of_temperature(given: dict[str, Array]) -> Array:
+    """(r - R)/S, of the temperature that order parameters were found at."""
+    return (given["self_response_overlap"] - given["response_overlap"]) / given["local_response"]

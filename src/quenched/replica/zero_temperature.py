@@ -12,10 +12,11 @@ from jaxtyping import Array
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
-from quenched.replica.branches import BYTES_PER_POINT, computed, cool, default_branch, seeded
+from quenched.replica.at_rest import Law, marginal, one_fixed_point
+from quenched.replica.branches import BYTES_PER_POINT, computed, cool, default_branch, observables, seeded
 from quenched.replica.one_state import OneState, one_state
 from quenched.replica.overlapping import Rule
-from quenched.replica.stability import replicon_eigenvalue
+from quenched.replica.stability import replicon_eigenvalue, zero_overlap_eigenvalue
 from quenched.replica.zero_overlap import (
     check_integrals,
     check_no_noise,
@@ -27,7 +28,9 @@ from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
 
 # The branch is followed down to here before the limit is taken; widths below the second number count as zero.
-_COLD, _ZERO_WIDTH = 1e-10, 1e-9
+_COLD, _ZERO_WIDTH = 1e-13, 1e-9
+# What vanishes or diverges, where its logarithm is taken.
+_FINITE = (1e-200, 1e200)
 # With many fixed points the limit is regular: it is taken from here.
 _WARM = 1e-3
 
@@ -97,6 +100,9 @@ class ZeroTemperature(AbstractTheory):
         else:
             check_one_state(model)
 
+    def in_range(self, model: RandomNetwork) -> Array:
+        return super().in_range(model) & (model.noise == 0.0)
+
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
         return 0 if start.branch == "zero_overlap" else BYTES_PER_POINT
 
@@ -124,35 +130,53 @@ def check_one_state(model: RandomNetwork) -> None:
 
 
 def _zero_overlap(model: RandomNetwork, solver: Newton) -> Computed:
+    """Of three laws of q the one that the coldest solution on the way down obeys best."""
     frozen, zero = jax.lax.stop_gradient(model), jnp.zeros(())
     cold = cool(frozen, jnp.asarray(_COLD), zero, solver)
     limit = newton(lambda u: equations(frozen, zero, u, solver.nodes), cold.unknowns, solver)
-    collapsed = jnp.exp(limit.unknowns[0]) < _ZERO_WIDTH
-    # The state of rest is in closed form; that Newton then only crept towards zero width is no failure.
-    rests = collapsed | (~limit.converged & (jnp.exp(cold.unknowns[0]) < 1e-3))
     refined = polish(lambda u: equations(model, zero, u, 2 * solver.nodes), limit.unknowns)
-    fine = _select(rests, _at_rest(model), _spread(model, refined, 2 * solver.nodes))
-    coarse = _select(rests, _at_rest(frozen), _spread(frozen, limit.unknowns, solver.nodes))
-    found = Root(
-        limit.unknowns,
-        jnp.where(rests, 0.0, limit.residual),
-        cold.steps + limit.steps,
-        jnp.where(rests, cold.converged, limit.converged),
-    )
-    outcome = computed(fine, coarse, found)
-    exists = jnp.asarray(model.field) == 0.0
-    outcome = outcome._replace(status=jnp.where(exists, outcome.status, Status.no_such_branch))
-    if 0.0 in model.activation.breakpoints:
-        # phi'' may jump there: other powers.
-        return outcome
-    exponent, prefactor = _law_at_rest(model)
-    q = outcome.arrays["self_overlap"]
-    return _with_law(
-        outcome,
-        jnp.where(rests, exponent, 0.0),
-        jnp.where(rests, prefactor, q),
-        jnp.where(rests, 0.0, outcome.arrays["self_overlap_error"]),
-    )
+    fine = _laws(model, refined, 2 * solver.nodes)
+    coarse = _laws(frozen, limit.unknowns, solver.nodes)
+
+    cold_overlap = observables(frozen, jnp.asarray(_COLD), zero, cold.unknowns, solver.nodes)["self_overlap"]
+    spreads = limit.converged & (jnp.exp(limit.unknowns[0]) > _ZERO_WIDTH)
+    expected = jnp.stack([jnp.clip(law.prefactor, *_FINITE) * _COLD**law.exponent for law, _ in coarse])
+    exists = ~jnp.isnan(expected) & jnp.stack([jnp.asarray(True), jnp.asarray(True), spreads])
+    nearest = jnp.argmin(jnp.where(exists, jnp.abs(jnp.log(cold_overlap / expected)), jnp.inf))
+
+    def chosen(laws: Sequence[tuple[Law, dict[str, Array]]]) -> tuple[Array, dict[str, Array]]:
+        """No derivative passes through what is not chosen."""
+        pick = lambda *values: jnp.select([nearest == place for place in range(len(values))], values)  # noqa: E731
+        return pick(*(law.prefactor for law, _ in laws)), jax.tree.map(pick, *(values for _, values in laws))
+
+    (prefactor, values), (coarse_prefactor, coarse_values) = chosen(fine), chosen(coarse)
+    residual = jnp.where(nearest == len(fine) - 1, limit.residual, 0.0)
+    found = Root(limit.unknowns, residual, cold.steps + limit.steps, cold.converged & exists[nearest])
+    outcome = computed(values, coarse_values, found)
+    field_free = jnp.asarray(model.field) == 0.0
+    outcome = outcome._replace(status=jnp.where(field_free, outcome.status, Status.no_such_branch))
+    exponent = jnp.asarray([law.exponent for law, _ in fine])[nearest]
+    return _with_law(outcome, exponent, prefactor, coarse_prefactor)
+
+
+def _laws(model: RandomNetwork, unknowns: Array, nodes: int) -> list[tuple[Law, dict[str, Array]]]:
+    """Each with the order parameters it has: two of q = 0, and the solution of the equations at T = 0."""
+    zero, gain, symmetry = jnp.zeros(()), jnp.asarray(model.gain), jnp.asarray(model.symmetry)
+    width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
+    found = neuron_averages(model, width, response, delta, nodes)
+    self_overlap = width * found.rate_square
+    laws = [one_fixed_point(model), marginal(model), Law(0.0, self_overlap, response, delta)]
+    squares = [(zero, zero), (zero, zero), (self_overlap, found.state_square)]
+    values = []
+    for law, (overlap, state_square) in zip(laws, squares, strict=True):
+        # q (<e^2>/a - 1)/a, where q is a/g^2 or delta vanishes
+        product = jnp.where(law.delta == 0.0, 0.0, -law.delta / jnp.where(gain > 0.0, gain, 1.0) ** 2)
+        eigenvalue = zero_overlap_eigenvalue(gain, symmetry, law.response**2, product)
+        values.append(
+            _observables(overlap, law.response, state_square, zero, zero)
+            | {"replicon_eigenvalue": eigenvalue, "zero_overlap_eigenvalue": eigenvalue}
+        )
+    return list(zip(laws, values, strict=True))
 
 
 def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
@@ -179,15 +203,14 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     fine = _select(one, _one_observables(fine_one), fine_many)
     coarse = _select(one, _one_observables(coarse_one), coarse_many)
     exponent = jnp.where(one, 1.0, 0.0)
-    prefactors = [
+    prefactor, coarse_prefactor = (
         jnp.where(one, state.spread_per_temperature, many["self_overlap"] - many["overlap"])
         for state, many in ((fine_one, fine_many), (coarse_one, coarse_many))
-    ]
+    )
     found = Root(limit.unknowns, jnp.where(one, 0.0, limit.residual), warm.steps + limit.steps, one | limit.converged)
     outcome = computed(fine, coarse, found)
     status = jnp.where((outcome.status == Status.solved) & ~one & ~fits, Status.coarse_quadrature, outcome.status)
-    error = jnp.abs(jax.lax.stop_gradient(prefactors[0]) - prefactors[1])
-    return _with_law(outcome._replace(status=status), exponent, prefactors[0], error)
+    return _with_law(outcome._replace(status=status), exponent, prefactor, coarse_prefactor)
 
 
 def _one_observables(state: OneState) -> dict[str, Array]:
@@ -211,50 +234,11 @@ def _many_states(model: RandomNetwork, unknowns: Array, nodes: int) -> tuple[dic
     }, true.fits
 
 
-def _with_law(outcome: Computed, exponent: Array, prefactor: Array, error: Array) -> Computed:
-    """q - Q = prefactor T^exponent."""
+def _with_law(outcome: Computed, exponent: Array, prefactor: Array, coarse: Array) -> Computed:
+    """q - Q = prefactor T^exponent; on the finer quadrature, and on the other."""
+    error = jnp.where(jnp.isinf(prefactor), jnp.nan, jnp.abs(jax.lax.stop_gradient(prefactor) - coarse))
     law = {"spread_exponent": exponent, "spread_prefactor": prefactor, "spread_prefactor_error": error}
     return outcome._replace(arrays=outcome.arrays | law)
-
-
-def _spread(model: RandomNetwork, unknowns: Array, nodes: int) -> dict[str, Array]:
-    width, response, delta = jnp.exp(unknowns[0]), unknowns[1], unknowns[2]
-    found = neuron_averages(model, width, response, delta, nodes)
-    zero = jnp.zeros_like(response)
-    return _observables(width * found.rate_square, response, found.state_square, zero, zero)
-
-
-def _at_rest(model: RandomNetwork) -> dict[str, Array]:
-    """q = 0: the linear regime around x = 0, below g_c and between the two lines."""
-    slope = model.activation.slope(jnp.zeros(()))
-    strength = (model.gain * slope) ** 2
-    above = model.gain * (1.0 + model.symmetry) * jnp.abs(slope) > 1.0
-    root = jnp.sqrt(jnp.where(above, 1.0, 1.0 - 4.0 * model.symmetry * strength))
-    below_critical = 2.0 * slope / (1.0 + root)
-    above_critical = slope / jnp.where(above, strength * (1.0 + model.symmetry), 1.0)
-    zero = jnp.zeros_like(below_critical)
-    return _observables(zero, jnp.where(above, above_critical, below_critical), zero, zero, zero)
-
-
-def _law_at_rest(model: RandomNetwork) -> tuple[Array, Array]:
-    """p and c of q = c T^p: with phi = s x - t x^3 and in units g s of the gain, t/s^3 and s^2 T,
-
-    below g_c  q = T S^2/(1 - g^2 S^2),  above  q^2 = T delta/(6 t [1/(1 + gamma) - g^2]),  delta = 1 - 1/(g (1 + gamma))^2.
-    """
-    origin = jnp.zeros(())
-    slope = model.activation.slope(origin)
-    cubic = -jax.grad(jax.grad(model.activation.slope))(origin) / 6.0
-    strength, ratio = (model.gain * slope) ** 2, 1.0 + model.symmetry
-    above = model.gain * ratio * jnp.abs(slope) > 1.0
-    response = _at_rest(model)["local_response"]
-    left = jnp.where(above, 1.0, 1.0 - (model.gain * response) ** 2)
-    linear = jnp.where(left > 0.0, response**2 / jnp.where(left > 0.0, left, 1.0), jnp.inf)
-    # The first factor is 1/(1 + gamma) - g^2, positive up to the line where q > 0.
-    open_side = 6.0 * cubic / slope**3 * (1.0 / jnp.maximum(ratio, 1e-300) - strength)
-    delta = 1.0 - 1.0 / jnp.where(above, strength * ratio**2, 2.0)
-    fits = above & (open_side > 0.0)
-    root = jnp.sqrt(jnp.where(fits, slope**2 * delta / jnp.where(fits, open_side, 1.0), 1.0))
-    return jnp.where(above, 0.5, 1.0), jnp.where(above, jnp.where(fits, root, jnp.inf), linear)
 
 
 def _observables(
