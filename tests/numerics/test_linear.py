@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from quenched.numerics.linear import solve_small
+from quenched.numerics.linear import solve_small, solve_with_sign
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 6])
@@ -19,6 +19,14 @@ def test_a_batch_of_systems(size: int) -> None:
     expected = np.linalg.solve(matrices, rights[..., None])[..., 0]
     scale = np.linalg.cond(matrices)[:, None] * np.abs(expected).max(axis=1, keepdims=True)
     np.testing.assert_allclose(np.asarray(found) / scale, expected / scale, atol=1e-15)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_the_sign_of_the_determinant(size: int) -> None:
+    matrices = np.random.default_rng(size).normal(size=(200, size, size))
+    with jax.enable_x64(True):
+        _, signs = jax.vmap(solve_with_sign)(jnp.asarray(matrices), jnp.ones((200, size)))
+    np.testing.assert_array_equal(signs, np.sign(np.linalg.det(matrices)))
 
 
 def test_zeros_on_the_diagonal_are_no_obstacle() -> None:

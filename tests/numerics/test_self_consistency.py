@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import quenched as qd
-from quenched.numerics.self_consistency import newton, polish
+from quenched.numerics.continuation import follow
+from quenched.numerics.self_consistency import correct, newton, polish
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +74,46 @@ def test_polishing_squares_the_error() -> None:
     exact = newton(circle(1.3), jnp.asarray([1.0, 1.0]), qd.Newton()).unknowns
     errors = [float(jnp.max(jnp.abs(polish(circle(1.3), exact + offset) - exact))) for offset in (1e-2, 1e-3)]
     assert errors[1] == pytest.approx(1e-2 * errors[0], rel=0.1)
+
+
+def test_the_root_of_a_finer_rule_by_the_coarser_jacobian() -> None:
+    """The first step of a chord method: what is left is the step times the difference of the Jacobians."""
+    coarse = newton(circle(1.3), jnp.asarray([1.0, 1.0]), qd.Newton()).unknowns
+    for shift in (1e-3, 1e-4):
+        expected = newton(circle(1.3 + shift), coarse, qd.Newton()).unknowns
+        found = correct(circle(1.3), circle(1.3 + shift), coarse)
+        assert float(jnp.max(jnp.abs(found - expected))) < 2 * shift**2
+        assert float(jnp.max(jnp.abs(coarse - expected))) > 0.1 * shift
+
+
+def test_the_orientation_of_a_root() -> None:
+    """(x - 1)(x - 2)(x - 3) falls through 2 and rises through the others."""
+    cubic = lambda u: (u - 1.0) * (u - 2.0) * (u - 3.0)  # noqa: E731
+    found = [newton(cubic, jnp.asarray([begin]), qd.Newton()) for begin in (0.9, 2.05, 3.2)]
+    assert [round(float(root.unknowns[0])) for root in found] == [1, 2, 3]
+    assert [float(root.orientation) for root in found] == [1.0, -1.0, 1.0]
+
+
+@pytest.mark.parametrize("tilt", [0.1, 0.01, 1e-3, -1e-3, -0.01, -0.1])
+def test_a_branch_is_followed_past_a_cusp(tilt: float) -> None:
+    """u^3 + p u = tilt: for p < 0 three roots, of which the one with the sign of the tilt goes on from p > 0."""
+    found = follow(
+        lambda p, u: u**3 + p * u - tilt, jnp.zeros(1), jnp.asarray(1.0), jnp.asarray(-1.0), qd.Newton(), longest=3.0
+    )
+    assert bool(found.converged)
+    expected = np.roots([1.0, 0.0, -1.0, -tilt]).real
+    assert float(found.unknowns[0]) == pytest.approx(expected[np.argmax(np.sign(tilt) * expected)], rel=1e-9)
+
+
+def test_what_a_branch_that_ends_leads_to() -> None:
+    """u^3 - 3 u = p ends at p = 2 coming from below: there it falls to the other one; -u^2 = p just ends."""
+    whole = follow(
+        lambda p, u: u**3 - 3.0 * u - p, -1.9 * jnp.ones(1), jnp.asarray(-1.0), jnp.asarray(3.0), qd.Newton(), longest=0.5
+    )
+    assert bool(whole.converged)
+    assert float(whole.unknowns[0]) == pytest.approx(np.roots([1.0, 0.0, -3.0, -3.0]).real.max(), rel=1e-9)
+    ends = follow(lambda p, u: u**2 + p, jnp.ones(1), jnp.asarray(-1.0), jnp.asarray(1.0), qd.Newton(), longest=0.5)
+    assert not bool(ends.converged)
 
 
 def test_a_batch_is_its_members() -> None:

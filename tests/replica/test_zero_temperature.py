@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import quenched as qd
 
-NAMES = ("self_overlap", "overlap", "local_response", "conjugate_overlap", "mean_square_state", "replicon_eigenvalue")
+NAMES = ("self_overlap", "overlap", "local_response", "mean_square_state", "replicon_eigenvalue")
+TEMPERATURES = 10.0 ** -np.arange(2.0, 7.0)
 # gain, symmetry, field: one fixed point or many
 ONE = [(0.8, 0.5, 0.5), (1.2, 0.0, 0.3), (2.0, -0.5, 0.3)]
 MANY = [(1.2, 0.5, 0.3), (2.0, 0.0, 0.3)]
+WITHOUT_OVERLAP = [(1.5, 0.0, 0.0), (1.2, 0.5, 0.0), (1.0, 1.0, 0.0)]
 
 
-@pytest.mark.parametrize("point", [ONE[0], *(pytest.param(p, marks=pytest.mark.slow) for p in (*ONE[1:], *MANY))], ids=str)
+def extrapolated(values: list[float]) -> float:
+    """By the polynomial through all of them, to T = 0 (Neville)."""
+    T, column = TEMPERATURES, list(values)
+    for order in range(1, len(T)):
+        column = [(T[i + order] * column[i] - T[i] * column[i + 1]) / (T[i + order] - T[i]) for i in range(len(T) - order)]
+    return column[0]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [*WITHOUT_OVERLAP, ONE[0], *(pytest.param(p, marks=pytest.mark.slow) for p in (*ONE[1:], *MANY))],
+    ids=str,
+)
 def test_it_is_what_low_temperatures_tend_to(point: tuple[float, float, float]) -> None:
     gain, symmetry, field = point
     model = qd.RandomNetwork(gain, symmetry, field=field)
     limit = qd.solve(model, qd.replica.ZeroTemperature())
     power = float(limit["spread_exponent"])
     assert power == (1.0 if point in ONE else 0.0)
-    warm, cold = (qd.solve(model, qd.replica.FiniteTemperature(T)) for T in (1e-5, 1e-6))
-
-    def straight(warm: float, cold: float) -> float:
-        """Along a line in T to T = 0."""
-        return cold + (cold - warm) / 9
-
-    for name in NAMES:
-        assert straight(float(warm[name]), float(cold[name])) == pytest.approx(float(limit[name]), abs=2e-8), name
-    spread = [float(at["self_overlap"] - at["overlap"]) / T**power for at, T in ((warm, 1e-5), (cold, 1e-6))]
-    assert straight(*spread) == pytest.approx(float(limit["spread_prefactor"]), rel=1e-6)
+    found = [qd.solve(model, qd.replica.FiniteTemperature(T)) for T in TEMPERATURES]
+    cooling = {name: [float(at[name]) for at in found] for name in NAMES}
+    cooling["zero_overlap_eigenvalue"] = [float(at["zero_overlap_eigenvalue"]) for at in found] if field == 0.0 else []
+    cooling["spread_prefactor"] = [
+        float(at["self_overlap"] - at["overlap"]) / T**power for at, T in zip(found, TEMPERATURES, strict=True)
+    ]
+    cooling["energy_per_temperature"] = [float(at["energy"]) / T for at, T in zip(found, TEMPERATURES, strict=True)]
+    for name, values in cooling.items():
+        if values:
+            assert extrapolated(values) == pytest.approx(float(limit[name]), abs=1e-10), name
+    # What is left falls with T, decade by decade.
+    left = np.abs(np.array(cooling["self_overlap"]) - float(limit["self_overlap"]))
+    np.testing.assert_allclose(-np.diff(np.log10(left)), 1.0, atol=30 * TEMPERATURES[0])
+    np.testing.assert_allclose(-np.diff(np.log10(left))[-1], 1.0, atol=1e-3)
+    # These are quotients of small differences: rounding.
+    scaled = {"conjugate_overlap": [float(at["conjugate_overlap"]) for at in found]}
     for name, of in (
         ("scaled_response_overlap", "response_overlap"),
         ("scaled_self_response_overlap", "self_response_overlap"),
     ):
-        scaled = [float(at[of]) / T**0.5 for at, T in ((warm, 1e-5), (cold, 1e-6))]
-        assert straight(*scaled) == pytest.approx(float(limit[name]), abs=1e-7), name
-    energy = [float(at["energy"]) / T for at, T in ((warm, 1e-5), (cold, 1e-6))]
-    assert straight(*energy) == pytest.approx(float(limit["energy_per_temperature"]), abs=1e-6)
+        scaled[name] = [float(at[of]) / T**0.5 for at, T in zip(found, TEMPERATURES, strict=True)]
+    for name, values in scaled.items():
+        if name in limit:
+            assert extrapolated(values) == pytest.approx(float(limit[name]), abs=2e-8), name
 
 
 def test_one_fixed_point_is_that_of_static_mean_field_theory() -> None:
@@ -50,19 +71,56 @@ def test_one_fixed_point_is_that_of_static_mean_field_theory() -> None:
         assert float(replica["replicon_eigenvalue"]) == pytest.approx(float(dynamics["stability_margin"]), rel=1e-9)
 
 
-@pytest.mark.parametrize(("gain", "symmetry"), [(0.5, 0.5), (0.75, 0.5), (0.9, 0.0), (1.5, -0.5), (1.0, 0.5)])
-def test_powers_of_the_temperature_without_overlap(gain: float, symmetry: float) -> None:
+@pytest.mark.parametrize(
+    ("gain", "symmetry", "power"),
+    [
+        *((0.5, 0.5, 1.0), (0.75, 0.5, 0.5), (0.9, 0.0, 1.0), (1.5, -0.5, 1.0), (1.0, 0.5, 0.0)),
+        # From rest to q > 0 where both are solutions: cooling leads to the one or the other.
+        *((1.45, -0.5, 1.0), (1.55, -0.5, 1.0), (1.6, -0.5, 0.0), (1.65, -0.5, 0.0), (1.75, -0.5, 0.0)),
+    ],
+)
+def test_powers_of_the_temperature_without_overlap(gain: float, symmetry: float, power: float) -> None:
     for activation in (qd.Tanh(), qd.Erf(), qd.Activation(lambda x: 0.5 * jnp.tanh(1.7 * x))):
         slope = 0.85 if activation.name not in ("tanh", "erf") else 1.0
         model = qd.RandomNetwork(gain / slope, symmetry, activation=activation)
         limit = qd.solve(model, qd.replica.ZeroTemperature())
-        power = float(limit["spread_exponent"])
-        assert power == (0.5 if (gain, symmetry) == (0.75, 0.5) else 0.0 if gain == 1.0 else 1.0)
-        theories = [qd.replica.FiniteTemperature(T) for T in (1e-8, 1e-10)]
-        warm, cold = (float(qd.solve(model, theory)["self_overlap"]) / theory.temperature**power for theory in theories)
+        assert float(limit["spread_exponent"]) == power
+        warm, cold = (qd.solve(model, qd.replica.FiniteTemperature(T)) for T in (1e-8, 1e-10))
         # Corrections are of order sqrt(T) between the lines, of order T elsewhere.
-        expected = cold + (cold - warm) / (9 if power == 0.5 else 99)
+        share = 1 / 9 if power == 0.5 else 1 / 99
+        scaled = [float(at["self_overlap"]) / T**power for at, T in ((warm, 1e-8), (cold, 1e-10))]
+        expected = scaled[1] + (scaled[1] - scaled[0]) * share
         assert float(limit["spread_prefactor"]) == pytest.approx(expected, rel=2e-6)
+        for name in ("local_response", "zero_overlap_eigenvalue"):
+            expected = float(cold[name]) + float(cold[name] - warm[name]) * share
+            assert float(limit[name]) == pytest.approx(expected, abs=1e-7), name
+
+
+@pytest.mark.parametrize(
+    ("gain", "symmetry", "power", "response"),
+    [(2 / 3, 0.5, 1.0, 1.5), (1.5**-0.5, 0.5, 0.5, 1.0), (1.0, 0.0, 1.0, 1.0), (0.5, 1.0, 1.0, 2.0)],
+)
+def test_on_the_lines_the_prefactor_is_infinite(gain: float, symmetry: float, power: float, response: float) -> None:
+    limit = qd.solve(qd.RandomNetwork(gain, symmetry), qd.replica.ZeroTemperature())
+    assert float(limit["spread_exponent"]) == power
+    assert float(limit["spread_prefactor"]) == np.inf
+    assert float(limit["self_overlap"]) == 0.0
+    assert float(limit["local_response"]) == pytest.approx(response, abs=1e-7)
+    assert float(limit["zero_overlap_eigenvalue"]) == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-3, 0.05])
+def test_weakly_coupled_neurons_follow_their_own_field(gain: float) -> None:
+    """Their states lie close together and far from 0: x = b + O(g), <phi^2> = tanh(b)^2 + O(g^2)."""
+    for field in (0.3, -2.0):
+        model = qd.RandomNetwork(gain, 0.3, field=field)
+        # At gain 0 the field's deviation is taken as 1e-6, of which rounding in x is 1e-10.
+        static, limit = qd.solve(model, qd.dmft.Static()), qd.solve(model, qd.replica.ZeroTemperature())
+        assert float(static["correlation"]) == pytest.approx(np.tanh(field) ** 2, abs=2 * gain**2 + 1e-9)
+        assert float(limit["overlap"]) == pytest.approx(float(static["correlation"]), rel=1e-10)
+        cold = qd.solve(model, qd.replica.FiniteTemperature(1e-6))
+        assert float(cold["overlap"]) == pytest.approx(float(limit["overlap"]), abs=2e-6)
+    assert float(static["stability_margin"]) == pytest.approx(1.0, abs=gain**2 + 1e-12)
 
 
 def test_bad_arguments_are_refused() -> None:

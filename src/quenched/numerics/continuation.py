@@ -12,6 +12,9 @@ from quenched.numerics.self_consistency import Newton, Root, newton
 
 # A branch that needs steps shorter than this has ended. No more Newton steps in all than this many times the solver's.
 _SHORTEST, _PATIENCE = 1e-4, 40
+# Farther from where the tangent leads, in units of the step along it and of the unknowns, lies another branch. What a step
+# as short as the last number leads to is taken all the same: there this branch has ended.
+_ASTRAY, _FAR, _BRANCH_ENDS = 0.5, 0.25, 2e-3
 
 
 def follow(
@@ -23,7 +26,8 @@ def follow(
     longest: float,
 ) -> Root:
     """Solve residual(parameter, unknowns) = 0 at `begin` from a guess, and follow the solution to `end`, in steps of the
-    parameter that shrink when Newton fails and grow when not, up to `longest`. Not converged if the branch ends before."""
+    parameter that shrink when Newton fails or leads astray and grow when not, up to `longest`. Where the branch ends Newton
+    may find another one; not converged if it does not."""
     way = jnp.where(end < begin, -1.0, 1.0)
     distance = jnp.abs(end - begin)
 
@@ -38,7 +42,13 @@ def follow(
         here, travelled, tangent, step = carry
         begins = travelled < 0.0
         beyond = jnp.minimum(distance, travelled + step)
-        there = solve_at(beyond, here.unknowns + tangent * (beyond - travelled))
+        ahead = tangent * (beyond - travelled)
+        there = solve_at(beyond, here.unknowns + ahead)
+        size = 1.0 + jnp.abs(here.unknowns)
+        astray = jnp.max(jnp.abs(there.unknowns - here.unknowns - ahead) / size)
+        near = astray < _FAR + _ASTRAY * jnp.max(jnp.abs(ahead) / size)
+        on_branch = begins | (step < _BRANCH_ENDS) | (near & (there.orientation == here.orientation))
+        there = there._replace(converged=there.converged & on_branch)
         slope = jnp.where(begins, 0.0, (there.unknowns - here.unknowns) / (beyond - travelled))
         steps = here.steps + there.steps
         arrived = jax.tree.map(lambda new, old: jnp.where(there.converged, new, old), there, here)
@@ -53,6 +63,6 @@ def follow(
 
     # The first step leads from one step before `begin` to it.
     step = jnp.asarray(min(1.0, longest))
-    none = Root(guess, jnp.asarray(jnp.inf), jnp.zeros((), jnp.int32), jnp.asarray(False))
+    none = Root(guess, jnp.asarray(jnp.inf), jnp.zeros((), jnp.int32), jnp.asarray(False), jnp.zeros(()))
     last, travelled, _, _ = jax.lax.while_loop(unfinished, next_step, (none, -step, jnp.zeros_like(guess), step))
     return last._replace(converged=last.converged & (travelled >= distance))

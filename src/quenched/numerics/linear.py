@@ -7,21 +7,31 @@ from jaxtyping import Array, Float
 
 
 def solve_small(matrix: Float[Array, "row row"], right: Float[Array, " row"]) -> Float[Array, " row"]:
-    """Gaussian elimination with partial pivoting, written out: for up to some ten unknowns.
+    """matrix^-1 right."""
+    return solve_with_sign(matrix, right)[0]
+
+
+def solve_with_sign(
+    matrix: Float[Array, "row row"], right: Float[Array, " row"]
+) -> tuple[Float[Array, " row"], Float[Array, ""]]:
+    """matrix^-1 right, and the sign of det(matrix).
+
+    Gaussian elimination with partial pivoting, written out: for up to some ten unknowns.
 
     XLA's LAPACK, in a batch, waits for XLA's threads from within one of them: two such calls at once on two threads may wait
     for ever. This one is also what can be batched without a call for each matrix.
     """
-    size = right.size
+    size, sign = right.size, jnp.ones(())
     rows = jnp.concatenate([matrix, right[:, None]], axis=1)
     for column in range(size):
         order = jnp.arange(column, size)
         best = column + jnp.argmax(jnp.abs(rows[column:, column]))
         pivot, replaced = rows[best], rows[column]
+        sign *= jnp.sign(pivot[column]) * jnp.where(best == column, 1.0, -1.0)
         below = jnp.where((order == best)[:, None], replaced, rows[column:])[1:]
         rows = rows.at[column].set(pivot).at[column + 1 :].set(below - (below[:, column] / pivot[column])[:, None] * pivot)
     solved: list[Array] = []
     for row in reversed(range(size)):
         known = sum((rows[row, row + 1 + place] * each for place, each in enumerate(solved)), jnp.zeros(()))
         solved.insert(0, (rows[row, size] - known) / rows[row, row])
-    return jnp.stack(solved)
+    return jnp.stack(solved), sign

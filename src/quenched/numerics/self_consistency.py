@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
-from quenched.numerics.linear import solve_small
+from quenched.numerics.linear import solve_small, solve_with_sign
 
 Residual = Callable[[Float[Array, " unknown"]], Float[Array, " unknown"]]
-Carry = tuple[Array, Array, Array, Array, Array]
+Carry = tuple[Array, Array, Array, Array, Array, Array]
 
 
 class Newton(eqx.Module):
@@ -48,6 +48,8 @@ class Root(NamedTuple):
     residual: Float[Array, ""]
     steps: Int[Array, ""]
     converged: Bool[Array, ""]
+    orientation: Float[Array, ""] | float = 0.0
+    """The sign of the Jacobian's determinant; the same all along a branch up to where it folds."""
 
 
 def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) -> Root:
@@ -57,34 +59,37 @@ def newton(residual: Residual, guess: Float[Array, " unknown"], solver: Newton) 
     `polish` restores it.
     """
 
-    def linearise(unknowns: Array) -> tuple[Array, Array]:
+    def linearise(unknowns: Array) -> tuple[Array, Array, Array]:
         value, push = jax.linearize(residual, unknowns)
         jacobian = jax.vmap(push, out_axes=1)(jnp.eye(unknowns.size))
-        return value, -solve_small(jacobian, value)
+        back, sign = solve_with_sign(jacobian, value)
+        return value, -back, sign
 
     def advance(carry: Carry) -> Carry:
-        unknowns, value, direction, fraction, steps = carry
+        unknowns, value, direction, sign, fraction, steps = carry
         trial = unknowns + fraction * direction
-        trial_value, trial_direction = linearise(trial)
+        trial_value, trial_direction, trial_sign = linearise(trial)
         better = _size(trial_value) < (1.0 - 1e-4 * fraction) * _size(value)
         return (
             jnp.where(better, trial, unknowns),
             jnp.where(better, trial_value, value),
             jnp.where(better, trial_direction, direction),
+            jnp.where(better, trial_sign, sign),
             jnp.where(better, 1.0, 0.25 * fraction),
             steps + 1,
         )
 
     def unfinished(carry: Carry) -> Array:
-        _, value, _, fraction, steps = carry
+        _, value, _, _, fraction, steps = carry
         # From a guess without a finite residual no direction leads on.
         hopeful = jnp.isfinite(_size(value)) | (steps < 0)
         return hopeful & (_size(value) > solver.tolerance) & (steps < solver.max_steps) & (fraction > 1e-12)
 
     # The first of the loop's steps goes nowhere and looks at the guess: `residual` is compiled once.
-    first = (guess, jnp.full_like(guess, jnp.inf), jnp.zeros_like(guess), jnp.ones(()), jnp.full((), -1, jnp.int32))
-    unknowns, value, _, _, steps = jax.lax.while_loop(unfinished, advance, first)
-    return Root(unknowns, _size(value), steps, _size(value) <= solver.tolerance)
+    nothing, one = jnp.zeros_like(guess), jnp.ones(())
+    first = (guess, jnp.full_like(guess, jnp.inf), nothing, one, one, jnp.full((), -1, jnp.int32))
+    unknowns, value, _, sign, _, steps = jax.lax.while_loop(unfinished, advance, first)
+    return Root(unknowns, _size(value), steps, _size(value) <= solver.tolerance, sign)
 
 
 def polish(residual: Residual, unknowns: Float[Array, " unknown"]) -> Float[Array, " unknown"]:
@@ -98,6 +103,14 @@ def polish(residual: Residual, unknowns: Float[Array, " unknown"]) -> Float[Arra
     value, push = jax.linearize(residual, settled)
     jacobian = jax.lax.stop_gradient(jax.vmap(push, out_axes=1)(jnp.eye(settled.size)))
     return settled - solve_small(jacobian, value)
+
+
+def correct(residual: Residual, finer: Residual, unknowns: Float[Array, " unknown"]) -> Float[Array, " unknown"]:
+    """From a root of `residual` to that of a finer one, by the Jacobian of the former: an evaluation of `finer` is enough.
+    Carries no derivative."""
+    _, push = jax.linearize(residual, unknowns)
+    jacobian = jax.vmap(push, out_axes=1)(jnp.eye(unknowns.size))
+    return unknowns - solve_small(jacobian, finer(unknowns))
 
 
 def _size(value: Float[Array, " unknown"]) -> Float[Array, ""]:

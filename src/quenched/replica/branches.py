@@ -26,7 +26,7 @@ _LONGEST, _SWITCH, _NEARLY = 3.0, 2.0, 0.97
 _SEED, _NO_OVERLAP, _CREEPS = 0.5, 1e-10, 1e-4
 _COARSE = 1e-6
 # Tolerance on the way to where a solution is refined.
-_ROUGH = 1e-5
+_ROUGH = 1e-3
 # A batch of inner integrals on the finer quadrature. Few points side by side are fastest: each is a batch already.
 BYTES_PER_POINT = 64 * 2**20
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from quenched.models import RandomNetwork
-from quenched.numerics.self_consistency import Newton, Root, newton
+from quenched.numerics.self_consistency import Newton, Root, correct, newton, polish
 from quenched.replica import overlapping
 from quenched.replica.branches import cool, observables, seeded
 from quenched.replica.overlapping import Rule
@@ -23,8 +23,7 @@ _STEPS, _NO_OVERLAP = 20, 1e-6
 _LEAD, _LOWEST = 32, 0.5
 # Of the ordered branch: a free energy that is stationary needs no more.
 _TOLERANCE = 1e-8
-Carry = tuple[Array, Array, Array]
-"""The last order parameters along the gains, those before, and how many of them solve the equations."""
+_WITH_ERRORS = (*NAMES, *(f"{name}_error" for name in NAMES))
 
 
 class Line(NamedTuple):
@@ -32,6 +31,21 @@ class Line(NamedTuple):
 
     arrays: dict[str, Float[Array, " gain"]]
     found: Array
+    fits: Array
+    """Whether every inner integral had panels enough."""
+
+
+class Point(NamedTuple):
+    """The same at one gain, or at all so far."""
+
+    unknowns: Array
+    arrays: dict[str, Array]
+    found: Array
+    fits: Array
+
+
+Carry = tuple[Array, Array, Array, Point]
+"""The last order parameters along the gains, those before, how many of them solve the equations, and all so far."""
 
 
 @partial(jax.jit, static_argnames="solver")
@@ -49,14 +63,14 @@ def without_overlap(
             next_one = newton(lambda u: equations(here, temperature, u, quick.nodes, confinement), unknowns, quick)
             cooled = cool(here, temperature, confinement, fine)
             root: Root = jax.tree.map(lambda a, b: jnp.where(next_one.converged, a, b), next_one, cooled)
-            values = observables(here, temperature, confinement, root.unknowns, 2 * fine.nodes)
+            refined = polish(lambda u: equations(here, temperature, u, 2 * fine.nodes, confinement), root.unknowns)
+            values = observables(here, temperature, confinement, refined, 2 * fine.nodes)
             coarse = observables(here, temperature, confinement, root.unknowns, fine.nodes)
-            error = {"free_energy_error": jnp.abs(values["free_energy"] - coarse["free_energy"])}
-            return root.unknowns, ({name: values[name] for name in NAMES} | error, root.converged)
+            return root.unknowns, (_with_errors(values, coarse), root.converged)
 
         first = cool(RandomNetwork(gains[0], symmetry, 0.0, 0.0, model.activation), temperature, confinement, fine)
         _, (arrays, converged) = jax.lax.scan(at, first.unknowns, gains)
-        return Line(arrays, converged)
+        return Line(arrays, converged, jnp.ones_like(converged))
 
     lowest = jnp.minimum(_LOWEST, 0.3 * gains[0])
     lead = lowest + (gains[0] - lowest) * jnp.arange(_LEAD) / _LEAD
@@ -76,17 +90,20 @@ def with_overlap(
     eigenvalues: Array,
     solver: Newton,
 ) -> Line:
-    """Down from the largest gain; begun anew wherever it is lost while an overlap would grow."""
+    """Down from the largest gain, begun anew wherever it is lost while an overlap would grow; then up again, where it was
+    lost."""
     quick = Newton(max(solver.tolerance, _TOLERANCE), _STEPS, solver.nodes)
     careful = Newton(solver.tolerance, solver.max_steps, solver.nodes)
-    rule = Rule(solver.nodes, even=True)
+    rule, finer = Rule(solver.nodes, even=True), Rule(3 * solver.nodes // 2, even=True)
 
-    finer = Rule(3 * solver.nodes // 2, even=True)
-
-    def at(carry: Carry, place: tuple[Array, Array, Array]) -> tuple[Carry, Any]:
-        last, before, known = carry
-        gain, eigenvalue, first = place
+    def at(carry: Carry, place: tuple[Array, Array]) -> tuple[Carry, None]:
+        last, before, known, every = carry
+        index, downward = place
+        gain, eigenvalue = gains[index], eigenvalues[index]
         here = RandomNetwork(gain, symmetry, 0.0, 0.0, model.activation)
+
+        def residual(unknowns: Array, rule: Rule) -> Array:
+            return overlapping.residuals(here, temperature, confinement, overlapping.alike(unknowns), rule)
 
         def seed() -> Array:
             return seeded(here, temperature, confinement, careful).unknowns
@@ -100,32 +117,45 @@ def with_overlap(
         def solve(carry: tuple[Root, Array]) -> tuple[Root, Array]:
             _, tries = carry
             guess = jax.lax.cond((known > 0) & (tries == 0), near, seed)
-            root = newton(
-                lambda u: overlapping.residuals(here, temperature, confinement, overlapping.alike(u), rule), guess, quick
-            )
-            return root, tries + 1
+            return newton(lambda u: residual(u, rule), guess, quick), tries + 1
 
         def again(carry: tuple[Root, Array]) -> Array:
             root, tries = carry
             # What is lost while an overlap would grow is looked for anew, once.
-            return (tries == 0) | ((tries == 1) & (known > 0) & ~overlaps(root) & (eigenvalue < 0.0))
+            return (tries == 0) | ((tries == 1) & (known > 0) & downward & ~overlaps(root) & (eigenvalue < 0.0))
 
-        def follow_on() -> tuple[Array, Array, dict[str, Array]]:
-            nothing_yet = Root(last, jnp.zeros(()), jnp.zeros((), jnp.int32), jnp.asarray(False))
+        def follow_on() -> Point:
+            nothing_yet = Root(last, jnp.zeros(()), jnp.zeros((), jnp.int32), jnp.asarray(False), jnp.zeros(()))
             root, _ = jax.lax.while_loop(again, solve, (nothing_yet, jnp.zeros((), jnp.int32)))
-            found = overlapping.alike(root.unknowns)
-            values, _ = overlapping.observables(here, temperature, confinement, found, rule)
-            better = overlapping.free_energy(here, temperature, confinement, found, finer)
-            error = {"free_energy_error": jnp.abs(better - values["free_energy"])}
-            return root.unknowns, overlaps(root), {name: values[name] for name in NAMES} | error
+            refined = correct(lambda u: residual(u, rule), lambda u: residual(u, finer), root.unknowns)
+            fine, coarse = (
+                overlapping.observables(here, temperature, confinement, overlapping.alike(unknowns), by)
+                for unknowns, by in ((refined, finer), (root.unknowns, rule))
+            )
+            return Point(root.unknowns, _with_errors(fine[0], coarse[0]), overlaps(root), fine[1])
 
-        def nothing() -> tuple[Array, Array, dict[str, Array]]:
-            return last, jnp.asarray(False), dict.fromkeys((*NAMES, "free_energy_error"), jnp.asarray(jnp.nan))
+        def nothing() -> Point:
+            return jax.tree.map(lambda values: values[index], every)
 
-        unknowns, exists, values = jax.lax.cond((known > 0) | first | (eigenvalue < 0.0), follow_on, nothing)
-        return (unknowns, last, jnp.where(exists, known + 1, 0)), (values, exists)
+        missing = ~every.found[index]
+        wanted = (known > 0) | (downward & ((index == gains.size - 1) | (eigenvalue < 0.0)))
+        # Upwards only what was lost.
+        wanted &= missing & (downward | (eigenvalue < 0.0))
+        point = jax.lax.cond(wanted, follow_on, nothing)
+        every = jax.tree.map(lambda values, value: values.at[index].set(value), every, point)
+        return (point.unknowns, last, jnp.where(point.found, known + 1, 0), every), None
 
-    places = (gains[::-1], eigenvalues[::-1], jnp.arange(gains.size) == 0)
-    nowhere = (jnp.zeros(6), jnp.zeros(6), jnp.asarray(0))
-    _, (arrays, found) = jax.lax.scan(at, nowhere, places)
-    return jax.tree.map(lambda values: values[::-1], Line(arrays, found))
+    count = gains.size
+    up = jnp.arange(count)
+    places = (jnp.concatenate([up[::-1], up]), jnp.arange(2 * count) < count)
+    empty = jnp.full(count, jnp.nan)
+    nowhere = Point(
+        jnp.zeros((count, 6)), dict.fromkeys(_WITH_ERRORS, empty), jnp.zeros(count, bool), jnp.zeros(count, bool)
+    )
+    begin = (jnp.zeros(6), jnp.zeros(6), jnp.asarray(0), nowhere)
+    (_, _, _, every), _ = jax.lax.scan(at, begin, places)
+    return Line(every.arrays, every.found, every.fits)
+
+
+def _with_errors(fine: dict[str, Array], coarse: dict[str, Array]) -> dict[str, Array]:
+    return {name: fine[name] for name in NAMES} | {f"{name}_error": jnp.abs(fine[name] - coarse[name]) for name in NAMES}

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 BRANCHES = ("upward", "downward", "ordered")
+# Two quadratures that differ by more would be seen in a figure.
+_COARSE = 1e-3
 
 
 @double_precision
@@ -44,8 +46,8 @@ def phase_diagram(
 
     Branches: "upward", without overlap, followed from the smallest gain to larger ones; "downward", without overlap, from
     the largest to smaller ones; "ordered", replicas overlap, found at the largest gain (and wherever an overlap grows) by a
-    field that is switched off, and followed to smaller ones. Where upward and downward agree there is one solution without
-    overlap.
+    field that is switched off, followed to smaller ones, and where it was lost to larger ones again. Where upward and
+    downward agree there is one solution without overlap.
 
     Which one: order parameters of one replica (q, S, D) are integrated over, the measure concentrates on the solution of
     smallest free energy. Overlaps of different replicas stand in n(n-1)/2 -> -n/2 pairs, which turns the sign: of solutions
@@ -63,20 +65,20 @@ def phase_diagram(
 
     Returns:
         Dataset over (`symmetry`, `temperature`, `gain`): with `branch`, `self_overlap`, `overlap`, `local_response`,
-        `energy`, `free_energy`, `replicon_eigenvalue` and `status` (`no_such_branch` where it does not exist, the values
-        then NaN, `out_of_steps` where it should and was lost); `free_energy_error`; `chosen_branch`, its place in `branch`,
-        -1 for none. Lines: `critical_gain` 1/(s (1 + gamma)), s = phi'(0), where the response peaks; `frozen_gain`
-        1/(s sqrt(1 + gamma)), where q becomes positive at T = 0 (NaN for symmetry < 0, where the solution at rest goes
-        on); over `temperature` too, `almeida_thouless_gain`, where the upward branch becomes unstable (replica symmetry
-        breaks), and `first_order_gain`, where the upward and the downward branch have equal free energies, each NaN where
-        there is none; with `_error`, the difference of two interpolations between gains, or the step between gains
-        where the branch itself changes there.
+        `energy`, `free_energy`, `replicon_eigenvalue`, each with `_error` from a second quadrature, and `status`
+        (`no_such_branch` where it does not exist, the values then NaN, `out_of_steps` where it should and was lost,
+        `coarse_quadrature` where an error is above 1e-3); `chosen_branch`, its place in `branch`, -1 for none. Lines:
+        `critical_gain` 1/(s (1 + gamma)), s = phi'(0), where the response peaks; `frozen_gain` 1/(s sqrt(1 + gamma)), where
+        q becomes positive at T = 0 (NaN for symmetry < 0, where the solution at rest goes on); over `temperature` too,
+        `almeida_thouless_gain`, where the upward branch becomes unstable (replica symmetry breaks), and `first_order_gain`,
+        where the upward and the downward branch have equal free energies, each NaN where there is none; with `_error`, the
+        difference of two interpolations between gains, or the step between gains where the branch itself changes there.
 
     Raises: ValueError, TypeError for bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
 
-    When it fails: interrupted, the lines done are kept, the others have the status `interrupted`. The
-    ordered branch is the replica-symmetric one; where it is chosen it is unstable, and `OneStepRSB` gives the better free
-    energy (larger by a per cent). At T < 1e-3 its averages jump with the fields: raise `nodes`.
+    When it fails: interrupted, the lines done are kept, the others have the status `interrupted`. The ordered branch is the
+    replica-symmetric one; where it is chosen it is unstable, and `OneStepRSB` gives the better free energy (larger by a per
+    cent). At low T and large gain its averages jump with the fields (`coarse_quadrature`): raise `nodes`.
 
     Source: Qiu & Huang 2025; de Almeida & Thouless 1978 for the stability.
 
@@ -120,10 +122,7 @@ def phase_diagram(
     done = len(overlapping_lines)
     overlapping_lines += [_nothing(overlapping_lines[0])] * (len(lines) - done)
     ours = jax.tree.map(lambda *values: np.stack(values), *overlapping_lines)
-    found = {
-        name: np.stack([np.asarray(line.arrays[name]) for line in (*both, ours)], axis=1)
-        for name in (*NAMES, "free_energy_error")
-    }
+    found = {name: np.stack([np.asarray(line.arrays[name]) for line in (*both, ours)], axis=1) for name in ours.arrays}
     there = np.stack([np.asarray(line.found) for line in (*both, ours)], axis=1)
     chosen = choose(found, there)
     shape = (len(axes["symmetry"]), len(axes["temperature"]))
@@ -132,8 +131,12 @@ def phase_diagram(
     for name, values in found.items():
         array = np.where(there, values, np.nan).reshape(*shape, *values.shape[1:])
         dataset[name] = labelled(name, array, (*plane, "branch", "gain"))
-    # Where the upward branch is unstable there is an ordered one.
     status = np.where(there, Status.solved, Status.no_such_branch)
+    coarse = ~np.stack([np.asarray(line.fits) for line in (*both, ours)], axis=1)
+    for name in NAMES:
+        coarse |= found[f"{name}_error"] > _COARSE * (1.0 + np.abs(found[name]))
+    status[there & coarse] = Status.coarse_quadrature
+    # Where the upward branch is unstable there is an ordered one.
     status[:, 2][~there[:, 2] & (found["replicon_eigenvalue"][:, 0] < 0.0)] = Status.out_of_steps
     status[done:, BRANCHES.index("ordered")] = Status.interrupted
     dataset["status"] = labelled("status", status.reshape(*shape, *there.shape[1:]), (*plane, "branch", "gain"))
@@ -156,7 +159,8 @@ def phase_diagram(
 
 def _nothing(line: Line) -> Line:
     """Of a line that was not come to."""
-    return Line({name: jnp.full_like(values, jnp.nan) for name, values in line.arrays.items()}, jnp.zeros_like(line.found))
+    nowhere = jnp.zeros_like(line.found)
+    return Line({name: jnp.full_like(values, jnp.nan) for name, values in line.arrays.items()}, nowhere, nowhere)
 
 
 def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, confinement: Any) -> dict[str, np.ndarray]:

@@ -46,6 +46,8 @@ class ZeroTemperature(AbstractTheory):
         g_c < g < 1/(s sqrt(1 + gamma)):  q = 0 (as sqrt(T)),    S = 1/(s g^2 (1 + gamma));
         above:                            q > 0.
 
+    For gamma < 0 the first and the last coexist between 1/(s sqrt(1 + gamma)) and g_c: the one that cooling leads to.
+
     Branch "ordered" (a field, or phi not odd). While there is one fixed point, 1 - g^2 <chi^2> > 0 with the susceptibility
     chi of a neuron, q = Q, S is R of `qd.dmft.Static`, and q - Q vanishes as T. Beyond, q > Q at T = 0.
 
@@ -55,7 +57,8 @@ class ZeroTemperature(AbstractTheory):
         what they are in powers of T:
         `spread_exponent` p and `spread_prefactor`, q - Q = prefactor T^p; `energy_per_temperature` lim E/(N T);
         `scaled_self_response_overlap` lim r/sqrt(T) = S + tau and `scaled_response_overlap` lim R/sqrt(T) = tau.
-        Each but the exponent with `_error` from a second quadrature. `replicon_eigenvalue` on the ordered branch.
+        Each but the exponent with `_error` from a second quadrature. `replicon_eigenvalue`, and without overlap
+        `zero_overlap_eigenvalue`: 1 - g^2 S^2 in the first regime, 0 in the second (gamma >= 0), in the third as at T > 0.
 
     Limits: gamma = 0, no field: x is Gaussian, q is C and S is R of `qd.dmft.Static`. For gamma != 0 the two are different
     averages where there are many fixed points: this measure weighs each by 1/|det F'|, static DMFT by its index
@@ -66,7 +69,9 @@ class ZeroTemperature(AbstractTheory):
     kinks (<x-hat x-hat'> diverges as T^(-1/2) there: use `FiniteTemperature`).
 
     When it fails: where solutions q = 0 and q > 0 coexist (symmetry < 0; phi flat at 0) the one reached by cooling is
-    returned. Linear phi at or above g_c has no solution. Prefactors are infinite on the lines themselves.
+    returned; which of them has the smaller free energy is seen from `phase_diagram`. Linear phi at or above g_c has no
+    solution. Prefactors are infinite on the lines themselves; within 1e-4 above the second line, where q < 1e-4,
+    `out_of_steps`.
 
     Source: limit of Qiu & Huang 2025; the three regimes, and the limit with overlaps, are derived in the documentation.
 
@@ -183,23 +188,30 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     """One fixed point, or else many: the equations of a low temperature at T = 0."""
     frozen, zero = jax.lax.stop_gradient(model), jnp.zeros(())
     fine_one, coarse_one = one_state(model, solver)
-    warm = seeded(frozen, jnp.asarray(_WARM), zero, solver)
 
     def residual(unknowns: Array) -> Array:
         return overlapping.residuals(frozen, zero, zero, overlapping.alike(unknowns), Rule(solver.nodes))
 
+    def cooled() -> Root:
+        warm = seeded(frozen, jnp.asarray(_WARM), zero, solver)
+        limit = newton(residual, warm.unknowns, solver)
+        return limit._replace(steps=warm.steps + limit.steps)
+
+    def unused() -> Root:
+        width = jnp.log(_WARM + frozen.gain**2 * coarse_one.overlap)
+        unknowns = jnp.stack([width, coarse_one.response, zero, coarse_one.overlap, zero, zero])
+        return Root(unknowns, zero, jnp.zeros((), jnp.int32), jnp.asarray(True), zero)
+
     # Where the limit has no width, derivatives of what is then not used must still be finite.
     one = fine_one.exists
     somewhere = jnp.where(one, _WARM, 0.0)
+    found = jax.lax.cond(one, unused, cooled)
 
     def finer(unknowns: Array) -> Array:
         return overlapping.residuals(model, somewhere, zero, overlapping.alike(unknowns), Rule(2 * solver.nodes))
 
-    limit = newton(residual, warm.unknowns, solver)
-    at = jnp.where(one, warm.unknowns, limit.unknowns)
-    refined = polish(finer, at)
-    fine_many, fits = _many_states(model, refined, 2 * solver.nodes)
-    coarse_many, _ = _many_states(frozen, at, solver.nodes)
+    fine_many, fits = _many_states(model, polish(finer, found.unknowns), 2 * solver.nodes)
+    coarse_many, _ = _many_states(frozen, found.unknowns, solver.nodes)
     fine = _select(one, _one_observables(fine_one), fine_many)
     coarse = _select(one, _one_observables(coarse_one), coarse_many)
     exponent = jnp.where(one, 1.0, 0.0)
@@ -207,7 +219,6 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
         jnp.where(one, state.spread_per_temperature, many["self_overlap"] - many["overlap"])
         for state, many in ((fine_one, fine_many), (coarse_one, coarse_many))
     )
-    found = Root(limit.unknowns, jnp.where(one, 0.0, limit.residual), warm.steps + limit.steps, one | limit.converged)
     outcome = computed(fine, coarse, found)
     status = jnp.where((outcome.status == Status.solved) & ~one & ~fits, Status.coarse_quadrature, outcome.status)
     return _with_law(outcome._replace(status=status), exponent, prefactor, coarse_prefactor)

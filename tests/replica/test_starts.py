@@ -1,0 +1,87 @@
+"""Where a solution begins: with another's order parameters, and inside a JAX transformation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import pytest
+
+import quenched as qd
+
+THEORY = qd.replica.FiniteTemperature
+
+
+@pytest.mark.parametrize(("field", "temperatures"), [(0.0, (1.0, 1e-2, 1e-6)), (0.3, (1e-4,))])
+def test_a_solution_is_a_start_at_any_other_temperature(field: float, temperatures: tuple[float, ...]) -> None:
+    model = qd.RandomNetwork(1.2, 0.5, field=field)
+    warm = qd.solve(model, THEORY(0.1))
+    for temperature in temperatures:
+        from_there, anew = qd.solve(model, THEORY(temperature), start=warm), qd.solve(model, THEORY(temperature))
+        for name in anew.arrays:
+            if not name.endswith("_error"):
+                assert float(from_there[name]) == pytest.approx(float(anew[name]), rel=1e-8, abs=1e-10), name
+        assert int(from_there.steps) < int(anew.steps) / 2
+
+
+@pytest.mark.slow
+def test_groups_are_a_start_at_another_temperature() -> None:
+    model = qd.RandomNetwork(3.0, -0.5)
+    warm = qd.solve(model, qd.replica.OneStepRSB(0.1), start="groups")
+    cold = qd.solve(model, qd.replica.OneStepRSB(0.03), start=warm)
+    anew = qd.solve(model, qd.replica.OneStepRSB(0.03), start="groups")
+    assert float(cold["breaking_parameter"]) == pytest.approx(float(anew["breaking_parameter"]), rel=1e-8)
+    assert float(cold["free_energy"]) == pytest.approx(float(anew["free_energy"]), rel=1e-8)
+
+
+@pytest.mark.slow
+def test_groups_that_do_not_overlap_are_a_start_in_a_field() -> None:
+    apart = qd.solve(qd.RandomNetwork(3.0, -0.5), qd.replica.OneStepRSB(0.1), start="groups")
+    model = qd.RandomNetwork(3.0, -0.5, field=0.3)
+    found = qd.solve(model, qd.replica.OneStepRSB(0.1), start=apart)
+    anew = qd.solve(model, qd.replica.OneStepRSB(0.1))
+    assert float(found["overlap_between"]) == pytest.approx(float(anew["overlap_between"]), rel=1e-6)
+    assert float(found["breaking_parameter"]) == pytest.approx(float(anew["breaking_parameter"]), rel=1e-6)
+
+
+def test_starts_that_lead_nowhere_are_refused() -> None:
+    apart = qd.solve(qd.RandomNetwork(1.2, 0.5), THEORY(0.1))
+    with pytest.raises(ValueError, match="`start` must hold an `overlap` above 0"):
+        qd.solve(qd.RandomNetwork(1.2, 0.5, field=0.3), THEORY(0.1), start=apart)
+    groups = qd.solve(qd.RandomNetwork(3.0, -0.5), qd.replica.OneStepRSB(0.1), start="groups")
+    wrong = {name: float(array) for name, array in groups.arrays.items()} | {"breaking_parameter": 1.5}
+    with pytest.raises(ValueError, match=r"`start\['breaking_parameter'\]` must be .* at most 1"):
+        qd.solve(qd.RandomNetwork(3.0, -0.5), qd.replica.OneStepRSB(0.1), start=wrong)
+
+
+def test_a_traced_field_asks_for_the_branch() -> None:
+    def overlap(field: Any, **options: Any) -> Any:
+        return qd.solve(qd.RandomNetwork(1.2, 0.5, field=field), THEORY(0.1), **options).arrays["overlap"]
+
+    with jax.enable_x64(True):
+        with pytest.raises(ValueError, match=r'`start` must be "ordered" .* where `field` is traced'):
+            jax.grad(overlap)(0.3)
+        slope = float(jax.grad(lambda field: overlap(field, start="ordered"))(0.3))
+    step = 1e-4
+    assert slope == pytest.approx(float(overlap(0.3 + step) - overlap(0.3 - step)) / (2 * step), rel=1e-6)
+
+
+CASES: dict[str, tuple[Callable[[Any], qd.Solution], float, float]] = {
+    "temperature": (lambda value: qd.solve(qd.RandomNetwork(1.2), THEORY(value)), 0.1, 0.0),
+    "confinement": (lambda value: qd.solve(qd.RandomNetwork(1.2), THEORY(0.1, value)), 0.1, -0.1),
+    "gain": (lambda value: qd.solve(qd.RandomNetwork(value), THEORY(0.1)), 0.1, -0.1),
+    "symmetry": (lambda value: qd.solve(qd.RandomNetwork(1.2, value), qd.dmft.Static()), 0.1, -1.1),
+    "noise": (lambda value: qd.solve(qd.RandomNetwork(1.2, noise=value), qd.replica.ZeroTemperature()), 0.0, 0.1),
+    "noise at rest": (lambda value: qd.solve(qd.RandomNetwork(1.2, noise=value), qd.dmft.Static()), 0.0, 0.1),
+    "nan": (lambda value: qd.solve(qd.RandomNetwork(value), THEORY(0.1)), 0.1, float("nan")),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_was_traced_and_is_out_of_range_has_a_status(name: str) -> None:
+    solve, allowed, wrong = CASES[name]
+    with jax.enable_x64(True):
+        status = jax.jit(lambda value: solve(value).status)
+        assert int(status(allowed)) == qd.Status.solved
+        assert int(status(wrong)) == qd.Status.bad_input
