@@ -236,3 +236,16 @@ def test_bad_arguments_are_refused() -> None:
         qd.solve(qd.RandomNetwork(3.0, -0.5, activation=qd.ReLU()), qd.replica.OneStepRSB(0.1), start="groups")
     with pytest.raises(ValueError, match="`noise`"):
         qd.solve(qd.RandomNetwork(3.0, -0.5, noise=0.1), qd.replica.OneStepRSB(0.1))
+
+
+@pytest.mark.slow
+def test_more_nodes_where_averages_jump() -> None:
+    """Gain 6: too few of them, and the search for m is lost, by name."""
+    model, theory = qd.RandomNetwork(6.0, -0.5), qd.replica.OneStepRSB(0.1)
+    lost, found, better = (
+        qd.solve(model, theory, start="groups", solver=qd.Newton(nodes=nodes), throw=False) for nodes in (48, 96, 144)
+    )
+    assert lost.status == qd.Status.out_of_steps
+    assert found.status == better.status == qd.Status.solved
+    for name in ("breaking_parameter", "overlap_within", "free_energy"):
+        assert float(found[name]) == pytest.approx(float(better[name]), abs=2 * float(found[f"{name}_error"]) + 1e-9)

@@ -55,13 +55,22 @@ def test_random_points_with_a_field_are_solved_or_say_why() -> None:
             random.uniform(0.05, 1.0, count),
         ]
     )
-    solved = 0
-    for gain, symmetry, temperature, field in points.T:
-        model, theory = qd.RandomNetwork(gain, symmetry, field=field), qd.replica.FiniteTemperature(temperature)
-        found = qd.solve(model, theory, throw=False)
-        if found.status == qd.Status.solved:
-            solved += 1
-            assert float(found.residual) < 1e-10
-            assert np.isfinite([float(array) for array in found.arrays.values()]).all()
-    # At low temperature, large gain and symmetry < 0 averages jump with the fields.
-    assert solved / count > 0.75
+
+    def unsolved(points: list[np.ndarray], nodes: int) -> list[np.ndarray]:
+        left = []
+        for point in points:
+            gain, symmetry, temperature, field = point
+            model, theory = qd.RandomNetwork(gain, symmetry, field=field), qd.replica.FiniteTemperature(temperature)
+            found = qd.solve(model, theory, solver=qd.Newton(nodes=nodes), throw=False)
+            assert found.status in (qd.Status.solved, qd.Status.coarse_quadrature, qd.Status.out_of_steps)
+            if found.status == qd.Status.solved:
+                assert float(found.residual) < 1e-10
+                assert np.isfinite([float(array) for array in found.arrays.values()]).all()
+            else:
+                left.append(point)
+        return left
+
+    # At low temperature, large gain and symmetry < 0 averages jump with the fields; more nodes see how.
+    left = unsolved(list(points.T), 48)
+    assert len(left) < 0.1 * count
+    assert len(unsolved(left, 144)) <= 0.01 * count
