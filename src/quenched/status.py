@@ -49,7 +49,8 @@ _ADVICE = {
     Status.no_such_branch: "the branch asked for does not exist at these parameters; choose another `start`",
     Status.coarse_quadrature: "two quadratures disagree; raise the solver's `nodes` (and `initial_nodes`, where there "
     "are any)",
-    Status.diverged: "a trajectory grew without bound; use a smaller `step`, or a gain at which the network is stable",
+    Status.diverged: "a trajectory, or an average with unbounded phi, grew without bound; use a smaller gain, and a smaller "
+    "`step` or a `confinement` where there is one",
     Status.no_fixed_point: "the search found no fixed point in at least one network; raise `starts` or `max_steps`",
     Status.interrupted: "stopped before everything was done; the averages are over what was",
     Status.not_stationary: "the correlation had not decayed at the end of the window; use a longer `window`, or follow the "

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import quenched as qd
@@ -55,16 +57,21 @@ def test_starts_that_lead_nowhere_are_refused() -> None:
         qd.solve(qd.RandomNetwork(3.0, -0.5), qd.replica.OneStepRSB(0.1), start=wrong)
 
 
-def test_a_traced_field_asks_for_the_branch() -> None:
-    def overlap(field: Any, **options: Any) -> Any:
-        return qd.solve(qd.RandomNetwork(1.2, 0.5, field=field), THEORY(0.1), **options).arrays["overlap"]
+def overlap_in(field: Any, **options: Any) -> Any:
+    return qd.solve(qd.RandomNetwork(1.2, 0.5, field=field), THEORY(0.1), **options).arrays["overlap"]
 
+
+def test_a_traced_field_asks_for_the_branch() -> None:
+    with jax.enable_x64(True), pytest.raises(ValueError, match=r'`start` must be "ordered" .* where `field` is traced'):
+        jax.grad(overlap_in)(0.3)
+
+
+@pytest.mark.slow
+def test_the_derivative_by_a_field_is_its_difference() -> None:
     with jax.enable_x64(True):
-        with pytest.raises(ValueError, match=r'`start` must be "ordered" .* where `field` is traced'):
-            jax.grad(overlap)(0.3)
-        slope = float(jax.grad(lambda field: overlap(field, start="ordered"))(0.3))
+        slope = float(jax.grad(lambda field: overlap_in(field, start="ordered"))(0.3))
     step = 1e-4
-    assert slope == pytest.approx(float(overlap(0.3 + step) - overlap(0.3 - step)) / (2 * step), rel=1e-6)
+    assert slope == pytest.approx(float(overlap_in(0.3 + step) - overlap_in(0.3 - step)) / (2 * step), rel=1e-6)
 
 
 CASES: dict[str, tuple[Callable[[Any], qd.Solution], float, float]] = {
@@ -85,3 +92,31 @@ def test_what_was_traced_and_is_out_of_range_has_a_status(name: str) -> None:
         status = jax.jit(lambda value: solve(value).status)
         assert int(status(allowed)) == qd.Status.solved
         assert int(status(wrong)) == qd.Status.bad_input
+
+
+LEAKY = qd.Activation(lambda x: x + 0.5 * jnp.tanh(x), bounded=False)
+
+
+def test_averages_that_diverge_have_a_status() -> None:
+    """phi tends to x: from gain (1 + symmetry) = 1 on no width is left; a confinement brings one back."""
+    for gain, symmetry in ((1.0, 0.3), (1.4, -0.2)):
+        found = qd.solve(qd.RandomNetwork(gain, symmetry, activation=LEAKY), THEORY(0.1), throw=False)
+        assert found.status == qd.Status.diverged
+        assert np.isnan(float(found["self_overlap"]))
+        confined = qd.solve(qd.RandomNetwork(gain, symmetry, activation=LEAKY), THEORY(0.1, confinement=0.1))
+        assert 0.0 < float(confined["self_overlap"]) < 10.0
+    with pytest.raises(qd.SolveError, match=r"diverged: .*unbounded phi.*`confinement`"):
+        qd.solve(qd.RandomNetwork(1.0, 0.3, activation=LEAKY), THEORY(0.1))
+    assert qd.solve(qd.RandomNetwork(0.6, 0.3, activation=LEAKY), THEORY(0.1)).status == qd.Status.solved
+
+
+@pytest.mark.slow
+def test_relu_networks_are_solved_for_large_gains_too() -> None:
+    """Without a field T sets the scale: q/T is a function of gain and symmetry alone, and finite for symmetry != 0."""
+    for gain, symmetry in ((1.5, -0.5), (2.0, 0.3), (0.5, 0.5)):
+        model = qd.RandomNetwork(gain, symmetry, activation=qd.ReLU())
+        hot, cold = (qd.solve(model, THEORY(T)) for T in (1.0, 0.1))
+        for name in ("self_overlap", "overlap", "energy"):
+            assert float(cold[name]) / 0.1 == pytest.approx(float(hot[name]), rel=1e-6), name
+        assert float(hot["energy"]) == pytest.approx(0.5, rel=1e-6)
+        assert float(hot["replicon_eigenvalue"]) > 0.0

@@ -12,9 +12,8 @@ from quenched.numerics.self_consistency import Newton, Root, newton
 
 # A branch that needs steps shorter than this has ended. No more Newton steps in all than this many times the solver's.
 _SHORTEST, _PATIENCE = 1e-4, 40
-# Farther from where the tangent leads, in units of the step along it and of the unknowns, lies another branch. What a step
-# as short as the last number leads to is taken all the same: there this branch has ended.
-_ASTRAY, _FAR, _BRANCH_ENDS = 0.5, 0.25, 2e-3
+# Farther from where the tangent leads, in units of the step along it and of the unknowns, lies another branch.
+_ASTRAY, _FAR = 0.5, 0.25
 
 
 def follow(
@@ -26,8 +25,8 @@ def follow(
     longest: float,
 ) -> Root:
     """Solve residual(parameter, unknowns) = 0 at `begin` from a guess, and follow the solution to `end`, in steps of the
-    parameter that shrink when Newton fails or leads astray and grow when not, up to `longest`. Where the branch ends Newton
-    may find another one; not converged if it does not."""
+    parameter that shrink when Newton fails or leads astray and grow when not, up to `longest`. Not converged if the branch
+    ends before."""
     way = jnp.where(end < begin, -1.0, 1.0)
     distance = jnp.abs(end - begin)
 
@@ -47,7 +46,7 @@ def follow(
         size = 1.0 + jnp.abs(here.unknowns)
         astray = jnp.max(jnp.abs(there.unknowns - here.unknowns - ahead) / size)
         near = astray < _FAR + _ASTRAY * jnp.max(jnp.abs(ahead) / size)
-        on_branch = begins | (step < _BRANCH_ENDS) | (near & (there.orientation == here.orientation))
+        on_branch = begins | (near & (there.orientation == here.orientation))
         there = there._replace(converged=there.converged & on_branch)
         slope = jnp.where(begins, 0.0, (there.unknowns - here.unknowns) / (beyond - travelled))
         steps = here.steps + there.steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,6 +23,8 @@ from quenched.theory import Computed
 
 # Longest step in ln T on the way down, and the length that switching a field off counts for.
 _LONGEST, _SWITCH, _NEARLY = 3.0, 2.0, 0.97
+# The length that raising the gain counts for, and ln of a width over the temperature that is no longer finite.
+_RAISE, _RUNAWAY = 1.0, 3.0
 # A field that makes replicas overlap where the model has none; the overlap that counts as none, and as vanishing.
 _SEED, _NO_OVERLAP, _CREEPS = 0.5, 1e-10, 1e-4
 _COARSE = 1e-6
@@ -53,13 +56,15 @@ def zero_overlap_branch(
     frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
     if given is None:
         found = cool(frozen, cold, tight, solver)
+        diverges = runs_away(frozen, cold, found)
     else:
+        diverges = jnp.asarray(False)
         guess = _unknowns(frozen, cold, given)
         found = newton(lambda u: equations(frozen, cold, u, solver.nodes, tight), guess, solver)
     refined = polish(lambda u: equations(model, temperature, u, 2 * solver.nodes, confinement), found.unknowns)
     fine = observables(model, temperature, confinement, refined, 2 * solver.nodes)
     coarse = observables(frozen, cold, tight, found.unknowns, solver.nodes)
-    outcome = computed(fine, coarse, found)
+    outcome = _unless_divergent(computed(fine, coarse, found), diverges)
     # A field that is traced cannot be refused before.
     exists = jnp.asarray(model.field) == 0.0
     return outcome._replace(status=jnp.where(exists, outcome.status, Status.no_such_branch))
@@ -73,8 +78,9 @@ def ordered_branch(
     field = jnp.asarray(frozen.field, float)
     if given is None:
         rough = seeded(frozen, cold, tight, solver)
-        guess, steps = rough.unknowns, rough.steps
+        guess, steps, diverges = rough.unknowns, rough.steps, runs_away(frozen, cold, rough)
     else:
+        diverges = jnp.asarray(False)
         guess, steps = overlapping.unknowns_of(frozen, cold, given), jnp.zeros((), jnp.int32)
 
     def residual(unknowns: Array) -> Array:
@@ -89,11 +95,54 @@ def ordered_branch(
     refined = overlapping.alike(polish(finer, found.unknowns))
     fine, fits = overlapping.observables(model, temperature, confinement, refined, Rule(2 * solver.nodes))
     coarse, _ = overlapping.observables(frozen, cold, tight, overlapping.alike(found.unknowns), Rule(solver.nodes))
-    outcome = computed(fine, coarse, found)
+    outcome = _unless_divergent(computed(fine, coarse, found), diverges)
     status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
     # As its field is switched off a branch without overlap ends in a singular point, at which Newton's method creeps.
     vanishes = jnp.abs(found.unknowns[3]) < jnp.where(found.converged, _NO_OVERLAP, _CREEPS)
     return outcome._replace(status=jnp.where(vanishes & (field == 0.0), Status.no_such_branch, status))
+
+
+class Place(NamedTuple):
+    """On the way down to a temperature."""
+
+    model: RandomNetwork
+    temperature: Array
+    beyond: Array
+    """How far past the end of the cooling."""
+
+
+def _hot(model: RandomNetwork, temperature: Array) -> Array:
+    """ln of where every branch begins."""
+    return jnp.log(jnp.maximum(10.0 * (1.0 + model.gain**2), temperature))
+
+
+def _place(model: RandomNetwork, temperature: Array, travelled: Array) -> Place:
+    """Hot, phi^2 is near its bound: known. Where it has none the gain is raised from 0 first."""
+    hot, end = _hot(model, temperature), jnp.log(temperature)
+    ahead = travelled - _lead(model)
+    if not model.activation.bounded:
+        model = eqx.tree_at(lambda m: m.gain, model, model.gain * jnp.minimum(travelled / _lead(model), 1.0))
+    return Place(model, jnp.exp(jnp.clip(hot - ahead, end, hot)), jnp.maximum(ahead - (hot - end), 0.0))
+
+
+def _lead(model: RandomNetwork) -> float:
+    return 0.0 if model.activation.bounded else _RAISE
+
+
+def _length(model: RandomNetwork, temperature: Array) -> Array:
+    """Of the way down."""
+    return _lead(model) + _hot(model, temperature) - jnp.log(temperature)
+
+
+def _hottest_width(model: RandomNetwork, temperature: Array) -> Array:
+    """ln a where the way begins."""
+    hot = _hot(model, temperature)
+    return jnp.log(jnp.exp(hot) + 0.5 * model.gain**2) if model.activation.bounded else hot
+
+
+def runs_away(model: RandomNetwork, temperature: Array, rough: Root) -> Array:
+    """Whether what ended the way is a width that grew and grew with the gain: unbounded phi, of which averages diverge."""
+    return ~rough.converged & (rough.unknowns[0] > _hot(model, temperature) + _RUNAWAY)
 
 
 def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton) -> Root:
@@ -101,40 +150,44 @@ def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver:
     that is then switched off but for a rest."""
     # From a near neighbour Newton's method needs few steps, or the step along the branch was too long.
     rough = Newton(_ROUGH, min(solver.max_steps, 15), min(solver.nodes, max(solver.nodes // 2, 24)))
-
-    field, end = jnp.asarray(model.field, float), jnp.log(temperature)
-    hot = jnp.log(jnp.maximum(10.0 * (1.0 + model.gain**2), temperature))
+    field = jnp.asarray(model.field, float)
     seed = jnp.where(field == 0.0, _SEED, field)
 
     def residual(travelled: Array, unknowns: Array) -> Array:
-        cold = jnp.maximum(hot - travelled, end)
+        at = _place(model, temperature, travelled)
         # Not to the very end, where a branch that then has no overlap is singular.
-        left = seed - _NEARLY * (seed - field) * jnp.clip((travelled - (hot - end)) / _SWITCH, 0.0, 1.0)
-        here = eqx.tree_at(lambda m: m.field, model, left)
-        return overlapping.residuals(here, jnp.exp(cold), confinement, overlapping.alike(unknowns), Rule(rough.nodes))
+        left = seed - _NEARLY * (seed - field) * jnp.clip(at.beyond / _SWITCH, 0.0, 1.0)
+        here = eqx.tree_at(lambda m: m.field, at.model, left)
+        return overlapping.residuals(here, at.temperature, confinement, overlapping.alike(unknowns), Rule(rough.nodes))
 
-    width = jnp.log(jnp.exp(hot) + 0.5 * model.gain**2)
     zero = jnp.zeros(())
-    hottest = jnp.stack([width, zero, zero, jnp.asarray(0.01), zero, jnp.asarray(1e-6)])
-    end_of_path = hot - end + jnp.where(field == seed, 0.0, _SWITCH)
-    return follow(residual, hottest, zero, end_of_path, rough, _LONGEST)
+    hottest = jnp.stack([_hottest_width(model, temperature), zero, zero, jnp.asarray(0.01), zero, jnp.asarray(1e-6)])
+    end = _length(model, temperature) + jnp.where(field == seed, 0.0, _SWITCH)
+    return follow(residual, hottest, zero, end, rough, _LONGEST)
 
 
 def cool(model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton) -> Root:
     """Follow the branch without overlap down from high temperature."""
-    hot = jnp.log(jnp.maximum(10.0 * (1.0 + model.gain**2), temperature))
-    # At high temperature <phi^2> is near its largest value and everything else near zero.
-    hottest = jnp.stack([jnp.log(jnp.exp(hot) + 0.5 * model.gain**2), jnp.zeros(()), jnp.zeros(())])
+    zero = jnp.zeros(())
+    hottest = jnp.stack([_hottest_width(model, temperature), zero, zero])
 
-    def residual(log_temperature: Array, unknowns: Array) -> Array:
-        return equations(model, jnp.exp(log_temperature), unknowns, solver.nodes, confinement)
+    def residual(travelled: Array, unknowns: Array) -> Array:
+        at = _place(model, temperature, travelled)
+        return equations(at.model, at.temperature, unknowns, solver.nodes, confinement)
 
-    return follow(residual, hottest, hot, jnp.log(temperature), solver, _LONGEST)
+    return follow(residual, hottest, zero, _length(model, temperature), solver, _LONGEST)
 
 
 def _unknowns(model: RandomNetwork, temperature: Array, given: dict[str, Array]) -> Float[Array, " 3"]:
     width = temperature + model.gain**2 * given["self_overlap"]
     return jnp.stack([jnp.log(width), given["local_response"], -width * given["conjugate_self_overlap"]])
+
+
+def _unless_divergent(outcome: Computed, diverges: Array) -> Computed:
+    """What Newton's method made of a width without bound is not shown."""
+    lost = diverges & (outcome.status != Status.solved)
+    arrays = {name: jnp.where(lost, jnp.nan, value) for name, value in outcome.arrays.items()}
+    return outcome._replace(arrays=arrays, status=jnp.where(lost, Status.diverged, outcome.status))
 
 
 def observables(

@@ -51,7 +51,8 @@ class FiniteTemperature(AbstractTheory):
 
     When it fails: for symmetry < 0 and low T a branch can end at a fold on the way down (`out_of_steps`); start from a
     solution at a neighbouring gain. `coarse_quadrature`: where a neuron has several states in one field, averages jump with
-    the field; raise the solver's `nodes`.
+    the field; raise the solver's `nodes`. `diverged`: unbounded phi, and a width that grows without bound as the gain is
+    raised; a smaller gain, or a confinement.
 
     Source: Qiu & Huang 2025, replica-symmetric theory, in its minimal form (derived in the documentation).
 

@@ -129,8 +129,9 @@ def check_one_state(model: RandomNetwork) -> None:
         )
     if model.activation.breakpoints:
         raise ValueError(
-            f"Argument `activation` must be smooth for replica.ZeroTemperature with a field, but {model.activation.name} "
-            "has kinks: <x-hat x-hat'> diverges there as T^(-1/2); use qd.replica.FiniteTemperature, or qd.dmft.Static."
+            "Argument `activation` must be smooth for replica.ZeroTemperature where replicas overlap (a field, or phi not "
+            f"odd), but {model.activation.name} has kinks: <x-hat x-hat'> diverges there as T^(-1/2); use "
+            "qd.replica.FiniteTemperature, or qd.dmft.Static."
         )
 
 
