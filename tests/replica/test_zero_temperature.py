@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -94,6 +97,18 @@ def test_powers_of_the_temperature_without_overlap(gain: float, symmetry: float,
         for name in ("local_response", "zero_overlap_eigenvalue"):
             expected = float(cold[name]) + float(cold[name] - warm[name]) * share
             assert float(limit[name]) == pytest.approx(expected, abs=1e-7), name
+
+
+@pytest.mark.parametrize(("gain", "symmetry"), [(0.5, 0.5), (0.75, 0.5), (1.0, 0.5), (1.5, -0.5)])
+def test_derivatives_pass_through_each_law(gain: float, symmetry: float) -> None:
+    def of(name: str) -> Any:
+        return lambda gain: qd.solve(qd.RandomNetwork(gain, symmetry), qd.replica.ZeroTemperature()).arrays[name]
+
+    with jax.enable_x64(True):
+        for name in ("local_response", "spread_prefactor", "zero_overlap_eigenvalue"):
+            step = 1e-5
+            difference = float(of(name)(gain + step) - of(name)(gain - step)) / (2 * step)
+            assert float(jax.grad(of(name))(gain)) == pytest.approx(difference, rel=1e-7, abs=1e-8), name
 
 
 @pytest.mark.parametrize(

@@ -34,14 +34,18 @@ _ROUGH = 1e-3
 BYTES_PER_POINT = 64 * 2**20
 
 
+def known_to_overlap(models: Sequence[RandomNetwork]) -> bool:
+    """Whether phi is not odd, or a field that is known by now not zero, in one of them."""
+    known = [model.field for model in models if not isinstance(model.field, jax.core.Tracer)]
+    odd = all(model.activation.odd for model in models)
+    return not odd or any(callable(field) or bool(np.any(np.asarray(field) != 0)) for field in known)
+
+
 def default_branch(models: Sequence[RandomNetwork]) -> str:
     """Without overlap where that is a solution."""
-    known = [model.field for model in models if not isinstance(model.field, jax.core.Tracer)]
-    if not all(model.activation.odd for model in models):
+    if known_to_overlap(models):
         return "ordered"
-    if any(callable(field) or bool(np.any(np.asarray(field) != 0)) for field in known):
-        return "ordered"
-    if len(known) < len(models):
+    if any(isinstance(model.field, jax.core.Tracer) for model in models):
         raise ValueError(
             'Argument `start` must be "ordered" (a field) or "zero_overlap" (none) where `field` is traced: which of them '
             "is the solution depends on a value that is not known yet."

@@ -13,7 +13,13 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton
-from quenched.replica.branches import BYTES_PER_POINT, default_branch, ordered_branch, zero_overlap_branch
+from quenched.replica.branches import (
+    BYTES_PER_POINT,
+    default_branch,
+    known_to_overlap,
+    ordered_branch,
+    zero_overlap_branch,
+)
 from quenched.replica.zero_overlap import check_integrals, check_no_noise, check_odd_without_field
 from quenched.theory import AbstractTheory, Computed, Start
 
@@ -39,9 +45,10 @@ class FiniteTemperature(AbstractTheory):
 
     Returns:
         `self_overlap` q, `overlap` Q, `local_response` S, `self_response_overlap` r = (S + tau) sqrt(T), `response_overlap`
-        R = tau sqrt(T), `conjugate_overlap` V/g^2, `energy` E/N, `free_energy` F/N, `entropy`, `mean_square_rate` (= q),
-        `mean_square_state`; `replicon_eigenvalue`, negative where replica symmetry breaks, and on the branch without overlap
-        `zero_overlap_eigenvalue`, negative where an overlap grows. Each with `_error` from a second quadrature.
+        R = tau sqrt(T), `conjugate_overlap` V/g^2, `conjugate_self_overlap` V/g^2 - D, `energy` E/N, `free_energy` F/N,
+        `entropy`, `mean_square_rate` (= q), `mean_square_state`; `replicon_eigenvalue`, negative where replica symmetry
+        breaks, and on the branch without overlap `zero_overlap_eigenvalue`, negative where an overlap grows. Each with
+        `_error` from a second quadrature.
 
     Limits: gamma = 0, c = 0: E/N = T/2 exactly, without field x is Gaussian with variance T + g^2 q, and T to 0 gives
     `qd.dmft.Static`. Linear phi below g_c: q = T S^2/(1 - g^2 S^2).
@@ -115,7 +122,7 @@ class FiniteTemperature(AbstractTheory):
 
 def check_start_overlaps(model: RandomNetwork, start: Start, theory: str) -> None:
     """Order parameters without overlap lead nowhere where replicas overlap."""
-    if start.values is not None and default_branch([model]) == "ordered":
+    if start.values is not None and known_to_overlap([model]):
         raise ValueError(
             f"Argument `start` must hold an `overlap` above 0 for {theory} with a field, or phi that is not odd, but holds "
             f"{float(start.values['overlap']):g}; leave it out, or begin with a solution in a field."

@@ -15,7 +15,7 @@ from quenched.models import RandomNetwork
 from quenched.numerics.continuation import follow
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
-from quenched.replica.branches import BYTES_PER_POINT, computed, default_branch, seeded
+from quenched.replica.branches import BYTES_PER_POINT, computed, known_to_overlap, seeded
 from quenched.replica.fields import Overlaps
 from quenched.replica.finite_temperature import check_temperature
 from quenched.replica.overlapping import OrderParameters, Rule
@@ -65,8 +65,8 @@ class OneStepRSB(AbstractTheory):
         `breaking_parameter` m in (0, 1), `overlap_within` Q_1, `overlap_between` Q_0, `response_overlap_within` tau_1
         sqrt(T), `conjugate_overlap_within` V_1/g^2; `overlap` (1 - m) Q_1 + m Q_0, `response_overlap` and
         `conjugate_overlap`, the means over pairs of replicas; `self_overlap` q, `self_response_overlap`, `local_response`
-        S, `energy`, `free_energy`, `entropy`, `mean_square_rate`, `mean_square_state`, `replicon_eigenvalue` (negative:
-        replicas of a group break apart again). Each with `_error` from a second quadrature.
+        S, `conjugate_self_overlap` V_1/g^2 - D, `energy`, `free_energy`, `entropy`, `mean_square_rate`, `mean_square_state`,
+        `replicon_eigenvalue` (negative: replicas of a group break apart again). Each with `_error` from a second quadrature.
 
     Limits: m to 0 is the ordered replica-symmetric branch, m to 1 the replica-symmetric one with overlap Q_0.
 
@@ -113,7 +113,7 @@ class OneStepRSB(AbstractTheory):
         return Newton()
 
     def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
-        apart = values is not None and default_branch(models) == "zero_overlap" and not _between(values)["overlap"] > 0
+        apart = values is not None and not known_to_overlap(models) and not _between(values)["overlap"] > 0
         return "groups" if apart else "overlapping_groups"
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:

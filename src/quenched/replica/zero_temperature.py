@@ -140,12 +140,14 @@ def _zero_overlap(model: RandomNetwork, solver: Newton) -> Computed:
     frozen, zero = jax.lax.stop_gradient(model), jnp.zeros(())
     cold = cool(frozen, jnp.asarray(_COLD), zero, solver)
     limit = newton(lambda u: equations(frozen, zero, u, solver.nodes), cold.unknowns, solver)
-    refined = polish(lambda u: equations(model, zero, u, 2 * solver.nodes), limit.unknowns)
-    fine = _laws(model, refined, 2 * solver.nodes)
-    coarse = _laws(frozen, limit.unknowns, solver.nodes)
+    spreads = limit.converged & (jnp.exp(limit.unknowns[0]) > _ZERO_WIDTH)
+    # Where the limit has no width, derivatives of what is then not used must still be finite.
+    unused = jnp.stack([jnp.log(1.0 + 0.5 * frozen.gain**2), zero, zero])
+    at, somewhere = jnp.where(spreads, limit.unknowns, unused), jnp.where(spreads, 0.0, 1.0)
+    refined = polish(lambda u: equations(model, somewhere, u, 2 * solver.nodes), at)
+    fine, coarse = _laws(model, refined, 2 * solver.nodes), _laws(frozen, at, solver.nodes)
 
     cold_overlap = observables(frozen, jnp.asarray(_COLD), zero, cold.unknowns, solver.nodes)["self_overlap"]
-    spreads = limit.converged & (jnp.exp(limit.unknowns[0]) > _ZERO_WIDTH)
     expected = jnp.stack([jnp.clip(law.prefactor, *_FINITE) * _COLD**law.exponent for law, _ in coarse])
     exists = ~jnp.isnan(expected) & jnp.stack([jnp.asarray(True), jnp.asarray(True), spreads])
     nearest = jnp.argmin(jnp.where(exists, jnp.abs(jnp.log(cold_overlap / expected)), jnp.inf))
