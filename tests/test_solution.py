@@ -37,12 +37,13 @@ def test_the_dataset_carries_symbols_units_and_how_it_went(solution: qd.Solution
     assert dataset.attrs["symmetry"] == 0.2
     assert dataset.attrs["activation"] == "tanh"
     assert dataset.attrs["wall_time_seconds"] > 0
+    assert dataset.attrs["branch"] == "stable"
 
 
 def test_the_printed_form(solution: qd.Solution) -> None:
     lines = repr(solution).splitlines()
     assert lines[0] == "RandomNetwork(gain=1.5, symmetry=0.2, noise=0, field=0, activation=tanh)"
-    assert lines[1] == "dmft.Static()"
+    assert lines[1] == "dmft.Static(), branch stable"
     assert lines[2].startswith("status solved, residual ")
     assert any(line.split() == ["invertible", "1"] for line in lines)
 

@@ -40,6 +40,8 @@ class Solution(eqx.Module):
     coordinates: dict[str, Any]
     seed: int | None = eqx.field(static=True, default=None)
     wall_time: float | None = eqx.field(static=True, default=None)
+    branch: str | None = eqx.field(static=True, default=None)
+    """Which branch of the theory, where it has several."""
 
     def __getitem__(self, name: str) -> xr.DataArray:
         if isinstance(self.status, jax.core.Tracer):
@@ -68,15 +70,18 @@ class Solution(eqx.Module):
     def attributes(self) -> dict[str, Any]:
         """Parameters, seed, versions and wall time, as they are stored with the numbers."""
         way = self.theory.choose([self.model]) if isinstance(self.theory, AbstractChoice) else self.theory
-        return {**parameters(self.model, self.theory, way, self.seed), "wall_time_seconds": self.wall_time or 0.0}
+        branch = {} if self.branch is None else {"branch": self.branch}
+        known = parameters(self.model, self.theory, way, self.seed)
+        return {**known, **branch, "wall_time_seconds": self.wall_time or 0.0}
 
     def __repr__(self) -> str:
         if isinstance(self.status, jax.core.Tracer):
             return f"Solution({', '.join(self.arrays)}; traced)"
         status = Status(int(np.max(np.asarray(self.status))))
+        branch = "" if self.branch is None else f", branch {self.branch}"
         lines = [
             one_line(self.model),
-            one_line(self.theory),
+            one_line(self.theory) + branch,
             f"status {status.name}, residual {float(np.max(self.residual)):.1e}, steps {int(np.max(self.steps))}",
         ]
         for name in (name for name in VOCABULARY if name in self.arrays):

@@ -47,6 +47,16 @@ def test_groups_that_do_not_overlap_are_a_start_in_a_field() -> None:
     assert float(found["breaking_parameter"]) == pytest.approx(float(anew["breaking_parameter"]), rel=1e-6)
 
 
+def test_a_solution_says_which_branch_it_is() -> None:
+    apart, model = qd.solve(qd.RandomNetwork(1.2, 0.5), THEORY(0.1)), qd.RandomNetwork(1.2, 0.5, field=0.3)
+    assert apart.branch == "zero_overlap"
+    assert "branch zero_overlap" in repr(apart)
+    ordered = qd.solve(model, THEORY(0.1))
+    assert ordered.branch == qd.solve(model, THEORY(0.1), start=ordered).branch == "ordered"
+    swept = qd.sweep(qd.RandomNetwork(1.2), THEORY(0.1), {"symmetry": [0.0, 0.5]})
+    assert swept.attrs["branch"] == "zero_overlap"
+
+
 def test_starts_that_lead_nowhere_are_refused() -> None:
     apart = qd.solve(qd.RandomNetwork(1.2, 0.5), THEORY(0.1))
     with pytest.raises(ValueError, match="`start` must hold an `overlap` above 0"):
