@@ -128,7 +128,7 @@ def measure_ensemble(
             break
         theory = finer
     verdict = jnp.where(averaged.status == Status.solved, theory.verdict(averaged), averaged.status)
-    return averaged._replace(status=jnp.where(model.in_range(), verdict, Status.bad_input))
+    return averaged._replace(status=jnp.where(theory.in_range(model), verdict, Status.bad_input))
 
 
 def _measure_once(

@@ -125,6 +125,10 @@ class AbstractExperiment(eqx.Module):
     def measure(self, model: RandomNetwork, solver: Any, key: Key[Array, ""]) -> Computed:
         """Measure one sample. Pure, as `AbstractTheory.compute`."""
 
+    def in_range(self, model: RandomNetwork) -> Array:
+        """As of `AbstractTheory`."""
+        return model.in_range()
+
     @abstractmethod
     def verdict(self, averaged: Computed) -> Int[Array, ""]:
         """The status of averages over samples that are each solved. Pure, as `measure`."""

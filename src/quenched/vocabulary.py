@@ -179,7 +179,9 @@ _QUANTITIES = (
     Quantity("response_overlap", "R", "<i x-hat phi> across replicas"),
     Quantity("local_response", "S", "d<phi_i>/df_i, f added to the velocity inside E; S = (r - R)/sqrt(T)"),
     Quantity("conjugate_overlap", r"V/g^2", "-<x-hat x-hat'> across replicas, at least 0"),
-    Quantity("conjugate_self_overlap", r"V/g^2-D", "-<x-hat^2> within one replica; E/N = T/2 + (T^2/2) times that"),
+    Quantity(
+        "conjugate_self_overlap", r"V/g^2-D", "-<x-hat^2> within one replica; E/N = T/2 + (T^2/2) times that + c <x^2>"
+    ),
     Quantity("spread_exponent", "p", "q - Q vanishes as T^p at low temperature; 0 where it does not"),
     Quantity("spread_prefactor", r"\lim T^{-p}(q-Q)", "prefactor of q - Q at low temperature"),
     Quantity("scaled_self_response_overlap", r"\lim r/\sqrt{T}", "r over sqrt(T) at low temperature, S + tau"),

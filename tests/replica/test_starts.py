@@ -53,6 +53,9 @@ def test_a_solution_says_which_branch_it_is() -> None:
     assert "branch zero_overlap" in repr(apart)
     ordered = qd.solve(model, THEORY(0.1))
     assert ordered.branch == qd.solve(model, THEORY(0.1), start=ordered).branch == "ordered"
+    static = qd.solve(qd.RandomNetwork(1.2), qd.dmft.Static())
+    assert static.branch == "stable"
+    assert qd.solve(qd.RandomNetwork(1.25), qd.dmft.Static(), start=static).branch == "active"
     swept = qd.sweep(qd.RandomNetwork(1.2), THEORY(0.1), {"symmetry": [0.0, 0.5]})
     assert swept.attrs["branch"] == "zero_overlap"
 
@@ -91,6 +94,12 @@ CASES: dict[str, tuple[Callable[[Any], qd.Solution], float, float]] = {
     "symmetry": (lambda value: qd.solve(qd.RandomNetwork(1.2, value), qd.dmft.Static()), 0.1, -1.1),
     "noise": (lambda value: qd.solve(qd.RandomNetwork(1.2, noise=value), qd.replica.ZeroTemperature()), 0.0, 0.1),
     "noise at rest": (lambda value: qd.solve(qd.RandomNetwork(1.2, noise=value), qd.dmft.Static()), 0.0, 0.1),
+    "noise of fixed points": (
+        lambda value: qd.solve(qd.RandomNetwork(0.5, noise=value), qd.landscape.FixedPoints(size=5, networks=2)),
+        0.0,
+        0.1,
+    ),
+    "field": (lambda value: qd.solve(qd.RandomNetwork(0.5, field=value), qd.dmft.Static()), 0.3, float("nan")),
     "nan": (lambda value: qd.solve(qd.RandomNetwork(value), THEORY(0.1)), 0.1, float("nan")),
 }
 
@@ -102,6 +111,19 @@ def test_what_was_traced_and_is_out_of_range_has_a_status(name: str) -> None:
         status = jax.jit(lambda value: solve(value).status)
         assert int(status(allowed)) == qd.Status.solved
         assert int(status(wrong)) == qd.Status.bad_input
+
+
+def test_uncoupled_neurons_in_a_field_and_a_confinement() -> None:
+    """Gain 0: exp(-(x - b)^2/(2T) - c x^2/T), a Gaussian of mean b/(1 + 2c) and variance T/(1 + 2c)."""
+    b, c, T = 0.3, 0.1, 0.1
+    for gain, allowed in ((0.0, 1e-12), (1e-3, 1e-5)):
+        found = qd.solve(qd.RandomNetwork(gain, 0.5, field=b), THEORY(T, c))
+        mean, variance = b / (1 + 2 * c), T / (1 + 2 * c)
+        energy = T / 2 + b**2 * c / (1 + 2 * c)
+        assert float(found["mean_square_state"]) == pytest.approx(mean**2 + variance, abs=allowed)
+        assert float(found["energy"]) == pytest.approx(energy, abs=allowed)
+        assert float(found["conjugate_overlap"]) == pytest.approx((b - mean) ** 2 / T**2, abs=10 * allowed)
+        assert float(found["entropy"]) == pytest.approx(0.5 * np.log(2 * np.pi * np.e * variance), abs=10 * allowed)
 
 
 LEAKY = qd.Activation(lambda x: x + 0.5 * jnp.tanh(x), bounded=False)

@@ -112,13 +112,13 @@ def test_derivatives_pass_through_each_law(gain: float, symmetry: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("gain", "symmetry", "power", "response"),
-    [(2 / 3, 0.5, 1.0, 1.5), (1.5**-0.5, 0.5, 0.5, 1.0), (1.0, 0.0, 1.0, 1.0), (0.5, 1.0, 1.0, 2.0)],
+    ("gain", "symmetry", "response"),
+    [(2 / 3, 0.5, 1.5), (1.5**-0.5, 0.5, 1.0), (1.0, 0.0, 1.0), (0.5, 1.0, 2.0)],
 )
-def test_on_the_lines_the_prefactor_is_infinite(gain: float, symmetry: float, power: float, response: float) -> None:
+def test_on_the_lines_there_is_no_such_power(gain: float, symmetry: float, response: float) -> None:
     limit = qd.solve(qd.RandomNetwork(gain, symmetry), qd.replica.ZeroTemperature())
-    assert float(limit["spread_exponent"]) == power
-    assert float(limit["spread_prefactor"]) == np.inf
+    assert np.isnan(float(limit["spread_exponent"]))
+    assert np.isnan(float(limit["spread_prefactor"]))
     assert float(limit["self_overlap"]) == 0.0
     assert float(limit["local_response"]) == pytest.approx(response, abs=1e-7)
     assert float(limit["zero_overlap_eigenvalue"]) == pytest.approx(0.0, abs=1e-7)
@@ -136,6 +136,34 @@ def test_weakly_coupled_neurons_follow_their_own_field(gain: float) -> None:
         cold = qd.solve(model, qd.replica.FiniteTemperature(1e-6))
         assert float(cold["overlap"]) == pytest.approx(float(limit["overlap"]), abs=2e-6)
     assert float(static["stability_margin"]) == pytest.approx(1.0, abs=gain**2 + 1e-12)
+
+
+@pytest.mark.parametrize(("gain", "field"), [(0.05, 1e-5), (1e-3, 1e-4), (0.0, 1e-6), (1e-3, 5.0)])
+def test_weak_fields_are_not_lost_beside_the_narrowest(gain: float, field: float) -> None:
+    """Symmetry 0, to the second order of the field's deviation and the fourth of a weak b."""
+    static = qd.solve(qd.RandomNetwork(gain, field=field), qd.dmft.Static())
+    rate, slope = np.tanh(field), 1 / np.cosh(field) ** 2
+    # E tanh^2 = tanh(b)^2 + s^2 (tanh'^2 + tanh tanh''), s^2 = g^2 C
+    bend = slope**2 - 2 * rate**2 * slope
+    expected = rate**2 / (1 - gain**2 * bend)
+    assert float(static["correlation"]) == pytest.approx(expected, rel=1e-9 + 10 * (gain * rate) ** 4)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [qd.Activation(lambda x: x / (1 + jnp.abs(x)), breakpoints=(0.0,)), qd.Activation(lambda x: jnp.tanh(x + x**3 / 3))],
+    ids=["kink in the slope", "no third derivative"],
+)
+def test_another_power_is_not_named_as_one_that_it_is_not(activation: qd.Activation) -> None:
+    """q falls as T^(2/3) and as T^(1/3): S alone is in closed form, 1/(g^2 (1 + symmetry))."""
+    model = qd.RandomNetwork(0.75, 0.5, activation=activation)
+    limit = qd.solve(model, qd.replica.ZeroTemperature())
+    assert float(limit["self_overlap"]) == 0.0
+    assert np.isnan(float(limit["spread_exponent"]))
+    assert np.isnan(float(limit["spread_prefactor"]))
+    assert float(limit["local_response"]) == pytest.approx(1 / (0.75**2 * 1.5), rel=1e-12)
+    cold = qd.solve(model, qd.replica.FiniteTemperature(1e-10))
+    assert float(cold["local_response"]) == pytest.approx(float(limit["local_response"]), abs=1e-3)
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -19,7 +19,7 @@ from quenched.theory import AbstractTheory, Computed, Start
 
 # Two quadratures that differ by more than this are not believed.
 _COARSE = 1e-6
-# A smaller variance of the field changes no average by more than rounding.
+# A smaller share of b^2 + phi(b)^2 in the variance of the field changes no average by more than rounding.
 _NARROWEST = 1e-12
 
 
@@ -81,6 +81,9 @@ class Static(AbstractTheory):
                 "use qd.simulate.Trajectories for networks with noise."
             )
 
+    def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
+        return "stable" if values is None else "active"
+
     def in_range(self, model: RandomNetwork) -> Array:
         return super().in_range(model) & (model.noise == 0.0)
 
@@ -91,7 +94,7 @@ class Static(AbstractTheory):
         active, status, residual, steps = _active(model, solver, start)
         rests = _rests(model)
         quiescent, exists = _quiescent(model)
-        if start.branch == "active" or start.values is not None:
+        if start.branch == "active":
             choose_rest = jnp.asarray(False)
         elif start.branch == "quiescent":
             choose_rest = jnp.asarray(True)
@@ -228,7 +231,9 @@ def _states(model: RandomNetwork, correlation: Array, response: Array, nodes: in
     """States on the nodes, weights times N(x - memory phi; b, g^2 C), and min_x 1 - memory phi'(x)."""
     phi = model.activation
     # At gain 0 every neuron has the field itself.
-    variance = jnp.maximum(model.gain**2 * correlation, jnp.where(_rests(model), 0.0, _NARROWEST))
+    alone = jnp.asarray(model.field, float)
+    least = jax.lax.stop_gradient(_NARROWEST * (alone**2 + phi(alone) ** 2))
+    variance = jnp.maximum(model.gain**2 * correlation, least)
     memory = model.gain**2 * model.symmetry * response
     low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
     below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)

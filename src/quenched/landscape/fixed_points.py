@@ -103,6 +103,9 @@ class FixedPoints(AbstractExperiment):
     def coordinates(self) -> Mapping[str, Any]:
         return {}
 
+    def in_range(self, model: RandomNetwork) -> Array:
+        return super().in_range(model) & (model.noise == 0.0)
+
     def verdict(self, averaged: Computed) -> Array:
         return jnp.asarray(Status.solved)
 

@@ -76,7 +76,9 @@ class RandomNetwork(eqx.Module):
 
     def in_range(self) -> Array:
         """What is refused at once, of parameters that were traced then."""
-        return (self.gain >= 0.0) & (jnp.abs(jnp.asarray(self.symmetry)) <= 1.0) & (self.noise >= 0.0)
+        field = jnp.asarray(0.0 if isinstance(self.field, Drive) else self.field)
+        finite = jnp.isfinite(jnp.asarray(self.gain)) & jnp.isfinite(jnp.asarray(self.noise)) & jnp.isfinite(field)
+        return finite & (self.gain >= 0.0) & (jnp.abs(jnp.asarray(self.symmetry)) <= 1.0) & (self.noise >= 0.0)
 
     @property
     def critical_gain(self) -> Real:

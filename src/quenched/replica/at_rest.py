@@ -25,7 +25,7 @@ class Law(NamedTuple):
 
     exponent: float
     prefactor: Array
-    """NaN where there is no such solution, infinite on the lines that end it."""
+    """NaN where there is no such solution, infinite on the lines that end it, where q falls by another power."""
     response: Array  # S
     delta: Array  # a D
 
@@ -43,7 +43,8 @@ def one_fixed_point(model: RandomNetwork) -> Law:
 
 
 def marginal(model: RandomNetwork) -> Law:
-    """The curvature of phi holds q: x = 0 alone would be unstable, or on the line to it."""
+    """The curvature of phi holds q: x = 0 alone would be unstable, or on the line to it. Of phi without a third derivative
+    only S is known."""
     origin = jnp.zeros(())
     slope = model.activation.slope(origin)
     strength, ratio = (model.gain * slope) ** 2, 1.0 + model.symmetry
@@ -51,12 +52,12 @@ def marginal(model: RandomNetwork) -> Law:
     response = slope / jnp.where(moves, strength * ratio, 1.0)
     delta = 1.0 - 1.0 / jnp.where(moves, strength * ratio**2, 1.0)
     if 0.0 in model.activation.breakpoints:
-        # phi'' may jump there: another power.
+        # phi'' may jump there.
         return Law(0.5, jnp.where(moves, jnp.inf, jnp.nan), response, delta)
     cubic = -jax.grad(jax.grad(model.activation.slope))(origin) / 6.0
     left = 1.0 / jnp.where(moves, ratio, 1.0) - strength
-    on_the_line = jnp.abs(left) < _ON_THE_LINE
-    square = slope**5 * delta / jnp.where(on_the_line | (cubic == 0.0), 1.0, 6.0 * cubic * left)
-    exists = moves & (cubic != 0.0) & (on_the_line | (square > 0.0))
-    root = jnp.sqrt(jnp.where(exists & ~on_the_line, square, 1.0))
-    return Law(0.5, jnp.where(exists, jnp.where(on_the_line, jnp.inf, root), jnp.nan), response, delta)
+    open_ended = (jnp.abs(left) < _ON_THE_LINE) | (jnp.abs(cubic) < _ON_THE_LINE * jnp.abs(slope))
+    square = slope**5 * delta / jnp.where(open_ended, 1.0, 6.0 * cubic * left)
+    exists = moves & (open_ended | (square > 0.0))
+    root = jnp.sqrt(jnp.where(exists & ~open_ended, square, 1.0))
+    return Law(0.5, jnp.where(exists, jnp.where(open_ended, jnp.inf, root), jnp.nan), response, delta)

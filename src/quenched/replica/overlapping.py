@@ -197,7 +197,8 @@ def _free_energy(model: RandomNetwork, temperature: Array, found: OrderParameter
         )
 
     # (g^2/2) X_d q - (gamma g^2/2) s_d^2, less the pairs: (1 - m) of one group, m of two. g^2 (q - Q_1) = a - T.
-    alone = 0.5 * (found.delta - _per_gain(model, total.reaction)) * (width - temperature) / width
+    spread = jnp.where(square > 0.0, (width - temperature) / jnp.where(square > 0.0, square, 1.0), 0.0)
+    alone = 0.5 * (found.delta * (width - temperature) - total.reaction * spread) / width
     alone += 0.5 * (square * found.delta - total.reaction) * total.overlap / width
     alone -= 0.5 * model.symmetry * square * (found.response + total.cross_response) ** 2
     pairs = terms(total)
@@ -222,20 +223,22 @@ def observables(
     true = averages(model, temperature, confinement, found, rule)
     total = _total(found)
     self_overlap = total.overlap + true.inside[0]
-    conjugate = _per_gain(model, total.reaction) / width
+    # V/g^2 = E<e>^2/a^2, of a pair within a group
+    conjugate = (true.between[2] + true.within[2]) / width
     # X_d = D - V/g^2
     stiffness = found.delta / width - conjugate
     energy = 0.5 * temperature * (1.0 - temperature * stiffness) + confinement * true.state_square
     free = _free_energy(model, temperature, found, true.log_norm)
     share = 1.0 if found.within is None else 1.0 - found.size
     pair = total if found.within is None else _total(found._replace(within=Overlaps(*(share * x for x in found.within))))
+    pair_conjugate = (true.between[2] + share * true.within[2]) / width
     values = {
         "self_overlap": self_overlap,
         "overlap": pair.overlap,
         "self_response_overlap": (found.response + total.cross_response) * root,
         "response_overlap": pair.cross_response * root,
         "local_response": found.response,
-        "conjugate_overlap": _per_gain(model, pair.reaction) / width,
+        "conjugate_overlap": pair_conjugate,
         "conjugate_self_overlap": -stiffness,
         "energy": energy,
         "free_energy": free,
@@ -253,12 +256,6 @@ def observables(
             "breaking_parameter": jnp.asarray(found.size),
         }
     return values, true.fits
-
-
-def _per_gain(model: RandomNetwork, value: Array) -> Array:
-    """Over g^2, where both vanish 0."""
-    square = jnp.asarray(model.gain) ** 2
-    return jnp.where(square > 0.0, value / jnp.where(square > 0.0, square, 1.0), 0.0)
 
 
 def unknowns_of(model: RandomNetwork, temperature: Array, given: dict[str, Array]) -> Float[Array, " 6"]:

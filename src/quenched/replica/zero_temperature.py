@@ -29,8 +29,9 @@ from quenched.theory import AbstractTheory, Computed, Start
 
 # The branch is followed down to here before the limit is taken; widths below the second number count as zero.
 _COLD, _ZERO_WIDTH = 1e-13, 1e-9
-# What vanishes or diverges, where its logarithm is taken.
-_FINITE = (1e-200, 1e200)
+# What vanishes or diverges, where its logarithm is taken; ln of a factor by which q may miss a law, and prefactors for which
+# it may miss it by more.
+_FINITE, _OBEYED, _STEEP = (1e-200, 1e200), 2.3, 1e3
 # With many fixed points the limit is regular: it is taken from here.
 _WARM = 1e-3
 
@@ -70,8 +71,8 @@ class ZeroTemperature(AbstractTheory):
 
     When it fails: where solutions q = 0 and q > 0 coexist (symmetry < 0; phi flat at 0) the one reached by cooling is
     returned; which of them has the smaller free energy is seen from `phase_diagram`. Linear phi at or above g_c has no
-    solution. Prefactors are infinite on the lines themselves; within 1e-4 above the second line, where q < 1e-4,
-    `out_of_steps`.
+    solution. On the lines themselves, and where phi has no third derivative at 0, q falls by another power: exponent and
+    prefactor are NaN. Within 1e-4 of the second line, where q < 1e-4, `out_of_steps`.
 
     Source: limit of Qiu & Huang 2025; the three regimes, and the limit with overlaps, are derived in the documentation.
 
@@ -148,9 +149,13 @@ def _zero_overlap(model: RandomNetwork, solver: Newton) -> Computed:
     fine, coarse = _laws(model, refined, 2 * solver.nodes), _laws(frozen, at, solver.nodes)
 
     cold_overlap = observables(frozen, jnp.asarray(_COLD), zero, cold.unknowns, solver.nodes)["self_overlap"]
-    expected = jnp.stack([jnp.clip(law.prefactor, *_FINITE) * _COLD**law.exponent for law, _ in coarse])
-    exists = ~jnp.isnan(expected) & jnp.stack([jnp.asarray(True), jnp.asarray(True), spreads])
-    nearest = jnp.argmin(jnp.where(exists, jnp.abs(jnp.log(cold_overlap / expected)), jnp.inf))
+    prefactors = jnp.stack([law.prefactor for law, _ in coarse])
+    expected = jnp.clip(prefactors, *_FINITE) * _COLD ** jnp.stack([jnp.asarray(law.exponent) for law, _ in coarse])
+    distance = jnp.abs(jnp.log(cold_overlap / expected))
+    # Near its lines a law holds at a still lower temperature only.
+    obeyed = (distance < _OBEYED) | (prefactors > _STEEP) | (prefactors == 0.0)
+    exists = ~jnp.isnan(prefactors) & jnp.where(jnp.arange(len(coarse)) < 2, obeyed, spreads & (distance < _OBEYED))
+    nearest = jnp.argmin(jnp.where(exists, distance, jnp.inf))
 
     def chosen(laws: Sequence[tuple[Law, dict[str, Array]]]) -> tuple[Array, dict[str, Array]]:
         """No derivative passes through what is not chosen."""
@@ -249,8 +254,10 @@ def _many_states(model: RandomNetwork, unknowns: Array, nodes: int) -> tuple[dic
 
 
 def _with_law(outcome: Computed, exponent: Array, prefactor: Array, coarse: Array) -> Computed:
-    """q - Q = prefactor T^exponent; on the finer quadrature, and on the other."""
-    error = jnp.where(jnp.isinf(prefactor), jnp.nan, jnp.abs(jax.lax.stop_gradient(prefactor) - coarse))
+    """q - Q = prefactor T^exponent; on the finer quadrature, and on the other. On a line the power is another."""
+    finite = jnp.isfinite(prefactor)
+    exponent, prefactor = jnp.where(finite, exponent, jnp.nan), jnp.where(finite, prefactor, jnp.nan)
+    error = jnp.abs(jax.lax.stop_gradient(prefactor) - coarse)
     law = {"spread_exponent": exponent, "spread_prefactor": prefactor, "spread_prefactor_error": error}
     return outcome._replace(arrays=outcome.arrays | law)
 

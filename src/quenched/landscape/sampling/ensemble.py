@@ -128,6 +128,9 @@ class Sampling(AbstractExperiment):
     def coordinates(self) -> Mapping[str, Any]:
         return {}
 
+    def in_range(self, model: RandomNetwork) -> Array:
+        return super().in_range(model) & (model.noise == 0.0)
+
     def verdict(self, averaged: Computed) -> Array:
         return jnp.asarray(Status.solved)
 
