@@ -142,6 +142,13 @@ def test_it_does_not_matter_where_the_grid_begins() -> None:
     assert float(begins_late.almeida_thouless_gain_error) == pytest.approx(0.1)
 
 
+def test_a_symmetry_of_zero_but_for_rounding_is_zero() -> None:
+    grid = np.linspace(-0.8, 0.6, 8)[4:5]
+    assert -1e-15 < grid[0] < 0.0
+    found = qd.replica.phase_diagram(qd.RandomNetwork(1.0), [0.5, 1.0], grid, [0.1])
+    assert float(found.frozen_gain[0]) == pytest.approx(1.0)
+
+
 def test_wrong_axes_are_named() -> None:
     with pytest.raises(TypeError, match="`gains` must hold real numbers"):
         qd.replica.phase_diagram(qd.RandomNetwork(1.0), ["a", "b"], [0.0], [0.1])

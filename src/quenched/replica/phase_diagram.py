@@ -147,7 +147,8 @@ def phase_diagram(
     slope = float(np.abs(model.activation.slope(jnp.zeros(()))))
     with np.errstate(divide="ignore"):
         dataset["critical_gain"] = labelled("critical_gain", 1.0 / (slope * (1.0 + axes["symmetry"])), plane[:1])
-        frozen = np.where(axes["symmetry"] >= 0.0, 1.0 / (slope * np.sqrt(1.0 + axes["symmetry"])), np.nan)
+        # A grid through 0 may miss it by rounding.
+        frozen = np.where(axes["symmetry"] > -1e-12, 1.0 / (slope * np.sqrt(1.0 + axes["symmetry"])), np.nan)
         dataset["frozen_gain"] = labelled("frozen_gain", frozen, plane[:1])
     dataset.attrs = {
         "activation": model.activation.name,
