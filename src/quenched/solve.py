@@ -91,8 +91,7 @@ def solve(
         computed = jax.device_get(computed)
         wall_time = time.perf_counter() - began
     arrays, status, residual, steps = computed
-    several = isinstance(theory, AbstractTheory) and len(theory.branches) > 1
-    name = branch.branch if several else None
+    name = theory.branch_name(branch) if isinstance(theory, AbstractTheory) else None
     solution = Solution(model, asked, arrays, status, residual, steps, coordinates, seed, wall_time, name)
     return solution.check() if throw and wall_time is not None else solution
 

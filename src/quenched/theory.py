@@ -70,6 +70,10 @@ class AbstractTheory(eqx.Module):
         """What `check` and the constructor refuse, of parameters that were traced then; False is the status `bad_input`."""
         return model.in_range()
 
+    def branch_name(self, start: Start) -> str | None:
+        """The branch, where there are several."""
+        return start.branch if len(self.branches) > 1 else None
+
     def bytes_per_point(self, solver: Any, start: Start) -> int:
         """Memory that `compute` needs; 0 where it is too little to matter."""
         return 0

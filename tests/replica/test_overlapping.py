@@ -235,3 +235,16 @@ def test_the_eigenvalue_is_that_of_the_matrix_and_has_a_derivative(symmetry: flo
     if symmetry == 0:
         assert found["zero_overlap_eigenvalue"] == pytest.approx(1 - (gain * found["local_response"]) ** 2, abs=1e-12)
     assert slope == pytest.approx(difference, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_where_the_outer_rule_begins_to_lose_digits() -> None:
+    """Gain 3, symmetry -0.5, as the page on the theory says."""
+    errors = {}
+    for temperature in (0.1, 0.03, 0.01):
+        found = qd.solve(qd.RandomNetwork(3.0, -0.5), FiniteTemperature(temperature), start="ordered", throw=False)
+        errors[temperature] = float(found["replicon_eigenvalue_error"])
+        assert found.status == (qd.Status.solved if temperature == 0.1 else qd.Status.coarse_quadrature)
+    assert errors[0.1] < 1e-7
+    assert errors[0.03] == pytest.approx(3e-6, rel=0.5)
+    assert errors[0.01] == pytest.approx(5e-5, rel=0.5)

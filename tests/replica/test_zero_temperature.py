@@ -111,6 +111,18 @@ def test_derivatives_pass_through_each_law(gain: float, symmetry: float) -> None
             assert float(jax.grad(of(name))(gain)) == pytest.approx(difference, rel=1e-7, abs=1e-8), name
 
 
+def test_where_cooling_leads_between_rest_and_more() -> None:
+    """Symmetry -0.5: to rest up to a gain of 1.594, and beyond to q > 0, never to the solution between them."""
+    rest, active, beyond = (
+        qd.solve(qd.RandomNetwork(gain, -0.5), qd.replica.ZeroTemperature()) for gain in (1.593, 1.595, 1.6)
+    )
+    assert float(rest["self_overlap"]) == 0.0
+    assert float(active["self_overlap"]) == pytest.approx(0.1333, abs=1e-4)
+    assert float(beyond["self_overlap"]) == pytest.approx(0.1365, abs=1e-4)
+    cold = qd.solve(qd.RandomNetwork(1.6, -0.5), qd.replica.FiniteTemperature(1e-4))
+    assert float(cold["self_overlap"]) == pytest.approx(0.1363, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("gain", "symmetry", "response"),
     [(2 / 3, 0.5, 1.5), (1.5**-0.5, 0.5, 1.0), (1.0, 0.0, 1.0), (0.5, 1.0, 2.0)],

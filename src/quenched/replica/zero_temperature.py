@@ -72,7 +72,7 @@ class ZeroTemperature(AbstractTheory):
     When it fails: where solutions q = 0 and q > 0 coexist (symmetry < 0; phi flat at 0) the one reached by cooling is
     returned; which of them has the smaller free energy is seen from `phase_diagram`. Linear phi at or above g_c has no
     solution. On the lines themselves, and where phi has no third derivative at 0, q falls by another power: exponent and
-    prefactor are NaN. Within 1e-4 of the second line, where q < 1e-4, `out_of_steps`.
+    prefactor are NaN. Within 1e-7 of the first line, and within 1e-4 above the second, where q < 1e-4, `out_of_steps`.
 
     Source: limit of Qiu & Huang 2025; the three regimes, and the limit with overlaps, are derived in the documentation.
 

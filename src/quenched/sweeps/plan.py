@@ -73,8 +73,8 @@ def make_plan(
     }
     # Through JSON and back, so that it compares equal to what a store returns.
     definition = json.loads(json.dumps(definition))
-    if isinstance(way, AbstractTheory) and read is not None and len(way.branches) > 1:
-        fixed["branch"] = read.branch
+    if isinstance(way, AbstractTheory) and read is not None and (branch := way.branch_name(read)) is not None:
+        fixed["branch"] = branch
     attributes = {**fixed, "citations": " ".join(way.citations), "definition": json.dumps(definition)}
     return Plan(grid, way, solver, read, random, definition, attributes)
 
