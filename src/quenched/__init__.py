@@ -1,6 +1,7 @@
 """The steady states of large random neural networks, solved three ways and laid side by side."""
 
 from quenched import activations, dmft, gaussian, landscape, models, observables, plots, replica, simulate, sweeps
+from quenched.about import about
 from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
 from quenched.citation import cite
 from quenched.models import Network, Normal, Quantile, RandomNetwork, Uniform
@@ -8,6 +9,7 @@ from quenched.numerics.self_consistency import Newton
 from quenched.solution import Solution
 from quenched.solve import solve
 from quenched.status import SolveError, Status
+from quenched.storage import load
 from quenched.sweeps import sweep
 from quenched.vocabulary import VOCABULARY
 
@@ -27,11 +29,13 @@ __all__ = [
     "Status",
     "Tanh",
     "Uniform",
+    "about",
     "activations",
     "cite",
     "dmft",
     "gaussian",
     "landscape",
+    "load",
     "models",
     "observables",
     "plots",

@@ -13,12 +13,16 @@ from jaxtyping import Array
 from quenched.checks import nearest
 from quenched.models import RandomNetwork
 from quenched.numerics.statistics import with_error
+from quenched.records import one_line, printed, public_name
 from quenched.status import Status, raise_unsolved
 from quenched.theory import AbstractChoice, Theory
 from quenched.vocabulary import VOCABULARY, describe
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray as xr
+    from matplotlib.axes import Axes
 
 # JAX arrays under a transformation, NumPy's once it is over.
 Values = Array | np.ndarray
@@ -27,8 +31,15 @@ Values = Array | np.ndarray
 class Solution(eqx.Module):
     """The answer to `solve`: a JAX pytree that labels itself when you look at it.
 
-    `solution["correlation"]` is an `xarray.DataArray`; `solution.arrays["correlation"]` the bare array, which is what to use
-    inside jit, grad and vmap; `solution.to_dataset()` everything at once, with units, symbols and parameters.
+    `solution["correlation"]`, or `solution.correlation`, is an `xarray.DataArray`; `solution.arrays["correlation"]` the bare
+    array, which is what to use inside jit, grad and vmap; `solution.to_dataset()` everything at once, with units, symbols
+    and parameters. `solution.plot()` draws it, `solution.save(path)` writes it, and `qd.load(path)` reads it again.
+
+    Example:
+        >>> import quenched as qd
+        >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Static())
+        >>> solution.correlation.attrs["symbol"], f"{float(solution.correlation):.6f}"
+        ('C', '0.352602')
     """
 
     model: RandomNetwork
@@ -50,8 +61,22 @@ class Solution(eqx.Module):
             raise KeyError(f"{name!r} is not in this solution.{nearest(name, self.arrays)} It has {', '.join(self.arrays)}.")
         return self.to_dataset()[name]
 
+    def __getattr__(self, name: str) -> xr.DataArray:
+        # Asked only for what is no field and no method; while the record is being made it has no arrays yet.
+        arrays = self.__dict__.get("arrays", {})
+        if name in arrays:
+            return self[name]
+        suggested = "" if name.startswith("_") else nearest(name, arrays)
+        raise AttributeError(f"A Solution has no attribute {name!r}.{suggested}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.arrays]
+
     def __contains__(self, name: object) -> bool:
         return name in self.arrays
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.arrays)
 
     def check(self) -> Solution:
         """Raise SolveError unless every point is solved; on the host, so call it outside of transformations."""
@@ -74,26 +99,60 @@ class Solution(eqx.Module):
         known = parameters(self.model, self.theory, way, self.seed)
         return {**known, **branch, "wall_time_seconds": self.wall_time or 0.0}
 
+    def plot(self, *names: str) -> dict[str, Axes]:
+        """Draw the solution, or only the quantities named: see `qd.plots.solution`."""
+        from quenched.plots import solution
+
+        return solution(self, *names)
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """Write the solution with its model and theory, for `qd.load`.
+
+        Arguments:
+            path: ends in `.nc` (netCDF) or `.zarr`.
+            force: replace what is there.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: another ending. OSError: the folder cannot be written. FileExistsError: the file is there.
+        """
+        from quenched.storage import save
+
+        return save(self, path, force)
+
     def __repr__(self) -> str:
         if isinstance(self.status, jax.core.Tracer):
             return f"Solution({', '.join(self.arrays)}; traced)"
+        lines = [one_line(self.model), one_line(self.theory) + self._branch_text(), self._how_it_went()]
+        return "\n".join([*lines, *(f"  {name:<24} {text}" for name, text, _ in self._rows())])
+
+    def _repr_html_(self) -> str:
+        from quenched.html import solution_html
+
+        return solution_html(self)
+
+    def _branch_text(self) -> str:
+        return "" if self.branch is None else f", branch {self.branch}"
+
+    def _how_it_went(self) -> str:
         status = Status(int(np.max(np.asarray(self.status))))
-        branch = "" if self.branch is None else f", branch {self.branch}"
-        lines = [
-            one_line(self.model),
-            one_line(self.theory) + branch,
-            f"status {status.name}, residual {float(np.max(self.residual)):.1e}, steps {int(np.max(self.steps))}",
-        ]
+        return f"status {status.name}, residual {float(np.max(self.residual)):.1e}, steps {int(np.max(self.steps))}"
+
+    def _rows(self) -> list[tuple[str, str, bool]]:
+        """Name and text of each quantity, errors beside their numbers, and whether it is one number."""
+        rows = []
         for name in (name for name in VOCABULARY if name in self.arrays):
             array = self.arrays[name]
             if np.ndim(array) == 0:
                 error = self.arrays.get(f"{name}_error")
-                text = with_error(float(array), None if error is None else float(error))
+                rows.append((name, with_error(float(array), None if error is None else float(error)), True))
             else:
                 dims = describe(name).dims_for(np.ndim(array))
-                text = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
-            lines.append(f"  {name:<24} {text}")
-        return "\n".join(lines)
+                shape = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
+                rows.append((name, shape, False))
+        return rows
 
 
 def labelled(name: str, array: Any, leading: tuple[str, ...] = ()) -> Any:
@@ -111,40 +170,12 @@ def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | No
     those that the way chosen has too: what others take did not matter."""
     from importlib.metadata import version
 
-    found: dict[str, Any] = {"theory": theory_name(theory)}
+    found: dict[str, Any] = {"theory": public_name(theory)}
     for owner in (model, theory):
         for name in (field.name for field in fields(owner) if owner is model or hasattr(way, field.name)):
             value = getattr(owner, name)
-            if hasattr(value, "name"):
-                value = value.name
-            found[name] = (
-                value.item()
-                if isinstance(value, np.generic)
-                else value
-                if isinstance(value, int | float | str)
-                else repr(value)
-            )
+            value = value.item() if isinstance(value, np.generic) else value
+            found[name] = value if isinstance(value, int | float | str) else printed(value)
     if seed is not None:
         found["seed"] = seed
     return {**found, "quenched_version": version("quenched"), "jax_version": jax.__version__}
-
-
-def theory_name(theory: Theory) -> str:
-    """The theory's public name without the `qd.`, such as dmft.Static; of a theory from elsewhere its class."""
-    package, _, inside = type(theory).__module__.partition(".")
-    return f"{inside.split('.')[0]}.{type(theory).__name__}" if package == "quenched" else type(theory).__name__
-
-
-def one_line(record: RandomNetwork | Theory) -> str:
-    """Name and parameters of a model or a theory, as one would type them."""
-
-    def show(value: Any) -> str:
-        if hasattr(value, "name"):
-            return str(value.name)
-        if isinstance(value, eqx.Module):
-            return f"{type(value).__name__}({', '.join(show(getattr(value, field.name)) for field in fields(value))})"
-        return f"{float(value):g}" if isinstance(value, np.generic | float) or hasattr(value, "dtype") else repr(value)
-
-    listing = ", ".join(f"{field.name}={show(getattr(record, field.name))}" for field in fields(record))
-    name = type(record).__name__ if isinstance(record, RandomNetwork) else theory_name(record)
-    return f"{name}({listing})"

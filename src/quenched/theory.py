@@ -16,6 +16,7 @@ import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
 
 from quenched.models import RandomNetwork
+from quenched.records import Record
 
 
 class Computed(NamedTuple):
@@ -43,7 +44,7 @@ class Start(eqx.Module):
     values: dict[str, Array] | None = None
 
 
-class AbstractTheory(eqx.Module):
+class AbstractTheory(Record):
     """A level of description for N to infinity."""
 
     branches: eqx.AbstractClassVar[tuple[str, ...]]
@@ -91,7 +92,7 @@ Estimator = Callable[[Array], tuple[Array, Array | None]]
 """From one value a sample to their average and its error, None where it has none."""
 
 
-class AbstractExperiment(eqx.Module):
+class AbstractExperiment(Record):
     """Something measured on independent random samples."""
 
     citations: eqx.AbstractClassVar[tuple[str, ...]]
@@ -142,7 +143,7 @@ class AbstractExperiment(eqx.Module):
         """A finer experiment to measure in place of this one; None to leave it at that."""
 
 
-class AbstractChoice(eqx.Module):
+class AbstractChoice(Record):
     """A level of description with several ways to solve it."""
 
     citations: eqx.AbstractClassVar[tuple[str, ...]]

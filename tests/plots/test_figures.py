@@ -126,3 +126,30 @@ def test_descriptions_differ_in_more_than_colour() -> None:
 
 def named(axes: object) -> list[str]:
     return list(axes.get_legend_handles_labels()[1])  # type: ignore[attr-defined]
+
+
+def test_a_solution_is_drawn_with_its_errors_by_kind() -> None:
+    numbers = qd.solve(qd.RandomNetwork(1.5), qd.simulate.Trajectories(size=10, networks=3, duration=1.0))
+    axes = numbers.plot()["mean_square_rate"]
+    ticks = [label.get_text() for label in axes.get_yticklabels()]
+    place = axes.get_yticks()[next(row for row, text in enumerate(ticks) if text.startswith("mean square rate"))]
+    (bars,) = axes.containers
+    at = list(bars[0].get_ydata()).index(place)
+    assert bars[0].get_xdata()[at] == numbers.arrays["mean_square_rate"]
+    ends = bars[2][0].get_segments()[at][:, 0]
+    np.testing.assert_allclose(ends[1] - ends[0], 2 * numbers.arrays["mean_square_rate_error"])
+
+
+def test_functions_of_the_time_are_curves_and_of_two_times_maps() -> None:
+    solution = qd.solve(qd.RandomNetwork(0.5, noise=0.2), qd.dmft.TwoTime(1.0, step=0.25))
+    drawn = solution.plot()
+    assert drawn["mean_square_state"] is drawn["mean_square_rate"]
+    assert drawn["correlation"] is not drawn["state_correlation"]
+    assert drawn["mean_square_state"].get_xlabel() == "time"
+    (response,) = drawn["response"].collections
+    shown: np.ndarray = np.ma.filled(np.ma.asarray(response.get_array()), np.nan)
+    np.testing.assert_array_equal(np.isnan(shown).reshape(5, 5), np.triu(np.ones((5, 5), bool), 1))
+    one = solution.plot("correlation")
+    assert list(one) == ["correlation"]
+    with pytest.raises(ValueError, match="Did you mean 'correlation'"):
+        solution.plot("corelation")

@@ -68,6 +68,7 @@ class FixedPoints(AbstractExperiment):
     networks: int = eqx.field(static=True)
     starts: int = eqx.field(static=True)
 
+    equation: ClassVar[str] = r"F(x^*) = -x^* + J\phi(x^*) + b = 0"
     citations: ClassVar[tuple[str, ...]] = ("qiu2025", "sussillo2013")
     together: ClassVar[Literal["batch", "threads", "never"]] = "never"
     memory_arguments: ClassVar[str] = "`size` or `starts`"

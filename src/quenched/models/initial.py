@@ -17,9 +17,10 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
+from quenched.records import Record
 
 
-class AbstractInitial(eqx.Module):
+class AbstractInitial(Record):
     """A distribution of x(0)."""
 
     @abstractmethod

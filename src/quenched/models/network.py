@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
 from quenched.precision import double_precision
+from quenched.records import printed
 
 State = Float[Array | np.ndarray, " neuron"]
 
@@ -64,6 +65,25 @@ class Network(eqx.Module):
         from quenched.models.files import read_weights
 
         return cls(read_weights(path, array=array, sign=sign, gain=gain, transpose=transpose), activation, field)
+
+    def __repr__(self) -> str:
+        """Size, share of couplings that are not zero, and the gain of Gaussian couplings as strong as these."""
+        if isinstance(self.weights, jax.core.Tracer):
+            return f"Network({self.size} neurons, activation={printed(self.activation)}; traced)"
+        entries = np.asarray(self.weights.data if hasattr(self.weights, "todense") else self.weights)
+        square, count = float(np.sum(entries**2)), self.size**2
+        spread = square / count - (float(np.sum(entries)) / count) ** 2
+        density = np.count_nonzero(entries) / count
+        gain = np.sqrt(self.size * max(spread, 0.0))
+        listed = [
+            f"{self.size} neurons",
+            f"{100 * density:.3g} % of the couplings",
+            f"gain {gain:.3g} = sqrt(N Var J)",
+            f"activation={printed(self.activation)}",
+        ]
+        if np.ndim(self.field) or self.field != 0:
+            listed.append(f"field={printed(self.field)}")
+        return f"Network({', '.join(listed)})"
 
     @property
     def size(self) -> int:

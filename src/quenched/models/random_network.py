@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,11 +15,12 @@ from quenched.activations import AbstractActivation, Tanh
 from quenched.models.drive import Drive
 from quenched.models.network import Network
 from quenched.precision import double_precision
+from quenched.records import Record
 
 Real = float | Float[Array, ""]
 
 
-class RandomNetwork(eqx.Module):
+class RandomNetwork(Record):
     """Ensemble of large random networks.
 
         dx_i = (-x_i + sum_j J_ij phi(x_j) + b) dt + sigma dW_i,
@@ -46,6 +46,11 @@ class RandomNetwork(eqx.Module):
 
     Source: Zou & Huang 2024, section 2.
     """
+
+    equation: ClassVar[str] = (
+        r"\mathrm{d}x_i = \Big(-x_i + \sum_j J_{ij}\,\phi(x_j) + b\Big)\mathrm{d}t + \sigma\,\mathrm{d}W_i,\quad"
+        r"\mathrm{Var}\,J_{ij} = \frac{g^2}{N},\quad \langle J_{ij} J_{ji}\rangle = \frac{\eta\,g^2}{N}"
+    )
 
     gain: Real
     symmetry: Real

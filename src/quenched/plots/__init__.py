@@ -4,6 +4,7 @@ from quenched.plots.curves import curve, mark_transition
 from quenched.plots.edge_of_chaos import edge_of_chaos
 from quenched.plots.fixed_points import branches, connections, fixed_points, spectrum
 from quenched.plots.phase_diagram import phase_diagram
+from quenched.plots.solution import solution
 
 __all__ = [
     "branches",
@@ -13,5 +14,6 @@ __all__ = [
     "fixed_points",
     "mark_transition",
     "phase_diagram",
+    "solution",
     "spectrum",
 ]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 # Okabe and Ito, without black and yellow.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 _MARKERS = ("o", "D", "s", "^", "v")
 
 _LABELS = {
@@ -48,12 +48,12 @@ def in_order(datasets: Mapping[str, Any]) -> dict[str, Any]:
 def styles(datasets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Matplotlib's options for every dataset by name: a line for a theory, markers for an experiment."""
     found: dict[str, dict[str, Any]] = {}
-    lines, markers = iter(_LINES * len(datasets)), iter(_MARKERS * len(datasets))
+    lines, markers = iter(LINES * len(datasets)), iter(_MARKERS * len(datasets))
     for position, (name, dataset) in enumerate(datasets.items()):
         shape = (
             {"linestyle": "none", "marker": next(markers), "markersize": 4.5, "capsize": 2.0, "elinewidth": 1.0}
             if is_experiment(dataset.attrs)
             else {"linestyle": next(lines)}
         )
-        found[name] = {"color": _COLOURS[position % len(_COLOURS)], **shape}
+        found[name] = {"color": COLOURS[position % len(COLOURS)], **shape}
     return found

@@ -104,6 +104,10 @@ class OneStepRSB(AbstractTheory):
         "conjugate_overlap_within",
         "breaking_parameter",
     )
+    equation: ClassVar[str] = (
+        r"P(x)\propto e^{-E(x)/T},\quad\text{replicas in groups of } m:\quad"
+        r"Q_{ab} = Q_1 \text{ within a group},\ Q_0 \text{ between groups}"
+    )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025", "parisi1980")
 
     def __init__(self, temperature: Any, confinement: Any = 0.0):

@@ -58,6 +58,7 @@ class Trajectories(AbstractExperiment):
     scheme: str = eqx.field(static=True)
     record: bool = eqx.field(static=True)
 
+    equation: ClassVar[str] = r"\mathrm{d}x = (-x + J\phi(x) + b)\,\mathrm{d}t + \sigma\,\mathrm{d}W"
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
     together: ClassVar[Literal["batch", "threads", "never"]] = "batch"
     memory_arguments: ClassVar[str] = "`size` or `trials`"

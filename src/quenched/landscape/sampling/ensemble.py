@@ -81,6 +81,7 @@ class Sampling(AbstractExperiment):
     draws: int = eqx.field(static=True)
     warm_up: int = eqx.field(static=True)
 
+    equation: ClassVar[str] = r"P(x)\propto e^{-E(x)/T},\quad E(x) = \tfrac{1}{2}|F(x)|^2 + c\,|x|^2"
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)
     together: ClassVar[Literal["batch", "threads", "never"]] = "never"
     solvers: ClassVar[tuple[type, ...]] = (HMC, Langevin, ReplicaExchange)

@@ -1,0 +1,144 @@
+"""One solution, a panel for each kind of quantity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quenched import checks
+from quenched.plots.style import COLOURS, LINES
+from quenched.solution import Solution
+from quenched.vocabulary import VOCABULARY
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+_ASIDE = ("status", "residual", "steps")
+# Quantities that share a panel share the last word of this.
+_KINDS = ("response", "correlation", "spectrum")
+
+
+def solution(found: Solution | xr.Dataset, *names: str) -> dict[str, Axes]:
+    """Draw a solution: functions of the time, the lag or the frequency as curves with their errors, functions of two times
+    as maps. A solution of numbers alone is drawn as points with error bars.
+
+    Arguments:
+        found: what `qd.solve` returned, or its dataset.
+        names: the quantities to draw; if left out all that have an axis, or all numbers where none has.
+
+    Returns:
+        The axes of each quantity, by its name; quantities of one kind share theirs.
+
+    Raises:
+        ValueError: a quantity is not there, or has more axes than can be drawn.
+
+    Example:
+        >>> import quenched as qd
+        >>> axes = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Static()).plot()
+        >>> axes["correlation"].get_xlabel()
+        'value'
+    """
+    dataset: xr.Dataset = found.to_dataset() if isinstance(found, Solution) else found
+    known = [name for name in VOCABULARY if name in dataset.data_vars and name not in _ASIDE]
+    for name in names:
+        checks.one_of("names", name, known)
+        if dataset[name].ndim > 2:
+            dims = ", ".join(map(str, dataset[name].dims))
+            raise ValueError(f"{name!r} has the axes {dims}, more than can be drawn; choose a part, and xarray's .plot().")
+    drawable = [name for name in known if 1 <= dataset[name].ndim <= 2]
+    chosen = list(names) or drawable or [name for name in known if dataset[name].ndim == 0]
+    panels: dict[tuple[Any, ...], list[str]] = {}
+    for name in chosen:
+        panels.setdefault(_panel(name, dataset), []).append(name)
+    drawn: dict[str, Axes] = {}
+    for axes, (key, members) in zip(_axes(len(panels)), panels.items(), strict=True):
+        _DRAW[key[0]](axes, dataset[members], dataset)
+        drawn |= dict.fromkeys(members, axes)
+    return drawn
+
+
+def _panel(name: str, dataset: xr.Dataset) -> tuple[Any, ...]:
+    """Which panel a quantity goes to: how it is drawn, its axes and its kind."""
+    dims = dataset[name].dims
+    if not dims:
+        return ("numbers",)
+    if len(dims) == 2:
+        return ("map", name)
+    kind = next((kind for kind in _KINDS if name.endswith(kind)), dataset[name].attrs.get("units", "1"))
+    return ("curves", dims, kind)
+
+
+def _axes(count: int) -> list[Axes]:
+    """As many axes, three side by side at most: of pyplot if the program uses it."""
+    import sys
+
+    from matplotlib.figure import Figure
+
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    size = (4.2 * columns, 3.2 * rows)
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    figure = Figure(size, layout="constrained") if pyplot is None else pyplot.figure(figsize=size, layout="constrained")
+    return [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+
+
+def _symbol(quantity: xr.DataArray) -> str:
+    return f"${quantity.attrs.get('symbol', '-')}$".replace("$-$", str(quantity.name))
+
+
+def _numbers(axes: Axes, quantities: xr.Dataset, dataset: xr.Dataset) -> None:
+    names = [str(name) for name in quantities.data_vars]
+    places = np.arange(len(names))[::-1]
+    errors = [float(dataset[f"{name}_error"]) if f"{name}_error" in dataset else 0.0 for name in names]
+    values = [float(quantities[name]) for name in names]
+    axes.errorbar(values, places, xerr=errors, linestyle="none", marker="o", capsize=3.0, color=COLOURS[0])
+    axes.axvline(0.0, color="0.7", linewidth=0.8, zorder=0)
+    axes.set_yticks(places, [f"{name.replace('_', ' ')}  {_symbol(quantities[name])}" for name in names])
+    axes.set_xlabel("value")
+
+
+def _curves(axes: Axes, quantities: xr.Dataset, dataset: xr.Dataset) -> None:
+    names = [str(name) for name in quantities.data_vars]
+    (along,) = quantities[names[0]].dims
+    positions = dataset[along].values if along in dataset.coords else np.arange(dataset.sizes[along])
+    few = len(positions) <= 40 and along not in dataset.coords
+    for place, name in enumerate(names):
+        values = quantities[name].values
+        colour, line = COLOURS[place % len(COLOURS)], LINES[place % len(LINES)]
+        marker = "o" if few else None
+        axes.plot(positions, values, color=colour, linestyle=line, marker=marker, label=_symbol(quantities[name]))
+        if f"{name}_error" in dataset:
+            error = dataset[f"{name}_error"].values
+            axes.fill_between(positions, values - error, values + error, color=colour, alpha=0.25, linewidth=0.0)
+    axes.set_xlabel(str(along).replace("_", " "))
+    if along == "frequency" and all((quantities[name].values > 0.0).all() for name in names):
+        axes.set_yscale("log")
+    if len(names) == 1:
+        axes.set_ylabel(_symbol(quantities[names[0]]))
+    else:
+        axes.legend()
+
+
+def _map(axes: Axes, quantities: xr.Dataset, dataset: xr.Dataset) -> None:
+    (name,) = map(str, quantities.data_vars)
+    quantity = quantities[name]
+    vertical, horizontal = (str(dim) for dim in quantity.dims)
+    across, upwards = _positions(dataset, horizontal), _positions(dataset, vertical)
+    values = quantity.values
+    if horizontal == "earlier_time" and name.endswith("response"):
+        # A response to what comes later is 0 by causality: left white.
+        values = np.where(across[None, :] > upwards[:, None], np.nan, values)
+    image = axes.pcolormesh(across, upwards, values, shading="nearest", rasterized=True)
+    axes.figure.colorbar(image, ax=axes, label=_symbol(quantity))
+    axes.set_xlabel(horizontal.replace("_", " "))
+    axes.set_ylabel(vertical.replace("_", " "))
+
+
+def _positions(dataset: xr.Dataset, dim: str) -> np.ndarray:
+    found: np.ndarray = dataset[dim].values if dim in dataset.coords else np.arange(dataset.sizes[dim])
+    return found
+
+
+_DRAW = {"numbers": _numbers, "curves": _curves, "map": _map}

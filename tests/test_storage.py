@@ -1,0 +1,116 @@
+"""What was saved is loaded as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+import quenched as qd
+from quenched.stored_records import from_json, to_json
+
+
+def cases() -> dict[str, tuple[qd.RandomNetwork, Any]]:
+    wave = qd.RandomNetwork(0.8, 0.5, noise=0.3, field=lambda time: jnp.sin(time))
+    mine = qd.RandomNetwork(1.2, field=0.1, activation=qd.Activation(lambda x: x / jnp.sqrt(1 + x**2), "mine"))
+    return {
+        "numbers": (qd.RandomNetwork(1.5), qd.dmft.Static()),
+        "an activation of one's own": (mine, qd.dmft.Static()),
+        "two times, a field in time": (
+            wave,
+            qd.dmft.TwoTime(1.0, step=0.25, initial=qd.Normal(0, 0.5), trajectories=8, scramblings=4),
+        ),
+        "networks with trajectories": (
+            qd.RandomNetwork(1.5),
+            qd.simulate.Trajectories(size=5, networks=2, duration=1.0, record=True),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("ending", [".nc", ".zarr"])
+def test_a_solution_comes_back_as_it_was(name: str, ending: str, tmp_path: Path) -> None:
+    model, theory = cases()[name]
+    solution = qd.solve(model, theory, key=5, throw=False)
+    loaded = qd.load(solution.save(tmp_path / f"it{ending}"))
+    assert isinstance(loaded, qd.Solution)
+    assert repr(loaded) == repr(solution)
+    assert loaded.seed == 5
+    xr.testing.assert_identical(loaded.to_dataset(), solution.to_dataset())
+
+
+def test_a_loaded_solution_is_a_start(tmp_path: Path) -> None:
+    model = qd.RandomNetwork(1.5, 0.2)
+    solution = qd.solve(model, qd.dmft.Static())
+    solution.save(tmp_path / "it.nc")
+    loaded = qd.load(tmp_path / "it.nc")
+    again = qd.solve(qd.RandomNetwork(1.51, 0.2), qd.dmft.Static(), start=loaded)
+    fresh = qd.solve(qd.RandomNetwork(1.51, 0.2), qd.dmft.Static())
+    np.testing.assert_allclose(again.arrays["correlation"], fresh.arrays["correlation"], rtol=1e-10)
+    # Solved again from the record alone, built-in functions included.
+    np.testing.assert_array_equal(
+        qd.solve(loaded.model, loaded.theory).arrays["correlation"], solution.arrays["correlation"]
+    )
+
+
+def test_a_function_that_is_not_in_the_file_says_so() -> None:
+    model, _ = cases()["an activation of one's own"]
+    again = from_json(to_json(model))
+    assert again.activation.name == "mine"
+    assert again.gain == 1.2
+    with pytest.raises(TypeError, match=r"'<lambda>' is not in the file.*make the model anew with the function"):
+        again.activation(jnp.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"record": "os:system", "fields": {}}',
+        '{"record": "quenched.nowhere:Thing", "fields": {}}',
+        '{"record": "quenched.checks:number", "fields": {}}',
+        '{"record": "equinox:Module", "fields": {}}',
+    ],
+)
+def test_a_file_makes_nothing_but_records_of_this_package(text: str) -> None:
+    with pytest.raises(ValueError, match="is no model or theory that this version of the package knows"):
+        from_json(text)
+
+
+def test_a_record_of_another_version_is_refused_by_name() -> None:
+    stored = to_json(qd.Normal(0.0, 2.0)).replace('"std"', '"width"')
+    with pytest.raises(ValueError, match=r"Normal was stored by another version: its parameters were mean, width and now"):
+        from_json(stored)
+
+
+def test_places_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
+    solution = qd.solve(qd.RandomNetwork(1.5), qd.dmft.Static())
+    with pytest.raises(ValueError, match=r"Argument `path` must end in \.nc or \.zarr"):
+        solution.save(tmp_path / "it.npz")
+    with pytest.raises(OSError, match="does not exist or cannot be written"):
+        solution.save(tmp_path / "nowhere" / "it.nc")
+    path = solution.save(tmp_path / "it.zarr")
+    with pytest.raises(FileExistsError, match=r"exists; force=True .* replaces it"):
+        solution.save(path)
+    assert solution.save(path, force=True) == path
+    (tmp_path / "mine.zarr").mkdir()
+    with pytest.raises(FileExistsError, match="holds no Zarr store"):
+        solution.save(tmp_path / "mine.zarr", force=True)
+
+
+def test_what_is_not_ours_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        qd.load(tmp_path / "nothing.nc")
+    (tmp_path / "text.nc").write_text("some text")
+    with pytest.raises(ValueError, match="must be a netCDF file or a Zarr store that this package wrote"):
+        qd.load(tmp_path / "text.nc")
+
+
+def test_sweeps_are_loaded_as_datasets(tmp_path: Path) -> None:
+    swept = qd.sweep(qd.RandomNetwork(1.0), qd.dmft.Static(), {"gain": [0.5, 1.5]}, store=tmp_path / "it.zarr")
+    loaded = qd.load(tmp_path / "it.zarr")
+    assert isinstance(loaded, xr.Dataset)
+    np.testing.assert_array_equal(loaded["correlation"], swept["correlation"])
