@@ -57,7 +57,7 @@ class Stationary(AbstractChoice):
     scheme: str = eqx.field(static=True)
 
     equation: ClassVar[str] = (
-        r"\dot x = -x + g^2\eta\int_0^\infty R(\tau)\,\phi(x(t-\tau))\,\mathrm{d}\tau + \gamma(t) + b + \sigma\xi(t),\quad"
+        r"\dot x = -x + g^2\eta\int_0^\infty R(\tau)\,\phi(x(t-\tau))\,\mathrm{d}\tau + \gamma(t) + b + \sigma\xi(t),\quad "
         r"\langle\gamma(t)\gamma(t+\tau)\rangle = g^2 C(\tau)"
     )
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988", "schuecker2018", "zou2024")

@@ -101,7 +101,7 @@ class TwoTime(AbstractChoice):
     time_limit: float = eqx.field(static=True)
 
     equation: ClassVar[str] = (
-        r"\dot x(t) = -x(t) + g^2\eta\int_0^t R(t,s)\,\phi(x(s))\,\mathrm{d}s + \gamma(t) + b(t) + \sigma\xi(t),\quad"
+        r"\dot x(t) = -x(t) + g^2\eta\int_0^t R(t,s)\,\phi(x(s))\,\mathrm{d}s + \gamma(t) + b(t) + \sigma\xi(t),\quad "
         r"\langle\gamma(t)\gamma(s)\rangle = g^2 C(t,s)"
     )
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")

@@ -84,7 +84,7 @@ class FiniteTemperature(AbstractTheory):
         "conjugate_overlap",
     )
     equation: ClassVar[str] = (
-        r"P(x)\propto e^{-E(x)/T},\quad E(x) = \tfrac{1}{2}|F(x)|^2 + c\,|x|^2,\quad"
+        r"P(x)\propto e^{-E(x)/T},\quad E(x) = \tfrac{1}{2}|F(x)|^2 + c\,|x|^2,\quad "
         r"q = \langle\phi^2\rangle,\quad Q = \langle\phi\rangle\langle\phi\rangle"
     )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)

@@ -105,7 +105,7 @@ class OneStepRSB(AbstractTheory):
         "breaking_parameter",
     )
     equation: ClassVar[str] = (
-        r"P(x)\propto e^{-E(x)/T},\quad\text{replicas in groups of } m:\quad"
+        r"P(x)\propto e^{-E(x)/T},\quad\text{replicas in groups of } m:\quad "
         r"Q_{ab} = Q_1 \text{ within a group},\ Q_0 \text{ between groups}"
     )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025", "parisi1980")

@@ -86,7 +86,7 @@ class ZeroTemperature(AbstractTheory):
     branches: ClassVar[tuple[str, ...]] = ("zero_overlap", "ordered")
     unknowns: ClassVar[tuple[str, ...]] = ("self_overlap", "local_response", "mean_square_state")
     equation: ClassVar[str] = (
-        r"P(x)\propto\sum_{x^*:\,F(x^*)=0}\frac{\delta(x-x^*)}{|\det F^{\prime}(x^*)|},\quad"
+        r"P(x)\propto\sum_{x^*:\,F(x^*)=0}\frac{\delta(x-x^*)}{|\det F^{\prime}(x^*)|},\quad "
         r"\text{the limit } T\to 0 \text{ of } e^{-E/T}"
     )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)

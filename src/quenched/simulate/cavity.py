@@ -99,7 +99,7 @@ class Cavity(AbstractExperiment):
     record: bool = eqx.field(static=True)
 
     equation: ClassVar[str] = (
-        r"\sum_i J_{0i}\,\phi(x_i(t)) = \gamma(t) + m(t),\quad\langle\gamma(t)\gamma(s)\rangle\to g^2 C(t,s),\quad"
+        r"\sum_i J_{0i}\,\phi(x_i(t)) = \gamma(t) + m(t),\quad\langle\gamma(t)\gamma(s)\rangle\to g^2 C(t,s),\quad "
         r"m(t)\to g^2\eta\int_0^t R(t,s)\,\phi(x_0(s))\,\mathrm{d}s"
     )
     citations: ClassVar[tuple[str, ...]] = ("zou2024",)
