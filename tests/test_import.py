@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-# Loaded on first use only; together they would take longer than everything else.
-HEAVY = {"matplotlib", "zarr", "pydantic", "cyclopts", "rich", "xarray", "pandas", "scipy"}
+import quenched as qd
+
+# Loaded on first use only.
+HEAVY = {"jax", "numpy", "matplotlib", "zarr", "pydantic", "cyclopts", "rich", "xarray", "pandas", "scipy"}
 
 SCRIPT = """
 import json, os, sys
@@ -46,6 +51,51 @@ def imported() -> dict[str, list[str]]:
 
 def test_import_loads_nothing_heavy(imported: dict[str, list[str]]) -> None:
     assert not HEAVY & set(imported["modules"])
+
+
+def test_a_theory_loads_no_more_than_it_needs() -> None:
+    script = "import quenched, sys; quenched.dmft.Static; quenched.solve; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert "jax" in loaded
+    assert not (HEAVY - {"jax", "numpy"}) & set(loaded)
+    assert not {"quenched.landscape.find", "quenched.dmft.two_time", "quenched.replica.neuron", "psutil"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "solve --help", "fixed-points --help", "sovle", "solve dmft.Statik --gain 1", "solve dmft.Static --gain one",
+     "solve dmft.Static --gain 1 --output a.txt", "sweep none.toml", "show none.zarr", "fixed-points none.npy",
+     "cite dmft.Statik", "cite"],
+)  # fmt: skip
+def test_help_and_typing_errors_load_nothing_that_computes(arguments: str) -> None:
+    script = f"from quenched.cli import run; run({arguments.split()}); import sys; print(*sys.modules, file=sys.stderr)"
+    ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert not {"jax", "numpy", "xarray", "matplotlib", "pydantic"} & set(ran.stderr.split())
+
+
+def test_importing_a_file_does_not_hide_the_function_of_its_name() -> None:
+    script = (
+        "import quenched.solve, quenched.plots.solution, quenched.sweeps.sweep, quenched.replica.complexity\n"
+        "import quenched as qd\n"
+        "print(callable(qd.solve), callable(qd.plots.solution), callable(qd.sweeps.sweep), callable(qd.replica.complexity))"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert shown.split() == ["True"] * 4
+
+
+@pytest.mark.parametrize(
+    "package", [qd, qd.dmft, qd.landscape, qd.observables, qd.plots, qd.replica, qd.simulate, qd.sweeps]
+)
+def test_all_public_names_are_there_and_others_are_refused(package: ModuleType) -> None:
+    stub = ast.parse(Path(str(package.__file__)).with_suffix(".pyi").read_text())
+    (listed,) = (ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign))
+    assert sorted(listed) == sorted(package.__all__)
+    for name in package.__all__:
+        found = getattr(package, name)
+        assert name in dir(package)
+        assert not isinstance(found, ModuleType) or hasattr(found, "__path__")
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
 
 
 def test_import_touches_neither_network_nor_disk(imported: dict[str, list[str]]) -> None:

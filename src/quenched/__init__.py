@@ -1,47 +1,5 @@
 """The steady states of large random neural networks, solved three ways and laid side by side."""
 
-from quenched import activations, dmft, gaussian, landscape, models, observables, plots, replica, simulate, sweeps
-from quenched.about import about
-from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
-from quenched.citation import cite
-from quenched.models import Network, Normal, Quantile, RandomNetwork, Uniform
-from quenched.numerics.self_consistency import Newton
-from quenched.solution import Solution
-from quenched.solve import solve
-from quenched.status import SolveError, Status
-from quenched.storage import load
-from quenched.sweeps import sweep
-from quenched.vocabulary import VOCABULARY
+from quenched.lazy import lazy_package
 
-__all__ = [
-    "VOCABULARY",
-    "Activation",
-    "Erf",
-    "Linear",
-    "Network",
-    "Newton",
-    "Normal",
-    "Quantile",
-    "RandomNetwork",
-    "ReLU",
-    "Solution",
-    "SolveError",
-    "Status",
-    "Tanh",
-    "Uniform",
-    "about",
-    "activations",
-    "cite",
-    "dmft",
-    "gaussian",
-    "landscape",
-    "load",
-    "models",
-    "observables",
-    "plots",
-    "replica",
-    "simulate",
-    "solve",
-    "sweep",
-    "sweeps",
-]
+lazy_package(__name__)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from quenched.words import nearest as nearest
+from quenched.words import one_of as one_of
 
 
 def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf, above: float = -np.inf) -> Any:
@@ -74,19 +75,3 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"Argument `{name}` must be True or False, but is {value!r}.")
     return bool(value)
-
-
-def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
-    """One of the allowed words, the nearest suggested when it is none of them."""
-    words = list(allowed)
-    if value not in words:
-        raise ValueError(
-            f"Argument `{name}` must be one of {', '.join(map(repr, words))}, but is {value!r}.{nearest(value, words)}"
-        )
-    return str(value)
-
-
-def nearest(value: Any, words: Iterable[str]) -> str:
-    """' Did you mean ...?' or nothing."""
-    close = difflib.get_close_matches(str(value), list(words), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
 
 PARTS = "re_im"
@@ -14,6 +13,8 @@ PARTS = "re_im"
 
 def without_complex(dataset: xr.Dataset) -> xr.Dataset:
     """Complex numbers as a last axis `re_im`: the real and the imaginary part."""
+    import numpy as np
+
     for name, values in dataset.data_vars.items():
         if np.iscomplexobj(values):
             parts = np.stack([values.values.real, values.values.imag], axis=-1)

@@ -9,7 +9,8 @@ from typing import Any
 from subjects import SUBJECTS
 
 import quenched as qd
-from quenched.theory import AbstractExperiment, AbstractTheory
+from quenched.sweeps.names import ACTIVATIONS, THEORIES, build_activation
+from quenched.theory import AbstractExperiment, AbstractTheory, Theory
 
 
 def public(base: Any) -> set[type]:
@@ -22,6 +23,17 @@ def test_every_theory_and_experiment_is_a_subject() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     assert public(AbstractTheory) | public(AbstractExperiment) == {type(subject.theory) for subject in SUBJECTS}
+
+
+def test_every_theory_has_its_word_on_the_command_line() -> None:
+    found = {
+        f"{chapter.__name__.removeprefix('quenched.')}.{name}"
+        for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape)
+        for name in chapter.__all__
+        if isinstance(member := getattr(chapter, name), type) and issubclass(member, Theory)
+    }
+    assert found == set(THEORIES)
+    assert {name: type(build_activation(name)).name for name in ACTIVATIONS} == {name: name for name in ACTIVATIONS}
 
 
 def test_subjects_are_there_once() -> None:

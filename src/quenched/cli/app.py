@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
+import quenched as qd
 from quenched.cli.cite import cite
 from quenched.cli.fixed_points import fixed_points
 from quenched.cli.show import show
 from quenched.cli.solve import solve
 from quenched.cli.sweep import sweep
-from quenched.status import SolveError
 
 SOLVED, NOT_SOLVED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -47,12 +47,12 @@ def run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), console=Console(), exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interruption:
         return _complain(str(interruption) or "Interrupted.", INTERRUPTED)
-    except (SolveError, FloatingPointError) as error:
-        return _complain(str(error), NOT_SOLVED)
     except CycloptsError as error:
         return _complain(f"{error} (quenched --help)", BAD_INPUT)
     except (ValueError, TypeError, OSError, MemoryError) as error:
         return _complain(str(error), BAD_INPUT)
+    except (qd.SolveError, FloatingPointError) as error:  # last: looking this name up imports NumPy
+        return _complain(str(error), NOT_SOLVED)
     return SOLVED if code is None else int(code)
 
 

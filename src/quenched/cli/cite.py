@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import quenched as qd
-from quenched.checks import nearest
 from quenched.citation import BIBTEX
-from quenched.sweeps.names import theories
-from quenched.sweeps.store import read_sweeps
+from quenched.sweeps.names import THEORIES, theories
+from quenched.words import nearest
 
 
 def cite(*names: str) -> None:
@@ -26,13 +25,14 @@ def cite(*names: str) -> None:
 
 
 def _things(name: str) -> list[Any]:
-    known = theories()
     if name in BIBTEX:
         return [name]
-    for full, theory in known.items():
+    for full in THEORIES:
         if name in (full, full.rpartition(".")[2]):
-            return [theory]
+            return [theories()[full]]
     if Path(name).exists():
+        from quenched.sweeps.store import read_sweeps
+
         return list(read_sweeps(Path(name)).values())
-    words = [*known, *BIBTEX]
+    words = [*THEORIES, *BIBTEX]
     raise ValueError(f"{name!r} is no theory, no store and no BibTeX key.{nearest(name, words)} Known: {', '.join(words)}.")

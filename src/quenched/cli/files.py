@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+def check_input(path: Path, what: str) -> None:
+    """Refuse a misspelt name before anything slow is imported."""
+    if not path.exists():
+        raise FileNotFoundError(f"There is no {what} {str(path)!r}.")
+
+
 def check_output(path: Path | None, force: bool) -> None:
     """Refuse, before any work, an output that could not be written at the end."""
     if path is None:

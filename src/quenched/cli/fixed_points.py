@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
 
 import quenched as qd
-from quenched.cli.files import check_output, write
-from quenched.cli.progress import progress_bar
-from quenched.cli.tables import print_table
+from quenched.cli.files import check_input, check_output, write
 from quenched.sweeps.names import build_activation
 
 if TYPE_CHECKING:
@@ -63,7 +60,11 @@ def fixed_points(
     force:
         Replace the output if it exists.
     """
+    check_input(weights, "file")
     check_output(output, force)
+    from quenched.cli.progress import progress_bar
+    from quenched.cli.tables import print_table
+
     phi = build_activation(activation)
     network = qd.Network.from_file(weights, array=array, sign=sign, gain=gain, transpose=transpose, activation=phi)
     with progress_bar() as bar:
@@ -114,6 +115,6 @@ def _completeness(index_sum: float, bounded: bool) -> str:
     stated = f"index sum {index_sum:g}"
     if not bounded:
         return f"{stated}; for an activation without bound it tells nothing of whether the list is complete."
-    if np.isclose(index_sum, 1.0):
+    if abs(index_sum - 1.0) < 1e-5:
         return f"{stated}, as it must be for a complete list (a list can miss points in pairs that cancel)."
     return f"{stated}, but 1 for a complete list: fixed points are missing; raise --starts."

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from quenched.cli.tables import print_near_transition, print_statuses
-from quenched.sweeps.store import read_sweeps
+from quenched.cli.files import check_input
 from quenched.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
@@ -26,6 +25,10 @@ def show(store: Path, /) -> None:
     store:
         The store, a folder ending in .zarr.
     """
+    check_input(store, "store")
+    from quenched.cli.tables import print_near_transition, print_statuses
+    from quenched.sweeps.store import read_sweeps
+
     console = Console()
     found = read_sweeps(store)
     for name, dataset in found.items():

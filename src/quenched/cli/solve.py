@@ -56,11 +56,11 @@ def solve(
     force:
         Replace the output if it exists.
     """
+    check_output(output, force)
     flags = ("gain", "symmetry", "noise", "field", "activation", "start", "seed", "output", "force")
     chosen = build_theory(theory, {name.replace("-", "_"): _value(text) for name, text in arguments.items()}, also=flags)
     if gain is None:
         raise ValueError("--gain is missing, the coupling scale of the network.")
-    check_output(output, force)
     model = qd.RandomNetwork(gain, symmetry, noise, field, build_activation(activation))
     solution = qd.solve(model, chosen, start=start, key=seed, throw=False)
     print(solution)

@@ -6,11 +6,9 @@ import shlex
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import TaskID
 
-from quenched.cli.progress import progress_bar
-from quenched.cli.tables import print_near_transition, print_statuses
-from quenched.sweeps import read_job, run_file
+import quenched as qd
+from quenched.cli.files import check_input
 
 
 def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: Path = Path()) -> int:
@@ -29,17 +27,21 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     output:
         Folder that the store and the figure go into.
     """
+    check_input(file, "file")
+    from quenched.cli.progress import progress_bar
+    from quenched.cli.tables import print_near_transition, print_statuses
+
     console = Console()
-    job = read_job(file, output)
+    job = qd.sweeps.read_job(file, output)
     bar = progress_bar()
-    tasks: dict[str, TaskID] = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
+    tasks = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
 
     def tell(name: str, done: int, _: int) -> None:
         bar.start()  # only now: a store that is refused shows no bar
         bar.update(tasks[name], completed=done)
 
     try:
-        tree = run_file(file, resume=resume, force=force, output=output, progress=tell)
+        tree = qd.sweeps.run_file(file, resume=resume, force=force, output=output, progress=tell)
     except KeyboardInterrupt:
         again = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
         raise KeyboardInterrupt(f"Continue with: {shlex.join(again)}") from None

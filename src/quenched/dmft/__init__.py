@@ -1,23 +1,5 @@
 """Dynamical mean-field theory: N to infinity, in real time."""
 
-from quenched.dmft.static import Static
-from quenched.dmft.stationary import Stationary
-from quenched.dmft.stationary_gaussian import StationaryGaussian
-from quenched.dmft.stationary_linear import StationaryLinear
-from quenched.dmft.stationary_sampled import StationarySampled
-from quenched.dmft.transitions import transitions
-from quenched.dmft.two_time import TwoTime
-from quenched.dmft.two_time_gaussian import Quadrature
-from quenched.numerics.anderson import Anderson
+from quenched.lazy import lazy_package
 
-__all__ = [
-    "Anderson",
-    "Quadrature",
-    "Static",
-    "Stationary",
-    "StationaryGaussian",
-    "StationaryLinear",
-    "StationarySampled",
-    "TwoTime",
-    "transitions",
-]
+lazy_package(__name__)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import psutil
-
 # What is computed side by side takes at most this much memory together.
 BATCH_BYTES = 256 * 2**20
 
 
 def available_bytes() -> int:
     """What the system can give without swapping."""
+    import psutil
+
     return int(psutil.virtual_memory().available)
 
 

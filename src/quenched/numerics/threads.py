@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import importlib
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from threadpoolctl import ThreadpoolController
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 @functools.lru_cache
 def _controller() -> ThreadpoolController:
+    from threadpoolctl import ThreadpoolController
+
     # XLA's LAPACK is SciPy's, and the controller sees only libraries that are loaded already.
     importlib.import_module("scipy.linalg")
     return ThreadpoolController()

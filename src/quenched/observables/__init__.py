@@ -1,8 +1,5 @@
 """What is computed from a solution or a network, whatever it came from."""
 
-from quenched.observables.attractor import kaplan_yorke_dimension
-from quenched.observables.fluctuation_dissipation import fluctuation_dissipation
-from quenched.observables.lyapunov import lyapunov_spectrum
-from quenched.observables.response import measure_response
+from quenched.lazy import lazy_package
 
-__all__ = ["fluctuation_dissipation", "kaplan_yorke_dimension", "lyapunov_spectrum", "measure_response"]
+lazy_package(__name__)

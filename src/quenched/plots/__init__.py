@@ -1,19 +1,5 @@
 """Figures. These functions take datasets and return axes; they compute nothing."""
 
-from quenched.plots.curves import curve, mark_transition
-from quenched.plots.edge_of_chaos import edge_of_chaos
-from quenched.plots.fixed_points import branches, connections, fixed_points, spectrum
-from quenched.plots.phase_diagram import phase_diagram
-from quenched.plots.solution import solution
+from quenched.lazy import lazy_package
 
-__all__ = [
-    "branches",
-    "connections",
-    "curve",
-    "edge_of_chaos",
-    "fixed_points",
-    "mark_transition",
-    "phase_diagram",
-    "solution",
-    "spectrum",
-]
+lazy_package(__name__)

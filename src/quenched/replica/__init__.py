@@ -1,9 +1,5 @@
 """Replica theory of the Boltzmann measure exp(-E/T) of the speed landscape."""
 
-from quenched.replica.complexity import complexity
-from quenched.replica.finite_temperature import FiniteTemperature
-from quenched.replica.one_step import OneStepRSB
-from quenched.replica.phase_diagram import phase_diagram
-from quenched.replica.zero_temperature import ZeroTemperature
+from quenched.lazy import lazy_package
 
-__all__ = ["FiniteTemperature", "OneStepRSB", "ZeroTemperature", "complexity", "phase_diagram"]
+lazy_package(__name__)

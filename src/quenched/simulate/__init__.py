@@ -1,7 +1,5 @@
 """Finite networks in real time."""
 
-from quenched.simulate.cavity import Cavity
-from quenched.simulate.integrate import integrate
-from quenched.simulate.trajectories import Trajectories
+from quenched.lazy import lazy_package
 
-__all__ = ["Cavity", "Trajectories", "integrate"]
+lazy_package(__name__)

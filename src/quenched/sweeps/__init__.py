@@ -1,6 +1,5 @@
 """Many parameter values: on a grid, in a store, out of a file."""
 
-from quenched.sweeps.job import read_job, run_file
-from quenched.sweeps.sweep import sweep
+from quenched.lazy import lazy_package
 
-__all__ = ["read_job", "run_file", "sweep"]
+lazy_package(__name__)

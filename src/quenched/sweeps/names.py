@@ -5,53 +5,64 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
-from quenched import activations, checks, dmft, landscape, replica, simulate
-from quenched.activations import AbstractActivation
-from quenched.models import Normal, Uniform
-from quenched.theory import AbstractExperiment, AbstractTheory, Theory
+import quenched as qd
+from quenched.words import nearest, one_of
 
-_INITIAL = {"normal": Normal, "uniform": Uniform}
+if TYPE_CHECKING:
+    from quenched.activations import AbstractActivation
+    from quenched.theory import AbstractExperiment, AbstractTheory, Theory
+
+# Words, so that a misspelt one is refused before anything is imported; a test keeps them complete.
+THEORIES = (
+    "dmft.Static",
+    "dmft.Stationary",
+    "dmft.StationaryGaussian",
+    "dmft.StationaryLinear",
+    "dmft.StationarySampled",
+    "dmft.TwoTime",
+    "replica.FiniteTemperature",
+    "replica.OneStepRSB",
+    "replica.ZeroTemperature",
+    "simulate.Cavity",
+    "simulate.Trajectories",
+    "landscape.FixedPoints",
+    "landscape.Sampling",
+)
+ACTIVATIONS = {"tanh": "Tanh", "erf": "Erf", "relu": "ReLU", "linear": "Linear"}
+_INITIAL = {"normal": "Normal", "uniform": "Uniform"}
 
 
 def theories() -> dict[str, type[Theory]]:
     """Every theory and experiment that `qd.solve` takes, such as dmft.Static."""
-    found = {}
-    for chapter in (dmft, replica, simulate, landscape):
-        for name in chapter.__all__:
-            member = getattr(chapter, name)
-            if isinstance(member, type) and issubclass(member, Theory):
-                found[f"{chapter.__name__.removeprefix('quenched.')}.{name}"] = member
-    return found
+    return {name: attrgetter(name)(qd) for name in THEORIES}
 
 
 def build_theory(name: str, arguments: Mapping[str, Any], also: Iterable[str] = ()) -> Theory:
     """The theory of that name; its constructor checks the arguments. `also` are words that a typing error may have meant."""
-    known = theories()
-    by_last_word = {full.rpartition(".")[2]: full for full in known}
-    kind = known[checks.one_of("theory", by_last_word.get(name, name), known)]
+    by_last_word = {full.rpartition(".")[2]: full for full in THEORIES}
+    kind = attrgetter(one_of("theory", by_last_word.get(name, name), THEORIES))(qd)
     accepted = list(inspect.signature(kind).parameters)
     for argument in arguments:
         if argument not in accepted:
             takes = ", ".join(accepted) or "no arguments"
             raise ValueError(
-                f"{name} has no argument `{argument}`.{checks.nearest(argument, [*accepted, *also])} It takes {takes}."
+                f"{name} has no argument `{argument}`.{nearest(argument, [*accepted, *also])} It takes {takes}."
             )
     given = {argument: _initial(value) if argument == "initial" else value for argument, value in arguments.items()}
     for argument, parameter in inspect.signature(kind).parameters.items():
         if parameter.default is parameter.empty and argument not in given:
             raise ValueError(f"{name} needs the argument `{argument}`.")
-    return kind(**given)
+    built: Theory = kind(**given)
+    return built
 
 
 def build_activation(name: str) -> AbstractActivation:
     """tanh, erf, relu or linear."""
-    known = {}
-    for member in map(activations.__dict__.__getitem__, activations.__all__):
-        if isinstance(getattr(member, "name", None), str):
-            known[member.name] = member
-    return known[checks.one_of("activation", name.lower(), known)]()
+    built: AbstractActivation = getattr(qd.activations, ACTIVATIONS[one_of("activation", name.lower(), ACTIVATIONS)])()
+    return built
 
 
 def build_solver(theory: AbstractTheory | AbstractExperiment, options: Mapping[str, Any]) -> Any:
@@ -65,7 +76,7 @@ def build_solver(theory: AbstractTheory | AbstractExperiment, options: Mapping[s
     for option in options:
         if option not in accepted:
             raise ValueError(
-                f"The solver {type(default).__name__} has no option `{option}`.{checks.nearest(option, accepted)} "
+                f"The solver {type(default).__name__} has no option `{option}`.{nearest(option, accepted)} "
                 f"It takes {', '.join(accepted)}."
             )
     return type(default)(**options)
@@ -80,4 +91,4 @@ def _initial(value: Any) -> Any:
             f"Argument `initial` must be {{normal = [mean, std]}} or {{uniform = [low, high]}}, but is {value}."
         )
     ((kind, parameters),) = value.items()
-    return _INITIAL[checks.one_of("initial", kind, _INITIAL)](*parameters)
+    return getattr(qd, _INITIAL[one_of("initial", kind, _INITIAL)])(*parameters)

@@ -1,0 +1,17 @@
+from quenched.plots.curves import curve, mark_transition
+from quenched.plots.edge_of_chaos import edge_of_chaos
+from quenched.plots.fixed_points import branches, connections, fixed_points, spectrum
+from quenched.plots.phase_diagram import phase_diagram
+from quenched.plots.solution import solution
+
+__all__ = [
+    "branches",
+    "connections",
+    "curve",
+    "edge_of_chaos",
+    "fixed_points",
+    "mark_transition",
+    "phase_diagram",
+    "solution",
+    "spectrum",
+]
