@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,28 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quenched.netcdf import PARTS, complex_values, without_complex
+from quenched.outputs import check_path
 from quenched.solution import Solution, Values
 from quenched.stored_records import from_json, to_json
 
 if TYPE_CHECKING:
     import xarray as xr
 
-ENDINGS = (".nc", ".zarr")
 # Attributes that hold the model and the theory of a solution.
 _MODEL, _THEORY = "stored_model", "stored_theory"
 _HOW_IT_WENT = ("status", "residual", "steps")
-
-
-def check_path(path: Path, force: bool, name: str = "Argument `path`") -> None:
-    """Refuse a place that could not be written, before any work."""
-    if path.suffix not in ENDINGS:
-        raise ValueError(f"{name} must end in .nc or .zarr, but is {str(path)!r}.")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise OSError(f"The folder {str(path.parent)!r} does not exist or cannot be written; choose another.")
-    if path.exists() and not force:
-        raise FileExistsError(f"{str(path)!r} exists; force=True (--force on the command line) replaces it.")
-    if path.is_dir() and not (path / "zarr.json").exists():
-        raise FileExistsError(f"{str(path)!r} is a folder that holds no Zarr store; choose another place.")
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
@@ -105,8 +92,7 @@ def _open(path: Path) -> xr.Dataset:
                 found = stored.load()
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
-            f"{str(path)!r} must be a netCDF file or a Zarr store that this package wrote, but cannot be read: "
-            f"{str(error).splitlines()[0]}"
+            f"{str(path)!r} must be a netCDF file or a Zarr store that this package wrote, but is something else or damaged."
         ) from error
     for name in [name for name, values in found.data_vars.items() if values.dims[-1:] == (PARTS,)]:
         values = found[name]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 import xarray as xr
 
 import quenched as qd
-from quenched.cli import run
+from quenched.cli import progress, run
 from quenched.sweeps import engine
+from quenched.sweeps.names import THEORIES, theories
 
 SWEEP = """
 title = "small"
@@ -47,7 +50,7 @@ def test_solve_prints_the_solution_and_writes_it(capsys: pytest.CaptureFixture[s
     with xr.open_dataset("out.nc") as written:
         assert float(written["mean_square_rate"]) == float(expected["mean_square_rate"])
     assert run([*command, "--output", "out.nc"]) == 2
-    assert "'out.nc' exists; --force replaces it" in capsys.readouterr().err
+    assert "'out.nc' exists; force=True (--force on the command line) replaces it" in capsys.readouterr().err
 
 
 def test_sweep_stores_draws_and_tabulates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,8 +153,8 @@ def test_a_numerical_failure_has_code_1(capsys: pytest.CaptureFixture[str], fold
         (["sweep", "none.toml"], "There is no file 'none.toml'"),
         (["sweep", "small.toml", "--output", "no"], "folder 'no' does not exist or cannot be written"),
         (["sweep", "small.toml", "--resume", "--force"], "exclude each other"),
-        (["show", "none.zarr"], "There is no store 'none.zarr'"),
-        (["show", "small.toml"], "'small.toml' is not a store of a sweep"),
+        (["show", "none.zarr"], "There is no file or store 'none.zarr'"),
+        (["show", "small.toml"], "'small.toml' must be a netCDF file or a Zarr store"),
         (["cite", "dmft.Statik"], "Did you mean 'dmft.Static'?"),
         (["fixed-points", "none.npy"], "There is no file 'none.npy'"),
         (["fixed-points", "small.toml"], "must end in one of .npy"),
@@ -223,3 +226,97 @@ def test_cite_gives_what_was_asked_for_and_everything_else_if_nothing_was(capsys
     assert [line.split("{")[1] for line in out.splitlines() if line.startswith("@")] == ["qiu2025,", "jax2018,"]
     assert run(["cite"]) == 0
     assert capsys.readouterr().out.count("@") == len(qd.citation.BIBTEX)
+
+
+def test_help_lists_every_theory_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, words in THEORIES.items():
+        assert f"{name:<27} {words}" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_every_theory_has_help_on_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, kind in theories().items():
+        assert run(["solve", name, "--help"]) == 0
+        shown = capsys.readouterr().out
+        for option, parameter in inspect.signature(kind).parameters.items():
+            (line,) = [line for line in shown.splitlines() if line.startswith(f"  --{option.replace('_', '-')} ")]
+            assert ("must be given" in line) == (parameter.default is parameter.empty)
+            if isinstance(parameter.default, int | float) and parameter.default not in (True, False, np.inf):
+                assert f"; {parameter.default:g} if left out" in line
+        if len(getattr(kind, "branches", ())) > 1:
+            assert f"--start: {', '.join(kind.branches)}" in shown  # type: ignore[union-attr]
+    assert run(["solve", "TwoTime", "--help"]) == 0
+    assert "how long, and the time step" in capsys.readouterr().out
+
+
+def test_a_misspelt_theory_is_not_answered_with_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cite", "dmft.Foo"]) == 2
+    answer = capsys.readouterr().err
+    assert "Did you mean" not in answer
+    assert "Known: dmft.Static, " in answer
+    assert "replica" not in answer
+    for wrong in ("dmft.Statc", "replica.Static", "statik"):
+        assert run(["cite", wrong]) == 2
+        assert "Did you mean 'dmft.Static'?" in capsys.readouterr().err
+        assert run(["solve", wrong, "--gain", "1"]) == 2
+        assert "Did you mean 'dmft.Static'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["solve", "dmft.Static", "--gain", "1"], ["fixed-points", "J.npy"]])
+def test_a_bad_seed_is_called_by_its_flag(command: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(folder / "J.npy", np.eye(2))
+    assert run([*command, "--seed", "-1"]) == 2
+    assert capsys.readouterr().err == "--seed must be between 0 and 2^63 - 1, but is -1.\n"
+
+
+def test_a_bad_seed_in_a_file_is_called_by_its_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "small.toml").write_text("seed = -1\n" + SWEEP)
+    assert run(["sweep", "small.toml"]) == 2
+    answer = capsys.readouterr().err
+    assert answer == "small.toml: key `seed`: Input should be greater than or equal to 0, but is -1.\n"
+
+
+def test_show_reads_what_solve_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    for output in ("out.nc", "out.zarr"):
+        assert run(["solve", "dmft.Static", "--gain", "1.5", "--output", output]) == 0
+        solved = capsys.readouterr().out
+        assert run(["show", output]) == 0
+        assert capsys.readouterr().out == solved.replace(f"Written to {output}.\n", "")
+
+
+def test_show_has_numbers_before_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "small.toml"]) == 0
+    capsys.readouterr()
+    assert run(["show", "small.zarr"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.index("g_c = 1") < shown.index("quantities")
+
+
+def test_long_work_without_a_terminal_writes_plain_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_FIRST", 0.0)
+    monkeypatch.setattr(progress, "_SOONEST", 0.01)
+    monkeypatch.setattr(progress, "_LATEST", 0.01)
+    written = threading.Event()
+    with progress.Reporter("working") as tell:
+        while "so far" not in (first := capsys.readouterr().err):
+            written.wait(0.01)
+        tell(1, 5)
+        written.wait(0.05)
+        tell(3, 5, "2 points")
+        while "3 of 5, 2 points, " not in (later := capsys.readouterr().err):
+            written.wait(0.01)
+    assert first.startswith("working: 0 s so far\n")
+    assert " a second, 0 s left, 0 s so far\n" in later
+    capsys.readouterr()
+    written.wait(0.05)
+    assert capsys.readouterr().err == ""
+
+
+def test_short_work_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Reporter("working") as tell:
+        tell(1, 1)
+    assert capsys.readouterr().err == ""

@@ -15,6 +15,7 @@ from quenched.cli.fixed_points import fixed_points
 from quenched.cli.show import show
 from quenched.cli.solve import solve
 from quenched.cli.sweep import sweep
+from quenched.cli.theory_help import all_theories, one_theory
 
 SOLVED, NOT_SOLVED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -26,7 +27,8 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (solve, sweep, fixed_points, show, cite):
+app.command(solve, help_epilogue=all_theories())
+for command in (sweep, fixed_points, show, cite):
     app.command(command)
 
 
@@ -44,6 +46,11 @@ def main() -> int:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit code: 0 solved, 1 not solved, 2 bad input, 130 interrupted."""
     try:
+        if arguments[:1] == ["solve"] and len(arguments) > 2 and {"--help", "-h"} & set(arguments):
+            theory = next((word for word in arguments[1:] if not word.startswith("-")), None)
+            if theory is not None:
+                print(one_theory(theory))
+                return SOLVED
         code = app(list(arguments), console=Console(), exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interruption:
         return _complain(str(interruption) or "Interrupted.", INTERRUPTED)

@@ -7,7 +7,7 @@ from typing import Any
 
 import quenched as qd
 from quenched.citation import BIBTEX
-from quenched.sweeps.names import THEORIES, theories
+from quenched.sweeps.names import THEORIES, nearest_theory, theories
 from quenched.words import nearest
 
 
@@ -34,5 +34,7 @@ def _things(name: str) -> list[Any]:
         from quenched.sweeps.store import read_sweeps
 
         return list(read_sweeps(Path(name)).values())
-    words = [*THEORIES, *BIBTEX]
-    raise ValueError(f"{name!r} is no theory, no store and no BibTeX key.{nearest(name, words)} Known: {', '.join(words)}.")
+    chapter = [full for full in THEORIES if "." in name and full.startswith(name.partition(".")[0] + ".")]
+    words = chapter or [*THEORIES, *BIBTEX]
+    suggestion = nearest_theory(name) or nearest(name, BIBTEX)
+    raise ValueError(f"{name!r} is no theory, no store and no BibTeX key.{suggestion} Known: {', '.join(words)}.")

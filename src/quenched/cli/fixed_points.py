@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 import quenched as qd
-from quenched.cli.files import check_input, check_output, write
+from quenched.cli.checks import check_input, check_output, check_seed
 from quenched.sweeps.names import build_activation
 
 if TYPE_CHECKING:
@@ -62,16 +62,15 @@ def fixed_points(
     """
     check_input(weights, "file")
     check_output(output, force)
-    from quenched.cli.progress import progress_bar
+    check_seed(seed)
+    from quenched.cli.progress import Reporter
     from quenched.cli.tables import print_table
+    from quenched.storage import write
 
     phi = build_activation(activation)
     network = qd.Network.from_file(weights, array=array, sign=sign, gain=gain, transpose=transpose, activation=phi)
-    with progress_bar() as bar:
-        task = bar.add_task(f"searching {network.size} neurons", total=starts)
-        found = qd.landscape.find_fixed_points(
-            network, starts, key=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with Reporter(f"searching {network.size} neurons") as tell:
+        found = qd.landscape.find_fixed_points(network, starts, key=seed, progress=tell)
     console = Console()
     number = found.sizes["fixed_point"]
     ended = found["outcome"].values

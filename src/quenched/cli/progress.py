@@ -1,12 +1,120 @@
-"""The progress bar of all commands: done of total, and the time remaining, on stderr."""
+"""Progress of long work, on stderr: a bar in a terminal, plain lines now and then where there is none."""
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+from types import TracebackType
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+# Seconds after which anything is shown: shorter work shows nothing.
+_FIRST = 0.7
+# Seconds from one plain line to the next, at first and at most: each is twice the one before it.
+_SOONEST, _LATEST = 5.0, 60.0
 
 
-def progress_bar() -> Progress:
-    """A bar to be used in a `with`."""
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
+class Reporter:
+    """`with Reporter("searching") as tell:` and then `tell(done, total)`, as often as one likes, from any thread.
+
+    Work that never tells how far it is shows for how long it has run.
+    """
+
+    def __init__(self, what: str):
+        self.task, self.over = Task(what), threading.Event()
+        self.thread = threading.Thread(target=self._show, daemon=True)
+
+    def __enter__(self) -> Task:
+        self.thread.start()
+        return self.task
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def _show(self) -> None:
+        if self.over.wait(_FIRST):
+            return
+        if sys.stderr.isatty():
+            with _bar() as bar:
+                place = bar.add_task(self.task.what, total=None)
+                while not self.over.wait(0.1):
+                    self.task.draw(bar, place)
+                self.task.draw(bar, place)
+            return
+        pause = _SOONEST
+        while True:
+            print(self.task.line(), file=sys.stderr, flush=True)
+            if self.over.wait(pause):
+                return
+            pause = min(2.0 * pause, _LATEST)
+
+
+class Task:
+    """How far some work is."""
+
+    def __init__(self, what: str):
+        self.what, self.also = what, ""
+        self.done, self.total = 0, 0
+        self.began = time.monotonic()
+        self.first: tuple[float, int] | None = None
+        """When `done` was told first, and what it was: compiling comes before it."""
+
+    def __call__(self, done: int, total: int, also: str = "") -> None:
+        self.done, self.total, self.also = done, total, also
+        self.first = self.first or (time.monotonic(), done)
+
+    def draw(self, bar: Progress, place: TaskID) -> None:
+        """In a bar of rich's."""
+        description = f"{self.what}, {self.also}" if self.also else self.what
+        bar.update(place, completed=self.done, total=self.total or None, description=description)
+
+    def line(self) -> str:
+        """One line of text."""
+        now = time.monotonic()
+        if self.first is None:
+            return f"{self.what}: {duration(now - self.began)} so far"
+        parts = [f"{self.done} of {self.total}", *([self.also] if self.also else [])]
+        since, done = now - self.first[0], self.done - self.first[1]
+        if done > 0 and since > 0.0:
+            rate = done / since
+            parts += [f"{rate:.2g} a second" if rate >= 0.1 else f"{60.0 * rate:.2g} a minute"]
+            parts += [f"{duration((self.total - self.done) / rate)} left"]
+        return f"{self.what}: {', '.join([*parts, f'{duration(now - self.began)} so far'])}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(12.3), duration(200), duration(8000)
+    ('12 s', '3 min 20 s', '2 h 13 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _bar() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=Console(stderr=True))

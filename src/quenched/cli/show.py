@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from quenched.cli.files import check_input
+from quenched.cli.checks import check_input
 from quenched.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
@@ -17,30 +17,35 @@ if TYPE_CHECKING:
 _ASIDE = ("theory", "citations", "definition", "quenched_version", "jax_version")
 
 
-def show(store: Path, /) -> None:
-    """Show what a store of `quenched sweep` holds.
+def show(path: Path, /) -> None:
+    """Show what a file holds: a store of `quenched sweep`, or what `--output` or `solution.save` wrote.
 
     Parameters
     ----------
-    store:
-        The store, a folder ending in .zarr.
+    path:
+        A folder ending in .zarr, or a file ending in .nc.
     """
-    check_input(store, "store")
+    check_input(path, "file or store")
+    import quenched as qd
     from quenched.cli.tables import print_near_transition, print_statuses
-    from quenched.sweeps.store import read_sweeps
+    from quenched.sweeps.store import read_definition, read_sweeps
 
+    if not path.is_dir() or read_definition(path) is None:
+        print(qd.load(path))
+        return
     console = Console()
-    found = read_sweeps(store)
+    found = read_sweeps(path)
+    print_near_transition(found, console)
     for name, dataset in found.items():
+        console.print()
         console.print(f"{name}: {dataset.attrs['theory']}", style="bold", highlight=False)
+        console.print(
+            f"  solved      {int((dataset['status'] == 0).sum())} of {dataset['status'].size} points", highlight=False
+        )
         console.print(f"  swept       {_axes(dataset)}", highlight=False)
         fixed = ", ".join(f"{key}={value}" for key, value in dataset.attrs.items() if key not in _ASIDE)
         console.print(f"  fixed       {fixed}", highlight=False)
         console.print(f"  quantities  {', '.join(_quantities(dataset))}", highlight=False)
-        console.print(
-            f"  solved      {int((dataset['status'] == 0).sum())} of {dataset['status'].size} points", highlight=False
-        )
-    print_near_transition(found, console)
     print_statuses(found, console)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import quenched as qd
-from quenched.cli.files import check_output, write
+from quenched.cli.checks import check_output, check_seed
 from quenched.sweeps.names import build_activation, build_theory
 
 
@@ -35,8 +35,7 @@ def solve(
     Parameters
     ----------
     theory:
-        dmft.Static, dmft.TwoTime, dmft.Stationary, replica.FiniteTemperature, replica.ZeroTemperature,
-        simulate.Trajectories, simulate.Cavity or landscape.FixedPoints.
+        One of those listed below.
     gain:
         Coupling scale g; must be given.
     symmetry:
@@ -57,15 +56,19 @@ def solve(
         Replace the output if it exists.
     """
     check_output(output, force)
+    check_seed(seed)
     flags = ("gain", "symmetry", "noise", "field", "activation", "start", "seed", "output", "force")
     chosen = build_theory(theory, {name.replace("-", "_"): _value(text) for name, text in arguments.items()}, also=flags)
     if gain is None:
         raise ValueError("--gain is missing, the coupling scale of the network.")
     model = qd.RandomNetwork(gain, symmetry, noise, field, build_activation(activation))
-    solution = qd.solve(model, chosen, start=start, key=seed, throw=False)
+    from quenched.cli.progress import Reporter
+
+    with Reporter(f"solving {theory}") as tell:
+        solution = qd.solve(model, chosen, start=start, key=seed, throw=False, progress=tell)
     print(solution)
     if output is not None:
-        write(solution.to_dataset(), output)
+        solution.save(output, force)
         print(f"Written to {output}.")
     # Raised only now, so that what there is is shown and written.
     solution.check()

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 import quenched as qd
-from quenched.cli.files import check_input
+from quenched.cli.checks import check_input
 
 
 def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: Path = Path()) -> int:
@@ -28,25 +28,24 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
         Folder that the store and the figure go into.
     """
     check_input(file, "file")
-    from quenched.cli.progress import progress_bar
+    from quenched.cli.progress import Reporter
     from quenched.cli.tables import print_near_transition, print_statuses
 
     console = Console()
     job = qd.sweeps.read_job(file, output)
-    bar = progress_bar()
-    tasks = {name: bar.add_task(name, total=plan.units) for name, plan in job.plans.items()}
-
-    def tell(name: str, done: int, _: int) -> None:
-        bar.start()  # only now: a store that is refused shows no bar
-        bar.update(tasks[name], completed=done)
+    total, done = sum(plan.units for plan in job.plans.values()), dict.fromkeys(job.plans, 0)
 
     try:
-        tree = qd.sweeps.run_file(file, resume=resume, force=force, output=output, progress=tell)
+        with Reporter("sweep") as report:
+
+            def tell(name: str, points: int, _: int) -> None:
+                done[name] = points
+                report(sum(done.values()), total, name)
+
+            tree = qd.sweeps.run_file(file, resume=resume, force=force, output=output, progress=tell)
     except KeyboardInterrupt:
         again = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
         raise KeyboardInterrupt(f"Continue with: {shlex.join(again)}") from None
-    finally:
-        bar.stop()
     if job.title:
         console.print(job.title, style="bold", highlight=False)
     found = {name: node.to_dataset() for name, node in tree.children.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +17,21 @@ if TYPE_CHECKING:
     from quenched.theory import AbstractExperiment, AbstractTheory, Theory
 
 # Words, so that a misspelt one is refused before anything is imported; a test keeps them complete.
-THEORIES = (
-    "dmft.Static",
-    "dmft.Stationary",
-    "dmft.StationaryGaussian",
-    "dmft.StationaryLinear",
-    "dmft.StationarySampled",
-    "dmft.TwoTime",
-    "replica.FiniteTemperature",
-    "replica.OneStepRSB",
-    "replica.ZeroTemperature",
-    "simulate.Cavity",
-    "simulate.Trajectories",
-    "landscape.FixedPoints",
-    "landscape.Sampling",
-)
+THEORIES = {
+    "dmft.Static": "states at rest: correlation and response",
+    "dmft.Stationary": "over the lag, in the way that fits the model",
+    "dmft.StationaryGaussian": "over the lag without symmetry, exactly",
+    "dmft.StationaryLinear": "over the lag for linear phi, in closed form",
+    "dmft.StationarySampled": "over the lag at any symmetry, with error bars",
+    "dmft.TwoTime": "any two times since the start",
+    "replica.FiniteTemperature": "order parameters and free energy",
+    "replica.OneStepRSB": "one step of replica symmetry breaking",
+    "replica.ZeroTemperature": "T = 0, where only fixed points are left",
+    "simulate.Cavity": "a neuron added to networks: the cavity",
+    "simulate.Trajectories": "averages over neurons, time and networks",
+    "landscape.FixedPoints": "fixed points, averaged in two ways",
+    "landscape.Sampling": "the measure exp(-E/T), sampled",
+}
 ACTIVATIONS = {"tanh": "Tanh", "erf": "Erf", "relu": "ReLU", "linear": "Linear"}
 _INITIAL = {"normal": "Normal", "uniform": "Uniform"}
 
@@ -40,10 +41,24 @@ def theories() -> dict[str, type[Theory]]:
     return {name: attrgetter(name)(qd) for name in THEORIES}
 
 
+def full_name(name: str) -> str:
+    """The full name of a theory, of which the last word is enough."""
+    by_last_word = {full.rpartition(".")[2]: full for full in THEORIES}
+    if name in THEORIES or name in by_last_word:
+        return by_last_word.get(name, name)
+    raise ValueError(f"Argument `theory` must be one of {', '.join(THEORIES)}, but is {name!r}.{nearest_theory(name)}")
+
+
+def nearest_theory(name: str) -> str:
+    """' Did you mean ...?' or nothing. Only last words are compared, for all theories of a chapter share the first."""
+    by_last_word = {full.rpartition(".")[2].lower(): full for full in THEORIES}
+    close = get_close_matches(name.rpartition(".")[2].lower(), by_last_word, n=1)
+    return f" Did you mean {by_last_word[close[0]]!r}?" if close else ""
+
+
 def build_theory(name: str, arguments: Mapping[str, Any], also: Iterable[str] = ()) -> Theory:
     """The theory of that name; its constructor checks the arguments. `also` are words that a typing error may have meant."""
-    by_last_word = {full.rpartition(".")[2]: full for full in THEORIES}
-    kind = attrgetter(one_of("theory", by_last_word.get(name, name), THEORIES))(qd)
+    kind = attrgetter(full_name(name))(qd)
     accepted = list(inspect.signature(kind).parameters)
     for argument in arguments:
         if argument not in accepted:

@@ -66,7 +66,7 @@ class SweepFile(_Section):
     """The whole file."""
 
     title: str = ""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     model: ModelSection = Field(default_factory=ModelSection)
     over: dict[str, Values] = Field(default_factory=dict)
     theories: dict[str, TheorySection] = Field(min_length=1)

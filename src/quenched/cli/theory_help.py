@@ -1,0 +1,93 @@
+"""Help on theories: all in one line each, and one with its own options."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shutil
+import textwrap
+from itertools import groupby
+from typing import Any
+
+from quenched.sweeps.names import THEORIES, full_name
+
+_CHAPTERS = {
+    "dmft": "Infinitely many neurons, in real time",
+    "replica": "Infinitely many neurons, the measure exp(-E/T) of the speed landscape",
+    "simulate": "Finite networks, in real time",
+    "landscape": "Finite networks, fixed points and the measure exp(-E/T)",
+}
+_KINDS = {"float": "number", "int": "whole number", "bool": "true or false", "str": "word", "Any": "number"}
+_WIDEST = 100
+
+
+def all_theories() -> str:
+    """Every theory in one line, by chapters."""
+    lines = ["Theories, each with options of its own (quenched solve THEORY --help):"]
+    for chapter, members in groupby(THEORIES, lambda name: name.partition(".")[0]):
+        lines += ["", f"  {_CHAPTERS[chapter]}", *(f"    {name:<27} {THEORIES[name]}" for name in members)]
+    return "\n".join(lines)
+
+
+def one_theory(name: str) -> str:
+    """What a theory is, and its options with types and defaults."""
+    from quenched.sweeps.names import theories
+
+    name = full_name(name)
+    kind = theories()[name]
+    document = inspect.getdoc(kind) or ""
+    described = _arguments(document)
+    lines = [f"quenched solve {name}: {THEORIES[name]}", "", textwrap.indent(document.split("\n\n")[0], "  ")]
+    equation = document.split("\n\n")[1:2]
+    if equation and equation[0].startswith("    "):
+        lines += ["", textwrap.indent(equation[0], "  ")]
+    lines += ["", "Options of its own:" if inspect.signature(kind).parameters else "It has no options of its own."]
+    options = inspect.signature(kind).parameters.items()
+    for text, some in groupby(options, lambda option: described.get(option[0], "")):
+        lines += [_head(*option) for option in some] + _wrapped(text)
+    branches = getattr(kind, "branches", ())
+    if len(branches) > 1:
+        lines += ["", f"Branches, for --start: {', '.join(branches)}"]
+    return "\n".join([*lines, "", "Options of the model and of the output: quenched solve --help"])
+
+
+def _head(name: str, parameter: inspect.Parameter) -> str:
+    annotation = str(parameter.annotation).removesuffix(" | None")
+    if name == "initial":
+        kind = "'{normal = [mean, std]}' or '{uniform = [low, high]}'"
+    elif annotation.startswith("Iterable"):
+        kind = "numbers, as '[0, 0.5, 1]'"
+    else:
+        kind = _KINDS.get(annotation, annotation)
+    if parameter.default is parameter.empty:
+        kind += "; must be given"
+    elif parameter.default is not None:
+        kind += f"; {_plain(parameter.default)} if left out"
+    return f"  --{name.replace('_', '-')}  {kind}"
+
+
+def _wrapped(text: str) -> list[str]:
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    return textwrap.wrap(text, max(width, 20), initial_indent="      ", subsequent_indent="      ")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "no limit" if value == float("inf") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _arguments(document: str) -> dict[str, str]:
+    """The text on each argument, from the docstring's section; several names may share one."""
+    section = re.search(r"^Arguments:\n((?:[ ]+.*\n?|\n(?=[ ]))*)", document, flags=re.MULTILINE)
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in textwrap.dedent(section.group(1)).splitlines() if section else []:
+        entry = re.match(r"([a-z_]+(?:, [a-z_]+)*): (.*)", line)
+        if entry and not line.startswith(" "):
+            names, text = entry.group(1).split(", "), entry.group(2)
+        else:
+            text = line.strip()
+        for name in names:
+            found[name] = f"{found.get(name, '')} {text}".strip()
+    return found

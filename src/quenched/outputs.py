@@ -1,0 +1,20 @@
+"""Where results may be written; loads nothing that takes time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ENDINGS = (".nc", ".zarr")
+
+
+def check_path(path: Path, force: bool, name: str = "Argument `path`") -> None:
+    """Refuse a place that could not be written, before any work; `name` begins the sentence of the refusal."""
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"{name} must end in {' or '.join(ENDINGS)}, but is {str(path)!r}.")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise OSError(f"The folder {str(path.parent)!r} does not exist or cannot be written; choose another.")
+    if path.exists() and not force:
+        raise FileExistsError(f"{str(path)!r} exists; force=True (--force on the command line) replaces it.")
+    if path.is_dir() and not (path / "zarr.json").exists():
+        raise FileExistsError(f"{str(path)!r} is a folder that holds no Zarr store; choose another place.")
