@@ -75,7 +75,7 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
     steepness = jnp.max(jnp.sum(jnp.abs(jacobian), axis=1))
     rounding = _EPSILON * (1.0 + steepness) * (1.0 + jnp.max(jnp.abs(root)))
     distance = jnp.max(jnp.abs(inverse @ speed)) + stretch * rounding
-    lipschitz, valid = dynamics.lipschitz(jax.lax.stop_gradient(root), inputs)
+    lipschitz, valid = smoothness(dynamics, root, inputs)
     bend = stretch * lipschitz
     # On a line of fixed points F' is singular but for rounding, and nothing is known.
     regular = stretch * steepness < _SINGULAR
@@ -86,11 +86,32 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
     return Root(root, size, energy, certificate, radius, 2.0 * distance, stretch, sign, -log_det)
 
 
+def smoothness(
+    dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """How fast F' changes and how far from a state that holds, 0 where F itself jumps. Carries no derivatives."""
+    dynamics, state = frozen((dynamics, state))
+    lipschitz, valid = dynamics.lipschitz(state, inputs)
+    speed, jacobian = dynamics.residual(state, inputs), dynamics.jacobian(state, inputs)
+    steepness = jnp.max(jnp.sum(jnp.abs(jacobian), axis=1))
+    size = 1.0 + jnp.max(jnp.abs(state))
+    reach = CLOSER * size
+    corner = jax.random.rademacher(jax.random.key(0), state.shape, dtype=float)
+
+    def change(direction: Array) -> Array:
+        return jnp.max(jnp.abs(dynamics.residual(state + reach * direction, inputs) - speed))
+
+    # Of a jump that phi has, its slope on either side knows nothing.
+    most = 2.0 * reach * (steepness + lipschitz * reach) + 10.0 * _EPSILON * (1.0 + steepness) * size
+    jumps = jnp.maximum(change(corner), change(-corner)) > most
+    return lipschitz, jnp.where(jumps, 0.0, valid)
+
+
 def ghost(
     dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None
 ) -> tuple[Float[Array, " neuron"], Bool[Array, ""]]:
     """The stationary point of E near a state, and whether it is a minimum above zero for certain: Newton's steps settle
-    there, the Hessian is positive beyond rounding, and so is the speed. A line of minima is none."""
+    there, the Hessian is positive beyond rounding, so is the speed, and no kink is there. A line of minima is none."""
     descent = SpeedDescent(dynamics)
     place, settled = polish(descent, state, inputs)
     hessian = -descent.jacobian(place, inputs)
@@ -98,4 +119,7 @@ def ghost(
     factor = jnp.linalg.cholesky(hessian - _FLAT * jnp.linalg.norm(hessian) * jnp.eye(dynamics.size))
     moves = jnp.max(jnp.abs(dynamics.residual(place, inputs))) > _MOVES * (1.0 + jnp.max(jnp.abs(place)))
     near = jnp.max(jnp.abs(place - state)) < _NEAR * (1.0 + jnp.max(jnp.abs(state)))
-    return place, settled & near & jnp.all(jnp.isfinite(factor)) & moves
+    # On a kink of phi the Hessian is that of one side.
+    _, valid = smoothness(dynamics, place, inputs)
+    smooth = valid > CLOSER * (1.0 + jnp.max(jnp.abs(place)))
+    return place, settled & near & jnp.all(jnp.isfinite(factor)) & moves & smooth

@@ -81,15 +81,24 @@ class AbstractKnownFunction(eqx.Module):
         """Its derivative with respect to the state."""
         return jax.jacfwd(lambda x: self(x, inputs))(state)
 
+    def until_kink(self, state: Any, inputs: Any) -> Number:
+        """How far the next kink is that is known, in the largest entry; infinity where none is."""
+        return jnp.asarray(jnp.inf)
+
     def lipschitz(self, state: Any, inputs: Any) -> tuple[Number, Number]:
         """As `AbstractDynamics.lipschitz`."""
-        return _sampled_lipschitz(lambda x: self.jacobian(x, inputs), state)
+        return sampled_lipschitz(lambda x: self.jacobian(x, inputs), state, self.until_kink(state, inputs))
 
 
 class AbstractRateFunction(AbstractKnownFunction):
     """One with rates phi, and no gates."""
 
     activation: eqx.AbstractVar[AbstractActivation]
+
+    @property
+    @abstractmethod
+    def bend(self) -> Number:
+        """How fast its derivative changes where |phi''| = 1."""
 
     @property
     def bounded(self) -> bool | None:
@@ -99,11 +108,11 @@ class AbstractRateFunction(AbstractKnownFunction):
     def bound(self) -> str:
         return bound_of(self.activation)
 
-    def rate_lipschitz(self, weights: Matrix, fields: Array, speed: Any = 1.0) -> tuple[Number, Number]:
-        """Of speed phi(a), a = W h + ...: the derivative is speed phi'(a) W, so L = max|phi''| speed (sum_j |W_ij|)^2."""
-        rows = jnp.sum(jnp.abs(weights), axis=1)
-        reach = until_kink(self.activation, fields) / jnp.maximum(jnp.max(rows), 1e-300)
-        return largest_curvature(self.activation) * jnp.max(speed * rows**2), reach
+    def lipschitz(self, state: Any, inputs: Any) -> tuple[Number, Number]:
+        """As `AbstractDynamics.lipschitz`."""
+        if self.bound == "sampled":
+            return super().lipschitz(state, inputs)
+        return largest_curvature(self.activation) * self.bend, self.until_kink(state, inputs)
 
 
 class _AbstractFunction(AbstractDynamics):
@@ -124,7 +133,7 @@ class _AbstractFunction(AbstractDynamics):
         # Of a map the identity, which is subtracted, makes no difference.
         if isinstance(self._function, AbstractKnownFunction):
             return self._function.lipschitz(state, inputs)
-        return _sampled_lipschitz(lambda x: self.jacobian(x, inputs), state)
+        return sampled_lipschitz(lambda x: self.jacobian(x, inputs), state)
 
     @property
     def bound(self) -> str:
@@ -228,6 +237,18 @@ class _Repeated(AbstractKnownFunction):
     def bounded(self) -> bool | None:
         return self.step.bounded if isinstance(self.step, AbstractKnownFunction) else None
 
+    def until_kink(self, state: State, inputs: Any) -> Number:
+        """The nearest kink at any step, as far as a change of the first state moves that step's."""
+        nearest = jnp.asarray(jnp.inf)
+        if isinstance(self.step, AbstractKnownFunction):
+            by_first = jnp.eye(len(state))
+            for _ in range(self.times):
+                stretch = jnp.max(jnp.sum(jnp.abs(by_first), axis=1))
+                nearest = jnp.minimum(nearest, self.step.until_kink(state, inputs) / jnp.maximum(stretch, 1e-300))
+                by_first = self.step.jacobian(state, inputs) @ by_first
+                state = self.step(state, inputs)
+        return nearest
+
 
 class SpeedDescent(_AbstractFunction):
     """dx/dt = -grad E, E = |F(x)|^2/2 of another dynamics: at rest where E is stationary."""
@@ -271,11 +292,11 @@ class NetworkFlow(AbstractDynamics):
         return self.network.jacobian(state)
 
     def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
+        activation, weights = self.network.activation, jnp.abs(jnp.asarray(self.network.dense_weights))
+        reach = until_kink(activation, state, jnp.any(weights > 0.0, axis=0))
         if self.bound == "sampled":
-            return _sampled_lipschitz(self.network.jacobian, state)
-        coupling = jnp.max(jnp.sum(jnp.abs(self.network.dense_weights), axis=1))
-        activation = self.network.activation
-        return coupling * largest_curvature(activation), until_kink(activation, state)
+            return sampled_lipschitz(self.network.jacobian, state, reach)
+        return jnp.max(jnp.sum(weights, axis=1)) * largest_curvature(activation), reach
 
     @property
     def bound(self) -> str:
@@ -424,19 +445,45 @@ def batched(function: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
 
 # Directions in which the Jacobian is compared, how far, and what the largest change seen is multiplied by.
 _DIRECTIONS, _REACH, _SAFETY = 8, 1e-2, 2.0
+# The part of its change that a smooth Jacobian may keep a tenth as far away.
+_SHRINKS = 0.3
+# Changes that may be rounding: relative to the Jacobian, and to numbers of order one that cancel in it.
+_RELATIVE_NOISE, _NOISE = 1e-7, 1e-13
+# The shortest reach that is tried, relative to the state.
+_NARROWEST = 1e-10
 
 
-def _sampled_lipschitz(jacobian: Callable[[State], Matrix], state: State) -> tuple[Number, Number]:
-    reach = _REACH * (1.0 + jnp.max(jnp.abs(state)))
+def sampled_lipschitz(jacobian: Callable[[State], Matrix], state: State, within: Any = jnp.inf) -> tuple[Number, Number]:
+    """As `AbstractDynamics.lipschitz`, seen in random directions; nothing is compared, nor holds, further than `within`.
+
+    It holds as far as the change of the Jacobian shrinks with the distance. On a kink it never does: there it holds nowhere.
+    """
+    size = 1.0 + jnp.max(jnp.abs(state))
     here = jacobian(state)
     # Corners of the cube are where a change in the largest-entry norm is largest; the signs are the same at every call.
     signs = jax.random.rademacher(jax.random.key(0), (_DIRECTIONS, len(state)), dtype=float)
 
-    def change(direction: Array) -> Array:
-        moved = jacobian(state + reach * direction)
-        return jnp.max(jnp.sum(jnp.abs(moved - here), axis=1)) / reach
+    def change(reach: Array, directions: Array) -> Array:
+        def one(direction: Array) -> Array:
+            return jnp.max(jnp.sum(jnp.abs(jacobian(state + reach * direction) - here), axis=1))
 
-    return _SAFETY * jnp.max(jax.lax.map(change, signs)), reach
+        return jnp.max(jax.lax.map(one, directions))
+
+    # Either side of a kink, whichever of them the Jacobian at the kink itself is that of.
+    either_side = jnp.stack([signs[0], -signs[0]])
+    noise = _NOISE + _RELATIVE_NOISE * jnp.max(jnp.sum(jnp.abs(here), axis=1))
+
+    def jumps(carry: tuple[Array, Array, Array]) -> Array:
+        reach, further, nearer = carry
+        return (nearer > jnp.maximum(_SHRINKS * further, noise)) & (reach > _NARROWEST * size)
+
+    def closer(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        reach, _, nearer = carry
+        return 0.1 * reach, nearer, change(0.01 * reach, either_side)
+
+    begin = jnp.clip(0.9 * within, _NARROWEST * size, _REACH * size)
+    reach, _, _ = jax.lax.while_loop(jumps, closer, (begin, change(begin, either_side), change(0.1 * begin, either_side)))
+    return _SAFETY * change(reach, signs) / reach, jnp.where(reach > _NARROWEST * size, reach, 0.0)
 
 
 def bound_of(activation: AbstractActivation) -> str:
@@ -444,9 +491,19 @@ def bound_of(activation: AbstractActivation) -> str:
     return "sampled" if isinstance(activation, Activation) else "activation"
 
 
-def until_kink(activation: AbstractActivation, fields: Array) -> Number:
-    """How far the next kink of phi is, where the Jacobian jumps: nothing is proven across it."""
-    away = [jnp.min(jnp.abs(fields - kink)) for kink in activation.breakpoints]
+def until_kink(activation: AbstractActivation, states: Array, matters: Array) -> Number:
+    """How far the next kink of phi is, where the Jacobian jumps: nothing is proven across it. `matters` says of which
+    neurons the rate goes anywhere."""
+    away = [jnp.min(jnp.where(matters, jnp.abs(states - kink), jnp.inf)) for kink in activation.breakpoints]
+    return jnp.min(jnp.stack(away)) if away else jnp.asarray(jnp.inf)
+
+
+def until_kink_of_fields(activation: AbstractActivation, weights: Matrix, fields: Array) -> Number:
+    """As `until_kink`, of phi(W h + ...), by how much h may change."""
+    rows = jnp.sum(jnp.abs(weights), axis=1)
+    scaled = [jnp.abs(fields - kink) / jnp.maximum(rows, 1e-300) for kink in activation.breakpoints]
+    # A field that nothing changes stays on its side of the kink.
+    away = [jnp.min(jnp.where(rows > 0.0, each, jnp.inf)) for each in scaled]
     return jnp.min(jnp.stack(away)) if away else jnp.asarray(jnp.inf)
 
 

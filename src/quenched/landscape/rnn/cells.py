@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.landscape.dynamics import AbstractKnownFunction, AbstractRateFunction
+from quenched.landscape.dynamics import AbstractKnownFunction, AbstractRateFunction, until_kink_of_fields
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
 
@@ -84,10 +84,15 @@ class Elman(AbstractRateFunction, AbstractCell):
 
     gates: ClassVar[int] = 1
 
-    def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """As `qd.landscape.AbstractDynamics`."""
+    @property
+    def bend(self) -> Float[Array, ""]:
+        """Of phi(a), a = W h + ...: the derivative is phi'(a) W."""
+        return jnp.max(jnp.sum(jnp.abs(jnp.asarray(self.weight_hh)), axis=1) ** 2)
+
+    def until_kink(self, state: State, inputs: Inputs | None) -> Float[Array, ""]:
+        """The next kink of phi."""
         weights = jnp.asarray(self.weight_hh)
-        return self.rate_lipschitz(weights, weights @ state + self._drive(inputs) + self.bias_hh)
+        return until_kink_of_fields(self.activation, weights, weights @ state + self._drive(inputs) + self.bias_hh)
 
     def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
         return self.activation(drive + self.weight_hh @ state + self.bias_hh)

@@ -11,7 +11,14 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
-from quenched.landscape.dynamics import AbstractKnownFunction, AbstractRateFunction, Flow, Map, largest_curvature, until_kink
+from quenched.landscape.dynamics import (
+    AbstractKnownFunction,
+    AbstractRateFunction,
+    Flow,
+    Map,
+    until_kink,
+    until_kink_of_fields,
+)
 from quenched.landscape.rnn.cells import Inputs, State
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
@@ -29,14 +36,18 @@ class Relaxation(AbstractRateFunction):
     activation: AbstractActivation
     form: str = eqx.field(static=True)
 
-    def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """As `qd.landscape.AbstractDynamics`."""
-        weights = jnp.asarray(self.weights)
+    @property
+    def bend(self) -> Float[Array, ""]:
+        """Of speed * phi(W h + ...) the derivative is speed phi' W; of speed * W phi(h), speed W phi'."""
+        rows = jnp.sum(jnp.abs(jnp.asarray(self.weights)), axis=1)
+        return jnp.max(self.speed * (rows**2 if self.form == "rate" else rows))
+
+    def until_kink(self, state: State, inputs: Inputs | None) -> Float[Array, ""]:
+        """The next kink of phi."""
+        weights, state = jnp.asarray(self.weights), jnp.asarray(state)
         if self.form == "rate":
-            return self.rate_lipschitz(weights, weights @ state + self._drive(inputs), self.speed)
-        rows = jnp.sum(jnp.abs(weights), axis=1)
-        curvature = largest_curvature(self.activation)
-        return curvature * jnp.max(self.speed * rows), until_kink(self.activation, jnp.asarray(state))
+            return until_kink_of_fields(self.activation, weights, weights @ state + self._drive(inputs))
+        return until_kink(self.activation, state, jnp.any(weights != 0.0, axis=0))
 
     @double_precision
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
@@ -80,6 +91,10 @@ class LeakyStep(AbstractKnownFunction):
     def bound(self) -> str:
         """As the velocity's."""
         return self.velocity.bound
+
+    def until_kink(self, state: State, inputs: Inputs | None) -> Float[Array, ""]:
+        """As the velocity's."""
+        return self.velocity.until_kink(state, inputs)
 
     def lipschitz(self, state: State, inputs: Inputs | None) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """As the velocity's, from which the step differs by the identity."""
