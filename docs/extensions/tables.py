@@ -68,20 +68,9 @@ class Outcomes(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         rows = [
-            [[nodes.Text(str(each.value))], [_code(each.name)], [nodes.Text(_OUTCOMES[each.name])]]
-            for each in qd.landscape.Outcome
+            [[nodes.Text(str(each.value))], [_code(each.name)], [nodes.Text(each.meaning)]] for each in qd.landscape.Outcome
         ]
         return [table(["code", "outcome", "meaning"], rows, [8, 22, 70])]
-
-
-_OUTCOMES = {
-    "fixed_point": "a certified fixed point",
-    "slow_point": "a local minimum of E above zero, a ghost",
-    "stalled": "no step decreases E any more, or a root that could not be certified",
-    "escaped": "the state grew without bound",
-    "out_of_steps": "not settled after max_steps",
-    "not_run": "the search was interrupted before this start",
-}
 
 
 class References(SphinxDirective):

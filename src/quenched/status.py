@@ -33,6 +33,7 @@ class Status(IntEnum):
     imprecise = 10
     not_stationary = 11
     not_mixed = 12
+    uncertified = 13
 
     @property
     def advice(self) -> str:
@@ -52,6 +53,8 @@ _ADVICE = {
     Status.diverged: "a trajectory, or an average with unbounded phi, grew without bound; use a smaller gain, and a smaller "
     "`step` or a `confinement` where there is one",
     Status.no_fixed_point: "the search found no fixed point in at least one network; raise `starts` or `max_steps`",
+    Status.uncertified: "all roots found in at least one network are on a kink of phi or not isolated, and none can be "
+    "certified, whatever the `starts`; a `field` moves roots off a kink",
     Status.interrupted: "stopped before everything was done; the averages are over what was",
     Status.not_stationary: "the correlation had not decayed at the end of the window; use a longer `window`, or follow the "
     "approach with qd.dmft.TwoTime",

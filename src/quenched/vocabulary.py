@@ -19,6 +19,7 @@ AXES = (
     "start",
     "fixed_point",
     "slow_point",
+    "uncertified_point",
     "path",
     "direction",
     "condition",
@@ -63,6 +64,7 @@ _NUMBER: tuple[tuple[str, ...], ...] = ((),)
 _IN_TIME: tuple[tuple[str, ...], ...] = ((), ("time",))
 _TWO_TIMES: tuple[tuple[str, ...], ...] = ((), ("lag",), ("time", "earlier_time"))
 _PER_FIXED_POINT: tuple[tuple[str, ...], ...] = (("fixed_point",),)
+_PER_UNCERTIFIED_POINT: tuple[tuple[str, ...], ...] = (("uncertified_point",),)
 _ON_A_GRID: tuple[tuple[str, ...], ...] = (("x",), ("x", "y"))
 
 _QUANTITIES = (
@@ -263,7 +265,29 @@ _QUANTITIES = (
     Quantity("smallest_period", "k", "after how many steps of the map the state returns", _PER_FIXED_POINT),
     Quantity("outcome", "-", "how each start ended, a code of Outcome", (("start",),)),
     Quantity("path_outcome", "-", "how the path from each start ended, a code of Outcome", (("path",),)),
-    Quantity("path_points", "n", "how many times each path passed a fixed point", (("path",),)),
+    Quantity("path_points", "n", "how many times each path passed a certified fixed point", (("path",),)),
+    Quantity("end_state", "x", "where the search from each start ended", (("start", "neuron"),)),
+    Quantity("end_speed", r"\max_i|F_i|", "largest velocity where the search from each start ended", (("start",),)),
+    Quantity("uncertified_state", "x", "roots to rounding that have no certificate", (("uncertified_point", "neuron"),)),
+    Quantity("uncertified_residual", "-", "largest velocity left at a root without a certificate", _PER_UNCERTIFIED_POINT),
+    Quantity(
+        "uncertified_reason",
+        "-",
+        "why a root has no certificate: kink (F' or F jumps there), singular (F' is), or unproven",
+        _PER_UNCERTIFIED_POINT,
+    ),
+    Quantity(
+        "flat_directions",
+        "n_0",
+        "number of singular values of F' that are zero at a root without a certificate; on a kink those of one side",
+        _PER_UNCERTIFIED_POINT,
+    ),
+    Quantity(
+        "uncertified_starts_reaching", "n", "how many starts ended at a root without a certificate", _PER_UNCERTIFIED_POINT
+    ),
+    Quantity(
+        "uncertified_condition", "-", "which of the inputs a root without a certificate belongs to", _PER_UNCERTIFIED_POINT
+    ),
     Quantity("slow_state", "x", "minima of the speed where it is not zero: ghosts", (("slow_point", "neuron"),)),
     Quantity("slow_condition", "-", "which of the inputs a slow point belongs to", (("slow_point",),)),
     # fixed points along a parameter
@@ -281,6 +305,7 @@ _QUANTITIES = (
     Quantity("event_state", "x", "the fixed point at an event", (("event", "neuron"),)),
     Quantity("event_branch", "-", "the branch that an event is on", (("event",),)),
     Quantity("fixed_points", "n_*", "number of distinct fixed points found in a network"),
+    Quantity("uncertified_points", "n", "number of distinct roots found in a network that could not be certified"),
     Quantity(
         "index_sum",
         r"\sum\mathrm{sign}\det(-F')",

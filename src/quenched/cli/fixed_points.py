@@ -74,9 +74,10 @@ def fixed_points(
     console = Console()
     number = found.sizes["fixed_point"]
     ended = found["outcome"].values
+    searches = [len(ended), found.sizes["path"], found.attrs["searches_between"]]
     console.print(
-        f"{network.size} neurons, {phi.name}: {number} fixed point{'' if number == 1 else 's'} from {len(ended)} starts "
-        f"and {found.sizes['path']} paths",
+        f"{network.size} neurons, {phi.name}: {_plural(number, 'fixed point')} from {sum(searches)} searches: "
+        f"{searches[0]} starts, {searches[1]} paths and {searches[2]} from between points",
         highlight=False,
     )
     rows = [_row(index, found.isel(fixed_point=index)) for index in range(min(number, _SHOWN))]
@@ -84,15 +85,15 @@ def fixed_points(
         print_table(console, "", ("", "residual", "stable", "unstable", "leading eigenvalue", "starts"), rows)
     if number > _SHOWN:
         console.print(f"and {number - _SHOWN} more, with more unstable directions", highlight=False)
-    for outcome in qd.landscape.Outcome:
-        count = int((ended == outcome).sum())
-        if count and outcome != qd.landscape.Outcome.fixed_point:
-            console.print(f"{count} starts ended as {outcome.name}", highlight=False)
-    console.print(_completeness(float(found["index_sum"]), phi.bounded), highlight=False)
+    console.print(f"starts: {found.attrs['outcomes']}; paths: {found.attrs['path_outcomes']}", highlight=False)
+    for sentence in _without_certificate(found):
+        console.print(sentence, highlight=False)
+    others = found.sizes["uncertified_point"]
+    console.print(_completeness(float(found["index_sum"]), phi.bounded, others), highlight=False)
     if output is not None:
         write(found, output)
         console.print(f"Written to {output}.", soft_wrap=True, highlight=False)
-    return 0 if number else 1
+    return 0 if number or others else 1
 
 
 def _row(index: int, point: xr.Dataset) -> tuple[str, ...]:
@@ -110,8 +111,36 @@ def _complex(value: complex) -> str:
     return f"{value.real:.4g}" if abs(value.imag) < 1e-12 else f"{value.real:.4g} ± {abs(value.imag):.4g}i"
 
 
-def _completeness(index_sum: float, bounded: bool) -> str:
+def _plural(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+_WHY = {
+    "kink": "on a kink of the activation",
+    "singular": "where F' is singular: a line or a ring of fixed points, or points that merge",
+    "unproven": "where F' changes too fast for rounding",
+}
+
+
+def _without_certificate(found: xr.Dataset) -> list[str]:
+    """A sentence for each reason why roots have no certificate."""
+    reasons, flat = found["uncertified_reason"].values, found["flat_directions"].values
+    sentences = []
+    for reason, why in _WHY.items():
+        chosen = reasons == reason
+        if chosen.any():
+            directions = f" ({_plural(int(flat[chosen].max()), 'flat direction')} at most)" if reason == "singular" else ""
+            sentences.append(f"{_plural(int(chosen.sum()), 'root')} without a certificate {why}{directions}")
+    return sentences
+
+
+def _completeness(index_sum: float, bounded: bool, others: int) -> str:
     stated = f"index sum {index_sum:g}"
+    if others:
+        return (
+            f"{stated}, of the certified points alone: {_plural(others, 'root')} without a certificate "
+            f"{'is' if others == 1 else 'are'} not in it, and more starts do not help."
+        )
     if not bounded:
         return f"{stated}; for an activation without bound it tells nothing of whether the list is complete."
     if abs(index_sum - 1.0) < 1e-5:

@@ -17,6 +17,9 @@ from quenched.landscape.dynamics import AbstractDynamics, Map, batched
 # Half of the default starts have followed the dynamics, at most for this long.
 _MOST_STEPS = 50
 _AWAY = 1e6
+# Candidates closer than this, relative to their size, are likely to be at the same root; and roots without a certificate are
+# taken for one: where |F| grows as the third power, rounding parts them so far.
+ALIKE = 1e-4
 
 
 class Catalogue(NamedTuple):
@@ -27,6 +30,8 @@ class Catalogue(NamedTuple):
     distinct: Bool[Array, " row"]
     proven: Bool[Array, " row"]
     """Which candidates are at a certified root, be it another row's."""
+    uncertified: Bool[Array, " row"]
+    """Of the candidates that are not, one for each root that they may be at."""
 
 
 def default_starts(
@@ -60,7 +65,10 @@ def certify(dynamics: AbstractDynamics, candidates: Float[Array, "row neuron"], 
     certain = candidate & (roots.certificate < 0.5)
     distinct = _first_of_each(polished, certain, jnp.where(certain, roots.radius, 0.0))
     proven = jax.lax.map(lambda state: jnp.any(certain & (_apart(polished, state) <= nearly)), polished)
-    return Catalogue(roots, distinct, (settled & proven)[: len(candidates)])
+    proven = (settled & proven)[: len(candidates)]
+    # Where Newton's steps are of no use, the search has ended at a root all the same.
+    uncertified = _first_of_each(candidates, valid & ~proven, jnp.full(len(candidates), ALIKE))
+    return Catalogue(roots, distinct, proven, uncertified)
 
 
 def _apart(states: Array, state: Array) -> Array:
@@ -93,13 +101,13 @@ class Collection:
         belongs = np.full(len(candidates), -1) if belongs is None else belongs
         belongs[:] = self._surely(candidates, of_input)
         waiting = np.flatnonzero(belongs < 0)
-        rows = waiting[_some_apart(candidates[waiting], of_input[waiting], _ALIKE)]
+        rows = waiting[_some_apart(candidates[waiting], of_input[waiting], ALIKE)]
         while waiting.size:
             belongs[rows] = self._add_some(candidates[rows], of_input[rows])
             waiting = np.setdiff1d(waiting, rows)
             belongs[waiting] = self._surely(candidates[waiting], of_input[waiting])
             waiting = waiting[belongs[waiting] < 0]
-            rows = waiting[:_AT_ONCE]
+            rows = waiting[:AT_ONCE]
         return belongs
 
     def add_mirror_images(self) -> None:
@@ -109,15 +117,19 @@ class Collection:
 
     def add_orbits(self, single: Map, period: int) -> None:
         """Of points of a period, where the map leads from them: these are points of that period too."""
-        images = [root.state for root in self.roots]
+        images = [np.asarray(root.state) for root in self.roots]
         of_input = np.array(self.of_input, int)
         for _ in range(period - 1):
-            images = [
-                image + np.asarray(_residual_compiled(single, image, self._given(row)))
-                for image, row in zip(images, of_input, strict=True)
-            ]
+            images = self.moved(single, images, of_input)
             if images:
                 self.add(np.array(images), of_input)
+
+    def moved(self, single: Map, states: list[np.ndarray], of_input: np.ndarray) -> list[np.ndarray]:
+        """Where a map leads from these states."""
+        return [
+            state + np.asarray(_residual_compiled(single, state, self.given(row)))
+            for state, row in zip(states, of_input, strict=True)
+        ]
 
     def adds_up(self) -> bool:
         """Whether the signs of det(-F') add up to 1 under every input."""
@@ -149,7 +161,7 @@ class Collection:
             belongs[row] = known(state, int(of_input[row]), _NEAR_GHOST)
             if belongs[row] >= 0:
                 continue
-            place, lowest = jax.device_get(_ghost_compiled(self.dynamics, state, self._given(of_input[row])))
+            place, lowest = jax.device_get(_ghost_compiled(self.dynamics, state, self.given(of_input[row])))
             if not lowest:
                 continue
             belongs[row] = known(place, int(of_input[row]), _SAME_GHOST)
@@ -160,12 +172,12 @@ class Collection:
 
     def _add_some(self, candidates: np.ndarray, of_input: np.ndarray) -> np.ndarray:
         """Polish candidates, certify what is new, and say which root each belongs to, -1 for none."""
-        states, settled = self._at_once(_polish_all, candidates, of_input)
+        states, settled = self.at_once(_polish_all, candidates, of_input)
         belongs = self._known(states, of_input)
         belongs[~(settled & np.isfinite(states).all(axis=1))] = _NONE
         while (new := np.flatnonzero(belongs == -1)).size:
             rows = new[_some_apart(states[new], of_input[new], CLOSER)]
-            examined = self._at_once(_examine_all, states[rows], of_input[rows])
+            examined = self.at_once(_examine_all, states[rows], of_input[rows])
             for place, row in enumerate(rows):
                 root = jax.tree.map(lambda leaf, place=place: leaf[place], examined)
                 belongs[row] = self._place(root, int(of_input[row]))
@@ -173,10 +185,11 @@ class Collection:
             belongs[rest] = self._known(states[rest], of_input[rest])
         return np.maximum(belongs, -1)
 
-    def _at_once(self, function: Any, states: np.ndarray, of_input: np.ndarray) -> Any:
+    def at_once(self, function: Any, states: np.ndarray, of_input: np.ndarray, *others: Any) -> Any:
         """A compiled function of states, of which it always takes the same number."""
-        rows = np.resize(np.arange(len(states)), _AT_ONCE)
-        found = function(self.dynamics, states[rows], self._given(of_input[rows]), np.arange(_AT_ONCE) < len(states))
+        rows = np.resize(np.arange(len(states)), AT_ONCE)
+        wanted = np.arange(AT_ONCE) < len(states)
+        found = function(self.dynamics, states[rows], self.given(of_input[rows]), wanted, *others)
         return jax.tree.map(lambda leaf: leaf[: len(states)], jax.device_get(found))
 
     def _surely(self, states: np.ndarray, of_input: np.ndarray) -> np.ndarray:
@@ -191,7 +204,7 @@ class Collection:
         for first in range(0, len(waiting), _COMPARED_AT_ONCE):
             some = np.resize(np.arange(first, min(first + _COMPARED_AT_ONCE, len(waiting))), _COMPARED_AT_ONCE)
             at, rows = nearest[some], waiting[some]
-            bent = np.asarray(_bent(self.dynamics, roots[at], states[rows], self._given(of_input[rows])))
+            bent = np.asarray(_bent(self.dynamics, roots[at], states[rows], self.given(of_input[rows])))
             same = within[some] & (stretch[at] * bent <= _BENT * apart[some, at])
             belongs[rows[same]] = at[same]
         return belongs
@@ -219,7 +232,8 @@ class Collection:
         """Within which another state is at the same root: where no other can be, if that is proven."""
         return np.maximum(2.0 * near, radius if self.dynamics.bound == "activation" else 0.0)
 
-    def _given(self, of_input: Any) -> Any:
+    def given(self, of_input: Any) -> Any:
+        """The inputs of these rows."""
         return None if self.inputs is None else self.inputs[of_input]
 
     def _place(self, root: Root, of_input: int) -> int:
@@ -240,11 +254,9 @@ class Collection:
 
 # A candidate that is at no root for certain.
 _NONE = -2
-_AT_ONCE, _COMPARED_AT_ONCE = 64, 256
+AT_ONCE, _COMPARED_AT_ONCE = 64, 256
 # Of Newton's step from a candidate to a root, the part by which it may miss it.
 _BENT = 0.1
-# Candidates closer than this, relative to their size, are likely to be at the same root.
-_ALIKE = 1e-4
 # Minima of E closer than this are one, for Newton's steps have settled at each; and a descent that ended so near to one is
 # not looked at again.
 _SAME_GHOST, _NEAR_GHOST = 1e-7, 1e-5
@@ -264,17 +276,17 @@ def _bent(dynamics: AbstractDynamics, roots: Any, states: Any, inputs: Any) -> A
 @eqx.filter_jit
 def _polish_all(dynamics: AbstractDynamics, states: Any, inputs: Any, wanted: Any) -> Any:
     """Where `wanted`, states after Newton's method and whether it settled."""
-    return _where_wanted(lambda state, given: polish(dynamics, state, given), states, inputs, wanted)
+    return where_wanted(lambda state, given: polish(dynamics, state, given), states, inputs, wanted)
 
 
 @eqx.filter_jit
 def _examine_all(dynamics: AbstractDynamics, states: Any, inputs: Any, wanted: Any) -> Root:
     """Where `wanted`, what is known of the roots at these states."""
-    found: Root = _where_wanted(lambda state, given: examine(dynamics, state, given), states, inputs, wanted)
+    found: Root = where_wanted(lambda state, given: examine(dynamics, state, given), states, inputs, wanted)
     return found
 
 
-def _where_wanted(function: Any, states: Any, inputs: Any, wanted: Any) -> Any:
+def where_wanted(function: Any, states: Any, inputs: Any, wanted: Any) -> Any:
     """One after the other; the others cost nothing and give zeros."""
 
     def one(row: Any) -> Any:
@@ -289,7 +301,7 @@ def _some_apart(states: np.ndarray, of_input: np.ndarray, within: float) -> np.n
     """The first states that differ by more than this, relative to their size; as many as are worked on at once."""
     chosen: list[int] = []
     left = np.arange(len(states))
-    while left.size and len(chosen) < _AT_ONCE:
+    while left.size and len(chosen) < AT_ONCE:
         state = states[left[0]]
         chosen.append(int(left[0]))
         apart = np.max(np.abs(states[left] - state), axis=1)

@@ -12,11 +12,12 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.landscape.catalogue import Collection, default_starts
-from quenched.landscape.dynamics import AbstractDynamics, Map, batched, read_dynamics
-from quenched.landscape.listing import Descents, Followed, describe_points, nothing_run
+from quenched.landscape.dynamics import AbstractDynamics, Map, read_dynamics
+from quenched.landscape.listing import Descents, Followed, describe_points, nothing_run, residuals_compiled
 from quenched.landscape.paths import Homotopy, follow_paths
 from quenched.landscape.sampling.starts import langevin_starts
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
+from quenched.landscape.uncertified import Uncertified, settle_paths, settle_starts
 from quenched.models import Network
 from quenched.numerics.interrupts import held_interrupts
 from quenched.numerics.memory import available_bytes
@@ -74,12 +75,17 @@ def find_fixed_points(
         `stable` (every direction decays), `unstable_directions` (how many grow), `marginal_directions` (of how many rounding
         leaves it open, as at a centre), `eigenvalues` (fixed_point, mode), `index`, `log_weight`, `starts_reaching`,
         `condition` (the row of the variable `inputs`) where there are several, and `smallest_period` for a period above 1.
-        `outcome` (start), a code of `qd.landscape.Outcome`, and `path_outcome`, `path_points` (path); counted in the
-        attributes `outcomes` and `path_outcomes`.
+        `outcome` (start), a code of `qd.landscape.Outcome`, `end_state` (start, neuron) and `end_speed` (start), where each
+        start ended and the largest velocity there; `path_outcome`, `path_points` (path). Outcomes are counted in the
+        attributes `outcomes` and `path_outcomes`; `searches_between` counts the searches of later rounds.
+        `uncertified_state` (uncertified_point, neuron): roots to rounding without a certificate, with `uncertified_reason`:
+        "kink" (F' or F jumps there), "singular" (F' has `flat_directions` singular values of zero: a line or a ring of
+        fixed points, or roots that merge), "unproven"; `uncertified_residual`, `uncertified_starts_reaching`, of several
+        inputs `uncertified_condition`. What is stable there is not said. Of a line all points that were found are listed.
         `slow_state` (slow_point, neuron): the minima of E above zero, of several inputs with `slow_condition`.
         `index_sum`, of several inputs (condition): 1 if the list is complete and F(x) + x is bounded; the attribute
-        `index_sum_means` says whether it is.
-        Only certified roots are listed: a small E alone proves nothing (it may be a ghost, `slow_point`).
+        `index_sum_means` says whether it is, and that roots without a certificate are not in it.
+        Only certified roots are fixed points: a small E alone proves nothing (it may be a ghost, `slow_point`).
         Eigenvalues are those of F' for a flow, unstable where the real part is positive; of S' for a map, unstable outside
         of the unit circle. Attribute `certificate_bound`: how fast F' changes is known from the "activation", or "sampled"
         in random directions and therefore no proof.
@@ -129,32 +135,38 @@ def find_fixed_points(
             interrupted, rounds = True, 0
         reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
         at_root = np.full(len(reached), -1)
+        belongs, at_uncertified = np.full(len(states), -1), np.full(len(states), -1)
+        uncertified = Uncertified(collection)
+        passed = np.zeros(number, bool)
         try:
             collection.add(descents.state[reached], of_start[reached], at_root)
-            descents.outcome[reached[at_root < 0]] = Outcome.stalled
-            met = np.arange(follow.most_points) < followed.points[:, None]
-            collection.add(followed.state[met], np.repeat(of_start[begins], met.sum(axis=1)))
-            collection.add_mirror_images()
-            if single is not None:
-                collection.add_orbits(single, period)
+            belongs[reached] = at_root
+            settle_starts(uncertified, descents, of_start, belongs, at_uncertified)
+            settle_paths(uncertified, followed, of_start[begins], passed)
+            for points in (collection, uncertified):
+                points.add_mirror_images()
+                if single is not None:
+                    points.add_orbits(single, period)
             for each in range(rounds):
-                if not _search_between(collection, work, solver, len(states), each) and collection.adds_up():
+                if not _search_between(uncertified, work, solver, len(states), each) and collection.adds_up():
                     break
         except KeyboardInterrupt:
-            # What is certified by now is kept; starts that are not are as if they had not been run.
+            # What is certified by now is kept; starts and paths that are not are as if they had not been run.
             interrupted = True
-            waiting = (at_root < 0) & (descents.outcome[reached] == Outcome.fixed_point)
-            descents.outcome[reached[waiting]] = Outcome.not_run
-        belongs = np.full(len(states), -1)
-        belongs[reached] = at_root
+            belongs[reached] = np.where(belongs[reached] < 0, at_root, belongs[reached])
+            descents.outcome[(descents.outcome == Outcome.fixed_point) & (belongs < 0)] = Outcome.not_run
+            unknown = ~passed & (followed.points > 0)
+            followed.outcome[unknown], followed.points[unknown] = Outcome.not_run, 0
         with held_interrupts() as held:
-            found = describe_points(collection, belongs, descents, followed, of_start, single, period)
+            found = describe_points(uncertified, belongs, at_uncertified, descents, followed, of_start, single, period)
+    found.attrs["searches_between"] = max(work.done - len(states) - number, 0)
     found.attrs["interrupted"] = int(interrupted or held.arrived)
     return found
 
 
-def _search_between(collection: Collection, work: _Work, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
+def _search_between(uncertified: Uncertified, work: _Work, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
     """Search from the middle between known points, where saddles are; whether that finds new ones."""
+    collection = uncertified.collection
     middles, of_middle = collection.middles(most, seed)
     if not len(middles):
         return False
@@ -162,7 +174,8 @@ def _search_between(collection: Collection, work: _Work, solver: LevenbergMarqua
     work.total += len(middles)
     work.descend(middles, of_middle, solver, ended)
     reached = ended.outcome == Outcome.fixed_point
-    collection.add(ended.state[reached], of_middle[reached])
+    lost = collection.add(ended.state[reached], of_middle[reached]) < 0
+    uncertified.add(ended.state[reached][lost], of_middle[reached][lost])
     collection.add_mirror_images()
     return len(collection.roots) > known
 
@@ -217,7 +230,7 @@ def _starts(
     if by_number:
         drawn = _mixed_starts if cooled else _default_starts_compiled
         states = np.asarray(drawn(dynamics, inputs, count, key))
-    speeds = np.asarray(_residuals_compiled(dynamics, states, inputs))
+    speeds = np.asarray(residuals_compiled(dynamics, states, inputs))
     usable = np.isfinite(speeds).all(axis=1)
     if by_number and usable.any():
         # Starts of our own that lie outside of the domain are left out.
@@ -281,9 +294,3 @@ def _mixed_starts(dynamics: AbstractDynamics, inputs: Any, count: int, key: Arra
         return states
     cooled = langevin_starts(dynamics, None if inputs is None else jnp.asarray(inputs)[rows], len(rows), other_key)
     return states.at[rows].set(jnp.where(jnp.isfinite(cooled).all(axis=1, keepdims=True), cooled, states[rows]))
-
-
-@eqx.filter_jit
-def _residuals_compiled(dynamics: AbstractDynamics, states: Any, inputs: Any) -> Array:
-    found: Array = batched(dynamics.residual, inputs)(jnp.asarray(states), inputs)
-    return found

@@ -32,8 +32,8 @@ class FixedPoints(AbstractExperiment):
 
         C = sum_p index_p phi_p^2,   R = sum_p index_p (1/N) sum_i dphi_i/db_i,   index = sign det(-F').
 
-    The indices add up to 1 for bounded phi if the list is complete. Only networks where they do, and where no start ran out
-    of steps, enter C and R; that points are missing in pairs that cancel is not excluded.
+    The indices add up to 1 for bounded phi if the list is complete. Only networks where they do, where no start ran out of
+    steps and every root is certified enter C and R; that points are missing in pairs that cancel is not excluded.
 
     Arguments:
         size: N, neurons a network.
@@ -43,8 +43,9 @@ class FixedPoints(AbstractExperiment):
     Returns:
         weighted by 1/|det F'|: `self_overlap` q, `local_response` S, `mean_square_rate` (= q), `mean_square_state`,
         `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left); weighted by the index: `correlation` C,
-        `integrated_response` R; and `fixed_points` (distinct ones a network), `index_sum`, `completeness` (fraction of
-        networks with index sum 1), `convergence` (fraction of starts that reached one). Each with `_error`.
+        `integrated_response` R; and `fixed_points` (distinct ones a network), `uncertified_points` (roots that could not be
+        certified), `index_sum`, `completeness` (fraction of networks with index sum 1 and no such root), `convergence`
+        (fraction of starts that reached a fixed point). Each with `_error`.
 
     A root whose F' is nearly singular responds without bound, so that over networks the responses have tails that no mean
     survives: they are trimmed means (middle half of the networks), the others plain means.
@@ -53,7 +54,8 @@ class FixedPoints(AbstractExperiment):
     in N above the transition: at N = 100 and gain 2 no search is exhaustive. C and R need complete lists, hence small
     networks; where fewer than two networks have one they are NaN.
 
-    Status `no_fixed_point`: a network in which none was found.
+    Status `no_fixed_point`: a network in which none was found; `uncertified`: one in which all roots that were found are on
+    a kink of phi or not isolated.
 
     Source: Qiu & Huang 2025; Sussillo & Barak 2013 for the search by minimising the speed.
 
@@ -127,10 +129,12 @@ class FixedPoints(AbstractExperiment):
             lambda row: jax.lax.cond(row[1], partial(_responses, network), _no_responses, row[0]),
             (catalogue.roots.state, catalogue.distinct),
         )
-        ended = jnp.all(found.outcome != Outcome.out_of_steps)
+        others = jnp.sum(catalogue.uncertified)
+        ended = jnp.all(found.outcome != Outcome.out_of_steps) & (others == 0)
         arrays = weighted_averages(model, catalogue, responses) | index_averages(model, catalogue, responses, ended)
+        arrays["uncertified_points"] = others.astype(float)
         arrays["convergence"] = jnp.mean(reached, dtype=float)
-        status = jnp.where(any_found, Status.solved, Status.no_fixed_point)
+        status = jnp.where(any_found, Status.solved, jnp.where(others > 0, Status.uncertified, Status.no_fixed_point))
         residual = jnp.max(jnp.where(catalogue.distinct, catalogue.roots.residual, 0.0))
         return Computed(arrays, status, residual, found.steps)
 

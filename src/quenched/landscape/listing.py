@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import equinox as eqx
-import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from quenched.landscape.catalogue import Collection
-from quenched.landscape.dynamics import AbstractDynamics, Map
+from quenched.landscape.dynamics import AbstractDynamics, Map, batched
 from quenched.landscape.paths import Homotopy
 from quenched.landscape.search import Outcome
 from quenched.landscape.stability import Spectrum, nearest, real_parts, spectrum
@@ -18,6 +17,7 @@ from quenched.solution import labelled
 
 if TYPE_CHECKING:
     from quenched.landscape.dataset import FixedPointDataset
+    from quenched.landscape.uncertified import Uncertified
 
 # A state that the map returns to within this, relative to its size, has come back.
 _BACK = 1e-8
@@ -48,20 +48,23 @@ def nothing_run(states: np.ndarray, paths: int, follow: Homotopy) -> tuple[Desce
 
 
 def describe_points(
-    collection: Collection,
+    uncertified: Uncertified,
     belongs: np.ndarray,
+    at_uncertified: np.ndarray,
     descents: Descents,
     followed: Followed,
     of_start: np.ndarray,
     single: Map | None,
     period: int,
 ) -> FixedPointDataset:
-    """Everything that is known of the fixed points of `collection` and of the starts; `single` is the map that was iterated.
+    """Everything that is known of the fixed points, of the roots without a certificate and of the starts; `single` is the
+    map that was iterated.
 
-    `belongs` says which root each start ended at, -1 for none.
+    `belongs` says at which certified root each start ended, `at_uncertified` at which other one, -1 for none.
     """
     from quenched.landscape.dataset import FixedPointDataset
 
+    collection = uncertified.collection
     dynamics, conditions = collection.dynamics, collection.inputs
     states = np.array([root.state for root in collection.roots]).reshape(-1, dynamics.size)
     of_root = np.array(collection.of_input, int)[: len(states)]
@@ -102,7 +105,15 @@ def describe_points(
     slow = np.flatnonzero(np.isin(descents.outcome, (Outcome.slow_point, Outcome.stalled)))
     ghosts, of_ghost, at_ghost = collection.ghosts(descents.state[slow], of_start[slow])
     descents.outcome[slow] = np.where(at_ghost < 0, Outcome.stalled, Outcome.slow_point)
+    variables |= {name: labelled(name, values) for name, values in uncertified.described().items()}
+    reaching = np.bincount(at_uncertified[at_uncertified >= 0], minlength=len(uncertified.states))
+    ends = descents.state.copy()
+    ends[belongs >= 0] = states[belongs[belongs >= 0]]
+    speeds = residuals_compiled(dynamics, ends, None if conditions is None else conditions[of_start])
     variables |= {
+        "uncertified_starts_reaching": labelled("uncertified_starts_reaching", reaching),
+        "end_state": labelled("end_state", ends),
+        "end_speed": labelled("end_speed", np.max(np.abs(np.asarray(speeds)), axis=1)),
         "index_sum": labelled("index_sum", sums if several else sums[0]),
         "outcome": labelled("outcome", descents.outcome),
         "path_outcome": labelled("path_outcome", followed.outcome),
@@ -111,11 +122,12 @@ def describe_points(
     }
     if several:
         variables["slow_condition"] = labelled("slow_condition", of_ghost)
+        variables["uncertified_condition"] = labelled("uncertified_condition", np.array(uncertified.of_input, int))
     for name in ("outcome", "path_outcome"):
         variables[name][2]["codes"] = ", ".join(f"{outcome.value} {outcome.name}" for outcome in Outcome)
     if conditions is not None:
         variables["inputs"] = labelled("inputs", conditions)
-    attributes = _attributes(dynamics)
+    attributes = _attributes(dynamics, len(uncertified.states))
     attributes |= {"outcomes": _counted(descents.outcome), "path_outcomes": _counted(followed.outcome)}
     return FixedPointDataset(variables, attrs=attributes)
 
@@ -132,12 +144,15 @@ _COUNTS = {
 }
 
 
-def _attributes(dynamics: AbstractDynamics) -> dict[str, Any]:
+def _attributes(dynamics: AbstractDynamics, others: int) -> dict[str, Any]:
     found: dict[str, Any] = {"size": dynamics.size, "kind": dynamics.kind, "certificate_bound": dynamics.bound}
     network = getattr(dynamics, "network", None)
     if network is not None:
         found["activation"] = network.activation.name
-    return found | {"index_sum_means": _COUNTS[dynamics.bounded]}
+    means = _COUNTS[dynamics.bounded]
+    if others:
+        means = f"that of the certified fixed points alone: {others} roots without a certificate are not in it"
+    return found | {"index_sum_means": means}
 
 
 # Unstable directions that are kept for each fixed point.
@@ -168,5 +183,12 @@ def _smallest_periods(single: Map, period: int, states: np.ndarray, inputs: np.n
 
 
 @eqx.filter_jit
+def residuals_compiled(dynamics: AbstractDynamics, states: Any, inputs: Any) -> Array:
+    """The residuals at many states."""
+    found: Array = batched(dynamics.residual, inputs)(jnp.asarray(states), inputs)
+    return found
+
+
+@eqx.filter_jit
 def _residual_compiled(dynamics: AbstractDynamics, state: Array, inputs: Array | None) -> Array:
-    return dynamics.residual(jax.numpy.asarray(state), inputs)
+    return dynamics.residual(jnp.asarray(state), inputs)

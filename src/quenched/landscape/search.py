@@ -20,18 +20,32 @@ from quenched.landscape.lanes import GOES_ON, Step, work_off
 
 
 class Outcome(IntEnum):
-    """How the search from one start ended. Only `fixed_point` is one; a small E alone proves nothing."""
+    """How the search from one start ended. Only `fixed_point` is a certified one; a small E alone proves nothing."""
 
     fixed_point = 0
     slow_point = 1
-    """A local minimum of E above zero, a ghost."""
     stalled = 2
-    """No step decreases E any more, at a saddle of E, or at a root that could not be certified."""
     escaped = 3
-    """The state grew without bound, or the dynamics returned no number."""
     out_of_steps = 4
     not_run = 5
-    """The search was interrupted before this start."""
+    uncertified = 6
+
+    @property
+    def meaning(self) -> str:
+        """What it says of the start."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Outcome.fixed_point: "a certified fixed point",
+    Outcome.slow_point: "a local minimum of E above zero, a ghost",
+    Outcome.stalled: "no step leads on, as at a saddle of E; what is left of F is more than rounding",
+    Outcome.escaped: "the state grew without bound, or the dynamics returned no number",
+    Outcome.out_of_steps: "not settled after max_steps",
+    Outcome.not_run: "the search was interrupted before this start",
+    Outcome.uncertified: "a root to rounding that cannot be certified: on a kink, or where F' is singular, as on a line of "
+    "fixed points",
+}
 
 
 class LevenbergMarquardt(eqx.Module):
