@@ -271,9 +271,9 @@ _QUANTITIES = (
     Quantity("uncertified_state", "x", "roots to rounding that have no certificate", (("uncertified_point", "neuron"),)),
     Quantity("uncertified_residual", "-", "largest velocity left at a root without a certificate", _PER_UNCERTIFIED_POINT),
     Quantity(
-        "uncertified_reason",
+        "on_kink",
         "-",
-        "why a root has no certificate: kink (F' or F jumps there), singular (F' is), or unproven",
+        "whether F' or F jumps at a root without a certificate",
         _PER_UNCERTIFIED_POINT,
     ),
     Quantity(
@@ -296,11 +296,13 @@ _QUANTITIES = (
     Quantity(
         "branch_unstable_directions",
         "n_+",
-        "number of growing eigenvalues along a branch, NaN at events",
+        "number of growing eigenvalues along a branch, NaN at events and on kinks",
         (("branch", "point"),),
     ),
     Quantity("branch_end", "-", "how each branch ended on either side of its start", (("branch", "side"),)),
-    Quantity("event_kind", "-", "what happens to a branch: fold, branch_point, hopf, flip or degenerate", (("event",),)),
+    Quantity(
+        "event_kind", "-", "what happens to a branch: fold, branch_point, hopf, flip, degenerate or kink", (("event",),)
+    ),
     Quantity("event_parameter", "p", "the parameter at an event", (("event",),)),
     Quantity("event_state", "x", "the fixed point at an event", (("event", "neuron"),)),
     Quantity("event_branch", "-", "the branch that an event is on", (("event",),)),

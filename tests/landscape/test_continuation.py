@@ -200,3 +200,26 @@ def test_bad_input_is_refused(options: dict[str, Any], error: type[Exception], m
     }
     with pytest.raises(error, match=message):
         continue_fixed_points(**(known | options))
+
+
+def test_what_jumps_at_a_kink_is_no_bifurcation() -> None:
+    """x = p - x/2 left of 0 and p - 2x right of it: the slope passes -1 without being -1."""
+
+    def family(p: Any) -> Map:
+        return Map(lambda x: p - jnp.where(x < 0.0, 0.5, 2.0) * x, size=1)
+
+    found = continue_fixed_points(family, np.array([[-2 / 3]]), -1.0, -1.0, 1.0)
+    ((kind, where),) = events(found)
+    assert (kind, abs(where) < 1e-8) == ("kink", True)
+    check_points(found, lambda x, p: p - np.where(x < 0.0, 0.5, 2.0) * x - x)
+    along, unstable = found.parameter.values[0], found.branch_unstable_directions.values[0]
+    np.testing.assert_array_equal(unstable[along < -1e-6], 0.0)
+    np.testing.assert_array_equal(unstable[along > 1e-6], 1.0)
+
+
+def test_on_a_kink_no_stability_is_claimed() -> None:
+    """The rest of a ReLU network without field, stable at one gain and not at another, as phi'(0) = 0 cannot say."""
+    weights = np.array([[0.0, 2.0], [2.0, 0.0]])
+    found = continue_fixed_points(lambda p: qd.Network(p * weights, qd.ReLU()), np.zeros((1, 2)), 0.2, 0.1, 1.0)
+    assert np.all(np.isnan(found.branch_unstable_directions))
+    assert len(qd.plots.branches(found).lines) > 0

@@ -156,11 +156,12 @@ def test_all_points_of_period_six_of_the_full_logistic_map() -> None:
 def test_where_fixed_points_form_a_line_none_is_certified() -> None:
     circle = find_fixed_points(Flow(lambda x: x * (1 - jnp.sum(x**2)), size=2), 60, paths=0, rounds=0)
     np.testing.assert_allclose(circle.state, [[0.0, 0.0]], atol=1e-12)
-    assert np.sum(circle.outcome == Outcome.stalled) > 20
+    assert np.sum(circle.outcome == Outcome.uncertified) > 20
+    np.testing.assert_allclose(np.linalg.norm(circle.uncertified_state, axis=1), 1.0, atol=1e-14)
     turned = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     line = find_fixed_points(qd.Network(turned @ np.diag([1.0, 0.5, 0.2]) @ turned.T, qd.Linear()), 30, paths=0, rounds=0)
     assert line.sizes["fixed_point"] == 0
-    assert np.all(line.outcome == Outcome.stalled)
+    assert np.all(line.outcome == Outcome.uncertified)
 
 
 FLIP_FLOP = Path(__file__).parent / "flip_flop_gru.npz"
@@ -230,7 +231,7 @@ def test_states_in_small_units_are_told_apart() -> None:
     np.testing.assert_allclose(np.sort(found.state.values.ravel()), [-1e-7, 0.0, 1e-7], rtol=1e-12, atol=1e-20)
     smaller = find_fixed_points(Flow(lambda x: x - (x / 1e-8) ** 2 * x, size=1), [[-3e-8], [1e-9], [3e-8]], paths=0)
     np.testing.assert_allclose(np.sort(smaller.state.values.ravel()), [-1e-8, 1e-8], rtol=1e-12)
-    assert Outcome.stalled in smaller.outcome
+    assert (smaller.on_kink.values.tolist(), smaller.flat_directions.values.tolist()) == ([False], [0])
 
 
 def test_starts_left_out_serve_every_input_in_the_order_given() -> None:

@@ -115,23 +115,19 @@ def _plural(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-_WHY = {
-    "kink": "on a kink of the activation",
-    "singular": "where F' is singular: a line or a ring of fixed points, or points that merge",
-    "unproven": "where F' changes too fast for rounding",
-}
-
-
 def _without_certificate(found: xr.Dataset) -> list[str]:
     """A sentence for each reason why roots have no certificate."""
-    reasons, flat = found["uncertified_reason"].values, found["flat_directions"].values
-    sentences = []
-    for reason, why in _WHY.items():
-        chosen = reasons == reason
-        if chosen.any():
-            directions = f" ({_plural(int(flat[chosen].max()), 'flat direction')} at most)" if reason == "singular" else ""
-            sentences.append(f"{_plural(int(chosen.sum()), 'root')} without a certificate {why}{directions}")
-    return sentences
+    on_kink, flat = found["on_kink"].values, found["flat_directions"].values
+    most = int(flat[~on_kink].max(initial=0))
+    reasons = (
+        (on_kink, "on a kink of the activation, which another field moves them off"),
+        (
+            ~on_kink & (flat > 0),
+            f"where F' has {_plural(most, 'flat direction')}: a line or a ring of fixed points, or points that merge",
+        ),
+        (~on_kink & (flat == 0), "where F' changes too fast for rounding"),
+    )
+    return [f"{_plural(int(each.sum()), 'root')} without a certificate {why}" for each, why in reasons if each.any()]
 
 
 def _completeness(index_sum: float, bounded: bool, others: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.landscape.certificates import smoothness
 from quenched.landscape.dynamics import AbstractDynamics, Flow, Map, NetworkFlow, read_dynamics
 from quenched.landscape.programs import traced_function
 from quenched.landscape.stability import Spectrum, jacobian_compiled, spectrum
@@ -36,6 +37,8 @@ _SHORTEST, _GROWTH = 1e-7, 1.3
 _LOCATED = 1e-9
 # Two events closer than this along the arc are taken for one.
 _APART = 1e-4
+# A kink closer than this, relative to the state, is where the point is.
+_ON_KINK = 1e-7
 # Least part of the parameter in the direction of a branch.
 _LEVEL = 1e-10
 # Of the first step onto a branch that crosses, in steps of the branch that is left.
@@ -69,11 +72,11 @@ def continue_fixed_points(
 
     Returns:
         Dataset: `parameter` (branch, point), `branch_state` (branch, point, neuron), NaN beyond a branch's end, with
-        `branch_unstable_directions` as floats, NaN at events too, and `branch_end` (branch, side), how it ended on either
+        `branch_unstable_directions` as floats, NaN at events and on kinks of phi too, and `branch_end` (branch, side), how it ended on either
         side: "left_the_range", "closed", "stuck", "out_of_steps"; and the events on them,
         `event_kind` (event) out of "fold", "branch_point" (pitchfork or transcritical), "hopf" (a pair of complex
         eigenvalues crosses), "flip" (of a map, an eigenvalue passes -1), "degenerate" (two real ones at once, whose
-        branches are not followed), with `event_parameter`, `event_state`,
+        branches are not followed), "kink" (phi has one there, and eigenvalues jump), with `event_parameter`, `event_state`,
         `event_branch`. Events are located to 1e-9 of the arc, branch points, where Newton's method is singular, to about
         1e-6; each of these is listed once. Attributes: `not_followed`, how many beginnings of branches `most_branches` or
         Ctrl-C has left; `interrupted`, 1 after Ctrl-C.
@@ -122,6 +125,10 @@ def continue_fixed_points(
                     branch = _both_ways(curve, waiting[0], *limits)
                     branch.events = [event for event in branch.events if not _known(event, branches, curve)]
                     waiting += [aside for event in branch.events for aside in _crossing_branches(curve, event, longest)]
+                    branch.unstable = [
+                        np.nan if curve.on_kink(place) else count
+                        for place, count in zip(branch.places, branch.unstable, strict=True)
+                    ]
                     branches.append(branch)
                 waiting.pop(0)
                 if progress is not None:
@@ -231,6 +238,11 @@ class _Curve:
         found = self.spectrum(place)
         return int(np.sum(found.grows & (np.abs(found.values.imag) < 1e-9 * (1.0 + np.abs(found.values)))))
 
+    def on_kink(self, place: np.ndarray) -> bool:
+        """Whether F' or F jumps here."""
+        _, valid = _smoothness_compiled(self.dynamics, place[:-1], place[-1])
+        return float(valid) <= _ON_KINK * (1.0 + float(np.max(np.abs(place[:-1]))))
+
     def inside(self, place: np.ndarray) -> bool:
         return bool(self.low <= place[-1] <= self.high)
 
@@ -246,6 +258,11 @@ def _along(family: Family, example: AbstractDynamics) -> AbstractDynamics:
     if example.kind == "flow":
         return Flow(traced_function(residual, state, number), example.size)
     return Map(traced_function(lambda state, p: state + residual(state, p), state, number), example.size)
+
+
+_smoothness_compiled = eqx.filter_jit(
+    lambda dynamics, state, parameter: smoothness(dynamics, jnp.asarray(state), jnp.asarray(parameter))
+)
 
 
 @eqx.filter_jit
@@ -356,7 +373,7 @@ def _events(
 
 
 def _located(curve: _Curve, kind: str, now: _At, heading: np.ndarray, length: float, passed: Callable[[_At], Any]) -> _Event:
-    """By halving the step."""
+    """By halving the step; on a kink whatever seems to happen is its doing."""
     low, high, best = 0.0, length, now
     while high - low > _LOCATED:
         # At a branch point itself corrections fail: another place in between will do.
@@ -369,7 +386,7 @@ def _located(curve: _Curve, kind: str, now: _At, heading: np.ndarray, length: fl
             break
         assert at is not None
         low, high, best = (low, middle, at) if passed(at) else (middle, high, at)
-    return _Event(kind, best)
+    return _Event("kink" if curve.on_kink(best.place) else kind, best)
 
 
 def _known(event: _Event, branches: list[_Branch], curve: _Curve) -> bool:

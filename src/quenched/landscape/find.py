@@ -78,10 +78,11 @@ def find_fixed_points(
         `outcome` (start), a code of `qd.landscape.Outcome`, `end_state` (start, neuron) and `end_speed` (start), where each
         start ended and the largest velocity there; `path_outcome`, `path_points` (path). Outcomes are counted in the
         attributes `outcomes` and `path_outcomes`; `searches_between` counts the searches of later rounds.
-        `uncertified_state` (uncertified_point, neuron): roots to rounding without a certificate, with `uncertified_reason`:
-        "kink" (F' or F jumps there), "singular" (F' has `flat_directions` singular values of zero: a line or a ring of
-        fixed points, or roots that merge), "unproven"; `uncertified_residual`, `uncertified_starts_reaching`, of several
-        inputs `uncertified_condition`. What is stable there is not said. Of a line all points that were found are listed.
+        `uncertified_state` (uncertified_point, neuron): roots to rounding without a certificate, and why: `on_kink` (F' or F
+        jumps there), or `flat_directions` above 0 (so many singular values of F' are zero: a line or a ring of fixed
+        points, or roots that merge), or else F' changes too fast; with `uncertified_residual`,
+        `uncertified_starts_reaching`, of several inputs `uncertified_condition`. What is stable there is not said. Of a line
+        all points that were found are listed, unless they are closer than 1e-4.
         `slow_state` (slow_point, neuron): the minima of E above zero, of several inputs with `slow_condition`.
         `index_sum`, of several inputs (condition): 1 if the list is complete and F(x) + x is bounded; the attribute
         `index_sum_means` says whether it is, and that roots without a certificate are not in it.

@@ -16,10 +16,6 @@ from quenched.landscape.dynamics import AbstractDynamics, Map
 from quenched.landscape.listing import Descents, Followed
 from quenched.landscape.search import Outcome
 
-KINK, SINGULAR, UNPROVEN = "kink", "singular", "unproven"
-"""Why a root has no certificate: F' or F jumps there; F' has singular values of zero; F' changes too fast for what rounding
-leaves of F."""
-
 # What rounding leaves of F, relative to F' nearby and the state.
 _FLOOR = 1e-14
 # How far around F' is looked at, relative to the state: at a root where F' vanishes it says how large F' is.
@@ -77,7 +73,7 @@ class Uncertified:
         return {
             "uncertified_state": np.array(self.states).reshape(-1, self.collection.dynamics.size),
             "uncertified_residual": np.array([residual for residual, _, _ in found]),
-            "uncertified_reason": np.array([reason for _, reason, _ in found], dtype=f"U{len(UNPROVEN)}"),
+            "on_kink": np.array([on_kink for _, on_kink, _ in found], bool),
             "flat_directions": np.array([flat for _, _, flat in found], int),
         }
 
@@ -91,19 +87,15 @@ class Uncertified:
         self.of_input.append(of_input)
         return len(self.states) - 1
 
-    def _explained(self, state: np.ndarray, of_input: int) -> tuple[float, str, int]:
-        """The residual, why there is no certificate, and how many singular values of F' are zero."""
+    def _explained(self, state: np.ndarray, of_input: int) -> tuple[float, bool, int]:
+        """The residual, whether F' or F jumps there, and how many singular values of F' are zero."""
         dynamics, given = self.collection.dynamics, self.collection.given(of_input)
         residual, jacobian, around, valid = jax.device_get(_looked_at(dynamics, state, given))
-        lengths = np.linalg.svd(jacobian, compute_uv=False)
-        flat, size = int(np.sum(lengths <= _FLAT * around)), 1.0 + float(np.max(np.abs(state)))
-        if valid <= CLOSER * size:
-            return float(residual), KINK, flat
-        if flat:
-            return float(residual), SINGULAR, flat
-        # How far off the root may be.
-        off = 2.0 * _FLOOR * float(around) * size / float(lengths[-1])
-        return float(residual), KINK if valid <= off else UNPROVEN, flat
+        lengths, size = np.linalg.svd(jacobian, compute_uv=False), 1.0 + float(np.max(np.abs(state)))
+        flat = int(np.sum(lengths <= _FLAT * around))
+        # How far off the root may be; of a line of them there is no saying.
+        off = CLOSER * size if flat else max(CLOSER * size, 2.0 * _FLOOR * float(around) * size / float(lengths[-1]))
+        return float(residual), bool(valid <= off), flat
 
 
 def settle_starts(
@@ -167,11 +159,11 @@ def settle(
     size, around = 1.0 + jnp.max(jnp.abs(state)), _steepness_around(dynamics, state, inputs)
     unit = around * size
 
-    def goes_on(carry: tuple[Array, ...]) -> Array:
+    def goes_on(carry: tuple[Array, Array, Array, Array]) -> Array:
         _, speed, caution, steps = carry
         return (speed > _ENOUGH * _FLOOR * unit) & (caution < _MOST_CAUTION) & (steps < _MOST_STEPS)
 
-    def again(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+    def again(carry: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         at, speed, caution, steps = carry
         jacobian, velocity = dynamics.jacobian(at, inputs), dynamics.residual(at, inputs)
         damping = caution * jnp.maximum(speed / size, _LEAST_DAMPING * around)

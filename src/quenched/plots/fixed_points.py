@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quenched.landscape.search import Outcome
 from quenched.netcdf import complex_values
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
@@ -22,13 +23,24 @@ _KINDS = (
     ("2 unstable directions", "#009E73", "s"),
     ("3 or more", "#CC79A7", "^"),
 )
+# Roots without a certificate, by the reason.
+_UNCERTIFIED = (
+    ("no certificate: $F'$ singular", "."),
+    ("no certificate: on a kink", "x"),
+    ("no certificate: unproven", "+"),
+)
+# Ends of starts further out than so many times the furthest root are left out.
+_FURTHEST = 3.0
+# Of the largest width, what counts as none.
+_LEVEL = 1e-9
 _TRAJECTORY: dict[str, Any] = {"color": "0.75", "linewidth": 0.7, "zorder": 0}
 
 
 def fixed_points(
     dataset: xr.Dataset, trajectories: Any = None, *, components: int = 2, modes: bool = True, axes: Axes | None = None
 ) -> Axes:
-    """Draw fixed points in their principal components: filled where stable, open where not, with their unstable directions.
+    """Draw fixed points in their principal components: filled where stable, open where not, with their unstable directions;
+    roots without a certificate, black; and where the other starts ended, coloured by how fast the state still moves there.
 
     Arguments:
         dataset: of `qd.landscape.find_fixed_points`.
@@ -38,22 +50,28 @@ def fixed_points(
         modes: draw up to three unstable directions of each saddle as short lines.
         axes: where to draw, of the right projection; new ones if left out.
 
-    Raises: ValueError for a dataset without fixed points, or trajectories of another size.
+    Raises: ValueError for a dataset with nothing to draw, or trajectories of another size.
     """
     dataset = _as_list(dataset)
-    states = dataset["state"].values
-    if not len(states):
+    states, others = dataset["state"].values, _without_certificate(dataset)
+    roots, (ends, speeds) = np.concatenate([states, others]), _ends_elsewhere(dataset)
+    if not len(roots) and not len(ends):
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     if components not in (2, 3):
         raise ValueError(f"Argument `components` must be 2 or 3, but is {components!r}.")
     runs = _runs(trajectories, states.shape[1])
-    cloud = np.concatenate([states, *runs.reshape(-1, 1, states.shape[1]).swapaxes(0, 1)]) if runs.size else states
+    # A few roots alone say little of where the other starts ended.
+    cloud = np.concatenate([roots, runs.reshape(-1, states.shape[1]), ends if len(roots) <= components else ends[:0]])
     frame = principal_components(cloud, components)
     axes = new_axes("3d" if components == 3 else None) if axes is None else axes
     for run in runs.swapaxes(0, 1):
         axes.plot(*_columns(frame.project(run), components), **_TRAJECTORY)
+    if len(ends):
+        _draw_ends(axes, _columns(frame.project(ends), components), speeds)
+    if len(others):
+        _draw_uncertified(axes, _columns(frame.project(others), components), dataset)
     places = _columns(frame.project(states), components)
-    if modes and "unstable_modes" in dataset:
+    if modes and "unstable_modes" in dataset and len(states):
         _draw_modes(axes, dataset, frame, components)
     unstable = dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(_KINDS):
@@ -62,6 +80,7 @@ def fixed_points(
             look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 6, "linestyle": "none", "label": name}
             face = colour if count == 0 else "white"
             axes.plot(*(column[chosen] for column in places), markerfacecolor=face, **look)
+    _keep_flat(axes, frame.project(cloud))
     names = [f"component {place + 1} ({100 * share:.0f} %)" for place, share in enumerate(frame.share)]
     for letter, name in zip("xyz", names, strict=False):
         getattr(axes, f"set_{letter}label")(name)
@@ -133,7 +152,7 @@ def connections(graph: nx.MultiDiGraph, axes: Axes | None = None) -> Axes:
 
 def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None = None) -> Axes:
     """Draw the branches of `qd.landscape.continue_fixed_points` against the parameter: solid where stable, dashed where not,
-    with folds, branch points and oscillations marked.
+    dotted along kinks, with folds, branch points and oscillations marked.
 
     Arguments:
         neuron: whose state to show; if left out, the first principal component of all points.
@@ -152,13 +171,16 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
             # A part reaches to the events on either side.
             beside = np.append(chosen[1:], False) | np.append(False, chosen[:-1])
             axes.plot(along, np.where(chosen | (events & beside), values, np.nan), line, color=colour)
-    marks = {"fold": "v", "branch_point": "D", "hopf": "o", "flip": "s", "degenerate": "X"}
+        unknown = events & (np.append(events[1:], False) | np.append(False, events[:-1]))
+        axes.plot(along, np.where(unknown, values, np.nan), ":", color="0.4")
+    marks = {"fold": "v", "branch_point": "D", "hopf": "o", "flip": "s", "degenerate": "X", "kink": "P"}
     names = {
         "fold": "fold",
         "branch_point": "branch point",
         "hopf": "oscillation begins (Hopf)",
         "flip": "period doubling",
         "degenerate": "several at once",
+        "kink": "kink",
     }
     for kind, marker in marks.items():
         chosen = dataset["event_kind"].values == kind
@@ -186,6 +208,52 @@ def _as_list(dataset: xr.Dataset) -> xr.Dataset:
         return dataset
     drawn = {"state", "stable", "unstable_directions", "unstable_modes", "eigenvalues"}
     return dataset[sorted(drawn & set(dataset.data_vars))].expand_dims("fixed_point")
+
+
+def _keep_flat(axes: Axes, places: np.ndarray) -> None:
+    """What varies by rounding alone is drawn level: a line as a line."""
+    widths = np.ptp(places, axis=0)
+    for letter, width, middle in zip("xyz", widths, np.mean(places, axis=0), strict=False):
+        if width < _LEVEL * widths[0]:
+            getattr(axes, f"set_{letter}lim")(middle - 0.5 * widths[0], middle + 0.5 * widths[0])
+
+
+def _without_certificate(dataset: xr.Dataset) -> np.ndarray:
+    if "uncertified_state" not in dataset:
+        return np.zeros((0, dataset["state"].shape[-1]))
+    found: np.ndarray = dataset["uncertified_state"].values
+    return found
+
+
+def _draw_uncertified(axes: Axes, places: list[np.ndarray], dataset: xr.Dataset) -> None:
+    on_kink, singular = dataset["on_kink"].values.astype(bool), dataset["flat_directions"].values > 0
+    for chosen, (name, marker) in zip((singular & ~on_kink, on_kink, ~singular & ~on_kink), _UNCERTIFIED, strict=True):
+        if chosen.any():
+            look: dict[str, Any] = {"color": "black", "marker": marker, "markersize": 4, "linestyle": "none", "label": name}
+            axes.plot(*(column[chosen] for column in places), zorder=1.5, **look)
+
+
+def _ends_elsewhere(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Where starts ended that are at no root, and the speed there; what ran away or ended far out is left out."""
+    if "end_state" not in dataset:
+        return np.zeros((0, dataset["state"].shape[-1])), np.zeros(0)
+    ends, speeds, outcome = (dataset[name].values for name in ("end_state", "end_speed", "outcome"))
+    kept = np.isin(outcome, (Outcome.slow_point, Outcome.stalled, Outcome.out_of_steps)) & np.isfinite(speeds)
+    roots = np.concatenate([dataset["state"].values, _without_certificate(dataset)])
+    if len(roots):
+        furthest = np.max(np.linalg.norm(roots, axis=1))
+        kept &= np.linalg.norm(ends, axis=1) <= _FURTHEST * (furthest if furthest > 0.0 else np.inf)
+    return ends[kept], speeds[kept]
+
+
+def _draw_ends(axes: Axes, places: list[np.ndarray], speeds: np.ndarray) -> None:
+    from matplotlib.colors import LogNorm
+
+    speeds = np.maximum(speeds, np.finfo(float).eps)
+    scale = LogNorm(speeds.min(), max(speeds.max(), 1.001 * speeds.min()))
+    scatter: Any = axes.scatter
+    drawn = scatter(*places, c=speeds, norm=scale, cmap="cividis", s=7, linewidths=0, zorder=1, label="other ends of starts")
+    axes.figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.7, label="largest velocity where other starts ended")
 
 
 def _runs(trajectories: Any, size: int) -> np.ndarray:
