@@ -185,8 +185,13 @@ def test_fixed_points_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]
     np.savez("pair.npz", size=np.array([[0.0, 2.0], [2.0, 0.0]]), sign=np.ones((2, 2)))
     command = ["fixed-points", "pair.npz", "--array", "size", "--sign", "sign", "--starts", "20"]
     assert run([*command, "--output", "found.zarr"]) == 0
-    out = capsys.readouterr().out
-    assert "2 neurons, tanh: 3 fixed points from 20 starts" in out
+    out, err = capsys.readouterr()
+    # 3 pairs of points have a middle; searched once more while that finds none.
+    assert "2 neurons, tanh: 3 fixed points from 39 searches: 20 starts, 16 paths and 3 from between points" in " ".join(
+        out.split()
+    )
+    assert "39/39" in err
+    assert "starts: fixed_point 20; paths: fixed_point 16" in out
     assert "index sum 1, as it must be for a complete list" in out
     with xr.open_zarr("found.zarr", consolidated=False) as written:
         assert written["stable"].values.tolist() == [True, True, False]
@@ -195,6 +200,25 @@ def test_fixed_points_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]
     # The eigenvalues at the origin are -1 + 2 and -1 - 2.
     assert "leading eigenvalue" in out
     assert next(line for line in out.splitlines() if " no " in line).split()[4] == "1"
+
+
+def test_roots_without_a_certificate_are_no_reason_for_more_starts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    angle = 2 * np.pi * np.arange(32) / 32
+    np.save("ring.npy", 2.6 / 32 * np.cos(angle[:, None] - angle))
+    assert run(["fixed-points", "ring.npy", "--starts", "20", "--output", "ring.zarr"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    with xr.open_zarr("ring.zarr", consolidated=False) as written:
+        number = written.sizes["uncertified_point"]
+        assert number > 5
+        assert written.sizes["fixed_point"] == 1
+    assert f"{number} roots without a certificate where F' has 1 flat direction: a line or a ring" in out
+    assert f"index sum 1, of the certified points alone: {number} roots without a certificate are not in it" in out
+    assert "--starts" not in out
+    np.save("rest.npy", np.array([[0.0, 0.5], [0.5, 0.0]]))
+    assert run(["fixed-points", "rest.npy", "--activation", "relu", "--starts", "4"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "0 fixed points" in out
+    assert "1 root without a certificate on a kink of the activation" in out
 
 
 def test_complex_eigenvalues_survive_netcdf(folder: Path) -> None:

@@ -72,8 +72,8 @@ def continue_fixed_points(
 
     Returns:
         Dataset: `parameter` (branch, point), `branch_state` (branch, point, neuron), NaN beyond a branch's end, with
-        `branch_unstable_directions` as floats, NaN at events and on kinks of phi too, and `branch_end` (branch, side), how it ended on either
-        side: "left_the_range", "closed", "stuck", "out_of_steps"; and the events on them,
+        `branch_unstable_directions` as floats, NaN at events and on kinks of phi too, and `branch_end` (branch, side), how
+        it ended on either side: "left_the_range", "closed", "stuck", "out_of_steps"; and the events on them,
         `event_kind` (event) out of "fold", "branch_point" (pitchfork or transcritical), "hopf" (a pair of complex
         eigenvalues crosses), "flip" (of a map, an eigenvalue passes -1), "degenerate" (two real ones at once, whose
         branches are not followed), "kink" (phi has one there, and eigenvalues jump), with `event_parameter`, `event_state`,
