@@ -134,6 +134,14 @@ def test_an_interrupted_search_keeps_what_it_found() -> None:
     assert part.sizes["fixed_point"] >= 1
 
 
+def test_progress_counts_the_searches_that_the_result_counts() -> None:
+    shown: list[tuple[int, int]] = []
+    found = find_fixed_points(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), 20, progress=lambda *each: shown.append(each))
+    searches = found.sizes["start"] + found.sizes["path"] + found.attrs["searches_between"]
+    # Three points have three middles.
+    assert shown[-1] == (searches, searches) == (39, 39)
+
+
 def test_gradient_of_the_energy() -> None:
     network = qd.Network(_random_weights(5, 1.5, 2), field=0.2)
     state = np.linspace(-1, 1, 5)
