@@ -5,14 +5,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help env demo test test-slow benchmarks docs lint clean
+# -E: a page that is unchanged is read again, so that its warnings come back.
+SITE := $(BIN)/sphinx-build -W --keep-going -E -n -b html
+
+.PHONY: help env demo test test-slow benchmarks docs pages lint clean
 
 help:
 	@echo "make demo        the main job: three descriptions of one network through the edge of chaos"
-	@echo "make test        lint, types and tests"
+	@echo "make test        lint, types, the pages without execution, tests"
 	@echo "make test-slow   the longer checks"
 	@echo "make benchmarks  compile and run times beside what else one would use"
-	@echo "make docs        the documentation, into docs/_build/html"
+	@echo "make docs        the documentation, into docs/_build/html; executes the pages whose cells or sources changed"
+	@echo "make pages       the same without execution, into docs/_build/pages, in seconds"
 	@echo "make lint        lint and types alone"
 	@echo "make env         the environment alone, in .venv; every other target makes it if need be"
 	@echo "make clean       remove what was built and cached; results and .venv stay"
@@ -33,7 +37,7 @@ lint: env
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-test: lint
+test: lint pages
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: env
@@ -43,7 +47,10 @@ benchmarks: env
 	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
 
 docs: env
-	$(BIN)/sphinx-build -W --keep-going -n -b html docs docs/_build/html
+	$(SITE) docs docs/_build/html
+
+pages: env
+	$(SITE) -q -D nb_execution_mode=off docs docs/_build/pages
 
 clean:
 	rm -rf build dist docs/_build docs/jupyter_execute src/*.egg-info .mypy_cache .ruff_cache .pytest_cache

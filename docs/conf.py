@@ -1,4 +1,4 @@
-"""How the documentation is built: every page executed, every warning an error, nothing fetched."""
+"""How the documentation is built: by `make docs` with every page executed, by `make pages` without; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 import sys
 import sysconfig
 from importlib.metadata import version as installed_version
+from importlib.resources import files
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
@@ -23,21 +26,28 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 project = "quenched"
 author = "The quenched developers"
+copyright = f"{author}, Apache-2.0"
 version = release = installed_version("quenched")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "tables"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "page_keys", "tables"]
 exclude_patterns = ["_build", "jupyter_execute", "extensions"]
 default_role = "code"
 
 html_theme = "furo"
 html_title = "quenched"
 html_math_renderer = "mathml"
+# A font whose brackets, roots and bars grow: not every machine has one.
+html_static_path = ["static", str(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf")]
+html_css_files = ["site.css"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-nb_execution_mode = "force"
-nb_execution_raise_on_error = True
+# Outputs are kept from build to build, and from clone to clone, under the keys of `page_keys.py`. A page that fails is a
+# warning with its cell and its error, and the next page follows.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(user_cache_path("quenched-docs"))
+nb_execution_show_tb = True
 nb_execution_timeout = 600
 nb_output_stderr = "remove-warn"
 nb_merge_streams = True

@@ -1,29 +1,50 @@
-"""Formulas as MathML, which browsers draw by themselves: no script, and nothing loaded from elsewhere."""
+"""Formulas as MathML, which browsers draw by themselves: no script, and nothing loaded from elsewhere.
+
+A formula that cannot be read is a warning with its page and line, so that a strict build fails.
+"""
 
 from __future__ import annotations
 
+import re
+from html import escape
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import latex2mathml
+from math_core import LatexError, LatexToMathML
+from sphinx.util import logging
+
+_LOGGER = logging.getLogger(__name__)
+_CONVERTER = LatexToMathML(fancy_error=False)
+_ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}(?:(?!\\begin\{).)*?\\end\{\1\}", re.DOTALL)
 
 
-def tex2mathml(tex: str, *, display: bool) -> str:
-    """One formula, with the equality signs of a display lined up where it has `&`."""
-    if display and ("&" in tex or r"\\" in tex) and r"\begin" not in tex:
-        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return str(latex2mathml.tex2mathml(tex, as_block=display))
+def mathml(node: nodes.math | nodes.math_block, *, display: bool) -> str:
+    """One formula; where it has lines or columns of its own, these are lined up."""
+    tex = node.astext()
+    try:
+        return str(_CONVERTER.convert_with_local_state(_aligned(tex), displaystyle=display))
+    except LatexError as error:
+        _LOGGER.warning("Formula %r cannot be read: %s", tex, error, location=node, type="mathml")
+        return f"<code>{escape(tex)}</code>"
+
+
+def _aligned(tex: str) -> str:
+    """LaTeX drops a line break that stands in no environment without a word."""
+    outside, within = tex, 1
+    while within:  # from the innermost environment outwards
+        outside, within = _ENVIRONMENT.subn("", outside)
+    return rf"\begin{{aligned}}{tex}\end{{aligned}}" if "&" in outside or r"\\" in outside else tex
 
 
 def visit_math(self: Any, node: nodes.math) -> None:
-    self.body.append(tex2mathml(node.astext(), display=False))
+    self.body.append(mathml(node, display=False))
     raise nodes.SkipNode
 
 
 def visit_displaymath(self: Any, node: nodes.math_block) -> None:
     number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
     anchor = f' id="{node["ids"][0]}"' if node.get("ids") else ""
-    self.body.append(f'<div class="math"{anchor}>{number}{tex2mathml(node.astext(), display=True)}</div>')
+    self.body.append(f'<div class="math"{anchor}>{number}{mathml(node, display=True)}</div>')
     raise nodes.SkipNode
 
 

@@ -1,0 +1,92 @@
+"""A page is executed again when what it ran has changed: its key covers every function of the package that it called."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import page_keys
+import pytest
+
+PACKAGE = Path(page_keys.__file__).parents[2] / "src" / "quenched"
+PAGES = {
+    "theory": """
+import quenched as qd
+found = qd.sweep(qd.RandomNetwork(gain=1.5), qd.dmft.Static(), over={"gain": [1.2, 1.5]})
+axes = qd.plots.curve(found, "correlation")
+print(qd.solve(qd.RandomNetwork(gain=1.5), qd.replica.FiniteTemperature(0.1)))
+""",
+    "network": """
+from quenched.landscape import find_fixed_points
+import numpy as np
+import quenched as qd
+found = find_fixed_points(qd.Network(2 * np.eye(2), qd.Tanh()), starts=np.eye(2))
+found.plot()
+""",
+}
+RECORD = """
+import sys
+called = set()
+def record(frame, event, argument):
+    if event == "call" and frame.f_code.co_name != "<module>":
+        called.add(frame.f_code.co_filename)
+sys.setprofile(record)
+exec(sys.argv[1])
+sys.setprofile(None)
+print("\\n".join(called))
+"""
+
+
+def page(code: str) -> str:
+    return f"# Title\n\n```{{code-cell}} ipython3\n{code}```\n"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_function_called_lies_in_a_file_of_the_key(name: str) -> None:
+    warm = "import quenched as qd\n"  # what runs on import alone is no dependency
+    program = [sys.executable, "-c", warm + RECORD, PAGES[name]]
+    lines = subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()
+    called = {Path(line) for line in lines if line.startswith(str(PACKAGE))}
+    assert len(called) > 10
+    assert called <= set(page_keys.files(page(PAGES[name])))
+
+
+def test_what_a_page_does_not_reach_leaves_its_key() -> None:
+    files = page_keys.files(page(PAGES["theory"]))
+    assert PACKAGE / "replica" / "finite_temperature.py" in files
+    assert not [path for path in files if path.is_relative_to(PACKAGE / "landscape")]
+    assert len(files) < len(list(PACKAGE.rglob("*.py"))) / 2
+
+
+@pytest.mark.parametrize(
+    "code", ["%%bash\nquenched --help\n", "import quenched as qd\nprint(vars(qd))\n", "import quenched\n"]
+)
+def test_a_command_and_the_package_as_a_whole_reach_everything(code: str) -> None:
+    assert set(page_keys.files(page(code))) >= set(PACKAGE.rglob("*.py"))
+
+
+def test_a_value_stands_for_where_it_was_looked_for() -> None:
+    assert PACKAGE / "vocabulary.py" in page_keys.files(page("import quenched as qd\nqd.VOCABULARY\n"))
+    assert PACKAGE / "status.py" in page_keys.files(page("import quenched as qd\nqd.Status.solved\n"))
+
+
+def test_a_key_changes_with_a_file_that_the_page_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("docs/data", "examples"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setattr(page_keys, "DOCS", tmp_path / "docs")
+    (tmp_path / "docs" / "data" / "table.csv").write_text("1")
+    reads = page('open("data/table.csv")\n')
+    before, other = page_keys.key(reads), page_keys.key(page("1\n"))
+    (tmp_path / "docs" / "data" / "table.csv").write_text("2")
+    assert page_keys.key(reads) != before
+    assert page_keys.key(page("1\n")) == other
+
+
+def test_lines_keep_their_numbers() -> None:
+    source = ["---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n# Title\n"]
+    before = source[0].splitlines()
+    page_keys.describe_kernel(None, "page", source)
+    assert [a == b for a, b in zip(before, source[0].splitlines(), strict=True)] == [True] * 3 + [False] + [True] * 3
+    assert re.fullmatch(r"  \{name: python3, language: ipython3, display_name: \w{16}\}", source[0].splitlines()[3])
