@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 # -E: a page that is unchanged is read again, so that its warnings come back.
 SITE := $(BIN)/sphinx-build -W --keep-going -E -n -b html
 
-.PHONY: help env demo test test-slow benchmarks docs pages lint clean
+.PHONY: help env demo test test-slow benchmarks docs pages figures lint clean
 
 help:
 	@echo "make demo        the main job: three descriptions of one network through the edge of chaos"
@@ -17,6 +17,7 @@ help:
 	@echo "make benchmarks  compile and run times beside what else one would use"
 	@echo "make docs        the documentation, into docs/_build/html; executes the pages whose cells or sources changed"
 	@echo "make pages       the same without execution, into docs/_build/pages, in seconds"
+	@echo "make figures     the figures of the README, into docs/images"
 	@echo "make lint        lint and types alone"
 	@echo "make env         the environment alone, in .venv; every other target makes it if need be"
 	@echo "make clean       remove what was built and cached; results and .venv stay"
@@ -31,6 +32,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: env
 	$(BIN)/quenched sweep examples/edge_of_chaos.toml --resume
+
+figures: demo
+	$(BIN)/python examples/readme_figures.py
 
 lint: env
 	$(BIN)/ruff check

@@ -21,6 +21,7 @@ os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "extensions"), os.environ.get("PYTHONPATH", "")])
 os.environ["COLUMNS"] = "110"
 os.environ["NO_COLOR"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # XLA tells on stderr what took it longer than a second, a matter of the machine
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / "compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 

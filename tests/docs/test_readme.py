@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import quenched as qd
 from quenched.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-FIGURE = ROOT / "docs" / "images" / "quickstart.png"
+FIGURES = {path.stem: path for path in (ROOT / "docs" / "images").glob("*.png")}
 
 
 def block(language: str) -> str:
@@ -27,15 +28,26 @@ def test_quickstart_prints_and_draws_what_the_readme_shows(tmp_path: Path) -> No
     program = [sys.executable, "-c", "import matplotlib; matplotlib.use('agg')\n" + block("python")]
     ran = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout == block("text")
-    drawn, shown = imread(tmp_path / "quickstart.png"), imread(FIGURE)
+    assert_same(imread(tmp_path / "quickstart.png"), imread(FIGURES["quickstart"]))
+
+
+@pytest.mark.slow
+def test_demo_draws_what_the_readme_shows(tmp_path: Path) -> None:
+    tree = qd.sweeps.run_file(ROOT / "examples" / "edge_of_chaos.toml", output=tmp_path)
+    qd.plots.edge_of_chaos(tree)[0, 0].figure.savefig(tmp_path / "shown.png", dpi=80)
+    assert_same(imread(tmp_path / "shown.png"), imread(FIGURES["edge_of_chaos"]))
+
+
+def assert_same(drawn: np.ndarray, shown: np.ndarray) -> None:
     assert drawn.shape == shown.shape
     # Another version of a font may move letters; the curves stay.
     assert np.mean(np.abs(drawn - shown)) < 0.01
 
 
-def test_figure_is_small() -> None:
-    assert f"]({FIGURE.relative_to(ROOT)})" in README
-    assert FIGURE.stat().st_size < 100_000
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_shown_and_small(name: str) -> None:
+    assert f"]({FIGURES[name].relative_to(ROOT)})" in README
+    assert FIGURES[name].stat().st_size < 100_000
 
 
 def test_quickstart_is_five_lines() -> None:

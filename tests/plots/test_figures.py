@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.lines import Line2D
 
 import quenched as qd
 
@@ -34,6 +37,7 @@ STATIC = dataset(
 REPLICA = dataset("replica.FiniteTemperature", mean_square_rate=RISING, local_response=1 - RISING).assign_attrs(
     temperature=0.01
 )
+COLDER = REPLICA.assign_attrs(temperature=0.001)
 NETWORKS = dataset(
     "landscape.FixedPoints",
     mean_square_rate=RISING,
@@ -80,30 +84,59 @@ def test_a_quantity_that_cannot_be_drawn_is_refused() -> None:
         qd.plots.curve(STATIC, "mean_square_rate")
 
 
-def test_the_main_figure_has_every_description_in_every_panel() -> None:
-    axes = qd.plots.edge_of_chaos({"networks": NETWORKS, "static": STATIC, "replica": REPLICA})
-    assert axes.shape == (2, 2)
-    assert [each.get_title("left") for each in axes[0]] == [r"$\eta = 0$", r"$\eta = 0.5$"]
-    for column, critical in enumerate((1.0, 2 / 3)):
-        upper, lower = axes[:, column]
-        by_weight, by_index = (
-            f"fixed points, $N = 60$, by {weight}" for weight in (r"$1/|\det|$", r"$\mathrm{sign}\,\det$")
-        )
-        for each in (upper, lower):
-            assert named(each)[:2] == ["static DMFT", "replica, $T = 0.01$"]
-            assert set(named(each)[2:]) == {by_weight, by_index}
-        drawn = {bars.get_label(): bars[0].get_ydata().tolist() for bars in upper.containers}
-        assert drawn == {by_weight: RISING.tolist(), by_index: (2 * RISING).tolist()}
-        for each in (upper, lower):
+def test_markers_go_with_the_line_of_their_colour() -> None:
+    moving = dataset("simulate.Trajectories", mean_square_rate=RISING, mean_square_rate_error=0.1 * RISING)
+    sweeps = {
+        "in_time": dataset("dmft.Stationary", mean_square_rate=RISING),
+        "moving": moving.assign_attrs(size=400, networks=8),
+        "networks": NETWORKS,
+        "static": STATIC,
+        "replica": REPLICA,
+    }
+    axes = qd.plots.edge_of_chaos(sweeps)
+    assert axes.shape == (3, 2)
+    assert [each.get_title("left") for each in axes[0]] == [r"symmetry $\eta = 0$", r"symmetry $\eta = 0.5$"]
+    by_index, by_weight = {"static DMFT", "fixed points, $N = 60$"}, {"replica, $T = 0.01$", "fixed points, $N = 60$"}
+    for upper, middle, lower in axes.T:
+        assert [set(each) for each in by_colour(upper)] == [
+            by_index,
+            by_weight,
+            {"stationary DMFT", "trajectories, $N = 400$"},
+        ]
+        assert [each["fixed points, $N = 60$"] for each in by_colour(upper)[:2]] == [(2 * RISING).tolist(), RISING.tolist()]
+        assert [set(each) for each in by_colour(middle)] == [by_index]
+        assert [set(each) for each in by_colour(lower)] == [by_weight]
+    for column, critical in zip(axes.T, (1.0, 2 / 3), strict=True):
+        for each in column:
             marked = [line for line in each.lines if line.get_label() == "_g_c"]
             assert [line.get_xdata()[0] for line in marked] == [critical]
             assert "$g_c$" in [text.get_text() for text in each.texts]
     (legend,) = axes[0, 0].figure.legends
-    assert [text.get_text() for text in legend.get_texts()][:4] == named(axes[0, 0])
+    assert [text.get_text() for text in legend.get_texts()] == [
+        *(qd.plots.style.ENSEMBLES["index"], "static DMFT", "fixed points, $N = 60$"),
+        *(qd.plots.style.ENSEMBLES["weight"], "replica, $T = 0.01$", "fixed points, $N = 60$"),
+        *(qd.plots.style.ENSEMBLES["time"], "stationary DMFT", "trajectories, $N = 400$"),
+    ]
+
+
+def by_colour(axes: Any) -> list[dict[str, list[float]]]:
+    """Names and values of what has the colour of static DMFT, of replica theory, of a network in time."""
+    found: dict[str, dict[str, list[float]]] = {"#56B4E9": {}, "#D55E00": {}, "#000000": {}}
+    for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+        line = handle if isinstance(handle, Line2D) else handle[0]
+        found[str(line.get_color())][name] = np.asarray(line.get_ydata()).tolist()
+    return [each for each in found.values() if each]
+
+
+def test_a_curve_that_lies_on_another_lets_it_be_seen() -> None:
+    axes = qd.plots.edge_of_chaos({"static": STATIC, "replica": REPLICA}, ["mean_square_rate"])
+    assert axes.shape == (1, 2)
+    below, above = (line for line in axes[0, 0].lines if not line.get_label().startswith("_"))
+    assert below.get_linewidth() > 2 * above.get_linewidth()
 
 
 def test_a_point_beyond_the_scale_of_the_theories_is_marked_at_the_edge() -> None:
-    lower = qd.plots.edge_of_chaos({"static": STATIC, "networks": NETWORKS})[1, 0]
+    lower = qd.plots.edge_of_chaos({"replica": REPLICA, "networks": NETWORKS})[2, 0]
     low, high = lower.get_ylim()
     assert high == pytest.approx(1.6)
     (triangle,) = [line for line in lower.lines if line.get_marker() == "^"]
@@ -114,18 +147,16 @@ def test_a_point_beyond_the_scale_of_the_theories_is_marked_at_the_edge() -> Non
 def test_a_sweep_over_the_gain_alone_makes_one_column() -> None:
     one = dataset("dmft.Static", symmetry=False, mean_square_rate=RISING, integrated_response=RISING)
     assert qd.plots.edge_of_chaos({"static": one}).shape == (2, 1)
+    with pytest.raises(ValueError, match="`quantities` must name some of"):
+        qd.plots.edge_of_chaos({"static": one}, ["local_response"])
     with pytest.raises(ValueError, match="at least one sweep over 'gain'"):
         qd.plots.edge_of_chaos({"static": one.isel(gain=0)})
 
 
 def test_descriptions_differ_in_more_than_colour() -> None:
-    looks = qd.plots.style.styles({"static": STATIC, "replica": REPLICA, "networks": NETWORKS})
-    assert len({look["color"] for look in looks.values()}) == 3
-    assert len({(look["linestyle"], look.get("marker")) for look in looks.values()}) == 3
-
-
-def named(axes: object) -> list[str]:
-    return list(axes.get_legend_handles_labels()[1])  # type: ignore[attr-defined]
+    looks = qd.plots.style.styles({"static": STATIC, "replica": REPLICA, "colder": COLDER, "networks": NETWORKS})
+    assert len({look["color"] for look in looks.values()}) == 2
+    assert len({(look["linestyle"], look.get("marker"), look.get("linewidth")) for look in looks.values()}) == 4
 
 
 def test_a_solution_is_drawn_with_its_errors_by_kind() -> None:

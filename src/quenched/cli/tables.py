@@ -59,11 +59,14 @@ def print_near_transition(datasets: Mapping[str, xr.Dataset], console: Console) 
         gains = _gains_near(critical, [part["gain"].values for _, part in here])
         cells: list[tuple[str, ...]] = []
         for quantity in _ROWS:
-            given = [(name, part) for name, part in here if _has(part, quantity)]
+            given = [
+                (f"  {name}", *(_cell(part, quantity, gain) for gain in gains))
+                for name, part in here
+                if _has(part, quantity)
+            ]
+            given = [row for row in given if any(row[1:])]
             if given:
-                cells.append((quantity, *("" for _ in gains)))
-            for name, part in given:
-                cells.append((f"  {name}", *(_cell(part, quantity, gain) for gain in gains)))
+                cells += [(quantity, *("" for _ in gains)), *given]
         title = f"symmetry {symmetry:g}, g_c = {critical:.4g}"
         print_table(console, title, ("", *(f"g = {gain:g}" for gain in gains)), cells)
 
@@ -72,7 +75,7 @@ def _has(part: xr.Dataset, quantity: str) -> bool:
     if quantity not in part or part[quantity].dims != ("gain",):
         return False
     # C and q are the mean square rate under names that say whose average it is.
-    return quantity != "mean_square_rate" or not {"correlation", "self_overlap"} & set(part)
+    return quantity != "mean_square_rate" or not any(_has(part, name) for name in ("correlation", "self_overlap"))
 
 
 def print_statuses(datasets: Mapping[str, xr.Dataset], console: Console) -> bool:
@@ -98,8 +101,12 @@ def _by_symmetry(dataset: xr.Dataset) -> list[xr.Dataset]:
 
 
 def _gains_near(critical: float, grids: list[np.ndarray]) -> list[float]:
-    common = [gain for gain in grids[0] if all(np.isclose(grid, gain).any() for grid in grids)] or list(grids[0])
-    nearest = {min(common, key=lambda gain: abs(gain - ratio * critical)) for ratio in _NEAR}
+    """Of the gains that most descriptions have."""
+    every = np.unique(np.concatenate(grids))
+    shared = [gain for gain in every if 2 * sum(np.isclose(grid, gain).any() for grid in grids) > len(grids)] or list(
+        grids[0]
+    )
+    nearest = {min(shared, key=lambda gain: abs(gain - ratio * critical)) for ratio in _NEAR}
     return sorted(float(gain) for gain in nearest)
 
 

@@ -2,63 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quenched.plots.curves import curve, mark_transition
-from quenched.plots.style import in_order, label, styles
+from quenched.plots.style import ENSEMBLES, in_order, of_colour, styles
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
 
-_RESPONSES = ("integrated_response", "local_response")
+_ROWS = {
+    "mean_square_rate": "fluctuation $\\langle\\phi^2\\rangle$",
+    "integrated_response": "response $R_\\mathrm{int}$",
+    "local_response": "response $S$",
+}
 
 
-def edge_of_chaos(results: xr.DataTree | Mapping[str, xr.Dataset]) -> np.ndarray[Any, np.dtype[Any]]:
-    """Fluctuation and response against the gain, one column for each symmetry.
+def edge_of_chaos(
+    results: xr.DataTree | Mapping[str, xr.Dataset], quantities: Sequence[str] = tuple(_ROWS)
+) -> np.ndarray[Any, np.dtype[Any]]:
+    """Fluctuation and responses against the gain, one column for each symmetry, one row for each quantity.
 
-    Upper row: `mean_square_rate`, which is C of static DMFT and q of the replica theory. Lower row: `integrated_response`
-    (R_int) and `local_response` (S), whichever a description gives. Fixed points have both averages: filled markers with
-    the weight 1/|det F'| of the replica theory, open ones with the index sign det(-F') of static DMFT. The lower scale is
-    that of the theories: responses near a bifurcation have long tails, and a triangle at the edge stands for a point beyond
-    it. The vertical line is g_c.
+    A colour says what is averaged over. Black: a network in time (trajectories, stationary DMFT). Blue: fixed points, each
+    with its index sign det(-F'), as static DMFT counts them. Orange: fixed points with the weight 1/|det F'| of the replica
+    theory. Lines are theories, markers are networks: markers go with the line of their colour.
+
+    Rows: `mean_square_rate`, which is C of static DMFT and q of the replica theory; `integrated_response` (R_int), by index;
+    `local_response` (S), by weight. The scale of a response is that of the theories: responses near a bifurcation have long
+    tails, and a triangle at the edge stands for a marker beyond it. The vertical line is g_c.
 
     Arguments:
         results: sweeps over `gain`, and `symmetry` where wanted, by name; a DataTree as `qd.sweeps.run_file` returns.
+        quantities: the rows wanted, of the three; one that no sweep has is left out.
 
     Returns:
         Axes, (row, column); `axes[0, 0].figure.savefig(...)` writes the figure.
 
     Raises:
-        ValueError: nothing was swept over `gain`.
+        ValueError: nothing was swept over `gain`, or none of the quantities is there.
     """
     from matplotlib.figure import Figure
 
     datasets = in_order(_datasets(results))
+    rows = [name for name in quantities if name in _ROWS and any(name in dataset for dataset in datasets.values())]
+    if not rows:
+        raise ValueError(
+            f"Argument `quantities` must name some of {tuple(_ROWS)} that were solved for, but is {quantities}."
+        )
     symmetries = sorted({float(value) for dataset in datasets.values() for value in _symmetries(dataset)})
-    figure = Figure(figsize=(1.2 + 2.9 * len(symmetries), 5.8), layout="constrained")
-    axes = figure.subplots(2, len(symmetries), sharex=True, sharey="row", squeeze=False)
-    looks = styles(datasets)
-    for column, symmetry in enumerate(symmetries):
-        upper, lower = axes[:, column]
-        for name, dataset in datasets.items():
-            if symmetry in _symmetries(dataset):
-                chosen = dataset.sel(symmetry=symmetry) if "symmetry" in dataset.dims else dataset
-                _draw(chosen, upper, lower, looks[name])
-        critical = _critical_gain(datasets, symmetry)
-        upper.set_title(f"$\\eta = {symmetry:g}$", loc="left")
-        for each in (upper, lower):
-            mark_transition(each, critical)
+    figure = Figure(figsize=(1.2 + 2.9 * len(symmetries), 1.4 + 2.1 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), len(symmetries), sharex=True, sharey="row", squeeze=False)
+    for row, quantity in zip(axes, rows, strict=True):
+        for each, symmetry in zip(row, symmetries, strict=True):
+            for name, dataset in datasets.items():
+                if symmetry in _symmetries(dataset):
+                    chosen = dataset.sel(symmetry=symmetry) if "symmetry" in dataset.dims else dataset
+                    for variable in _variables(chosen, quantity):
+                        curve(chosen, variable, axes=each, **styles(datasets, variable)[name])
+            mark_transition(each, _critical_gain(datasets, symmetry))
+            each.set(xlabel="gain $g$", ylabel=_ROWS[quantity])
             each.label_outer()
-    _scale_by_theory(axes[1])
-    upper, lower = axes[:, 0]
-    upper.set_ylabel("fluctuation $\\langle\\phi^2\\rangle$")
-    lower.set_ylabel("response $R_\\mathrm{int}$, $S$")
+        if quantity != "mean_square_rate":
+            _scale_by_theory(row)
+    for each, symmetry in zip(axes[0], symmetries, strict=True):
+        each.set_title(f"symmetry $\\eta = {symmetry:g}$", loc="left")
     _legend(figure, axes)
     return axes
+
+
+def _variables(dataset: xr.Dataset, quantity: str) -> Iterator[str]:
+    """Fixed points have the mean square rate by both weights: q, and C by index."""
+    if quantity == "mean_square_rate" and {"correlation", "self_overlap"} <= set(dataset):
+        yield "correlation"
+    if quantity in dataset:
+        yield quantity
 
 
 def _datasets(results: Any) -> dict[str, xr.Dataset]:
@@ -75,20 +94,6 @@ def _symmetries(dataset: xr.Dataset) -> list[float]:
     if "symmetry" in dataset.dims:
         return [float(value) for value in dataset["symmetry"]]
     return [float(dataset.attrs["symmetry"])]
-
-
-def _draw(dataset: xr.Dataset, upper: Axes, lower: Axes, look: dict[str, Any]) -> None:
-    both = {"correlation", "self_overlap"} <= set(dataset)
-    if both:
-        by_index = f"{label(dataset.attrs)}, by $\\mathrm{{sign}}\\,\\det$"
-        by_index_look = {**look, "markerfacecolor": "white", "label": by_index}
-        look = {**look, "label": f"{label(dataset.attrs)}, by $1/|\\det|$"}
-        curve(dataset, "correlation", axes=upper, **by_index_look)
-        curve(dataset, "integrated_response", axes=lower, **by_index_look)
-    curve(dataset, "mean_square_rate", axes=upper, **look)
-    for name in _RESPONSES:
-        if name in dataset and not (both and name == "integrated_response"):
-            curve(dataset, name, axes=lower, **look)
 
 
 def _scale_by_theory(row: np.ndarray[Any, np.dtype[Any]]) -> None:
@@ -122,8 +127,28 @@ def _critical_gain(datasets: Mapping[str, xr.Dataset], symmetry: float) -> float
 
 
 def _legend(figure: Any, axes: np.ndarray[Any, np.dtype[Any]]) -> None:
-    entries: dict[str, Any] = {}
+    """Each ensemble's name, and its theories and networks below it; side by side where there is room."""
+    from matplotlib.lines import Line2D
+
+    found: dict[str, dict[str, Any]] = {name: {} for name in ENSEMBLES.values()}
     for each in axes.flat:
         for handle, name in zip(*each.get_legend_handles_labels(), strict=True):
-            entries.setdefault(name, handle)
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(3, len(entries)), frameon=False)
+            line = handle if isinstance(handle, Line2D) else handle[0]
+            found[ENSEMBLES[of_colour(line.get_color())]].setdefault(name, handle)
+    found = {heading: entries for heading, entries in found.items() if entries}
+    blank = Line2D([], [], linestyle="none")
+    wide, length = axes.shape[1] > 1, max(map(len, found.values()))
+    rows: list[tuple[Any, str]] = []
+    for heading, entries in found.items():
+        rows += [(blank, heading), *((handle, name) for name, handle in entries.items())]
+        rows += [(blank, "")] * (length - len(entries)) * wide
+    legend = figure.legend(
+        *zip(*rows, strict=True),
+        loc="outside lower center",
+        ncols=len(found) if wide else 1,
+        frameon=False,
+        fontsize="small",
+    )
+    for text in legend.get_texts():
+        if text.get_text() in found:
+            text.set_fontweight("bold")

@@ -8,12 +8,24 @@ from typing import Any
 # Okabe and Ito, without black and yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
-_MARKERS = ("o", "D", "s", "^", "v")
+
+# What is averaged over: a network in time, or its fixed points, by one of two weights. Each has a colour of these,
+# and a width, so that a curve that lies on another lets it be seen.
+ENSEMBLES = {
+    "index": "fixed points, by $\\mathrm{sign}\\,\\det(-F')$",
+    "weight": "fixed points, by $1/|\\det F'|$",
+    "time": "a network in time",
+}
+_COLOURS = {"index": "#56B4E9", "weight": "#D55E00", "time": "#000000"}
+_WIDTHS = {"index": 4.0, "weight": 1.8, "time": 1.2}
+_MARKERS = {"index": ("D", "v"), "weight": ("s", "^"), "time": ("o", "X")}
 
 _LABELS = {
     "dmft.Static": "static DMFT",
     "replica.FiniteTemperature": "replica, $T = {temperature:g}$",
     "replica.ZeroTemperature": "replica, $T = 0$",
+    "dmft.Stationary": "stationary DMFT",
+    "dmft.StationarySampled": "stationary DMFT",
     "simulate.Trajectories": "trajectories, $N = {size}$",
     "landscape.FixedPoints": "fixed points, $N = {size}$",
 }
@@ -45,15 +57,33 @@ def in_order(datasets: Mapping[str, Any]) -> dict[str, Any]:
     return dict(sorted(datasets.items(), key=place))
 
 
-def styles(datasets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def ensemble(attributes: Mapping[Any, Any], quantity: str = "") -> str:
+    """What a quantity of a dataset averages over, a key of `ENSEMBLES`."""
+    theory = str(attributes.get("theory", ""))
+    if theory == "dmft.Static" or (theory == "landscape.FixedPoints" and quantity in ("correlation", "integrated_response")):
+        return "index"
+    return "weight" if theory.startswith(("replica.", "landscape.")) else "time"
+
+
+def of_colour(colour: Any) -> str:
+    """The ensemble that is drawn so."""
+    return next(name for name, drawn in _COLOURS.items() if drawn == colour)
+
+
+def styles(datasets: Mapping[str, Any], quantity: str = "") -> dict[str, dict[str, Any]]:
     """Matplotlib's options for every dataset by name: a line for a theory, markers for an experiment."""
     found: dict[str, dict[str, Any]] = {}
-    lines, markers = iter(LINES * len(datasets)), iter(_MARKERS * len(datasets))
-    for position, (name, dataset) in enumerate(datasets.items()):
-        shape = (
-            {"linestyle": "none", "marker": next(markers), "markersize": 4.5, "capsize": 2.0, "elinewidth": 1.0}
-            if is_experiment(dataset.attrs)
-            else {"linestyle": next(lines)}
-        )
-        found[name] = {"color": COLOURS[position % len(COLOURS)], **shape}
+    labels: dict[tuple[bool, str], list[str]] = {}
+    for name, dataset in datasets.items():
+        measured, of, words = is_experiment(dataset.attrs), ensemble(dataset.attrs, quantity), label(dataset.attrs)
+        alike = labels.setdefault((measured, of), [])
+        if words not in alike:
+            alike.append(words)
+        place = alike.index(words)
+        found[name] = {"color": _COLOURS[of]}
+        if measured:
+            marker = _MARKERS[of][place % len(_MARKERS[of])]
+            found[name] |= {"linestyle": "none", "marker": marker, "markersize": 5.0, "capsize": 2.0, "elinewidth": 1.0}
+        else:
+            found[name] |= {"linestyle": LINES[place % len(LINES)], "linewidth": _WIDTHS[of]}
     return found
