@@ -6,7 +6,7 @@ A formula that cannot be read is a warning with its page and line, so that a str
 from __future__ import annotations
 
 import re
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from docutils import nodes
@@ -16,15 +16,15 @@ from sphinx.util import logging
 _LOGGER = logging.getLogger(__name__)
 _CONVERTER = LatexToMathML(fancy_error=False)
 _ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}(?:(?!\\begin\{).)*?\\end\{\1\}", re.DOTALL)
+_IN_HTML = re.compile(r"(?<=>)(\$\$?)([^$<]+)\1(?=<)")
 
 
-def mathml(node: nodes.math | nodes.math_block, *, display: bool) -> str:
+def mathml(tex: str, *, display: bool, where: nodes.Node) -> str:
     """One formula; where it has lines or columns of its own, these are lined up."""
-    tex = node.astext()
     try:
         return str(_CONVERTER.convert_with_local_state(_aligned(tex), displaystyle=display))
     except LatexError as error:
-        _LOGGER.warning("Formula %r cannot be read: %s", tex, error, location=node, type="mathml")
+        _LOGGER.warning("Formula %r cannot be read: %s", tex, error, location=where, type="mathml")
         return f"<code>{escape(tex)}</code>"
 
 
@@ -37,17 +37,28 @@ def _aligned(tex: str) -> str:
 
 
 def visit_math(self: Any, node: nodes.math) -> None:
-    self.body.append(mathml(node, display=False))
+    self.body.append(mathml(node.astext(), display=False, where=node))
     raise nodes.SkipNode
 
 
 def visit_displaymath(self: Any, node: nodes.math_block) -> None:
     number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
     anchor = f' id="{node["ids"][0]}"' if node.get("ids") else ""
-    self.body.append(f'<div class="math"{anchor}>{number}{mathml(node, display=True)}</div>')
+    self.body.append(f'<div class="math"{anchor}>{number}{mathml(node.astext(), display=True, where=node)}</div>')
     raise nodes.SkipNode
+
+
+def draw_outputs(app: Any, doctree: nodes.document, docname: str) -> None:
+    """In the HTML of outputs, formulas between tags, as notebooks typeset them."""
+    for node in doctree.findall(nodes.raw):
+
+        def draw(found: re.Match[str], node: nodes.Node = node) -> str:
+            return mathml(unescape(found[2]), display=found[1] == "$$", where=node)
+
+        node[:] = [nodes.Text(_IN_HTML.sub(draw, node.astext()))]
 
 
 def setup(app: Any) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_displaymath, None))
+    app.connect("doctree-resolved", draw_outputs)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import mathml
 import pytest
 from docutils import nodes
+from docutils.utils import new_document
 
 import quenched as qd
 
@@ -23,11 +24,16 @@ FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$", flags=re.DOTALL)
 def formulas() -> list[str]:
     texts = [CODE.sub("", page.read_text()) for page in DOCS.rglob("*.md") if "_build" not in page.parts]
     found = ["".join(pair) for text in texts for pair in FORMULA.findall(text)]
-    return sorted({*found, *(each.symbol for each in qd.VOCABULARY.values() if each.symbol != "-")})
+    symbols = [each.symbol for each in qd.VOCABULARY.values() if each.symbol != "-"]
+    theories = [
+        getattr(chapter, name) for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape) for name in chapter.__all__
+    ]
+    equations = [getattr(each, "equation", "") for each in (qd.RandomNetwork, qd.Network, *theories)]
+    return sorted({*found, *symbols, *equations} - {""})
 
 
 def drawn(tex: str) -> ElementTree.Element:
-    html = mathml.mathml(nodes.math_block(tex, tex), display=True)
+    html = mathml.mathml(tex, display=True, where=nodes.math_block())
     return ElementTree.fromstring(re.sub(r"&(?!lt|gt|amp)\w+;", lambda entity: unescape(entity[0]), html))
 
 
@@ -86,6 +92,16 @@ def test_lines_outside_of_any_environment_are_lines() -> None:
     tex = r"a&=\begin{pmatrix}1&2\\3&4\end{pmatrix} \\ b&=\begin{matrix}\begin{matrix}1\\2\end{matrix}\\3\end{matrix}"
     assert [len(row) for row in next(drawn(tex).iter("mtable")).findall("mtr")] == [2, 2]
     assert next(drawn(r"\begin{pmatrix}1&2\\3&4\end{pmatrix}").iter("mtable")).find("mtr/mtd/mn") is not None
+
+
+def test_formulas_of_solutions_in_a_notebook_are_drawn() -> None:
+    solution = qd.solve(qd.RandomNetwork(1.5), qd.dmft.Static())
+    document = new_document("page")
+    document += nodes.raw("", solution._repr_html_(), format="html")
+    mathml.draw_outputs(None, document, "page")
+    shown = document.astext()
+    assert "$" not in shown
+    assert shown.count("<math") == 2 + shown.count("<td><math") > 4
 
 
 def test_what_cannot_be_read_fails_the_build_with_page_line_and_formula(tmp_path: Path) -> None:
