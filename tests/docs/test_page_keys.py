@@ -14,8 +14,8 @@ PACKAGE = Path(page_keys.__file__).parents[2] / "src" / "quenched"
 PAGES = {
     "theory": """
 import quenched as qd
-found = qd.sweep(qd.RandomNetwork(gain=1.5), qd.dmft.Static(), over={"gain": [1.2, 1.5]})
-axes = qd.plots.curve(found, "correlation")
+found = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Static())
+print(found, found.to_dataset())
 """,
     "network": """
 from quenched.landscape import find_fixed_points
