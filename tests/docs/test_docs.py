@@ -51,6 +51,10 @@ def test_statuses_named_exist() -> None:
             assert name in known, (page, name)
 
 
+def test_every_page_says_whose_it_is() -> None:
+    assert re.search(r'^copyright = f?"\S', (DOCS / "conf.py").read_text(), flags=re.MULTILINE)
+
+
 def test_pages_fetch_nothing() -> None:
     for path in [*PAGES, *(path for kind in ("*.py", "extensions/*.py", "static/*.css") for path in DOCS.glob(kind))]:
         assert "://" not in path.read_text(), path.name
