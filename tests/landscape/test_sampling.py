@@ -81,6 +81,70 @@ def test_r_hat_sees_shifts_widths_and_drifts() -> None:
         assert float(diagnostics.split_r_hat(jnp.asarray(shifted))) == pytest.approx(plain, abs=0.01)
 
 
+@pytest.mark.parametrize("value", [0.1, -3.0, 1e8])
+def test_a_constant_is_known_by_every_draw(value: float) -> None:
+    with jax.enable_x64(True):
+        series = jnp.full((4, 500), value)
+        assert float(diagnostics.split_r_hat(series)) == 1.0
+        for size in (diagnostics.effective_sample_size, diagnostics.bulk_sample_size):
+            assert float(size(series)) == series.size
+        assert diagnostics.split_r_hat(series.at[1].set(2.0 * value)) == jnp.inf
+        assert diagnostics.bulk_sample_size(series.at[1].set(2.0 * value)) < 10.0
+
+
+def test_two_values_and_small_changes_of_a_large_one_are_judged_like_any_other() -> None:
+    with jax.enable_x64(True):
+        noise = np.random.default_rng(5).normal(size=(8, 1000))
+        # The second: steps of rounding, at 1e8, of the size of the noise.
+        for series in (np.sign(noise), 1e8 + 1e-8 * noise):
+            assert 0.999 < float(diagnostics.split_r_hat(jnp.asarray(series))) < 1.01
+            for size in (diagnostics.effective_sample_size, diagnostics.bulk_sample_size):
+                assert float(size(jnp.asarray(series))) == pytest.approx(8000, rel=0.12)
+            parted = series - 4.0 * np.std(series) * (np.arange(8) == 3)[:, None]
+            assert float(diagnostics.split_r_hat(jnp.asarray(parted))) > 1.2
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_no_number_has_no_diagnostics(wrong: float) -> None:
+    with jax.enable_x64(True):
+        series = jnp.asarray(np.random.default_rng(6).normal(size=(4, 500))).at[2, 100:].set(wrong)
+        for diagnostic in (diagnostics.split_r_hat, diagnostics.effective_sample_size, diagnostics.bulk_sample_size):
+            assert jnp.isnan(diagnostic(series))
+
+
+def test_rates_that_are_constant_do_not_keep_moving_chains_from_being_mixed() -> None:
+    """phi(x) = 1 where x is near 50, and E = (x - 50)^2/2 is a Gaussian's."""
+    saturated = qd.Network(np.zeros((3, 3)), qd.Tanh(), field=50.0)
+    found = sample(saturated, 0.01, samples=500, warm_up=200, throw=False)
+    assert int(found.status) == qd.Status.solved
+    assert float(found.self_overlap) == 1.0
+    assert float(found.self_overlap_error) == 0.0
+    assert float(found.r_hat.sel(observable="mean_square_rate")) == 1.0
+    assert float(found.sample_size.sel(observable="mean_square_rate")) == 8 * 500
+    assert abs(float(found.energy) - 0.005) < 4 * float(found.energy_error)
+
+
+@pytest.mark.parametrize("apart", [0.0, 1.0])
+@pytest.mark.parametrize("frozen", [1, 8])
+def test_chains_that_never_move_are_not_mixed_wherever_they_are(frozen: int, apart: float) -> None:
+    """E = k x^2/2 with k = 1 or, left of -10, 1e12: where steps of 0.5 are never accepted."""
+    stiff = qd.landscape.Flow(lambda x: jnp.where(x < -10.0, 1e6 * x, x), size=1)
+    starts = np.where(np.arange(8) < frozen, -20.0 - apart * np.arange(8), 0.0)[:, None]
+    options = {"starts": starts, "samples": 500, "warm_up": 100, "throw": False}
+    found = sample(stiff, 1.0, solver=Langevin(0.5, adjusted=True), **options)
+    np.testing.assert_array_equal(found.chain_state[:frozen], starts[:frozen])
+    assert int(found.status) == qd.Status.not_mixed
+    assert np.all(found.r_hat == np.inf)
+    assert np.all(found.sample_size == 0.0)
+
+
+def test_a_rate_that_is_no_number_is_not_finite() -> None:
+    found = sample(qd.landscape.Flow(lambda x: -x, 1), 0.1, rate=lambda x: jnp.log(x), samples=100, warm_up=50, throw=False)
+    assert int(found.status) == qd.Status.not_finite
+    assert np.isnan(found.r_hat.sel(observable="mean_square_rate"))
+    assert np.isnan(found.sample_size.sel(observable="mean_square_rate"))
+
+
 # exact measures
 
 

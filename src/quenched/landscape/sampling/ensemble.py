@@ -14,7 +14,7 @@ from quenched import checks
 from quenched.landscape.dynamics import NetworkFlow
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.ladder import ReplicaExchange
-from quenched.landscape.sampling.measure import diagnosed, draw, estimated
+from quenched.landscape.sampling.measure import all_finite, diagnosed, draw, estimated
 from quenched.landscape.sampling.sample import FEWEST_CHAINS, FEWEST_EFFECTIVE, bytes_needed
 from quenched.landscape.sampling.starts import cloud, read_temperature
 from quenched.landscape.sampling.target import Target
@@ -62,7 +62,8 @@ class Sampling(AbstractExperiment):
     Limits: symmetry 0, no confinement: E/N = T/2 for N to infinity (`qd.replica.FiniteTemperature`); a finite N adds
     O(1/N), which the error does not contain.
 
-    Status `not_mixed`: a network with an R-hat above 1.05 or fewer than 100 effective draws.
+    Status `not_mixed`: a network with an R-hat above 1.05 (infinite where a chain never moved) or fewer than 100 effective
+    draws. `not_finite`: a draw that is no number.
 
     Source: Qiu & Huang 2025.
 
@@ -150,6 +151,5 @@ class Sampling(AbstractExperiment):
         arrays = {name: estimates[name] for name in _KEPT}
         arrays |= {"r_hat": jnp.max(r_hat), "sample_size": jnp.min(sizes), "acceptance": jnp.mean(draws.acceptance)}
         mixed = (arrays["r_hat"] <= _LARGEST_R_HAT) & (arrays["sample_size"] >= FEWEST_EFFECTIVE)
-        finite = jnp.all(jnp.isfinite(draws.energy))
-        status = jnp.where(finite, jnp.where(mixed, Status.solved, Status.not_mixed), Status.not_finite)
+        status = jnp.where(all_finite(draws), jnp.where(mixed, Status.solved, Status.not_mixed), Status.not_finite)
         return Computed(arrays, status, jnp.zeros(()), jnp.asarray(self.warm_up + self.draws))

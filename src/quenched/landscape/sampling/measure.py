@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from quenched.landscape.sampling.diagnostics import bulk_sample_size, effective_sample_size, split, split_r_hat
 from quenched.landscape.sampling.kernels import Proposal, transition
@@ -32,6 +32,8 @@ class Draws(NamedTuple):
     projection: Float[Array, "draw chain projection"]
     overlap: Float[Array, "draw pair"]
     response_overlap: Float[Array, "draw pair"]
+    moved: Bool[Array, "draw chain"]
+    """Whether a transition at the lowest temperature changed the state since the draw before."""
     acceptance: Float[Array, "draw rung"]
     exchange_rate: Float[Array, "draw gap"]
     exchange_turn: Float[Array, "draw gap"]
@@ -57,23 +59,25 @@ def draw(
     temperatures = ladder_temperatures(temperature, warm.gaps)
     rungs = temperatures.size
 
-    def one(chains: Any, now: tuple[Array, Array]) -> tuple[Any, tuple[Array, Array, Array]]:
+    def one(chains: Any, now: tuple[Array, Array]) -> tuple[Any, tuple[Array, Array, Array, Array]]:
         index, key = now
         move_key, exchange_key = jax.random.split(key)
+        before = chains.state[0]
         chains, probability = transition(proposal, target, chains, temperatures, warm.tuning, move_key)
+        moved = jnp.any(chains.state[0] != before, axis=1)
         rates, turn = jnp.zeros(rungs - 1), jnp.zeros(rungs - 1)
         if rungs > 1:
             chains, rates, turn = exchange(chains, temperatures, index % 2, exchange_key)
-        return chains, (jnp.mean(probability, axis=1), rates * turn, turn)
+        return chains, (jnp.mean(probability, axis=1), rates * turn, turn, moved)
 
     def kept(chains: Any, now: tuple[Array, Array]) -> tuple[Any, Draws]:
         index, key = now
         counted = (index * thinning + jnp.arange(thinning), jax.random.split(key, thinning))
-        chains, (acceptance, rates, turn) = jax.lax.scan(one, chains, counted)
+        chains, (acceptance, rates, turn, moved) = jax.lax.scan(one, chains, counted)
         state = chains.state[0] if record else None
         told = _observed(target, temperature, chains.state[0], chains.energy[0])
-        trades = {"exchange_rate": jnp.sum(rates, 0), "exchange_turn": jnp.sum(turn, 0)}
-        return chains, Draws(**told, **trades, acceptance=jnp.mean(acceptance, 0), state=state)
+        told |= {"exchange_rate": jnp.sum(rates, 0), "exchange_turn": jnp.sum(turn, 0), "moved": jnp.any(moved, 0)}
+        return chains, Draws(**told, acceptance=jnp.mean(acceptance, 0), state=state)
 
     chains, measured = jax.lax.scan(kept, warm.chains, (jnp.arange(draws), jax.random.split(key, draws)))
     return warm._replace(chains=chains), measured
@@ -100,10 +104,18 @@ def _observed(target: Target, temperature: Any, state: Float[Array, "chain neuro
 
 
 def diagnosed(draws: Draws) -> tuple[Float[Array, " observable"], Float[Array, " observable"]]:
-    """R-hat and bulk effective sample size of each of OBSERVABLES."""
+    """R-hat and bulk effective sample size of each of OBSERVABLES; infinity and 0 where a chain never moved, for what is
+    constant then says nothing about the measure."""
     plain = [getattr(draws, name).T for name in OBSERVABLES[:-_PROJECTIONS]]
     series = jnp.stack([*plain, *jnp.moveaxis(draws.projection, 2, 0).swapaxes(1, 2)])
-    return jax.lax.map(split_r_hat, series), jax.lax.map(bulk_sample_size, series)
+    r_hat, sizes = jax.lax.map(split_r_hat, series), jax.lax.map(bulk_sample_size, series)
+    frozen = ~jnp.all(jnp.any(draws.moved, axis=0))
+    return jnp.where(frozen, jnp.inf, r_hat), jnp.where(frozen, 0.0, sizes)
+
+
+def all_finite(draws: Draws) -> Bool[Array, ""]:
+    """Whether all that was observed of every draw is a number."""
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(values)) for values in jax.tree.leaves(draws)]))
 
 
 def estimated(draws: Draws, temperature: Any) -> dict[str, Array]:
@@ -113,7 +125,7 @@ def estimated(draws: Draws, temperature: Any) -> dict[str, Array]:
     for name in singles:
         series = getattr(draws, name).T
         found[name] = jnp.mean(series)
-        found[f"{name}_error"] = jnp.std(series) / jnp.sqrt(effective_sample_size(split(series)))
+        found[f"{name}_error"] = jnp.std(series - series[0, 0]) / jnp.sqrt(effective_sample_size(split(series)))
     found["self_overlap"], found["self_overlap_error"] = found["mean_square_rate"], found["mean_square_rate_error"]
 
     chains = draws.energy.shape[1]

@@ -14,7 +14,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.landscape.sampling.kernels import HMC
 from quenched.landscape.sampling.ladder import Sampler, ladder_temperatures
-from quenched.landscape.sampling.measure import OBSERVABLES, Draws, diagnosed, draw, estimated, pairs_of
+from quenched.landscape.sampling.measure import OBSERVABLES, Draws, all_finite, diagnosed, draw, estimated, pairs_of
 from quenched.landscape.sampling.starts import read_starts, read_target, read_temperature
 from quenched.landscape.sampling.target import Target
 from quenched.landscape.sampling.warm_up import Warm, ladder_size, warm_up
@@ -94,7 +94,9 @@ def sample(
         more. They hold if the chains have mixed.
 
     Status `not_mixed`: an R-hat above 1.01, or fewer than 100 effective draws, of E, x^2, phi^2, or one of four sums of the
-    states with random signs. Draw more, or use `ReplicaExchange`. `not_finite`: unadjusted Langevin of too long a step.
+    states with random signs, or a chain that never moved (R-hat infinite, no effective draw). An observable that is constant
+    while the states move has R-hat 1 and error 0. Draw more, or use `ReplicaExchange`. `not_finite`: unadjusted Langevin of
+    too long a step, or a `rate` that is no number; R-hat and effective draws are then NaN.
 
     Raises:
         ValueError, TypeError: bad arguments, before any work. MemoryError: it would not fit. SolveError: see `throw`.
@@ -132,8 +134,8 @@ def sample(
         warm, draws, interrupted = _in_blocks(
             solver, target, jnp.asarray(temperature), warm, draw_key, (samples, block, thinning, record), progress
         )
-        estimates, r_hat, sizes = jax.device_get(_estimates_compiled(draws, jnp.asarray(temperature)))
-    status = Status.interrupted if interrupted else judged(draws, r_hat, sizes, LARGEST_R_HAT)
+        estimates, r_hat, sizes, finite = jax.device_get(_estimates_compiled(draws, jnp.asarray(temperature)))
+    status = Status.interrupted if interrupted else judged(finite, r_hat, sizes)
     attributes = {
         "temperature": float(temperature),
         "confinement": float(confinement),
@@ -165,8 +167,8 @@ def _block_compiled(
 
 
 @jax.jit
-def _estimates_compiled(draws: Draws, temperature: Array) -> tuple[dict[str, Array], Array, Array]:
-    return estimated(draws, temperature), *diagnosed(draws)
+def _estimates_compiled(draws: Draws, temperature: Array) -> tuple[dict[str, Array], Array, Array, Array]:
+    return estimated(draws, temperature), *diagnosed(draws), all_finite(draws)
 
 
 def _in_blocks(
@@ -197,11 +199,11 @@ def _in_blocks(
     return warm, jax.tree.map(lambda *leaves: np.concatenate(leaves)[:samples], *kept), interrupted
 
 
-def judged(draws: Draws, r_hat: Any, sizes: Any, largest: float) -> Status:
+def judged(finite: Any, r_hat: Any, sizes: Any) -> Status:
     """How the run went."""
-    if not np.isfinite(draws.energy).all():
+    if not finite:
         return Status.not_finite
-    mixed = np.all(r_hat <= largest) and np.all(sizes >= FEWEST_EFFECTIVE)
+    mixed = np.all(r_hat <= LARGEST_R_HAT) and np.all(sizes >= FEWEST_EFFECTIVE)
     return Status.solved if mixed else Status.not_mixed
 
 
