@@ -118,3 +118,22 @@ def test_one_sample_has_no_error_and_equal_ones_none_either() -> None:
     mean, error = running.mean_and_error()
     np.testing.assert_array_equal(mean, 0.1)
     np.testing.assert_array_equal(error, 0.0)
+
+
+def test_errors_of_constants_large_means_and_what_is_no_number() -> None:
+    noise = np.random.default_rng(8).normal(size=64)
+    with jax.enable_x64(True):
+        for estimate in (mean_and_error, mean_of_present, trimmed_mean_of_present):
+            mean, error = estimate(jax.numpy.full(64, 0.1))
+            assert float(mean) == pytest.approx(0.1, rel=1e-15)
+            assert float(error) < 1e-16
+            # Rounding at 1e8 is 1.5e-8.
+            _, error = estimate(jax.numpy.asarray(1e8 + 1e-6 * noise))
+            assert float(error) == pytest.approx(float(estimate(jax.numpy.asarray(1e-6 * noise))[1]), rel=0.02)
+    for values, finite in ((noise, True), (np.append(noise, np.nan), False), (np.append(noise, np.inf), False)):
+        running = RunningMean()
+        running.add(values)
+        assert np.isfinite(running.mean_and_error()[1]) == finite
+    running = RunningMean()
+    running.add(np.full(9, 1e8 + 0.1))
+    assert running.mean_and_error() == (1e8 + 0.1, 0.0)

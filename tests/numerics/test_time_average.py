@@ -37,3 +37,18 @@ def test_anticorrelation_is_not_counted_on() -> None:
 def test_a_constant_has_no_error_and_one_block_none_that_is_known() -> None:
     assert error_of_time_average(np.full((20, 3), 0.25)).tolist() == [0.0, 0.0, 0.0]
     assert np.isnan(error_of_time_average(np.ones((1, 2)))).all()
+
+
+def test_constants_large_means_few_blocks_and_what_is_no_number() -> None:
+    noise = np.random.default_rng(3).normal(size=(400, 2))
+    # At 1e8 the noise is as small as the rounding of its sum with it.
+    np.testing.assert_allclose(error_of_time_average(1e8 + 1e-8 * noise), 1e-8 / 20, rtol=0.3)
+    assert error_of_time_average(np.full((41, 1), 1e8 + 0.1)).tolist() == [0.0]
+    for count in range(2, 9):
+        few = error_of_time_average(noise[:count])
+        assert np.all(few >= noise[:count].std(axis=0, ddof=1) / np.sqrt(count) * (1.0 - 1e-12))
+        assert np.isfinite(few).all()
+        assert error_of_time_average(np.full((count, 1), 0.1)).tolist() == [0.0]
+    for wrong in (np.nan, np.inf):
+        noise[17, 1] = wrong
+        assert np.isfinite(error_of_time_average(noise)).tolist() == [True, False]

@@ -20,11 +20,12 @@ class RunningMean:
 
     def add(self, values: Float[np.ndarray, "sample ..."]) -> None:
         """Take in some more samples."""
-        for value in values:
-            self.count += 1
-            shift = value - self.mean
-            self.mean = self.mean + shift / self.count
-            self.squares = self.squares + shift * (value - self.mean)
+        with np.errstate(invalid="ignore"):  # the mean and error of what is not finite are NaN
+            for value in values:
+                self.count += 1
+                shift = value - self.mean
+                self.mean = self.mean + shift / self.count
+                self.squares = self.squares + shift * (value - self.mean)
 
     def mean_and_error(self) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
         """As `mean_and_error` of all samples at once; no error of one sample."""

@@ -21,12 +21,16 @@ def error_of_time_average(series: Float[np.ndarray, "block ..."]) -> Float[np.nd
     count = len(series)
     if count < 2:
         return np.full(series.shape[1:], np.nan)
-    deviation = series - series.mean(axis=0)
+    with np.errstate(invalid="ignore"):  # what is not finite has the error NaN
+        # Less its first value a constant is 0 exactly.
+        deviation = series - series[0]
+        deviation = deviation - deviation.mean(axis=0)
     lags = 2 * max(1, count // 8)
     covariance = np.stack([np.sum(deviation[: count - lag] * deviation[lag:], axis=0) / count for lag in range(lags)])
     pairs = np.minimum.accumulate(covariance[0::2] + covariance[1::2], axis=0)
     kept = pairs > 0.0
     variance = (2.0 * np.sum(np.where(kept, pairs, 0.0), axis=0) - covariance[0]) / count
-    window = np.maximum(4 * np.sum(kept, axis=0) - 1, 1)
+    # Fewer than 8 blocks are shorter than the shortest window.
+    window = np.clip(4 * np.sum(kept, axis=0) - 1, 1, count - 1)
     uncorrelated = covariance[0] / (count - 1)
     return np.asarray(np.sqrt(np.maximum(variance / (1.0 - window / count), uncorrelated)))
