@@ -140,7 +140,8 @@ def _measure_once(
     if traced(model, theory, keys):
         batches = keys.reshape(-1, batch)
         measured = jax.lax.map(partial(_samples_compiled, model, theory, solver), batches)
-        return _average(theory, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), measured)), 0.0
+        averaged = _average(theory, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), measured))
+        return averaged._replace(arrays=theory.with_all_errors(averaged.arrays)), 0.0
     kept: list[Computed] = []
     running: dict[str, RunningMean] = {}
     interrupted, first_done = False, 0.0
@@ -163,6 +164,7 @@ def _measure_once(
     averaged = _average(theory, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *kept))
     for name, mean in running.items():
         averaged.arrays[name], averaged.arrays[f"{name}_error"] = mean.mean_and_error()
+    averaged = averaged._replace(arrays=theory.with_all_errors(averaged.arrays))
     return (averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged), seconds
 
 

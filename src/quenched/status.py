@@ -61,7 +61,8 @@ _ADVICE = {
     Status.not_mixed: "the chains have not forgotten where they began, or too few draws are independent; raise `samples` "
     "and `warm_up`, or use the solver qd.landscape.ReplicaExchange",
     Status.imprecise: "the `precision` asked for was not reached; raise `memory_limit`, `time_limit` or `trajectories` "
-    "(without symmetry the solver's `nodes`), or ask for less. What was reached is in the errors",
+    "(without symmetry the solver's `nodes`), lower `step` where `_discretisation` is large, or ask for less. What was "
+    "reached is in the errors",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",
 }
 

@@ -134,6 +134,10 @@ class AbstractExperiment(Record):
         """As of `AbstractTheory`."""
         return model.in_range()
 
+    def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        """The averages, where their standard errors over samples are not all of the error. Pure, as `measure`."""
+        return arrays
+
     @abstractmethod
     def verdict(self, averaged: Computed) -> Int[Array, ""]:
         """The status of averages over samples that are each solved. Pure, as `measure`."""

@@ -21,7 +21,10 @@ MODEL = qd.RandomNetwork(0.9, 0.5, 0.3)
 
 def tiny(**options: Any) -> qd.dmft.TwoTime:
     return qd.dmft.TwoTime(
-        **({"duration": 0.8, "step": 0.2, "trajectories": 32, "tangents": 16, "scramblings": 4} | options)
+        **(
+            {"duration": 0.8, "step": 0.2, "trajectories": 32, "tangents": 16, "scramblings": 4, "richardson": False}
+            | options
+        )
     )
 
 

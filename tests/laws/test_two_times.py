@@ -130,6 +130,27 @@ def test_both_schemes_have_their_order_and_extrapolation_beats_them(point: tuple
         assert np.all(extrapolated < 0.2 * errors[2])
 
 
+@pytest.mark.parametrize("symmetry", [0.5, -0.5, 0.0])
+def test_the_error_contains_the_step_and_a_precision_is_of_it_too(symmetry: float) -> None:
+    """A linear network has no sampling error, and none of quadrature: what is left is what extrapolation leaves over."""
+    point, times = (0.6, symmetry, 0.5, 0.2), np.array([0.5, 1.0, 1.5, 2.0])
+    truth, at = continuous(point, times), np.arange(2, 9, 2)
+    options: dict[str, Any] = {"initial": START, "trajectories": 64, "tangents": 8, "scramblings": 2}
+    for precision, expected in ((3e-3, qd.Status.solved), (1e-4, qd.Status.imprecise)):
+        solution = qd.solve(linear_model(*point), qd.dmft.TwoTime(2.0, 0.25, precision=precision, **options), throw=False)
+        assert qd.Status(int(solution.status)) is expected
+    for name, exactly in truth.items():
+        error = solution.arrays[f"{name}_error"] + 1e-14  # rounding
+        assert np.all(np.tril(np.abs(solution.arrays[name][np.ix_(at, at)] - exactly), -1) <= error[np.ix_(at, at)])
+        assert np.max(error) < 0.3 * np.max(np.abs(solution.arrays[f"{name}_discretisation"])) + 1e-9
+    # A step alone is outside its error, by far.
+    plain = qd.solve(linear_model(*point), qd.dmft.TwoTime(2.0, 0.25, **options)).arrays
+    off = np.abs(plain["correlation"][np.ix_(at, at)] - truth["correlation"])
+    assert np.max(off) > 1e-3 > 1e6 * np.max(plain["correlation_error"])
+    # Euler's step is that of the networks it is compared with: extrapolated only where that is asked for.
+    assert not qd.dmft.TwoTime(2.0, 0.25, precision=1e-3, scheme="euler").richardson
+
+
 def test_the_closed_form_in_continuous_time_is_the_limit_of_the_recursion() -> None:
     """Two formulas that have nothing in common, but for the neurons."""
     point = LINEAR[0]

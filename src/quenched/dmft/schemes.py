@@ -8,10 +8,13 @@ with W(n, m) the memory kernel g^2 eta R(n, m) times the weights of a quadrature
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from quenched.vocabulary import describe
 
 # Times are handled in blocks of this many: rows and columns of a tile of the response.
 BLOCK = 32
@@ -60,6 +63,22 @@ def extrapolated(scheme: Scheme, arrays: dict[str, Array], finer: dict[str, Arra
     changes = {name: share * (finer[name] - values) for name, values in arrays.items()}
     found = {name: finer[name] + change for name, change in changes.items()}
     return found | {f"{name}_discretisation": change for name, change in changes.items()}
+
+
+def with_remainders(arrays: dict[str, Any], step: float) -> dict[str, Any]:
+    """Errors that contain what Richardson leaves over: the share `step`, in leak times, of what it changed.
+
+    The share left over is of order step^2 (step for Euler), but not at every lag: what it changed crosses zero where what it
+    leaves over does not. So it is the largest change at any lag or time that counts, and of spectra, which fall by orders of
+    magnitude, the largest at this frequency or above.
+    """
+    found = dict(arrays)
+    for name in [name for name in arrays if f"{name}_discretisation" in arrays]:
+        changed = jnp.abs(jnp.asarray(arrays[f"{name}_discretisation"]))
+        spectrum = "frequency" in describe(name).dims_for(changed.ndim)
+        largest = jax.lax.cummax(changed, reverse=True) if spectrum else jnp.max(changed)
+        found[f"{name}_error"] = jnp.hypot(jnp.asarray(arrays[f"{name}_error"]), step * largest)
+    return found
 
 
 def stretches(times: int) -> list[tuple[int, int]]:

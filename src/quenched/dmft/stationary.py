@@ -31,7 +31,8 @@ class Stationary(AbstractChoice):
     Arguments:
         lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out.
         frequencies: angular frequencies of the spectra, likewise; 0, 0.1, ..., 10 if left out.
-        step, window, trajectories, scramblings, scheme: of the sampled way alone, see `StationarySampled`.
+        step, window, trajectories, scramblings, scheme, richardson, precision: of the sampled way alone, see
+            `StationarySampled`.
 
     Returns, each with `_error`:
         `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum` (frequency), `mean_state`,
@@ -55,6 +56,8 @@ class Stationary(AbstractChoice):
     trajectories: int = eqx.field(static=True)
     scramblings: int = eqx.field(static=True)
     scheme: str = eqx.field(static=True)
+    richardson: bool = eqx.field(static=True)
+    precision: float | None
 
     equation: ClassVar[str] = (
         r"\dot x = -x + g^2\eta\int_0^\infty R(\tau)\,\phi(x(t-\tau))\,\mathrm{d}\tau + \gamma(t) + b + \sigma\xi(t),\quad "
@@ -67,11 +70,13 @@ class Stationary(AbstractChoice):
         lags: Iterable[Any] | None = None,
         frequencies: Iterable[Any] | None = None,
         *,
-        step: float = 0.125,
+        step: float = 0.25,
         window: float | None = None,
         trajectories: int = 128,
         scramblings: int = 10,
         scheme: str = "second_order",
+        richardson: bool | None = None,
+        precision: float | None = None,
     ):
         self.lags = read_axis("lags", lags, LAGS)
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
@@ -80,6 +85,8 @@ class Stationary(AbstractChoice):
         self.trajectories = checks.count("trajectories", trajectories, low=8)
         self.scramblings = checks.count("scramblings", scramblings, low=2)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
+        self.richardson = scheme != "euler" if richardson is None else checks.flag("richardson", richardson)
+        self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
 
     def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
         if all(isinstance(model.activation, Linear) for model in models):
@@ -97,6 +104,8 @@ class Stationary(AbstractChoice):
             trajectories=self.trajectories,
             scramblings=self.scramblings,
             scheme=self.scheme,
+            richardson=self.richardson,
+            precision=self.precision,
         )
 
 

@@ -83,6 +83,16 @@ def draw(key: Key[Array, ""], trajectories: int, times: int) -> Draws:
     return Draws(noise, jnp.where(real, jnp.where(pulse_phase < 0.5, 1.0, -1.0), _turn(pulse_phase)))
 
 
+def coarser(draws: Draws) -> Draws:
+    """The same random numbers for half as many times: each frequency that is left keeps its own."""
+    last = draws.noise.shape[1] // 2
+    noise, pulses = draws.noise[:, : last + 1], draws.pulses[:, : last + 1]
+    # The highest frequency of a ring is real.
+    edge = noise[:, -1].real - jnp.mean(noise[:, -1].real)
+    edge = edge / jnp.sqrt(jnp.mean(edge**2))
+    return Draws(noise.at[:, -1].set(edge), pulses.at[:, -1].set(jnp.where(pulses[:, -1].real < 0.0, -1.0, 1.0)))
+
+
 def _turn(fraction: Float[Array, "..."]) -> Complex[Array, "..."]:
     return jnp.exp(2j * jnp.pi * fraction)
 

@@ -14,7 +14,9 @@ from jaxtyping import Array, Key
 
 from quenched import checks
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
-from quenched.dmft.stationary_ring import SCHEMES, Measured, Ring, draw, filters
+from quenched.dmft.schemes import extrapolated, with_remainders
+from quenched.dmft.schemes import scheme as two_time_scheme
+from quenched.dmft.stationary_ring import SCHEMES, Draws, Measured, Ring, coarser, draw, filters
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson, fixed_point
 from quenched.simulate.integrate import check_step, count_steps
@@ -26,6 +28,18 @@ from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 _UNDECAYED = 0.01
 # Where phi' jumps the map does too, and no trajectory rests more quietly than this.
 _JAGGED = 1e-3
+_AVERAGES = (
+    "correlation",
+    "state_correlation",
+    "response",
+    "state_response",
+    "power_spectrum",
+    "mean_state",
+    "mean_rate",
+    "mean_square_state",
+    "mean_square_rate",
+    "kinetic_energy",
+)
 
 
 class StationarySampled(AbstractExperiment):
@@ -43,10 +57,14 @@ class StationarySampled(AbstractExperiment):
         lags: increasing, from 0 on, whole multiples of the step, in units of the leak time; at most a quarter of the window.
         frequencies: angular frequencies of `power_spectrum`, at most pi/step.
         step: time step, at most 1.
+        richardson: solve with half the step too, with the same random numbers, and extrapolate to step 0; what that changed
+            is in `<name>_discretisation`. If left out, unless `scheme` is "euler", which is asked for where the networks
+            themselves have that step.
         window: length of the ring, an even multiple of the step; the smallest power of two of steps beyond 50 and beyond
             4 times the longest lag if left out. To be much longer than the correlation time.
         trajectories: neurons a sample, at least 8.
         scramblings: independent samples, at least 2. With n of them errors are Student's t of n - 1.
+        precision: the largest error of `correlation` that counts as solved.
         scheme: "second_order" (leak and noise exact, forcing linear between its values at both ends of a step),
             "extrapolated" (that of `qd.dmft.TwoTime`, forcing extrapolated from the past: order 2 too, a larger error), or
             "euler".
@@ -54,6 +72,7 @@ class StationarySampled(AbstractExperiment):
     Returns, each with `_error`:
         `correlation`, `state_correlation`, `response`, `state_response` (lag), `power_spectrum` (frequency; of what decays),
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy`;
+        and with `richardson` `_discretisation`;
         `undecayed`, C(window/2) / C(0); with a field or phi that is not odd, (C(window/4) - C(window/2)) / C(0).
         Responses are to a field pulse: at lag 0 just after it, so that `state_response` begins at 1; with "euler", at 0.
         Without noise and field, up to the transition, the state is rest: correlations exactly 0.
@@ -61,13 +80,14 @@ class StationarySampled(AbstractExperiment):
     Raises: ValueError for lags that are no multiples of the step or too long, frequencies beyond pi/step, a field that
     changes in time, and an activation whose slope jumps at 0 (ReLU) at rest there.
 
-    The errors are statistical. They do not contain what the step changes, O(step^2): compare two steps; nor the bias of a
-    finite number of trajectories, which falls like 1/trajectories, as the squared error does; nor the window's, which at
-    status `solved` is below the error in C(0) or below 1e-4 of it, and below undecayed/8 of C(0) at the longest lag allowed.
-    Gradients leave out the jumps of phi' at kinks.
+    The errors contain: the standard error over scramblings; what the extrapolation leaves over of the step, for which the
+    share `step` of the largest `_discretisation` is counted; what the window moved, from `undecayed`. Without `richardson`
+    they do not contain the step, O(step^2), O(step) for "euler". Nor do they contain the bias of a finite number of
+    trajectories, which falls like 1/trajectories, as the squared error does. Gradients leave out the jumps of phi' at kinks.
 
     When it fails: `diverged`, no stationary state (linear and ReLU networks above their transition); `not_stationary`, the
     correlation still falls at the end of the window: the state is slow, or does not forget at all; use a longer `window`.
+    `imprecise`: `precision` is not reached; give more `trajectories`, or a smaller `step` where `_discretisation` is large.
     `out_of_steps`: near such states, and where the memory lets one neuron have several states (large gain, symmetry > 0).
 
     Source: Zou & Huang 2024; Roy, Biroli, Bunin & Cammarota 2019 for sampling.
@@ -87,6 +107,8 @@ class StationarySampled(AbstractExperiment):
     trajectories: int = eqx.field(static=True)
     scramblings: int = eqx.field(static=True)
     scheme: str = eqx.field(static=True)
+    richardson: bool = eqx.field(static=True)
+    precision: float | None
 
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "roy2019", "sompolinsky1988")
     together: ClassVar[Literal["batch", "threads", "never"]] = "threads"
@@ -98,11 +120,13 @@ class StationarySampled(AbstractExperiment):
         lags: Iterable[Any] | None = None,
         frequencies: Iterable[Any] | None = None,
         *,
-        step: float = 0.125,
+        step: float = 0.25,
         window: float | None = None,
         trajectories: int = 128,
         scramblings: int = 10,
         scheme: str = "second_order",
+        richardson: bool | None = None,
+        precision: float | None = None,
     ):
         self.lags = read_axis("lags", lags, LAGS)
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
@@ -131,10 +155,13 @@ class StationarySampled(AbstractExperiment):
         self.trajectories = checks.count("trajectories", trajectories, low=8)
         self.scramblings = checks.count("scramblings", scramblings, low=2)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
+        self.richardson = scheme != "euler" if richardson is None else checks.flag("richardson", richardson)
+        self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
 
     @property
     def _times(self) -> int:
-        return count_steps(self.window, self.step, "window")
+        """Of the finest ring."""
+        return (1 + self.richardson) * count_steps(self.window, self.step, "window")
 
     @property
     def samples(self) -> int:
@@ -159,27 +186,61 @@ class StationarySampled(AbstractExperiment):
     def coordinates(self) -> Mapping[str, Any]:
         return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
 
+    def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        with_step = with_remainders(arrays, self.step)
+        window = self._moved_by_the_window(arrays)
+        return with_step | {f"{name}_error": jnp.hypot(with_step[f"{name}_error"], window[name]) for name in window}
+
+    def _moved_by_the_window(self, arrays: dict[str, Any]) -> dict[str, Array]:
+        """Bounds on it, from what has not decayed: with u = C(window/2)/C(0), as far as it is more than its error, an
+        exponential comes round the ring as u^(2 - 2 tau/window), and everything else moves by u^2 of itself."""
+        left = jnp.maximum(jnp.abs(arrays["undecayed"]) - arrays["undecayed_error"], 0.0)
+        moved = {name: left**2 * jnp.max(jnp.abs(arrays[name])) for name in _AVERAGES}
+        round_the_ring = left ** (2.0 - 2.0 * np.asarray(self.lags) / self.window)
+        for name, whole in (("correlation", "mean_square_rate"), ("state_correlation", "mean_square_state")):
+            moved[name] = arrays[whole] * round_the_ring
+        # A constant was taken off the state correlation, as if it never decayed; as much again has gone round.
+        waves = 4.0 / np.maximum(self.frequencies, 2.0 / self.window)
+        moved["power_spectrum"] = arrays["mean_square_state"] * left * waves
+        return moved
+
     def verdict(self, averaged: Computed) -> Array:
         arrays = averaged.arrays
         left = jnp.abs(arrays["undecayed"]) - arrays["undecayed_error"]
-        hidden = jnp.sqrt(arrays["mean_square_rate_error"] / jnp.maximum(arrays["mean_square_rate"], 1e-300))
-        return jnp.where(left <= jnp.maximum(_UNDECAYED, hidden), Status.solved, Status.not_stationary)
+        window = self._moved_by_the_window(arrays)["mean_square_rate"]
+        other = jnp.sqrt(jnp.maximum(jnp.asarray(arrays["mean_square_rate_error"]) ** 2 - window**2, 0.0))
+        hidden = jnp.sqrt(other / jnp.maximum(arrays["mean_square_rate"], 1e-300))
+        status = jnp.where(left <= jnp.maximum(_UNDECAYED, hidden), Status.solved, Status.not_stationary)
+        if self.precision is None:
+            return status
+        missed = jnp.max(jnp.asarray(arrays["correlation_error"])) > self.precision
+        return jnp.where((status == Status.solved) & missed, Status.imprecise, status)
 
     def refine(self, averaged: Computed, cost: Cost) -> None:
         return None
 
     def measure(self, model: RandomNetwork, solver: Anderson, key: Key[Array, ""]) -> Computed:
-        ring = Ring(
-            model, filters(self.scheme, self.step, self._times), self.step, draw(key, self.trajectories, self._times)
-        )
+        draws = draw(key, self.trajectories, self._times)
+        if not self.richardson:
+            return self._on_a_ring(model, solver, draws, self.step)
+        fine = self._on_a_ring(model, solver, draws, self.step / 2)
+        coarse = self._on_a_ring(model, solver, coarser(draws), self.step)
+        left = {"undecayed": fine.arrays.pop("undecayed")}
+        coarse.arrays.pop("undecayed")
+        order = two_time_scheme("euler" if self.scheme == "euler" else "second_order", self.step)
+        both = (jax.tree.map(jnp.maximum, getattr(fine, of), getattr(coarse, of)) for of in ("status", "residual", "steps"))
+        return Computed(extrapolated(order, coarse.arrays, fine.arrays) | left, *both)
+
+    def _on_a_ring(self, model: RandomNetwork, solver: Anderson, draws: Draws, step: float) -> Computed:
+        times = count_steps(self.window, step, "window")
+        ring = Ring(model, filters(self.scheme, step, times), step, draws)
         amplitude, unstable = _first_amplitude(model)
         # In units of the first guess, so that a residual is relative.
         scale = jnp.stack([jnp.where(amplitude > 0.0, amplitude, 1.0), jnp.ones(())])[:, None, None]
         if model.activation.breakpoints:
             solver = dataclasses.replace(solver, tolerance=max(solver.tolerance, _JAGGED))
         found = fixed_point(lambda u: ring.update(u * scale) / scale, ring.guess(amplitude) / scale, solver)
-        now = ring.measure(found.unknowns * scale)
-        arrays = self._observables(ring, now)
+        arrays = self._observables(ring, ring.measure(found.unknowns * scale))
         finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(array)) for array in arrays.values()]))
         status = jnp.select(
             [unstable | ~(found.residual < 1e3) | ~finite, found.residual > solver.tolerance],
@@ -189,14 +250,14 @@ class StationarySampled(AbstractExperiment):
         return Computed(arrays, status, jnp.where(jnp.isfinite(found.residual), found.residual, jnp.inf), found.steps)
 
     def _observables(self, ring: Ring, now: Measured) -> dict[str, Array]:
-        times, model = self._times, ring.model
-        at = np.rint(np.asarray(self.lags) / self.step).astype(int)
+        times, model, step = ring.times, ring.model, ring.step
+        at = np.rint(np.asarray(self.lags) / step).astype(int)
         correlation = jnp.fft.irfft(now.rate_spectrum, times)
         state_power = jnp.mean(jnp.abs(now.state) ** 2, axis=0)
         state_correlation = jnp.fft.irfft(state_power, times)
         decaying = (state_correlation - state_correlation[times // 2])[: times // 2 + 1]
-        ends = np.where(np.isin(np.arange(times // 2 + 1), (0, times // 2)), self.step, 2.0 * self.step)
-        waves = np.cos(np.outer(self.frequencies, self.step * np.arange(times // 2 + 1))) * ends
+        ends = np.where(np.isin(np.arange(times // 2 + 1), (0, times // 2)), step, 2.0 * step)
+        waves = np.cos(np.outer(self.frequencies, step * np.arange(times // 2 + 1))) * ends
         # Odd rates without a field forget everything; otherwise what stays is physical, and only what still falls is not.
         forgets = (model.field == 0.0) if model.activation.odd else False
         left = jnp.where(forgets, correlation[times // 2], correlation[times // 4] - correlation[times // 2])

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
-from quenched.dmft.schemes import Scheme, extrapolated, scheme, stretches
+from quenched.dmft.schemes import Scheme, extrapolated, scheme, stretches, with_remainders
 from quenched.gaussian.averages import average, pair_average, smooth_pair_average
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Uniform
 from quenched.numerics.memory import check_limit
@@ -90,10 +90,10 @@ class TwoTimeGaussian(AbstractTheory):
             [Status.not_finite, Status.diverged, Status.coarse_quadrature],
             Status.solved,
         )
+        arrays = with_remainders(fine | {f"{name}_error": error for name, error in errors.items()}, self.step)
         if self.precision is not None:
-            missed = jnp.max(errors["correlation"]) > self.precision
+            missed = jnp.max(arrays["correlation_error"]) > self.precision
             status = jnp.where((status == Status.solved) & missed, Status.imprecise, status)
-        arrays = fine | {f"{name}_error": error for name, error in errors.items()}
         return Computed(arrays, status, jnp.where(finite, worst, jnp.inf), jnp.asarray(self.steps))
 
     def _solve(self, model: RandomNetwork, nodes: int, initial_nodes: int) -> dict[str, Array]:

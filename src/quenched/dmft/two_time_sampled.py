@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
-from quenched.dmft.schemes import extrapolated, scheme
+from quenched.dmft.schemes import extrapolated, scheme, with_remainders
 from quenched.models import AbstractInitial, Normal, RandomNetwork
 from quenched.numerics.memory import check_limit
 from quenched.numerics.normals import stratified, with_exact_moments
@@ -126,6 +126,9 @@ class TwoTimeSampled(AbstractExperiment):
         step, tangents = self.step / finer, self.tangents if self.memory else 0
         return sweep(model, scheme(self.scheme, step), step, draws, tangents, model.field_at)
 
+    def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        return with_remainders(arrays, self.step)
+
     def verdict(self, averaged: Computed) -> Array:
         if self.precision is None:
             return jnp.asarray(Status.solved)
@@ -138,7 +141,12 @@ class TwoTimeSampled(AbstractExperiment):
         reached = float(np.max(averaged.arrays["correlation_error"]))
         if reached <= self.precision:
             return None
-        larger = self._towards(reached / self.precision)
+        changed = np.max(np.abs(averaged.arrays["correlation_discretisation"])) if self.richardson else 0.0
+        of_step = self.step * float(changed)
+        if of_step >= self.precision:
+            return None
+        # Squares add up, and more trajectories leave the step's as it is.
+        larger = self._towards(math.sqrt((reached**2 - of_step**2) / (self.precision**2 - of_step**2)))
         work = larger.trajectories * larger.scramblings / (self.trajectories * self.scramblings)
         return larger if work > 1.0 and cost.elapsed + work * cost.all_samples <= self.time_limit else None
 
