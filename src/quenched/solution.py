@@ -97,6 +97,8 @@ class Solution(eqx.Module):
         way = self.theory.choose([self.model]) if isinstance(self.theory, AbstractChoice) else self.theory
         branch = {} if self.branch is None else {"branch": self.branch}
         known = parameters(self.model, self.theory, way, self.seed)
+        if way.outside_errors():
+            known["outside_errors"] = way.outside_errors()
         return {**known, **branch, "wall_time_seconds": self.wall_time or 0.0}
 
     def plot(self, *names: str) -> dict[str, Axes]:

@@ -75,6 +75,10 @@ class AbstractTheory(Record):
         """The branch, where there are several."""
         return start.branch if len(self.branches) > 1 else None
 
+    def outside_errors(self) -> str:
+        """What an `_error` does not contain, for the attributes of the result; nothing if empty."""
+        return ""
+
     def bytes_per_point(self, solver: Any, start: Start) -> int:
         """Memory that `compute` needs; 0 where it is too little to matter."""
         return 0
@@ -133,6 +137,10 @@ class AbstractExperiment(Record):
     def in_range(self, model: RandomNetwork) -> Array:
         """As of `AbstractTheory`."""
         return model.in_range()
+
+    def outside_errors(self) -> str:
+        """As of `AbstractTheory`."""
+        return ""
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         """The averages, where their standard errors over samples are not all of the error. Pure, as `measure`."""

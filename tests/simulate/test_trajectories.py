@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -157,3 +159,32 @@ def test_growth_without_overflow_is_named_too() -> None:
 def test_bad_keys_are_refused_by_theories_too(key: object) -> None:
     with pytest.raises((ValueError, TypeError), match="`key` must be"):
         qd.solve(qd.RandomNetwork(1.0), qd.dmft.Static(), key=key)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scheme", ["second_order", "euler"])
+def test_the_error_contains_the_step_where_it_is_extrapolated(scheme: str) -> None:
+    """At gain 0 x' = a x + s xi: the variance of each scheme is s^2/(1 - a^2), that in continuous time noise^2/2."""
+
+    def variance(step: float) -> float:
+        if scheme == "euler":
+            return step / (1 - (1 - step) ** 2)
+        return step * (1 - step / 2) ** 2 / (1 - (1 - step + step**2 / 2) ** 2)
+
+    model = qd.RandomNetwork(0.0, noise=1.0, activation=qd.Linear())
+    options: dict[str, Any] = {"size": 100, "networks": 8, "duration": 60.0, "step": 0.5, "scheme": scheme}
+    plain, found = (
+        qd.solve(model, qd.simulate.Trajectories(richardson=richardson, **options)) for richardson in (False, True)
+    )
+    order = 1 if scheme == "euler" else 2
+    changed = (variance(0.25) - variance(0.5)) / (2**order - 1)
+    name = "mean_square_state"
+    # Both steps have the same noise: their difference is known far better than either.
+    spread = float(found[f"{name}_discretisation_error"])
+    assert abs(float(found[f"{name}_discretisation"]) - changed) < 4 * spread < 0.2 * abs(changed)
+    assert abs(float(plain[name]) - 0.5) > 4 * float(plain[f"{name}_error"])
+    assert abs(float(found[name]) - 0.5) < 2 * float(found[f"{name}_error"])
+    assert float(found[f"{name}_error"]) > 0.5 * abs(changed) * 0.999
+    assert "step" in plain.attributes()["outside_errors"]
+    assert "step" not in found.attributes()["outside_errors"]
+    with pytest.raises(ValueError, match=r"`record` must be False with `richardson`"):
+        qd.simulate.Trajectories(richardson=True, record=True, **options)

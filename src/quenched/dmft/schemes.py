@@ -8,13 +8,10 @@ with W(n, m) the memory kernel g^2 eta R(n, m) times the weights of a quadrature
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-
-from quenched.vocabulary import describe
 
 # Times are handled in blocks of this many: rows and columns of a tile of the response.
 BLOCK = 32
@@ -28,8 +25,6 @@ class Scheme(NamedTuple):
     before: float
     kick: float
     """Standard deviation of the kick for noise 1."""
-    order: int
-    """Errors are of this order in the step."""
     delayed: bool
     """Whether the field of a step acts on the state after it (Euler), or the response is that to a kick of the state."""
 
@@ -41,11 +36,11 @@ def scheme(name: str, step: float) -> Scheme:
     and extrapolates the forcing linearly (Adams and Bashforth): order 2, at the cost of one evaluation a step.
     """
     if name == "euler":
-        return Scheme(1.0 - step, step, 0.0, math.sqrt(step), 1, delayed=True)
+        return Scheme(1.0 - step, step, 0.0, math.sqrt(step), delayed=True)
     leak = math.exp(-step)
     # The integrals of e^{s - step} and of e^{s - step} s/step over a step.
     level, slope = -math.expm1(-step), (step + math.expm1(-step)) / step
-    return Scheme(leak, level + slope, -slope, math.sqrt(-0.5 * math.expm1(-2.0 * step)), 2, delayed=False)
+    return Scheme(leak, level + slope, -slope, math.sqrt(-0.5 * math.expm1(-2.0 * step)), delayed=False)
 
 
 def memory_weights(delayed: bool, index: Array, count: int, step: float) -> Float[Array, " earlier_time"]:
@@ -55,30 +50,6 @@ def memory_weights(delayed: bool, index: Array, count: int, step: float) -> Floa
         return jnp.where(times < index, step, 0.0)
     ends = jnp.where(times == 0, 0.5, 1.0) * jnp.where(times == index, 0.5, 1.0)
     return jnp.where((times <= index) & (index > 0), step * ends, 0.0)
-
-
-def extrapolated(scheme: Scheme, arrays: dict[str, Array], finer: dict[str, Array]) -> dict[str, Array]:
-    """Richardson: to step 0 from the errors a step^p and a (step/2)^p; what that changed is in `<name>_discretisation`."""
-    share = 1.0 / (2.0**scheme.order - 1.0)
-    changes = {name: share * (finer[name] - values) for name, values in arrays.items()}
-    found = {name: finer[name] + change for name, change in changes.items()}
-    return found | {f"{name}_discretisation": change for name, change in changes.items()}
-
-
-def with_remainders(arrays: dict[str, Any], step: float) -> dict[str, Any]:
-    """Errors that contain what Richardson leaves over: the share `step`, in leak times, of what it changed.
-
-    The share left over is of order step^2 (step for Euler), but not at every lag: what it changed crosses zero where what it
-    leaves over does not. So it is the largest change at any lag or time that counts, and of spectra, which fall by orders of
-    magnitude, the largest at this frequency or above.
-    """
-    found = dict(arrays)
-    for name in [name for name in arrays if f"{name}_discretisation" in arrays]:
-        changed = jnp.abs(jnp.asarray(arrays[f"{name}_discretisation"]))
-        spectrum = "frequency" in describe(name).dims_for(changed.ndim)
-        largest = jax.lax.cummax(changed, reverse=True) if spectrum else jnp.max(changed)
-        found[f"{name}_error"] = jnp.hypot(jnp.asarray(arrays[f"{name}_error"]), step * largest)
-    return found
 
 
 def stretches(times: int) -> list[tuple[int, int]]:

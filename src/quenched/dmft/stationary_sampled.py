@@ -14,11 +14,10 @@ from jaxtyping import Array, Key
 
 from quenched import checks
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
-from quenched.dmft.schemes import extrapolated, with_remainders
-from quenched.dmft.schemes import scheme as two_time_scheme
 from quenched.dmft.stationary_ring import SCHEMES, Draws, Measured, Ring, coarser, draw, filters
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson, fixed_point
+from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
@@ -187,7 +186,7 @@ class StationarySampled(AbstractExperiment):
         return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        with_step = with_remainders(arrays, self.step)
+        with_step = with_remainders(arrays, self.step, spectra=("power_spectrum",))
         window = self._moved_by_the_window(arrays)
         return with_step | {f"{name}_error": jnp.hypot(with_step[f"{name}_error"], window[name]) for name in window}
 
@@ -203,6 +202,10 @@ class StationarySampled(AbstractExperiment):
         waves = 4.0 / np.maximum(self.frequencies, 2.0 / self.window)
         moved["power_spectrum"] = arrays["mean_square_state"] * left * waves
         return moved
+
+    def outside_errors(self) -> str:
+        step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
+        return step + "a finite number of trajectories, O(1/trajectories)"
 
     def verdict(self, averaged: Computed) -> Array:
         arrays = averaged.arrays
@@ -227,9 +230,8 @@ class StationarySampled(AbstractExperiment):
         coarse = self._on_a_ring(model, solver, coarser(draws), self.step)
         left = {"undecayed": fine.arrays.pop("undecayed")}
         coarse.arrays.pop("undecayed")
-        order = two_time_scheme("euler" if self.scheme == "euler" else "second_order", self.step)
         both = (jax.tree.map(jnp.maximum, getattr(fine, of), getattr(coarse, of)) for of in ("status", "residual", "steps"))
-        return Computed(extrapolated(order, coarse.arrays, fine.arrays) | left, *both)
+        return Computed(extrapolated(ORDERS[self.scheme], coarse.arrays, fine.arrays) | left, *both)
 
     def _on_a_ring(self, model: RandomNetwork, solver: Anderson, draws: Draws, step: float) -> Computed:
         times = count_steps(self.window, step, "window")

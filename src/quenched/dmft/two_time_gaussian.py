@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
-from quenched.dmft.schemes import Scheme, extrapolated, scheme, stretches, with_remainders
+from quenched.dmft.schemes import Scheme, scheme, stretches
 from quenched.gaussian.averages import average, pair_average, smooth_pair_average
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Uniform
 from quenched.numerics.memory import check_limit
+from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractTheory, Computed, Start
 
@@ -78,6 +79,9 @@ class TwoTimeGaussian(AbstractTheory):
         times = self.step * np.arange(self.steps + 1)
         return {"time": times, "earlier_time": times}
 
+    def outside_errors(self) -> str:
+        return "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]})"
+
     def compute(self, model: RandomNetwork, solver: Quadrature, start: Start) -> Computed:
         coarse = self._solve(model, solver.nodes, solver.initial_nodes)
         fine = self._solve(model, solver.nodes * 3 // 2, solver.initial_nodes * 3 // 2)
@@ -102,7 +106,7 @@ class TwoTimeGaussian(AbstractTheory):
             return arrays
         finer = self._by_step(model, 2, nodes, initial_nodes)
         finer = {name: values[(slice(None, None, 2),) * values.ndim] for name, values in finer.items()}
-        return extrapolated(scheme(self.scheme, self.step), arrays, finer)
+        return extrapolated(ORDERS[self.scheme], arrays, finer)
 
     def _by_step(self, model: RandomNetwork, finer: int, nodes: int, initial_nodes: int) -> dict[str, Array]:
         rule = scheme(self.scheme, self.step / finer)

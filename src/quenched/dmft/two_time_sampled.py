@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
-from quenched.dmft.schemes import extrapolated, scheme, with_remainders
+from quenched.dmft.schemes import scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
 from quenched.numerics.memory import check_limit
 from quenched.numerics.normals import stratified, with_exact_moments
+from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
@@ -103,7 +104,7 @@ class TwoTimeSampled(AbstractExperiment):
         arrays, conditioning = _observables(swept, 1), swept.conditioning
         if self.richardson:
             conditioning = jnp.minimum(conditioning, fine.conditioning)
-            arrays = extrapolated(scheme(self.scheme, self.step), arrays, _observables(fine, 2))
+            arrays = extrapolated(ORDERS[self.scheme], arrays, _observables(fine, 2))
         if not self.response:
             arrays = {name: values for name, values in arrays.items() if "response" not in name}
         size = arrays["mean_square_state"]
@@ -128,6 +129,10 @@ class TwoTimeSampled(AbstractExperiment):
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         return with_remainders(arrays, self.step)
+
+    def outside_errors(self) -> str:
+        step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
+        return step + "a finite population, O(1/trajectories)"
 
     def verdict(self, averaged: Computed) -> Array:
         if self.precision is None:

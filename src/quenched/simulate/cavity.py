@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.models import AbstractInitial, RandomNetwork, draw_couplings, read_initial
+from quenched.numerics.richardson import ORDERS
 from quenched.simulate.added_neurons import Added, draw_one_neuron, past_weights, respond, run_with_and_without
 from quenched.simulate.draws import normal_rows, random_signs
 from quenched.simulate.integrate import check_step, count_steps
@@ -149,6 +150,9 @@ class Cavity(AbstractExperiment):
     def coordinates(self) -> Mapping[str, Any]:
         times = self.step * jnp.arange(count_steps(self.duration, self.step) + 1)
         return {"time": times, "earlier_time": times}
+
+    def outside_errors(self) -> str:
+        return f"the step, O(step^{ORDERS[self.scheme]}); finite size, O(1/size)"
 
     def verdict(self, averaged: Computed) -> Array:
         return jnp.asarray(Status.solved)

@@ -34,10 +34,12 @@ def run(
     observe: Callable[[Any, State, State], tuple[Any, Any]],
     carry: Any,
     field_at: Callable[[Any], Any] | None = None,
+    parts: int = 1,
 ) -> tuple[State, Any, Any]:
     """Advance all trials of one network by `steps`; `observe(carry, x, F(x))` sees every state on the way.
 
-    `field_at(time since the start)` is added to the network's own field.
+    `field_at(time since the start)` is added to the network's own field. The noise of a step is drawn in so many `parts`: it
+    is that of a run of as many shorter steps with the same key.
 
     Returns the last state, the last carry, and whatever `observe` kept.
     """
@@ -48,18 +50,19 @@ def run(
         return -x + (network.weights @ network.activation(x).T).T + network.field + driven
 
     def one_step(now: tuple[State, Any], each: tuple[Array, Array]) -> tuple[tuple[State, Any], Any]:
-        (x, seen), (index, step_key) = now, each
+        (x, seen), (index, step_keys) = now, each
         drift = velocity(x, index)
         seen, kept = observe(seen, x, drift)
         # Random numbers are most of the work of a small network: none are drawn without noise.
         kick = jax.lax.cond(
             noise > 0.0,
-            lambda: noise * jnp.sqrt(step) * jax.random.normal(step_key, x.shape),
+            lambda: noise * jnp.sqrt(step / parts) * sum(jax.random.normal(key, x.shape) for key in step_keys),
             lambda: jnp.zeros_like(x),
         )
         return (advance(lambda ahead: velocity(ahead, index + 1), x, drift, step, kick), seen), kept
 
-    (state, carry), kept = jax.lax.scan(one_step, (state, carry), (jnp.arange(steps), jax.random.split(key, steps)))
+    keys = jax.random.split(key, steps * parts).reshape(steps, parts)
+    (state, carry), kept = jax.lax.scan(one_step, (state, carry), (jnp.arange(steps), keys))
     return state, carry, kept
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Array, Key
 
 from quenched import checks
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
+from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import RUNAWAY, Status
@@ -30,13 +31,17 @@ class Trajectories(AbstractExperiment):
         initial: `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, or a quantile function (`qd.Quantile`).
         scheme: "second_order" (Heun) or "euler" (Euler-Maruyama).
         record: also return `trajectory` (network, time, trial, neuron) after the burn-in.
+        richardson: run with half the step too, the same networks with the same noise, and extrapolate the averages to step
+            0; what that changed is in `<name>_discretisation`. Takes three times as long.
 
     Returns:
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` (half the mean square of the
         drift; 0 when the network has come to rest), each with `_error`.
 
     The error does not contain what a finite N and a finite step change, which is O(1/N), O(step^2) (O(step) for Euler) and
-    more near a transition: compare along a series of sizes and steps. Nor does it contain a burn-in that is too short.
+    more near a transition: compare along a series of sizes, and use `richardson`, whose errors contain what it leaves over
+    of the step (the share `step` of `_discretisation`). Nor does it contain a burn-in that is too short. The attribute
+    `outside_errors` of the result says so.
 
     Status `diverged`: the states grew without bound (ReLU and linear networks above their transition).
 
@@ -57,6 +62,7 @@ class Trajectories(AbstractExperiment):
     initial: AbstractInitial
     scheme: str = eqx.field(static=True)
     record: bool = eqx.field(static=True)
+    richardson: bool = eqx.field(static=True)
 
     equation: ClassVar[str] = r"\mathrm{d}x = (-x + J\phi(x) + b)\,\mathrm{d}t + \sigma\,\mathrm{d}W"
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
@@ -75,6 +81,7 @@ class Trajectories(AbstractExperiment):
         initial: AbstractInitial | Callable[[Any], Any] | None = None,
         scheme: str = "second_order",
         record: bool = False,
+        richardson: bool = False,
     ):
         self.size = checks.count("size", size)
         self.networks = checks.count("networks", networks, low=2)
@@ -87,7 +94,9 @@ class Trajectories(AbstractExperiment):
         self.trials = checks.count("trials", trials)
         self.initial = read_initial(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
-        self.record = checks.flag("record", record)
+        self.record, self.richardson = checks.flag("record", record), checks.flag("richardson", richardson)
+        if self.record and self.richardson:
+            raise ValueError("Argument `record` must be False with `richardson`, which extrapolates averages, not states.")
 
     def default_solver(self) -> None:
         return None
@@ -109,6 +118,13 @@ class Trajectories(AbstractExperiment):
         first, last = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
         return {"time": self.step * jnp.arange(first, last)}
 
+    def outside_errors(self) -> str:
+        step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
+        return step + "finite size, O(1/size); what is left of the initial states after the burn-in"
+
+    def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        return with_remainders(arrays, self.step)
+
     def verdict(self, averaged: Computed) -> Array:
         return jnp.asarray(Status.solved)
 
@@ -119,9 +135,24 @@ class Trajectories(AbstractExperiment):
         coupling_key, start_key, before_key, after_key = jax.random.split(key, 4)
         network = Network(draw_couplings(model.gain, model.symmetry, self.size, coupling_key), model.activation)
         state = self.initial.draw((self.trials, self.size), start_key)
-        before, total = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
-        options = (self.step, model.noise, self.scheme)
-        begin = self.step * before
+        arrays, kept = self._averages(model, network, state, (before_key, after_key), 1)
+        if self.richardson:
+            finer, _ = self._averages(model, network, state, (before_key, after_key), 2)
+            arrays = extrapolated(ORDERS[self.scheme], arrays, finer)
+        bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < RUNAWAY)
+        if self.record:
+            arrays["trajectory"] = kept
+        status = jnp.where(bounded, Status.solved, Status.diverged)
+        return Computed(arrays, status, jnp.zeros(()), jnp.asarray(count_steps(self.duration, self.step)))
+
+    def _averages(
+        self, model: RandomNetwork, network: Network, state: Array, keys: tuple[Key[Array, ""], Key[Array, ""]], finer: int
+    ) -> tuple[dict[str, Any], Array | None]:
+        """By steps that are `finer` times shorter; of the same noise whether they are 1 or, with `richardson`, 2 times."""
+        before, total = (finer * count_steps(time, self.step) for time in (self.burn_in, self.duration))
+        options = (self.step / finer, model.noise, self.scheme)
+        parts = (1 + self.richardson) // finer
+        begin = self.step / finer * before
 
         def skip(seen: None, x: Array, drift: Array) -> tuple[None, None]:
             return seen, None
@@ -137,23 +168,19 @@ class Trajectories(AbstractExperiment):
             }
             return {name: sums[name] + now[name] for name in now}, x if self.record else None
 
-        state, _, _ = run(network, state, before, *options, before_key, skip, None, model.field_at)
+        state, _, _ = run(network, state, before, *options, keys[0], skip, None, model.field_at, parts)
         _, sums, kept = run(
             network,
             state,
             total - before,
             *options,
-            after_key,
+            keys[1],
             accumulate,
             dict.fromkeys(_AVERAGED, jnp.zeros(())),
             lambda time: model.field_at(begin + time),
+            parts,
         )
-        arrays = {name: value / (total - before) for name, value in sums.items()}
-        bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < RUNAWAY)
-        if self.record:
-            arrays["trajectory"] = kept
-        status = jnp.where(bounded, Status.solved, Status.diverged)
-        return Computed(arrays, status, jnp.zeros(()), jnp.asarray(total))
+        return {name: value / (total - before) for name, value in sums.items()}, kept
 
 
 _AVERAGED = ("mean_state", "mean_rate", "mean_square_state", "mean_square_rate", "kinetic_energy")
