@@ -97,8 +97,6 @@ class Solution(eqx.Module):
         way = self.theory.choose([self.model]) if isinstance(self.theory, AbstractChoice) else self.theory
         branch = {} if self.branch is None else {"branch": self.branch}
         known = parameters(self.model, self.theory, way, self.seed)
-        if way.outside_errors():
-            known["outside_errors"] = way.outside_errors()
         return {**known, **branch, "wall_time_seconds": self.wall_time or 0.0}
 
     def plot(self, *names: str) -> dict[str, Axes]:
@@ -178,6 +176,9 @@ def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | No
             value = getattr(owner, name)
             value = value.item() if isinstance(value, np.generic) else value
             found[name] = value if isinstance(value, int | float | str) else printed(value)
+    outside = "" if isinstance(way, AbstractChoice) else way.outside_errors()
+    if outside:
+        found["outside_errors"] = outside
     if seed is not None:
         found["seed"] = seed
     return {**found, "quenched_version": version("quenched"), "jax_version": jax.__version__}

@@ -138,6 +138,14 @@ def test_chains_that_never_move_are_not_mixed_wherever_they_are(frozen: int, apa
     assert np.all(found.sample_size == 0.0)
 
 
+def test_unadjusted_dynamics_say_what_their_errors_leave_out() -> None:
+    """Variance T/(1 - h/2) in a well of stiffness 1, of which Metropolis would accept less than all."""
+    found = sample(qd.landscape.Flow(lambda x: -x, 4), 1.0, solver=Langevin(0.5), samples=500, warm_up=100, throw=False)
+    assert abs(float(found.mean_square_state) - 4 / 3) < 4 * float(found.mean_square_state_error) < 0.2
+    assert "step" in found.attrs["outside_errors"]
+    assert 0.5 < float(found.acceptance[0]) < 0.99
+
+
 def test_a_rate_that_is_no_number_is_not_finite() -> None:
     found = sample(qd.landscape.Flow(lambda x: -x, 1), 0.1, rate=lambda x: jnp.log(x), samples=100, warm_up=50, throw=False)
     assert int(found.status) == qd.Status.not_finite

@@ -229,6 +229,28 @@ def one_network(key: int, method: str = "tangent", **options: Any) -> xr.Dataset
     return measure_response(network, LAGS * STEP, STEP, method=method, key=key, **settings)
 
 
+@pytest.mark.parametrize("scheme", ["second_order", "euler"])
+def test_the_error_of_a_measured_response_contains_the_step_where_it_is_extrapolated(scheme: str) -> None:
+    """R_x(tau) = tr exp((J - 1) tau)/N of a linear network, exactly; its C_x solves Lyapunov's equation."""
+    network = qd.Network(0.4 * np.random.default_rng(2).normal(size=(6, 6)), qd.Linear())
+    drift = np.asarray(network.weights) - np.eye(6)
+    options: dict[str, Any] = {"noise": 1.0, "probes": "all", "scheme": scheme, "stretches": 100, "trials": 6}
+    found, plain = (measure_response(network, 2.0, 0.25, richardson=both, **options) for both in (True, False))
+    exact = np.array([np.trace(linalg.expm(drift * lag)) / 6 for lag in found.lag.values])
+    variance = np.trace(linalg.solve_continuous_lyapunov(drift, -np.eye(6))) / 6
+    # Euler's response is 0 at lag 0, where it jumps.
+    assert np.all(np.abs(found.state_response - exact)[1:] <= found.state_response_error[1:] + 1e-12)
+    assert np.max(np.abs(plain.state_response - exact)[1:]) > 1e-3 > 1e6 * np.max(plain.state_response_error)
+    assert abs(float(found.state_correlation[0]) - variance) < 3 * float(found.state_correlation_error[0])
+    # What the same noise makes of two steps is known better than either.
+    assert float(found.state_correlation_discretisation_error[0]) < 0.5 * float(plain.state_correlation_error[0])
+    assert "step" in plain.attrs["outside_errors"]
+    assert "step" not in found.attrs["outside_errors"]
+    # And it is carried on.
+    chi = [fluctuation_dissipation(each).parametric_response_error for each in (found, plain)]
+    assert float(chi[0][-1]) > float(chi[1][-1])
+
+
 def test_sampled_response_and_correlation_are_the_exact_ones_within_their_errors() -> None:
     """16 runs: the deviations in units of the error follow Student's t with 15 degrees of freedom: 93.6 % within 2."""
     correlation, response = stationary(drawn(SIZE, symmetric=True), STEP, "second_order", LAGS)

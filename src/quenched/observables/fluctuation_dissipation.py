@@ -187,9 +187,9 @@ def _of_lags(dataset: Any, temperature: float, rule: Rule, frequencies: Any) -> 
         left_out = everything(*((np.sum(each, axis=0) - each) / (count - 1) for each in samples))
         spread = {name: np.sqrt((count - 1) * np.var(values, axis=0))[None] for name, values in left_out.items()}
         # What is not statistical remains.
-        nonlinear = "kick_nonlinearity" in dataset
-        other = dataset["kick_nonlinearity"].values[None] if nonlinear else np.zeros((1, lag.size))
-        errors = {"state_correlation": np.zeros((1, lag.size)), "state_response": other}
+        errors = {name: np.full((1, lag.size), _left_of_the_step(dataset, name, lag)) for name in _NAMES}
+        if "kick_nonlinearity" in dataset:
+            errors["state_response"] = np.hypot(errors["state_response"], dataset["kick_nonlinearity"].values)
     else:
         spread = {name: np.zeros_like(values) for name, values in found.items()}
         errors = {name: _error(dataset, name)[None] for name in _NAMES}
@@ -221,6 +221,12 @@ def _spectral_bound(
     relative = (beyond + noise) / np.abs(dissipation)
     input_error = magnified(fluctuating, errors["state_correlation"]) / np.abs(dissipation)
     return input_error + np.abs(temperature) * relative + np.abs(temperature - coarse_fluctuation / coarse_dissipation)
+
+
+def _left_of_the_step(dataset: Any, name: str, lag: np.ndarray) -> float:
+    """What an extrapolation to step 0 leaves over, as it is in the errors of `measure_response`."""
+    changed = f"{name}_discretisation"
+    return float((lag[1] - lag[0]) * np.max(np.abs(dataset[changed].values))) if changed in dataset else 0.0
 
 
 def _of_two_times(dataset: Any, temperature: float, rule: Rule) -> dict[str, Any]:

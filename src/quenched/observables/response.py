@@ -14,6 +14,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
 from quenched.numerics.memory import available_bytes
+from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.numerics.threads import one_blas_thread
 from quenched.observables.stretches import Measured, Plan, measure_stretches
 from quenched.precision import double_precision
@@ -45,6 +46,7 @@ def measure_response(
     kick: float = 0.01,
     initial: AbstractInitial | Any = None,
     scheme: str = "second_order",
+    richardson: bool = False,
     key: int | Array | None = None,
 ) -> xr.Dataset:
     """The response of each neuron to a field of its own, averaged over neurons and time,
@@ -68,6 +70,8 @@ def measure_response(
         kick: size of the smaller kick of each neuron's state.
         initial: `qd.Normal`, `qd.Uniform` or a quantile function; `qd.Normal(0, 1)` if left out.
         scheme: "second_order" (Heun) or "euler".
+        richardson: run with half the step too, with the same noise and probes, and extrapolate each sample to step 0; what
+            that changed is in `<name>_discretisation`. Takes three times as long.
         key: seed, 0 if left out.
 
     Returns:
@@ -78,8 +82,10 @@ def measure_response(
         `qd.dmft.TwoTime`.
 
     Errors: standard errors over samples. The response to kicks is extrapolated to size 0 from both sizes, and the whole
-    difference made by that, `kick_nonlinearity`, is added to its error. Not in the errors: a finite N (O(1/N)), the step
-    (O(step^2), Euler O(step)), a burn-in that is too short.
+    difference made by that, `kick_nonlinearity`, is added to its error. With `richardson` they contain what it leaves over
+    of the step, for which the share `step` of the largest `_discretisation` is counted. Not in the errors: a finite N
+    (O(1/N)), the step otherwise (O(step^2), Euler O(step)), a burn-in that is too short; the attribute `outside_errors`
+    says so.
 
     When it fails: in chaotic networks dx grows exponentially, with both methods its average loses all precision at lags of a
     few times the inverse Lyapunov exponent, and the kicks leave the linear range: see the errors.
@@ -108,26 +114,34 @@ def measure_response(
     method, scheme = checks.one_of("method", method, METHODS), checks.one_of("scheme", scheme, SCHEMES)
     trials = _read_trials(trials, ensemble)
     stretches = checks.count("stretches", stretches)
-    plan = Plan(method, scheme, float(step), lags, stretches, before, trials, _read_probes(probes))
-    _refuse_what_does_not_fit(plan, ensemble.size)
+    parts = 1 + checks.flag("richardson", richardson)
+    plan = Plan(method, scheme, float(step), lags, stretches, before, trials, _read_probes(probes), parts)
+    _refuse_what_does_not_fit(plan.halved() if richardson else plan, ensemble.size)
     start = read_initial(initial)
     size_of_kick = checks.number("kick", kick, above=0.0)
     keys = jax.random.split(read_key(key), ensemble.networks)
-    with one_blas_thread():
-        if isinstance(network, RandomNetwork):
-            measured = _networks_compiled(network, ensemble.size, start, size_of_kick, plan, keys)
-        else:
-            one = _network_compiled(network, ensemble.noise, start, size_of_kick, plan, keys[0])
-            measured = jax.tree.map(lambda values: values[:, None], one)  # each run a sample of its own
-    measured = jax.tree.map(np.asarray, measured)
-    for each in measured:
-        if not np.isfinite(each).all() or np.max(np.abs(each)) > RUNAWAY:
-            raise FloatingPointError("A trajectory or its response diverged; use a smaller `step`, gain, or `longest_lag`.")
+
+    def measured(plan: Plan) -> dict[str, np.ndarray]:
+        with one_blas_thread():
+            if isinstance(network, RandomNetwork):
+                found = _networks_compiled(network, ensemble.size, start, size_of_kick, plan, keys)
+            else:
+                one = _network_compiled(network, ensemble.noise, start, size_of_kick, plan, keys[0])
+                found = jax.tree.map(lambda values: values[:, None], one)  # each run a sample of its own
+        return _sampled(jax.tree.map(np.asarray, found), plan)
+
+    samples = measured(plan)
+    if richardson:
+        finer = {name: values[:, ::2] for name, values in measured(plan.halved()).items()}
+        samples = jax.tree.map(np.asarray, extrapolated(ORDERS[scheme], samples, finer))
+    found = with_remainders(_averaged(samples, method), plan.step)
+    step_left = "" if richardson else f"the step, O(step^{ORDERS[scheme]}); "
     attributes = ensemble.attributes | {"method": method, "scheme": scheme, "stretches": plan.stretches, "trials": trials}
-    attributes |= {"probes": probes, "quenched_version": version("quenched")}
+    attributes |= {"probes": probes, "richardson": int(richardson), "quenched_version": version("quenched")}
+    attributes["outside_errors"] = step_left + "finite size, O(1/size); what is left of the initial states after the burn-in"
     if method == "kick":
         attributes["kick"] = float(size_of_kick)
-    variables = {name: labelled(name, values) for name, values in _averaged(measured, plan).items()}
+    variables = {name: labelled(name, values) for name, values in found.items()}
     return xr.Dataset(variables, {"lag": step * np.arange(lags + 1)}, attributes)
 
 
@@ -138,26 +152,34 @@ class _Ensemble(NamedTuple):
     attributes: dict[str, Any]
 
 
-def _averaged(measured: Measured, plan: Plan) -> dict[str, np.ndarray]:
-    """Over trials, then over samples; Euler's response to a field comes a step later than to a kick of the state."""
-    arrays: dict[str, np.ndarray] = {}
-    late = plan.scheme == "euler"
+def _sampled(measured: Measured, plan: Plan) -> dict[str, np.ndarray]:
+    """Over trials, (sample, lag); Euler's response to a field comes a step later than to a kick of the state."""
+    samples: dict[str, np.ndarray] = {}
     for name, values in measured._asdict().items():
-        samples = values.mean(axis=1)
-        if late and "correlation" not in name:
-            samples = np.concatenate([np.zeros((samples.shape[0], 1)), samples[:, :-1]], axis=1)
-        if name.endswith("_nonlinearity"):
-            arrays[name] = np.abs(samples.mean(axis=0))
+        if not np.isfinite(values).all() or np.max(np.abs(values)) > RUNAWAY:
+            raise FloatingPointError("A trajectory or its response diverged; use a smaller `step`, gain, or `longest_lag`.")
+        samples[name] = values.mean(axis=1)
+        if plan.scheme == "euler" and "correlation" not in name:
+            samples[name] = np.concatenate([np.zeros((len(values), 1)), samples[name][:, :-1]], axis=1)
+    return samples
+
+
+def _averaged(sampled: dict[str, np.ndarray], method: str) -> dict[str, np.ndarray]:
+    """Over samples, with errors."""
+    arrays: dict[str, np.ndarray] = {}
+    bends: dict[str, np.ndarray] = {}
+    for name, samples in sampled.items():
+        if "_nonlinearity" in name:
+            bends[name] = np.abs(samples.mean(axis=0))
             continue
         arrays[name] = samples.mean(axis=0)
         arrays[f"{name}_error"] = samples.std(axis=0, ddof=1) / np.sqrt(samples.shape[0])
-        if name.startswith("state_"):
+        if name in ("state_correlation", "state_response"):
             arrays[f"sampled_{name}"] = samples
-    bends = {name: arrays.pop(f"{name}_nonlinearity") for name in ("state_response", "response")}
-    if plan.method == "kick":
-        for name, bend in bends.items():
-            arrays[f"{name}_error"] = np.hypot(arrays[f"{name}_error"], bend)
-        arrays["kick_nonlinearity"] = bends["state_response"]
+    if method == "kick":
+        for name in ("state_response", "response"):
+            arrays[f"{name}_error"] = np.hypot(arrays[f"{name}_error"], bends[f"{name}_nonlinearity"])
+        arrays["kick_nonlinearity"] = bends["state_response_nonlinearity"]
     return arrays
 
 

@@ -29,6 +29,12 @@ class Plan(NamedTuple):
     trials: int
     probes: int | None
     """None: every neuron, one after the other."""
+    parts: int = 1
+    """The noise of a step is drawn in so many parts: that of as many shorter steps, with the same key."""
+
+    def halved(self) -> Plan:
+        """The same run by half the step."""
+        return self._replace(step=self.step / 2, lags=2 * self.lags, burn_in=2 * self.burn_in, parts=self.parts // 2)
 
 
 class Measured(NamedTuple):
@@ -53,12 +59,15 @@ def measure_stretches(
     def velocity(x: State) -> State:
         return -x + (network.weights @ network.activation(x).T).T + network.field
 
-    def next_step(step_key: Array) -> Step:
-        shaken = noise * jnp.sqrt(plan.step) * jax.random.normal(step_key, shape)
+    def keys_of_steps(key: Array, steps: int) -> Array:
+        return jax.random.split(key, steps * plan.parts).reshape(steps, plan.parts)
+
+    def next_step(step_keys: Array) -> Step:
+        shaken = noise * jnp.sqrt(plan.step / plan.parts) * sum(jax.random.normal(key, shape) for key in step_keys)
         return lambda x: advance(velocity, x, velocity(x), plan.step, shaken)
 
-    def forget(x: State, step_key: Array) -> tuple[State, None]:
-        return next_step(step_key)(x), None
+    def forget(x: State, step_keys: Array) -> tuple[State, None]:
+        return next_step(step_keys)(x), None
 
     perturb, follow, read = _tangent(network) if plan.method == "tangent" else _kicks(network, kick)
 
@@ -67,19 +76,17 @@ def measure_stretches(
         probe_key, noise_key = jax.random.split(stretch_key)
         probes = _probes(plan, shape, probe_key)
 
-        def one(now: tuple[State, Any], step_key: Array) -> tuple[tuple[State, Any], tuple[State, Array]]:
+        def one(now: tuple[State, Any], step_keys: Array) -> tuple[tuple[State, Any], tuple[State, Array]]:
             x, perturbed = now
-            return follow(next_step(step_key), x, perturbed), (x, read(probes, x, perturbed))
+            return follow(next_step(step_keys), x, perturbed), (x, read(probes, x, perturbed))
 
-        (x, perturbed), (states, read_out) = jax.lax.scan(
-            one, (x, perturb(x, probes)), jax.random.split(noise_key, plan.lags)
-        )
+        (x, perturbed), (states, read_out) = jax.lax.scan(one, (x, perturb(x, probes)), keys_of_steps(noise_key, plan.lags))
         responses = jnp.concatenate([read_out, read(probes, x, perturbed)[None]])  # (lag, response, trial)
         both = jnp.concatenate([earlier, states])
         correlations = _correlation(jnp.stack([both, network.activation(both)]))
         return (x, states), Measured(*correlations, *jnp.moveaxis(responses, (0, 1, 2), (2, 0, 1)))
 
-    x, _ = jax.lax.scan(forget, initial.draw(shape, start_key), jax.random.split(before_key, plan.burn_in))
+    x, _ = jax.lax.scan(forget, initial.draw(shape, start_key), keys_of_steps(before_key, plan.burn_in))
     nothing = jnp.zeros((plan.lags, *shape))
     # The first stretch has none before it to be correlated with.
     _, measured = jax.lax.scan(stretch, (x, nothing), jax.random.split(after_key, plan.stretches + 1))

@@ -78,7 +78,8 @@ class Langevin(eqx.Module):
     """x -> x - grad E(x) h + sqrt(2 T h) N(0, 1), Euler's scheme of dx = -grad E dt + sqrt(2T) dW.
 
     Unadjusted, as the papers have it, it samples another measure: where E = k x^2/2 its variance is T/(k (1 - h k/2))
-    instead of T/k, and it diverges for h k > 2. Adjusted, each step is accepted with the probability of Metropolis and
+    instead of T/k, which no error contains, and it diverges for h k > 2. `acceptance` is then what Metropolis would have
+    accepted: the nearer to 1, the smaller the bias. Adjusted, each step is accepted with the probability of Metropolis and
     Hastings, and the stationary measure is exp(-E/T) exactly (MALA).
 
     Arguments:
@@ -147,7 +148,7 @@ def transition(
     tuning: Tuning,
     key: Key[Array, ""],
 ) -> tuple[Chains, Float[Array, "rung chain"]]:
-    """One move of every chain, and with what probability it was accepted."""
+    """One move of every chain, and with what probability it was accepted, or would have been."""
     momentum_key, jitter_key, accept_key = jax.random.split(key, 3)
     jitter = jax.random.uniform(jitter_key, chains.energy.shape, minval=1 - proposal.jitter, maxval=1 + proposal.jitter)
     step = (tuning.step[:, None] * jitter)[:, :, None]
@@ -170,7 +171,7 @@ def transition(
     probability = jnp.where(jnp.isfinite(gain), jnp.exp(jnp.minimum(gain, 0.0)), 0.0)
     accepted = jax.random.uniform(accept_key, probability.shape) < probability
     if not proposal.adjusted:
-        return there, jnp.ones_like(probability)
+        return there, probability
     return jax.tree.map(lambda new, old: jnp.where(_like(accepted, new), new, old), there, chains), probability
 
 

@@ -91,7 +91,8 @@ def sample(
         `acceptance` (rung), `exchange_rate` (gap), `ladder_temperature` (rung); `status`.
 
         Errors are from effective sample sizes; of what compares chains (Q, R, S), by jackknife over the chains: use 8 or
-        more. They hold if the chains have mixed.
+        more. They hold if the chains have mixed, and do not contain the step of unadjusted Langevin dynamics (attribute
+        `outside_errors`).
 
     Status `not_mixed`: an R-hat above 1.01, or fewer than 100 effective draws, of E, x^2, phi^2, or one of four sums of the
     states with random signs, or a chain that never moved (R-hat infinite, no effective draw). An observable that is constant
@@ -145,6 +146,8 @@ def sample(
         "thinning": thinning,
         "size": target.dynamics.size,
     }
+    if not solver.proposal().adjusted:
+        attributes["outside_errors"] = "the step of unadjusted Langevin dynamics, O(step)"
     if key is None or isinstance(key, int | np.integer):
         attributes["seed"] = 0 if key is None else int(key)
     dataset = _dataset(estimates, r_hat, sizes, draws, warm, status, attributes)
