@@ -126,7 +126,9 @@ class Solution(eqx.Module):
         if isinstance(self.status, jax.core.Tracer):
             return f"Solution({', '.join(self.arrays)}; traced)"
         lines = [one_line(self.model), one_line(self.theory) + self._branch_text(), self._how_it_went()]
-        return "\n".join([*lines, *(f"  {name:<24} {text}" for name, text, _ in self._rows())])
+        lines += [f"  {name:<24} {text}" for name, text, _ in self._rows()]
+        outside = self.attributes().get("outside_errors")
+        return "\n".join([*lines, f"errors leave out {outside}"] if outside else lines)
 
     def _repr_html_(self) -> str:
         from quenched.html import solution_html
@@ -147,7 +149,9 @@ class Solution(eqx.Module):
             array = self.arrays[name]
             if np.ndim(array) == 0:
                 error = self.arrays.get(f"{name}_error")
-                rows.append((name, with_error(float(array), None if error is None else float(error)), True))
+                text = with_error(float(array), None if error is None else float(error))
+                changed = self.arrays.get(f"{name}_discretisation")
+                rows.append((name, text if changed is None else f"{text}, of which {float(changed):+.1e} by the step", True))
             else:
                 dims = describe(name).dims_for(np.ndim(array))
                 shape = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
