@@ -17,7 +17,7 @@ from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
 from quenched.dmft.stationary_ring import SCHEMES, Draws, Measured, Ring, coarser, draw, filters
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson, fixed_point
-from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
+from quenched.numerics.richardson import ORDERS, both_errors, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
@@ -188,7 +188,7 @@ class StationarySampled(AbstractExperiment):
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         with_step = with_remainders(arrays, self.step, spectra=("power_spectrum",))
         window = self._moved_by_the_window(arrays)
-        return with_step | {f"{name}_error": jnp.hypot(with_step[f"{name}_error"], window[name]) for name in window}
+        return with_step | {f"{name}_error": both_errors(with_step[f"{name}_error"], window[name]) for name in window}
 
     def _moved_by_the_window(self, arrays: dict[str, Any]) -> dict[str, Array]:
         """Bounds on it, from what has not decayed: with u = C(window/2)/C(0), as far as it is more than its error, an

@@ -31,5 +31,10 @@ def with_remainders(arrays: dict[str, Any], step: float, spectra: Collection[str
     for name in [name for name in arrays if f"{name}_discretisation" in arrays]:
         changed = jnp.abs(jnp.asarray(arrays[f"{name}_discretisation"]))
         largest = jax.lax.cummax(changed, reverse=True) if name in spectra else jnp.max(changed)
-        found[f"{name}_error"] = jnp.hypot(jnp.asarray(arrays[f"{name}_error"]), step * largest)
+        found[f"{name}_error"] = both_errors(arrays[f"{name}_error"], step * largest)
     return found
+
+
+def both_errors(first: Any, second: Any) -> Any:
+    """Independent errors together; errors have no derivatives, which at 0 would be NaN."""
+    return jax.lax.stop_gradient(jnp.hypot(jnp.asarray(first), jnp.asarray(second)))
