@@ -33,7 +33,7 @@ def against_two_times() -> None:
     model, step = qd.RandomNetwork(0.5, 0.5, 0.5), 0.125
     lags = np.arange(0.0, 4.1, 0.5)
     # One step, as the two-time equations have it.
-    one = {"scheme": "extrapolated", "richardson": False}
+    one: dict[str, Any] = {"scheme": "extrapolated", "richardson": False}
     ring = qd.dmft.StationarySampled(lags=lags, step=step, window=64, trajectories=128, scramblings=8, **one)
     still, first, ours = cpu_seconds(model, ring)
     print(f"ring: {ours:.2f} CPU s (compiling: {first - ours:.0f} s), {int(still.steps)} applications")

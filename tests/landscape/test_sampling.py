@@ -130,7 +130,7 @@ def test_chains_that_never_move_are_not_mixed_wherever_they_are(frozen: int, apa
     """E = k x^2/2 with k = 1 or, left of -10, 1e12: where steps of 0.5 are never accepted."""
     stiff = qd.landscape.Flow(lambda x: jnp.where(x < -10.0, 1e6 * x, x), size=1)
     starts = np.where(np.arange(8) < frozen, -20.0 - apart * np.arange(8), 0.0)[:, None]
-    options = {"starts": starts, "samples": 500, "warm_up": 100, "throw": False}
+    options: dict[str, Any] = {"starts": starts, "samples": 500, "warm_up": 100, "throw": False}
     found = sample(stiff, 1.0, solver=Langevin(0.5, adjusted=True), **options)
     np.testing.assert_array_equal(found.chain_state[:frozen], starts[:frozen])
     assert int(found.status) == qd.Status.not_mixed
