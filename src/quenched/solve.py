@@ -17,7 +17,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.models import Network, RandomNetwork
-from quenched.numerics.memory import available_bytes, side_by_side
+from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.statistics import RunningMean, mean_and_error
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
@@ -74,6 +74,8 @@ def solve(
     if isinstance(theory, AbstractTheory):
         branch = read_start(theory, [model], start)
         theory.check(model, solver, branch)
+        needed = theory.bytes_per_point(solver, branch)
+        refuse_what_does_not_fit(needed, type(theory).__name__, "the solver's `nodes`")
     else:
         refuse_start(asked, start)
         theory.check(model, solver)

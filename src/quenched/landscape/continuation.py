@@ -18,6 +18,7 @@ from quenched.landscape.dynamics import AbstractDynamics, Flow, Map, NetworkFlow
 from quenched.landscape.programs import traced_function
 from quenched.landscape.stability import Spectrum, jacobian_compiled, spectrum
 from quenched.models import Network
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 from quenched.solution import labelled
@@ -82,7 +83,7 @@ def continue_fixed_points(
         Ctrl-C has left; `interrupted`, 1 after Ctrl-C.
 
     Raises: ValueError for states that are no fixed points at `start`, or a range that does not hold it; TypeError for a
-        family that JAX cannot trace.
+        family that JAX cannot trace; MemoryError where the Jacobian would not fit.
 
     When it fails: `branch_end` "stuck": the branch has a corner (kinks of phi), or two nearly meet; use a smaller `step`.
     "out_of_steps": raise `max_steps`. Branches that do not touch a followed one are not found: give states on them.
@@ -109,6 +110,8 @@ def continue_fixed_points(
         along = _along(family, dynamics)
     except TypeError as error:
         raise TypeError(f"Argument `family` must turn the parameter into dynamics: {error}") from error
+    what = f"The Jacobian of {dynamics.size} neurons and its factors"
+    refuse_what_does_not_fit(8 * 12 * dynamics.size**2, what, "the size of the network")
     points = checks.real_array("Argument `states`", states, (None, dynamics.size))
     if not len(points):
         raise ValueError("Argument `states` must hold at least one fixed point, but is empty.")

@@ -14,6 +14,7 @@ from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
 from quenched.models.drive import Drive
 from quenched.models.network import Network
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 from quenched.records import Record
 
@@ -112,7 +113,8 @@ class RandomNetwork(Record):
 
     @double_precision
     def draw(self, size: int, key: Key[Array, ""]) -> Network:
-        """One network of `size` neurons."""
+        """One network of `size` neurons; MemoryError where its couplings would not fit."""
+        refuse_what_does_not_fit(8 * 4 * size**2, f"The couplings of {size} neurons", "`size`")
         return Network(
             draw_couplings(self.gain, self.symmetry, size, key), self.activation, self.constant_field("one qd.Network")
         )

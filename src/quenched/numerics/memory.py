@@ -19,6 +19,16 @@ def side_by_side(count: int, bytes_of_one: int) -> int:
     return max(divisor for divisor in range(1, fitting + 1) if count % divisor == 0)
 
 
+def refuse_what_does_not_fit(needed: float, what: str, lower: str) -> None:
+    """Refuse what needs more bytes than are free, and say what to lower: an allocation that fails ends the interpreter."""
+    available = available_bytes()
+    if needed > available:
+        raise MemoryError(
+            f"{what} would need about {needed / 2**30:.3g} GiB at once, but {available / 2**30:.1f} GiB are free; "
+            f"lower {lower}."
+        )
+
+
 def check_limit(limit: float, needed: float, what: str) -> None:
     """Refuse what needs more bytes than `memory_limit`, in GiB."""
     if needed > limit * 2**30:

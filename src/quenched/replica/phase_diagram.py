@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from quenched import checks
 from quenched.models import RandomNetwork
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.self_consistency import Newton
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 BRANCHES = ("upward", "downward", "ordered")
 # Two quadratures that differ by more would be seen in a figure.
 _COARSE = 1e-3
+# Three branches of some twenty numbers, a few times over.
+_BYTES_OF_A_POINT = 8 * 3 * 20 * 6
 
 
 @double_precision
@@ -96,6 +99,10 @@ def phase_diagram(
     used = Newton(nodes=24) if solver is None else solver
     if not isinstance(used, Newton):
         raise TypeError(f"Argument `solver` must be a qd.Newton, but is {used!r}.")
+    points = len(axes["symmetry"]) * len(axes["temperature"]) * len(axes["gain"])
+    refuse_what_does_not_fit(
+        _BYTES_OF_A_POINT * points, f"A diagram of {points} points", "the number of gains, symmetries or temperatures"
+    )
     lines = [(gamma, T) for gamma in axes["symmetry"] for T in axes["temperature"]]
     gamma, T = (jnp.asarray(values) for values in zip(*lines, strict=True))
     tight, grid = jnp.asarray(float(confinement)), jnp.asarray(axes["gain"])

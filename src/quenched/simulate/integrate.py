@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.models import AbstractInitial, Network, Normal, Quantile
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
@@ -108,7 +109,8 @@ def integrate(
         Dataset with `trajectory` (time, trial, neuron).
 
     Raises:
-        ValueError, TypeError: bad arguments. FloatingPointError: the trajectory diverged.
+        ValueError, TypeError: bad arguments. FloatingPointError: the trajectory diverged. MemoryError: all states would not
+            fit.
 
     Example:
         >>> import numpy as np, quenched as qd
@@ -125,8 +127,14 @@ def integrate(
     steps, step = count_steps(duration, check_step(step)), float(step)
     noise = checks.number("noise", noise, low=0.0)
     checks.one_of("scheme", scheme, SCHEMES)
+    trials = checks.count("trials", trials)
+    if initial is not None and not isinstance(initial, AbstractInitial) and not callable(initial):
+        trials = len(np.atleast_2d(initial))
+    # The states as they are kept, and once more with the last; the largest matrix in between is that of the weights.
+    needed, what = 2.2 * 8 * (steps + 1) * trials * network.size, f"{steps + 1} states of {trials} trials"
+    refuse_what_does_not_fit(needed, what, "`duration` or `trials`, or raise `step`")
     start_key, noise_key = jax.random.split(read_key(key))
-    state = _initial_states(initial, network.size, checks.count("trials", trials), start_key)
+    state = _initial_states(initial, network.size, trials, start_key)
     trajectory = np.asarray(_record(network, state, steps, step, noise, scheme, noise_key))
     if not np.isfinite(trajectory).all():
         first = step * int(np.argwhere(~np.isfinite(trajectory).all(axis=(1, 2)))[0, 0])

@@ -12,6 +12,7 @@ from jaxtyping import Array, Key
 
 from quenched import checks
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.schemes import SCHEMES
@@ -102,7 +103,12 @@ class Trajectories(AbstractExperiment):
         return None
 
     def check(self, model: RandomNetwork, solver: None) -> None:
-        """Every model can be simulated."""
+        """Every model can be simulated; what is recorded of all networks must fit."""
+        if self.record:
+            kept = count_steps(self.duration, self.step) - count_steps(self.burn_in, self.step)
+            # As measured, and together.
+            needed = 2.2 * 8 * self.networks * self.trials * self.size * kept
+            refuse_what_does_not_fit(needed, "Recording", "`networks`, `trials` or `duration`, or leave out `record`")
 
     @property
     def samples(self) -> int:

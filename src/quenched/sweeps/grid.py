@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -11,9 +12,12 @@ import numpy as np
 
 from quenched.checks import nearest
 from quenched.models import RandomNetwork
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.solve import chosen_way
 from quenched.theory import AbstractExperiment, AbstractTheory, Theory
 
+# Model and theory of a point, as Python objects.
+_BYTES_OF_A_POINT = 4000
 # Symbol and meaning of what can be swept, for the coordinates of a dataset.
 SWEPT = {
     "gain": ("g", "coupling scale"),
@@ -61,6 +65,8 @@ def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Any]) -> 
         )
     names = {"model": _numbers(model), "theory": _numbers(theory)}
     raw = {name: _values(name, values, names, theory) for name, values in over.items()}
+    points = math.prod(map(len, raw.values()))
+    refuse_what_does_not_fit(_BYTES_OF_A_POINT * points, f"A grid of {points} points", "the number of values in `over`")
     asked: list[tuple[RandomNetwork, Theory]] = []
     for combination in itertools.product(*raw.values()):
         chosen = dict(zip(raw, combination, strict=True))
@@ -72,9 +78,9 @@ def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Any]) -> 
         )
     # One way for the whole grid: what it returns has one shape.
     models = [model for model, _ in asked]
-    points = [(model, chosen_way(theory, models)) for model, theory in asked]
+    chosen_points = [(model, chosen_way(theory, models)) for model, theory in asked]
     axes = {name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}
-    return Grid(axes, points)
+    return Grid(axes, chosen_points)
 
 
 def _numbers(owner: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched.models import RandomNetwork
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 from quenched.solution import Solution
 from quenched.solve import Progress
@@ -91,11 +93,16 @@ def sweep(
 
 def execute(plan: Plan, store: Path | None, continued: bool, progress: Progress | None) -> xr.Dataset:
     """Compute what is missing; an interruption is told on stderr, and visible as the status `not_run`."""
-    table = Table(plan, shapes(plan))
+    each_point = shapes(plan)
+    points = len(plan.grid.points)
+    size = sum(math.prod(one.shape) * one.dtype.itemsize for one in each_point.values())
+    # As computed, in the table, and in the dataset.
+    refuse_what_does_not_fit(3 * points * size, f"The results of {points} points", "the number of values in `over`")
+    table = Table(plan, each_point)
     if store is not None and continued:
         table.load({str(name): values.values for name, values in open_sweep(store).data_vars.items()})
     writer = None if store is None else Writer(store, table, continued)
-    points, each = len(plan.grid.points), plan.units // len(plan.grid.points)
+    each = plan.units // points
     wanted = table.not_run()
     before = (points - len(wanted)) * each
 

@@ -15,6 +15,7 @@ from quenched.landscape.dynamics import AbstractDynamics, read_dynamics
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.target import Target, identity, placed, rate_of
 from quenched.landscape.sampling.warm_up import cooled, start_temperature
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 
 # Langevin starts: steps, and how cold they end relative to where E/N = T/2 in the cloud.
@@ -83,7 +84,7 @@ def anneal(
         States (start, neuron).
 
     Raises:
-        TypeError, ValueError: bad arguments.
+        TypeError, ValueError: bad arguments. MemoryError: the chains would not fit.
 
     When it fails: cooled too fast, chains freeze in local minima above zero; raise `steps`.
 
@@ -105,6 +106,9 @@ def anneal(
     temperature = read_temperature(temperature)
     steps, count = checks.count("steps", steps), checks.count("count", count)
     target = read_target(dynamics, inputs, checks.number("confinement", confinement, low=0.0), None)
+    chains = count if starts is None else len(np.atleast_1d(starts))
+    needed = 8 * target.dynamics.size * (24 * chains + 8 * target.dynamics.size)
+    refuse_what_does_not_fit(needed, f"{chains} chains of {target.dynamics.size} neurons", "`count`")
     start_key, cool_key = jax.random.split(read_key(key))
     states = read_starts(starts, target, count, start_key)
     return np.asarray(_anneal_compiled(solver, target, jnp.asarray(temperature), states, steps, cool_key))
