@@ -13,6 +13,8 @@ from quenched.landscape.dynamics import AbstractDynamics
 
 # Of eigenvalues that rounding may have moved across, so many places on the border are looked at, the nearest first.
 _LOOKED_AT = 50
+# Inverse iteration is trusted to come as near as this factor to the least singular value.
+_NEAR_ENOUGH = 1e3
 
 
 class Spectrum(NamedTuple):
@@ -65,16 +67,44 @@ def _marginal(matrix: np.ndarray, values: np.ndarray, vectors: np.ndarray, borde
     suspect = np.flatnonzero(away * lengths[-1] <= error * lengths[0])
     found[suspect] = True
     waiting = suspect[np.argsort(away[suspect], kind="stable")]
+    triangle = _triangle(matrix) if waiting.size else matrix
     for _ in range(_LOOKED_AT):
         if not waiting.size:
             break
         # One of a complex pair stands for both, one of many at a place for all.
         here = border[waiting[0]]
         alike = np.abs(border[waiting] - np.where(border[waiting].imag * here.imag < 0, here.conj(), here)) <= error
-        singular = np.linalg.svd(matrix - here * np.eye(len(matrix)), compute_uv=False)
-        found[waiting[alike]] = singular[-1] <= 2.0 * error
+        found[waiting[alike]] = _is_singular(matrix, triangle, here, 2.0 * error)
         waiting = waiting[~alike]
     return found
+
+
+def _triangle(matrix: np.ndarray) -> np.ndarray:
+    """Its triangular form, in a unitary basis."""
+    # Not at the top: `import quenched` should be quick.
+    from scipy.linalg import schur
+
+    found: np.ndarray = schur(matrix, output="complex")[0]
+    return found
+
+
+def _is_singular(matrix: np.ndarray, triangle: np.ndarray, shift: complex, within: float) -> bool:
+    """Whether matrix - shift has a singular value that small. Inverse iteration from a random vector comes down to the least
+    one, and is near it after two rounds: only where that is small are all of them computed."""
+    from scipy.linalg import LinAlgError, solve_triangular
+
+    shifted = triangle - shift * np.eye(len(triangle))
+    vector = np.random.default_rng(0).normal(size=len(triangle)).astype(complex)
+    size: float = np.inf
+    try:
+        for way in ("N", "C", "N", "C"):
+            vector = solve_triangular(shifted, vector / np.linalg.norm(vector), trans=way, check_finite=False)
+            size = min(size, float(1.0 / np.linalg.norm(vector)))
+    except LinAlgError:
+        size = 0.0
+    if size > _NEAR_ENOUGH * within:
+        return False
+    return bool(np.linalg.svd(matrix - shift * np.eye(len(matrix)), compute_uv=False)[-1] <= within)
 
 
 def real_parts(vector: np.ndarray) -> list[np.ndarray]:
