@@ -1,6 +1,7 @@
 """Fixed points per CPU second: against FixedPointFinder, against Optimistix, and paths against descents.
 
-    .venv/bin/python benchmarks/fixed_points.py [--finder CHECKOUT] [--python INTERPRETER] [--only finder|optimistix|large]
+    .venv/bin/python benchmarks/fixed_points.py [--finder CHECKOUT] [--python INTERPRETER]
+        [--only finder|optimistix|large|real] [--worm FILE] [--lstm FILE]
 
 FixedPointFinder (Golub & Sussillo 2018) is github.com/mattgolub/fixed-point-finder: `git clone` it and give the folder as
 `--finder`. It needs PyTorch, and the second contender Optimistix: `--python` is an interpreter that has them (with JAX and
@@ -10,6 +11,9 @@ All solve h = tanh(J h), J random with gain 1.5, in the form in which PyTorch ha
 trajectories; then GRUs that keep three bits, with 27 fixed points. A start counts where it ends at a state whose
 Newton-Kantorovich number is below 1/2: there is then a fixed point, proven up to rounding. CPU seconds are of all threads of
 a process of its own; compiling is told apart.
+
+Real networks: a GRU of 128 units at PyTorch's scale with recurrent weights three times as large; `--worm`, an .npz of a
+connectome with arrays `count` and `sign`; `--lstm`, an .npz of an LSTM's weights under PyTorch's names.
 """
 
 from __future__ import annotations
@@ -91,14 +95,63 @@ def run_finder(checkout: str, arrays: dict[str, np.ndarray], starts: np.ndarray)
     from FixedPointFinderTorch import FixedPointFinderTorch
 
     hidden, width = arrays["weight_hh_l0"].shape[1], arrays["weight_ih_l0"].shape[1]
-    kind = torch.nn.GRU if arrays["weight_hh_l0"].shape[0] == 3 * hidden else torch.nn.RNN
+    gates = arrays["weight_hh_l0"].shape[0] // hidden
+    kind = {1: torch.nn.RNN, 3: torch.nn.GRU, 4: torch.nn.LSTM}[gates]
     module = kind(width, hidden, batch_first=True, bias="bias_ih_l0" in arrays)
     module.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in arrays.items()})
+    if gates == 4:
+        module = one_state(torch, module, hidden)
     options = {"max_iters": 10000, "lr_init": 1.0, "outlier_distance_scale": 10.0, "verbose": False}
     finder = FixedPointFinderTorch(module, **options)
     began = time.process_time()
     unique, everything = finder.find_fixed_points(starts.astype(np.float32), np.zeros((1, width), np.float32))
     return {"cpu": time.process_time() - began, "state": everything.xstar, "unique": unique.xstar}
+
+
+def one_state(torch: Any, module: Any, hidden: int) -> Any:
+    """An LSTM as FixedPointFinder takes a recurrent network: its state, h and c, in one array."""
+
+    class OneState(torch.nn.Module):  # type: ignore[name-defined, misc]
+        batch_first = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, inputs: Any, state: Any) -> Any:
+            parts = tuple(part.contiguous() for part in torch.split(state, hidden, dim=-1))
+            outputs, after = self.module(inputs, parts)
+            return outputs, torch.cat(after, dim=-1)
+
+    return OneState()
+
+
+def run_real(_: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[str, Any]:
+    """This package as it comes, from these starts: everything, the first call and a second one."""
+    import quenched as qd
+
+    known = {"couplings"} & set(arrays)
+    dynamics = qd.Network(arrays["couplings"]) if known else qd.landscape.rnn.from_arrays(arrays)
+    cpu: list[float] = []
+    seen: list[float] = []
+
+    def watch(done: int, total: int, *, points: Any) -> None:
+        if len(points):
+            seen.append(time.process_time())
+
+    for _ in range(2):
+        seen.clear()
+        began = time.process_time()
+        found = qd.landscape.find_fixed_points(dynamics, starts, progress=watch)
+        cpu.append(time.process_time() - began)
+    return {
+        "cpu": cpu[1],
+        "compiled": cpu[0],
+        "first": seen[0] - began if seen else np.nan,
+        "unique": found.state.values,
+        "outcomes": found.attrs["outcomes"],
+        "lost": float(np.mean(found.outcome.values == qd.landscape.Outcome.out_of_steps)),
+    }
 
 
 def run_optimistix(_: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[str, Any]:
@@ -142,7 +195,7 @@ def run_ours(options: str, arrays: dict[str, np.ndarray], starts: np.ndarray) ->
     }
 
 
-RUNS = {"finder": run_finder, "optimistix": run_optimistix, "ours": run_ours}
+RUNS = {"real": run_real, "finder": run_finder, "optimistix": run_optimistix, "ours": run_ours}
 
 
 def contender(
@@ -308,11 +361,62 @@ def large_networks() -> None:
             print(f"  fixed points a CPU second, paths to {other}: {ratio}")
 
 
+def real_networks(finder: str | None, python: str, worm: str | None, lstm: str | None) -> None:
+    """Networks that people have, the search as it comes."""
+    import equinox as eqx
+    import jax
+
+    import quenched as qd
+    from quenched.landscape.catalogue import default_starts
+    from quenched.landscape.dynamics import read_dynamics
+
+    generator, hidden = np.random.default_rng(0), 128
+    shapes = {"weight_ih_l0": (3 * hidden, 4), "weight_hh_l0": (3 * hidden, hidden), "bias_ih_l0": (3 * hidden,)}
+    gru = {name: generator.uniform(-1, 1, shape) / np.sqrt(hidden) for name, shape in shapes.items()}
+    gru["weight_hh_l0"] *= 3.0
+    gru["bias_hh_l0"] = generator.uniform(-1, 1, 3 * hidden) / np.sqrt(hidden)
+    networks: dict[str, tuple[dict[str, np.ndarray], int]] = {"GRU of 128 units, gain 3": (gru, 200)}
+    if lstm is not None:
+        trained = {f"{name.split('.')[-1].removesuffix('_l0')}_l0": values for name, values in np.load(lstm).items()}
+        networks["trained LSTM"] = (trained, 50)
+    if worm is not None:
+        weights = np.asarray(qd.Network.from_file(worm, array="count", sign="sign", gain=3.0).weights)
+        networks["the worm's network, gain 3"] = ({"couplings": weights}, 200)
+    for name, (arrays, count) in networks.items():
+        own = qd.Network(arrays["couplings"]) if "couplings" in arrays else qd.landscape.rnn.from_arrays(arrays)
+        with jax.enable_x64(True):
+            dynamics, _ = read_dynamics(own)
+            starts = np.asarray(eqx.filter_jit(default_starts)(dynamics, None, count, jax.random.key(0)))
+        ours = contender(sys.executable, "real", "", arrays, starts)
+        assert ours is not None
+        print(
+            f"{name}: {len(ours['unique'])} fixed points, {float(ours['cpu']):.1f} CPU s "
+            f"({float(ours['compiled']):.1f} with compiling), the first after {float(ours['first']):.2f}; "
+            f"starts: {ours['outcomes']}, {100 * float(ours['lost']):.1f} % out of steps (asked: below 5)"
+        )
+        if finder is None:
+            continue
+        # h = tanh(J h), of which J h is a state of our network at rest.
+        rates = arrays
+        if "couplings" in arrays:
+            rates = {"weight_hh_l0": arrays["couplings"], "weight_ih_l0": np.zeros((len(starts[0]), 1))}
+            starts = np.tanh(starts)
+        other = contender(python, "finder", finder, rates, starts)
+        if other is not None:
+            near, different = certified(rates, other["state"])
+            print(
+                f"  FixedPointFinder: {near} of {count} starts at a fixed point, {different} of them, of "
+                f"{len(other['unique'])} listed as unique, {float(other['cpu']):.1f} CPU s"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--finder", help="folder with a checkout of FixedPointFinder")
     parser.add_argument("--python", default=sys.executable, help="interpreter with PyTorch and Optimistix")
-    parser.add_argument("--only", choices=["finder", "optimistix", "large"])
+    parser.add_argument("--only", choices=["finder", "optimistix", "large", "real"])
+    parser.add_argument("--worm", help=".npz of a connectome, with count and sign")
+    parser.add_argument("--lstm", help=".npz of an LSTM")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -339,6 +443,8 @@ def main() -> None:
         compare("random network, N = 100", arrays, starts, None, options.python, "optimistix", asked)
     if options.only in (None, "large"):
         large_networks()
+    if options.only in (None, "real"):
+        real_networks(options.finder, options.python, options.worm, options.lstm)
 
 
 if __name__ == "__main__":

@@ -86,10 +86,10 @@ def test_an_interruption_keeps_the_paths_that_are_done() -> None:
 
     def interrupt(done: int, total: int) -> None:
         assert total == 60
-        if done == 16:
+        if done >= 8:
             raise KeyboardInterrupt
 
-    part = find_fixed_points(network, 40, paths=20, progress=interrupt, follow=Homotopy(lanes=4))
-    assert np.sum(part.path_outcome == Outcome.not_run) == 4
+    part = find_fixed_points(network, 40, paths=20, progress=interrupt, follow=Homotopy(lanes=1))
+    assert 8 <= np.sum(part.path_outcome != Outcome.not_run) < 20
     assert np.all(part.outcome == Outcome.not_run)
     assert part.sizes["fixed_point"] >= 1

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from quenched.landscape.certificates import CLOSER, Root, examine, ghost, polish
 from quenched.landscape.dynamics import AbstractDynamics, Map, batched
+from quenched.landscape.equation import equation_of
 
 # Half of the default starts have followed the dynamics, at most for this long.
 _MOST_STEPS = 50
@@ -92,6 +93,7 @@ class Collection:
 
     def __init__(self, dynamics: AbstractDynamics, inputs: np.ndarray | None):
         self.dynamics, self.inputs = dynamics, inputs
+        self.equation = equation_of(dynamics, inputs)
         self.roots: list[Root] = []
         self.of_input: list[int] = []
 
@@ -161,9 +163,12 @@ class Collection:
             belongs[row] = known(state, int(of_input[row]), _NEAR_GHOST)
             if belongs[row] >= 0:
                 continue
-            place, lowest = jax.device_get(_ghost_compiled(self.dynamics, state, self.given(of_input[row])))
+            unknowns, given = self.equation.unknowns(state[None])[0], self.equation.conditions
+            inputs = None if given is None else given[of_input[row]]
+            place, lowest = jax.device_get(_ghost_compiled(self.equation.dynamics, unknowns, inputs))
             if not lowest:
                 continue
+            place = self.equation.states(place[None], of_input[row : row + 1])[0]
             belongs[row] = known(place, int(of_input[row]), _SAME_GHOST)
             if belongs[row] < 0:
                 belongs[row] = len(places)

@@ -77,6 +77,11 @@ class AbstractKnownFunction(eqx.Module):
         """As `AbstractDynamics.bound`."""
         return "sampled"
 
+    @property
+    def at_rest(self) -> AbstractAtRest | None:
+        """An equation with the same fixed points that is easier to solve, where one is known."""
+        return None
+
     def jacobian(self, state: Any, inputs: Any = None) -> Array:
         """Its derivative with respect to the state."""
         return jax.jacfwd(lambda x: self(x, inputs))(state)
@@ -88,6 +93,23 @@ class AbstractKnownFunction(eqx.Module):
     def lipschitz(self, state: Any, inputs: Any) -> tuple[Number, Number]:
         """As `AbstractDynamics.lipschitz`."""
         return sampled_lipschitz(lambda x: self.jacobian(x, inputs), state, self.until_kink(state, inputs))
+
+
+class AbstractAtRest(AbstractKnownFunction):
+    """The velocity of the unknowns that determine a state at rest: zero exactly where all of the state is."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many unknowns there are."""
+
+    @abstractmethod
+    def unknowns(self, states: Any) -> Any:
+        """Those of states (..., neuron)."""
+
+    @abstractmethod
+    def state(self, unknowns: Any, inputs: Any = None) -> Array:
+        """The state (neuron) with the others at rest."""
 
 
 class AbstractRateFunction(AbstractKnownFunction):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -13,23 +16,26 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.landscape.catalogue import Collection, default_starts
 from quenched.landscape.dynamics import AbstractDynamics, Map, read_dynamics
+from quenched.landscape.lanes import GOES_ON
 from quenched.landscape.listing import Descents, Followed, describe_points, nothing_run, residuals_compiled
-from quenched.landscape.paths import Homotopy, follow_paths
+from quenched.landscape.paths import Homotopy, follow_on, nothing_followed
 from quenched.landscape.sampling.starts import langevin_starts
-from quenched.landscape.search import LevenbergMarquardt, Outcome, search
+from quenched.landscape.search import LevenbergMarquardt, Outcome, nothing_searched, search_on
 from quenched.landscape.uncertified import Uncertified, settle_paths, settle_starts
 from quenched.models import Network
 from quenched.numerics.interrupts import held_interrupts
-from quenched.numerics.memory import available_bytes
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 
 if TYPE_CHECKING:
     from quenched.landscape.dataset import FixedPointDataset
-    from quenched.solve import Progress
 
-# A part holds this many starts for each lane, so that few lanes idle at its end.
+# A chunk holds this many starts for each lane, so that few lanes idle at its end.
 _STARTS_PER_LANE = 8
+# Cubed unknowns times steps between two looks at the clock, a fraction of a second; not by the clock itself, so that the
+# same key gives the same bits. And as many steps at most.
+_WORK_OF_A_PART, _MOST_STEPS_OF_A_PART = 3e9, 100
 _DEFAULT_STARTS = 200
 
 
@@ -45,13 +51,18 @@ def find_fixed_points(
     key: int | Array | None = None,
     solver: LevenbergMarquardt | None = None,
     follow: Homotopy | None = None,
-    progress: Progress | None = None,
+    progress: Callable[..., None] | None = None,
+    time_limit: float | None = None,
 ) -> FixedPointDataset:
     """Fixed points, F(x) = 0 of a flow dx/dt = F(x) or S(x) = x of a map, found from many starts and certified.
 
     From every start E = |F|^2/2 is minimised (Levenberg-Marquardt). From some of them a path is followed too, on which the
     dynamics is switched on (`qd.landscape.Homotopy`): in large chaotic networks, where most descents of E end in a
     ghost, paths still lead to fixed points, and each to several.
+
+    Both work with an equation that has the same fixed points and is easier, where there is one: of a `qd.Network` with the
+    neurons at rest that lie on no cycle of couplings, nor between two; of a GRU without the factor 1 - z of F; of an LSTM
+    with c at rest. E is then that equation's.
 
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
@@ -66,8 +77,11 @@ def find_fixed_points(
         key: seed of the starts, 0 if left out.
         solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
         follow: `qd.landscape.Homotopy(max_steps=, most_points=, lanes=, furthest=)`.
-        progress: called with (starts done, starts in all), paths and later rounds counted too. Ctrl-C ends the search and
-            keeps what it found; the outcome of the other starts is `not_run`, the attribute `interrupted` 1.
+        progress: called with (starts done, starts in all), paths and later rounds counted too; and, if it has an argument
+            `points`, with points=the states certified so far, (fixed_point, neuron). Ctrl-C ends the search and keeps what
+            it found; the outcome of the other starts is `not_run`, the attribute `interrupted` 1.
+        time_limit: seconds after which the search ends in the same way, looked at several times a second for up to some
+            hundred neurons; describing what was found comes on top. None for no limit.
 
     Returns:
         Dataset, fixed points with the fewest unstable directions first: `state` (fixed_point, neuron), `residual`,
@@ -94,7 +108,7 @@ def find_fixed_points(
     -x is looked at wherever x is a fixed point.
 
     Raises:
-        TypeError, ValueError: bad arguments. MemoryError: the dense Jacobians would not fit.
+        TypeError, ValueError: bad arguments. MemoryError: the dense Jacobians or the starts would not fit.
 
     Source: Sussillo & Barak 2013 (minimising the speed); Chow, Mallet-Paret & Yorke 1978 (paths).
 
@@ -107,6 +121,7 @@ def find_fixed_points(
     """
     from quenched.solve import read_key
 
+    ends_at = np.inf if time_limit is None else time.monotonic() + checks.number("time_limit", time_limit, above=0.0)
     solver = _checked_options("solver", solver, LevenbergMarquardt)
     follow = _checked_options("follow", follow, Homotopy)
     way, given = read_dynamics(dynamics, inputs)
@@ -116,32 +131,31 @@ def find_fixed_points(
         if not isinstance(way, Map):
             raise ValueError(f"Argument `period` must be 1 for a flow, whose cycles are no points, but is {period}.")
         single, way = way, way.iterated(period)
-    _refuse_what_does_not_fit(way, solver, follow)
+    paths, rounds = checks.count("paths", paths, low=0), checks.count("rounds", rounds, low=0)
+    _refuse_what_does_not_fit(way, starts, paths, solver, follow)
     states, conditions, of_start = _starts(way, starts, given, read_key(key))
-    number, rounds = min(checks.count("paths", paths, low=0), len(states)), checks.count("rounds", rounds, low=0)
+    number = min(paths, len(states))
 
     # Of several inputs, some of each.
     begins = np.arange(number) * (1 if conditions is None or len(conditions) == 1 else len(states) // max(number, 1))
     collection = Collection(way, conditions)
-    work = _Work(way, conditions, progress, len(states) + number)
+    uncertified = Uncertified(collection)
+    work = _Search(collection, progress, len(states) + number, ends_at)
     with one_blas_thread():
         descents, followed = nothing_run(states, number, follow)
         interrupted = False
-        try:
-            work.follow(states[begins], of_start[begins], follow, followed)
-            work.descend(states, of_start, solver, descents)
-        except KeyboardInterrupt:
-            if not work.done:
-                raise
-            interrupted, rounds = True, 0
-        reached = np.flatnonzero(descents.outcome == Outcome.fixed_point)
-        at_root = np.full(len(reached), -1)
         belongs, at_uncertified = np.full(len(states), -1), np.full(len(states), -1)
-        uncertified = Uncertified(collection)
         passed = np.zeros(number, bool)
         try:
-            collection.add(descents.state[reached], of_start[reached], at_root)
-            belongs[reached] = at_root
+            work.follow(states[begins], of_start[begins], follow, followed)
+            work.descend(states, of_start, solver, descents, belongs)
+        except KeyboardInterrupt:
+            if not work.begun:
+                raise
+            interrupted, rounds = True, 0
+        except _TimeIsUp:
+            interrupted, rounds = True, 0
+        try:
             settle_starts(uncertified, descents, of_start, belongs, at_uncertified)
             settle_paths(uncertified, followed, of_start[begins], passed)
             for points in (collection, uncertified):
@@ -151,10 +165,9 @@ def find_fixed_points(
             for each in range(rounds):
                 if not _search_between(uncertified, work, solver, len(states), each) and collection.adds_up():
                     break
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, _TimeIsUp):
             # What is certified by now is kept; starts and paths that are not are as if they had not been run.
             interrupted = True
-            belongs[reached] = np.where(belongs[reached] < 0, at_root, belongs[reached])
             descents.outcome[(descents.outcome == Outcome.fixed_point) & (belongs < 0)] = Outcome.not_run
             unknown = ~passed & (followed.points > 0)
             followed.outcome[unknown], followed.points[unknown] = Outcome.not_run, 0
@@ -165,18 +178,18 @@ def find_fixed_points(
     return found
 
 
-def _search_between(uncertified: Uncertified, work: _Work, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
+def _search_between(uncertified: Uncertified, work: _Search, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
     """Search from the middle between known points, where saddles are; whether that finds new ones."""
     collection = uncertified.collection
     middles, of_middle = collection.middles(most, seed)
     if not len(middles):
         return False
     known, (ended, _) = len(collection.roots), nothing_run(middles, 0, Homotopy())
+    at_root = np.full(len(middles), -1)
     work.total += len(middles)
-    work.descend(middles, of_middle, solver, ended)
-    reached = ended.outcome == Outcome.fixed_point
-    lost = collection.add(ended.state[reached], of_middle[reached]) < 0
-    uncertified.add(ended.state[reached][lost], of_middle[reached][lost])
+    work.descend(middles, of_middle, solver, ended, at_root)
+    lost = (ended.outcome == Outcome.fixed_point) & (at_root < 0)
+    uncertified.add(ended.state[lost], of_middle[lost])
     collection.add_mirror_images()
     return len(collection.roots) > known
 
@@ -187,14 +200,16 @@ def _checked_options(name: str, given: Any, kind: type) -> Any:
     return kind() if given is None else given
 
 
-def _refuse_what_does_not_fit(dynamics: AbstractDynamics, solver: LevenbergMarquardt, follow: Homotopy) -> None:
-    lanes = max(solver.lanes, follow.lanes)
-    needed = 8 * 6 * lanes * dynamics.size**2
-    if needed > available_bytes():
-        raise MemoryError(
-            f"{lanes} dense Jacobians of size {dynamics.size} need about {needed / 2**30:.1f} GiB, "
-            "more than is free; lower the solver's `lanes`."
-        )
+def _refuse_what_does_not_fit(
+    dynamics: AbstractDynamics, starts: Any, paths: int, solver: LevenbergMarquardt, follow: Homotopy
+) -> None:
+    lanes, size = max(solver.lanes, follow.lanes), dynamics.size
+    what = f"{lanes} dense Jacobians of size {size}"
+    refuse_what_does_not_fit(8 * 6 * lanes * size**2, what, "the solver's `lanes`")
+    count = _DEFAULT_STARTS if starts is None else starts
+    count = len(count) if hasattr(count, "__len__") else checks.count("starts", count)
+    needed = 8 * size * (8 * count + 3 * min(paths, count) * follow.most_points)
+    refuse_what_does_not_fit(needed, f"{count} starts of {size} neurons", "`starts`, or `paths` or its `most_points`")
 
 
 def _starts(
@@ -246,40 +261,96 @@ def _starts(
     return states, conditions, of_start
 
 
-class _Work:
-    """Runs searches part by part, each of the same shape: to show progress, and to keep what is there when interrupted."""
+class _TimeIsUp(Exception):
+    """The time limit has passed."""
 
-    def __init__(self, dynamics: AbstractDynamics, conditions: np.ndarray | None, progress: Progress | None, total: int):
-        self.dynamics, self.conditions, self.progress = dynamics, conditions, progress
-        self.done, self.total = 0, total
+
+class _Search:
+    """Runs searches part by part, each of the same shape: to show progress, and to keep what is there when it ends early."""
+
+    def __init__(self, collection: Collection, progress: Callable[..., None] | None, total: int, ends_at: float):
+        self.collection, self.equation = collection, collection.equation
+        self.progress, self.tells_points = progress, _takes_points(progress)
+        self.done, self.total, self.ends_at, self.begun = 0, total, ends_at, False
 
     def follow(self, states: np.ndarray, of_start: np.ndarray, follow: Homotopy, followed: Followed) -> None:
         """Paths from all states, into `followed`."""
-        for kept, begin, inputs in self._parts(states, of_start, 2 * follow.lanes):
-            found = jax.device_get(_paths_compiled(self.dynamics, begin, inputs, follow))
-            for all_rows, part in zip(followed, (found.state, found.points, found.outcome), strict=True):
-                all_rows[kept] = part[: len(kept)]
+        for rows, ended, (points, counts), outcome in self._parts(
+            nothing_followed, _paths_compiled, states, of_start, follow
+        ):
+            met = np.arange(follow.most_points) < counts[ended, None]
+            of_point = np.repeat(of_start[rows], met.sum(axis=1))
+            found = self.equation.states(points[ended][met], of_point)
+            self.collection.add(found, of_point)
+            place = np.zeros((len(rows), follow.most_points, states.shape[1]))
+            place[met] = found
+            followed.state[rows], followed.points[rows], followed.outcome[rows] = place, counts[ended], outcome[ended]
 
-    def descend(self, states: np.ndarray, of_start: np.ndarray, solver: LevenbergMarquardt, descents: Descents) -> None:
-        """Descents from all states, into `descents`."""
-        for kept, begin, inputs in self._parts(states, of_start, _STARTS_PER_LANE * solver.lanes):
-            ended = jax.device_get(_search_compiled(self.dynamics, begin, inputs, solver))
-            descents.state[kept], descents.outcome[kept] = ended.state[: len(kept)], ended.outcome[: len(kept)]
+    def descend(
+        self,
+        states: np.ndarray,
+        of_start: np.ndarray,
+        solver: LevenbergMarquardt,
+        descents: Descents,
+        belongs: np.ndarray,
+    ) -> None:
+        """Descents from all states, into `descents`; and which root each reaches, into `belongs`."""
+        for rows, ended, places, outcome in self._parts(nothing_searched, _search_compiled, states, of_start, solver):
+            found = self.equation.states(places[ended], of_start[rows])
+            reached = outcome[ended] == Outcome.fixed_point
+            belongs[rows[reached]] = self.collection.add(found[reached], of_start[rows[reached]])
+            descents.state[rows], descents.outcome[rows] = found, outcome[ended]
 
-    def _parts(self, states: np.ndarray, of_start: np.ndarray, length: int) -> Any:
-        """Rows that are wanted, and what to run; the last part is filled up with its own first rows."""
-        number = len(states)
-        for first in range(0, number, length):
-            kept = np.arange(first, min(first + length, number))
-            rows = np.resize(kept, min(length, number))
-            yield kept, states[rows], None if self.conditions is None else self.conditions[of_start[rows]]
-            self.done += len(kept)
-            if self.progress is not None:
-                self.progress(self.done, self.total)
+    def _parts(self, nothing: Any, go_on: Any, states: np.ndarray, of_start: np.ndarray, solver: Any) -> Iterator[Any]:
+        """After each part of the work: which starts have ended since, their places in the chunk, and its results."""
+        if not len(states):
+            return
+        unknowns, dynamics, given = self.equation.unknowns(states), self.equation.dynamics, self.equation.conditions
+        lanes = min(solver.lanes, len(states))
+        most = int(np.clip(_WORK_OF_A_PART / (lanes * (dynamics.size + 10.0) ** 3), 1, _MOST_STEPS_OF_A_PART))
+        length = _STARTS_PER_LANE * lanes
+        for first in range(0, len(states), length):
+            rows = np.arange(first, min(first + length, len(states)))
+            # The last chunk is filled up with its own first rows, which are not worked on.
+            filled = np.resize(rows, length)
+            begins, inputs = unknowns[filled], None if given is None else given[of_start[filled]]
+            work, waiting = nothing(begins, solver), np.arange(len(rows))
+            while waiting.size:
+                self._check_time()
+                work = go_on(dynamics, begins, inputs, solver, work, np.int32(len(rows)), np.int32(most))
+                self.begun = True
+                results, outcome = jax.device_get((work.results, work.outcome))
+                over = outcome[waiting] != GOES_ON
+                ended, waiting = waiting[over], waiting[~over]
+                if ended.size:
+                    yield rows[ended], ended, results, outcome
+                self._tell(len(ended))
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self.ends_at:
+            raise _TimeIsUp
+
+    def _tell(self, ended: int) -> None:
+        self.done += ended
+        if self.progress is None:
+            return
+        roots = [root.state for root in self.collection.roots]
+        found = {"points": np.array(roots).reshape(len(roots), -1)} if self.tells_points else {}
+        self.progress(self.done, self.total, **found)
 
 
-_search_compiled = eqx.filter_jit(search)
-_paths_compiled = eqx.filter_jit(follow_paths)
+def _takes_points(progress: Callable[..., None] | None) -> bool:
+    """Whether it has an argument `points`."""
+    try:
+        asked = inspect.signature(progress).parameters.values() if progress is not None else ()
+    except (TypeError, ValueError):
+        # Some functions written in C do not say.
+        return False
+    return any(each.name == "points" or each.kind == each.VAR_KEYWORD for each in asked)
+
+
+_search_compiled = eqx.filter_jit(search_on)
+_paths_compiled = eqx.filter_jit(follow_on)
 
 
 _default_starts_compiled = eqx.filter_jit(default_starts)

@@ -15,15 +15,17 @@ Source: Chow, Mallet-Paret & Yorke 1978.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
 from quenched.landscape.dynamics import AbstractDynamics, batched, frozen
-from quenched.landscape.lanes import GOES_ON, Step, work_off
+from quenched.landscape.lanes import GOES_ON, Step, Work, nothing_done, work_off
 from quenched.landscape.search import Outcome
 
 
@@ -47,15 +49,6 @@ class Homotopy(eqx.Module):
         checks.count("most_points", self.most_points)
         checks.count("lanes", self.lanes)
         checks.number("furthest", self.furthest, above=1.0)
-
-
-class Paths(NamedTuple):
-    """What was met on the paths; `state` is not yet polished."""
-
-    state: Float[Array, "start point neuron"]
-    points: Int[Array, " start"]
-    outcome: Int[Array, " start"]
-    steps: Int[Array, ""]
 
 
 class _Lanes(NamedTuple):
@@ -82,47 +75,55 @@ _MOST_CORRECTIONS, _SHORTEST, _LONGEST, _FIRST = 4, 1e-8, 20.0, 1.0
 _BEHIND, _FAR = -0.5, 1e6
 
 
-def follow_paths(
-    dynamics: AbstractDynamics,
-    starts: Float[Array, "start neuron"],
-    inputs: Float[Array, "start input"] | None,
-    solver: Homotopy,
-) -> Paths:
-    """Follow the path from every start. Carries no derivatives."""
-    dynamics, starts, inputs = frozen((dynamics, starts, inputs))
+def nothing_followed(starts: Float[Any, "start neuron"], solver: Homotopy) -> Work:
+    """Before any step; the results are what each path meets, (start, point, neuron) and not yet polished, and how many
+    points these are."""
     count, size = starts.shape
-    lanes = min(solver.lanes, count)
+    results = (np.zeros((count, solver.most_points, size)), np.zeros(count, np.int32))
+    return nothing_done(partial(_fresh, starts), results, count, min(solver.lanes, count))
 
-    def fresh(start: Array) -> _Lanes:
-        origin = starts[start]
-        place = jnp.concatenate([origin, jnp.zeros((lanes, 1))], axis=1)
-        # The first tangent is corrected by the first solve; t grows.
-        tangent = jnp.zeros((lanes, size + 1)).at[:, -1].set(1.0)
-        none, far = jnp.zeros(lanes, jnp.int32), jnp.full(lanes, jnp.inf)
-        straight = jnp.zeros_like(tangent)
-        return _Lanes(origin, place, tangent, straight, place, jnp.zeros(lanes), none, far, none, none)
+
+def follow_on(
+    dynamics: AbstractDynamics,
+    starts: Float[Any, "start neuron"],
+    inputs: Float[Any, "start input"] | None,
+    solver: Homotopy,
+    work: Work,
+    wanted: Any,
+    most: Any,
+) -> Work:
+    """Follow the paths from the first `wanted` starts to their ends, or for `most` steps of all lanes. Carries no
+    derivatives."""
+    dynamics, starts, inputs = frozen((dynamics, jnp.asarray(starts), inputs))
+    count = len(starts)
 
     def advance(working: _Lanes, start: Array, results: tuple[Array, Array]) -> Step:
-        given = None if inputs is None else inputs[jnp.minimum(start, count - 1)]
-        moved, met, outcome = batched_step(working, given)
+        given = None if inputs is None else jnp.asarray(inputs)[jnp.minimum(start, count - 1)]
+        moved, met, outcome = batched(partial(_step, dynamics, solver), inputs)(working, given)
         states, points = results
         # A path that is left has no further points; rows beyond the last start are dropped.
         row = jnp.where(met, start, count)
         states = states.at[row, working.points].set(_crossing(working, moved), mode="drop")
-        points = points.at[jnp.where(start < count, start, count)].set(moved.points, mode="drop")
+        points = points.at[start].set(moved.points, mode="drop")
+        outcome = jnp.where((outcome != GOES_ON) & (moved.points > 0), Outcome.fixed_point, outcome)
         return Step(moved, outcome, (states, points))
 
-    def one(lane: _Lanes, given: Array | None) -> tuple[_Lanes, Array, Array]:
-        return _step(dynamics, lane, given, solver)
+    return work_off(partial(_fresh, starts), advance, work, wanted, most)
 
-    batched_step = batched(one, inputs)
-    nothing = (jnp.zeros((count, solver.most_points, size)), jnp.zeros(count, jnp.int32))
-    (states, points), outcome, steps = work_off(fresh, advance, nothing, count, lanes)
-    return Paths(states, points, jnp.where(points > 0, Outcome.fixed_point, outcome), steps)
+
+def _fresh(starts: Float[Any, "start neuron"], start: Any) -> _Lanes:
+    origin = jnp.asarray(starts)[start]
+    lanes, size = origin.shape
+    place = jnp.concatenate([origin, jnp.zeros((lanes, 1))], axis=1)
+    # The first tangent is corrected by the first solve; t grows.
+    tangent = jnp.zeros((lanes, size + 1)).at[:, -1].set(1.0)
+    none, far = jnp.zeros(lanes, jnp.int32), jnp.full(lanes, jnp.inf)
+    straight = jnp.zeros_like(tangent)
+    return _Lanes(origin, place, tangent, straight, place, jnp.zeros(lanes), none, far, none, none)
 
 
 def _step(
-    dynamics: AbstractDynamics, lane: _Lanes, inputs: Array | None, solver: Homotopy
+    dynamics: AbstractDynamics, solver: Homotopy, lane: _Lanes, inputs: Array | None
 ) -> tuple[_Lanes, Bool[Array, ""], Int[Array, ""]]:
     """One linear system: it corrects the trial and gives the tangent. Whether a fixed point was passed, and the end."""
     correction, tangent = _correction(dynamics, lane, inputs)

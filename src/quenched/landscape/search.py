@@ -7,7 +7,8 @@ proportion to |F| it converges quadratically to a root (Yamashita & Fukushima 20
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from quenched import checks
 from quenched.landscape.dynamics import AbstractDynamics, batched, frozen
-from quenched.landscape.lanes import GOES_ON, Step, work_off
+from quenched.landscape.lanes import GOES_ON, TO_THE_END, Step, Work, nothing_done, work_off
 
 
 class Outcome(IntEnum):
@@ -58,7 +59,7 @@ class LevenbergMarquardt(eqx.Module):
             take over.
     """
 
-    max_steps: int = eqx.field(static=True, default=200)
+    max_steps: int = eqx.field(static=True, default=400)
     lanes: int = eqx.field(static=True, default=16)
     tolerance: float = eqx.field(static=True, default=1e-6)
 
@@ -96,6 +97,34 @@ _FLOOR = 1e-14
 _SHORT = 1e-3
 
 
+def nothing_searched(starts: Float[Any, "start neuron"], solver: LevenbergMarquardt) -> Work:
+    """Before any step."""
+    lanes = min(solver.lanes, len(starts))
+    return nothing_done(partial(_fresh, starts), starts, len(starts), lanes)
+
+
+def search_on(
+    dynamics: AbstractDynamics,
+    starts: Float[Any, "start neuron"],
+    inputs: Float[Any, "start input"] | None,
+    solver: LevenbergMarquardt,
+    work: Work,
+    wanted: Any,
+    most: Any,
+) -> Work:
+    """Follow the first `wanted` starts to their ends, or for `most` steps of all lanes. Carries no derivatives."""
+    dynamics, starts, inputs = frozen((dynamics, jnp.asarray(starts), inputs))
+    count = len(starts)
+
+    def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
+        given = None if inputs is None else jnp.asarray(inputs)[jnp.minimum(start, count - 1)]
+        working, outcome = _step(dynamics, working, given, solver)
+        row = jnp.where(outcome != GOES_ON, start, count)
+        return Step(working, outcome, ended_at.at[row].set(working.state, mode="drop"))
+
+    return work_off(partial(_fresh, starts), advance, work, wanted, most)
+
+
 def search(
     dynamics: AbstractDynamics,
     starts: Float[Array, "start neuron"],
@@ -103,21 +132,15 @@ def search(
     solver: LevenbergMarquardt,
 ) -> Found:
     """Follow every start to the end. Carries no derivatives."""
-    dynamics, starts, inputs = frozen((dynamics, starts, inputs))
-    count = len(starts)
-    lanes = min(solver.lanes, count)
+    begin = nothing_searched(jax.lax.stop_gradient(starts), solver)
+    ended = search_on(dynamics, starts, inputs, solver, begin, len(starts), TO_THE_END)
+    return Found(ended.results, ended.outcome, ended.steps)
 
-    def fresh(start: Array) -> Lanes:
-        ones = jnp.ones(lanes)
-        return Lanes(starts[start], _FIRST_DAMPING * ones, 2.0 * ones, jnp.zeros(lanes, jnp.int32), 0.0 * ones)
 
-    def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
-        given = None if inputs is None else inputs[jnp.minimum(start, count - 1)]
-        working, outcome = _step(dynamics, working, given, solver)
-        row = jnp.where(outcome != GOES_ON, start, count)
-        return Step(working, outcome, ended_at.at[row].set(working.state, mode="drop"))
-
-    return Found(*work_off(fresh, advance, starts, count, lanes))
+def _fresh(starts: Float[Any, "start neuron"], start: Any) -> Lanes:
+    ones = jnp.ones(len(start))
+    steps = jnp.zeros(len(start), jnp.int32)
+    return Lanes(jnp.asarray(starts)[start], _FIRST_DAMPING * ones, 2.0 * ones, steps, 0.0 * ones)
 
 
 def _step(

@@ -12,7 +12,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.landscape.dynamics import AbstractKnownFunction, AbstractRateFunction, until_kink_of_fields
+from quenched.landscape.dynamics import (
+    AbstractAtRest,
+    AbstractKnownFunction,
+    AbstractRateFunction,
+    until_kink_of_fields,
+)
 from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
 
@@ -132,6 +137,50 @@ class GRU(AbstractCell):
             + jnp.diag(update)
         )
 
+    @property
+    def at_rest(self) -> GRUAtRest:
+        """n(h) = h."""
+        return GRUAtRest(self)
+
+
+class GRUAtRest(AbstractAtRest):
+    """n(h) - h: a GRU moves by (1 - z)(n - h), and 1 - z > 0."""
+
+    cell: GRU
+
+    @property
+    def bounded(self) -> bool | None:
+        """It is, as n is."""
+        return True
+
+    @property
+    def size(self) -> int:
+        return self.cell.hidden_size
+
+    def unknowns(self, states: Any) -> Any:
+        return states
+
+    def state(self, unknowns: Any, inputs: Any = None) -> Array:
+        return jnp.asarray(unknowns)
+
+    def __call__(self, state: Any, inputs: Any = None) -> Array:
+        return self._parts(state, inputs)[2] - state
+
+    def jacobian(self, state: Any, inputs: Any = None) -> Array:
+        reset, new_own, new = self._parts(state, inputs)
+        by_reset, _, by_new = jnp.split(jnp.asarray(self.cell.weight_hh), 3)
+        steep = (1.0 - new**2) * reset
+        return steep[:, None] * by_new + (steep * new_own * (1.0 - reset))[:, None] * by_reset - jnp.eye(self.size)
+
+    def _parts(self, state: Any, inputs: Any) -> tuple[Array, Array, Array]:
+        """r, W_hn h + b_hn, and n."""
+        drive = self.cell._drive(inputs)
+        size = self.size
+        reset_in, new_in = drive[:size], drive[2 * size :]
+        own = self.cell.weight_hh @ state + self.cell.bias_hh
+        reset, new_own = jax.nn.sigmoid(reset_in + own[:size]), own[2 * size :]
+        return reset, new_own, jnp.tanh(new_in + reset * new_own)
+
 
 class LSTM(AbstractCell):
     """Long short-term memory; rows in the order input i, forget f, candidate g, output o. The state is h, then c.
@@ -165,6 +214,61 @@ class LSTM(AbstractCell):
         steep = leave * (1.0 - new**2)
         hidden_by_hidden = steep[:, None] * memory_by_hidden + (new * leave * (1.0 - leave))[:, None] * by_leave
         return jnp.block([[hidden_by_hidden, jnp.diag(steep * forget)], [memory_by_hidden, jnp.diag(forget)]])
+
+    @property
+    def at_rest(self) -> LSTMAtRest:
+        """In h alone."""
+        return LSTMAtRest(self)
+
+
+# 1 - f is above this where f is saturated: c is then so large that tanh(c) does not change.
+_LEAST_LEAK = 1e-100
+
+
+class LSTMAtRest(AbstractAtRest):
+    """o tanh(c) - h with c = i g/(1 - f), where c' = c."""
+
+    cell: LSTM
+
+    @property
+    def bounded(self) -> bool | None:
+        """It is, as o and tanh are."""
+        return True
+
+    @property
+    def size(self) -> int:
+        return self.cell.hidden_size
+
+    def unknowns(self, states: Any) -> Any:
+        return states[..., : self.size]
+
+    def state(self, unknowns: Any, inputs: Any = None) -> Array:
+        return jnp.concatenate([unknowns, self._parts(unknowns, inputs)[-1]])
+
+    def __call__(self, state: Any, inputs: Any = None) -> Array:
+        _, _, _, leave, memory = self._parts(state, inputs)
+        return leave * jnp.tanh(memory) - state
+
+    def jacobian(self, state: Any, inputs: Any = None) -> Array:
+        enter, leak, candidate, leave, memory = self._parts(state, inputs)
+        by_enter, by_forget, by_candidate, by_leave = jnp.split(jnp.asarray(self.cell.weight_hh), 4)
+        new = jnp.tanh(memory)
+        steep = leave * (1.0 - new**2)
+        return (
+            (steep * memory * (1.0 - enter))[:, None] * by_enter
+            + (steep * memory * (1.0 - leak))[:, None] * by_forget
+            + (steep * enter * (1.0 - candidate**2) / leak)[:, None] * by_candidate
+            + (new * leave * (1.0 - leave))[:, None] * by_leave
+            - jnp.eye(self.size)
+        )
+
+    def _parts(self, state: Any, inputs: Any) -> tuple[Array, Array, Array, Array, Array]:
+        """i, 1 - f, g, o and c."""
+        rows = self.cell._drive(inputs) + self.cell.weight_hh @ state + self.cell.bias_hh
+        enter, forget, candidate, leave = jnp.split(rows, 4)
+        enter, leave, candidate = jax.nn.sigmoid(enter), jax.nn.sigmoid(leave), jnp.tanh(candidate)
+        leak = jnp.maximum(jax.nn.sigmoid(-forget), _LEAST_LEAK)
+        return enter, leak, candidate, leave, enter * candidate / leak
 
 
 CELLS: dict[str, type[AbstractCell]] = {"rnn": Elman, "gru": GRU, "lstm": LSTM}
