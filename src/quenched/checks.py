@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from numbers import Number
 from typing import Any
 
 import jax
@@ -18,12 +20,9 @@ def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf,
         if value.ndim:
             raise ValueError(f"Argument `{name}` must be one number, but is traced with shape {value.shape}; use vmap.")
         return value
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.") from None
-    if value is None or isinstance(value, bool | np.bool_ | str):
+    if value is None or isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating):
         raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.")
+    array = numbers(f"Argument `{name}`", value)
     if array.ndim:
         raise ValueError(
             f"Argument `{name}` must be one number, but has shape {array.shape}; for several values use qd.sweep."
@@ -42,23 +41,97 @@ def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf,
     return array[()]
 
 
-def real_array(what: str, values: Any, shape: tuple[int | None, ...]) -> np.ndarray:
-    """A copy in float64, finite and of this shape, where None is any length; `what` begins the sentence of the refusal."""
+def numbers(what: str, values: Any) -> np.ndarray:
+    """Real numbers as a copy in float64, whatever holds them; `what` begins the sentence of a refusal.
+
+    Every reader of numbers asks this function: `np.asarray` alone reads through masks, drops units and imaginary parts, and
+    takes text and truth values for numbers.
+    """
+    refuse_masks_and_units(what, values)
+    array = _as_array(what, values)
+    if array.dtype == object and array.ndim == 0 and isinstance(values, Number | Decimal):
+        return np.asarray(values, dtype=np.float64)  # a fraction, a large whole number
+    # JAX's notion of a number knows bfloat16, and takes a span of time for one.
+    if array.dtype.kind == "m" or not (
+        jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)
+    ):
+        instead = next((hint for kinds, hint in _INSTEAD.items() if array.dtype.kind in kinds), "")
+        raise TypeError(f"{what} must hold real numbers, but holds {array.dtype}{instead}.")
+    # NumPy, as `qd.Network`: in a program that keeps JAX in 32 bits it stays as it is.
+    return np.array(array, dtype=np.float64)
+
+
+_INSTEAD = {
+    "b": "; give .astype(float) if 0 and 1 are meant",
+    "c": "; give its .real if the imaginary part means nothing",
+    "O": "; numbers alone make an array of floats, np.array(values, dtype=float)",
+    "US": "; turn the text into numbers first",
+}
+
+
+def refuse_masks_and_units(what: str, values: Any) -> None:
+    """Refuse, at any depth of a list, what NumPy would silently take the bare numbers of."""
+    if isinstance(values, list | tuple):
+        for each in values:
+            if not isinstance(each, float | int):
+                refuse_masks_and_units(what, each)
+        return
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        count = int(np.ma.count_masked(values))
+        raise ValueError(
+            f"{what} must hold real numbers, but {count} of {values.size} are masked: give values to these, "
+            "`.filled(value)`, or leave them out."
+        )
+    held = values.data if _library(values) == "xarray" else values
+    unit = next((getattr(held, name) for name in ("units", "unit", "dimensions") if hasattr(held, name)), None)
+    if unit is not None and _library(values) != "pandas":
+        raise TypeError(
+            f"{what} must hold plain numbers, but has the unit {str(unit)!r}: give the numbers alone, in the model's units "
+            "(times in leak times)."
+        )
+
+
+def _as_array(what: str, values: Any) -> np.ndarray:
+    if hasattr(values, "tocoo"):
+        raise TypeError(f"{what} must be a dense array, but is a sparse matrix: give its .toarray().")
     try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ValueError(f"{what} must be an array, but its rows differ in length.") from None
-    # JAX's notion of a number knows bfloat16.
-    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
-        raise TypeError(f"{what} must hold real numbers, but holds {array.dtype}.")
+        if hasattr(values, "detach") and hasattr(values, "is_floating_point"):
+            # Of PyTorch, on any device, with a gradient or without; NumPy has no bfloat16.
+            wide = values.double() if values.is_floating_point() else values
+            return np.asarray(wide.numpy(force=True))
+        if _library(values) == "pandas" and _real_columns(values):
+            return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"{what} must be an array, but its rows differ in length.") from None
+        raise TypeError(f"{what} must be real numbers, but NumPy cannot read {type(values).__name__}: {error}") from None
+
+
+def _library(values: Any) -> str:
+    return type(values).__module__.partition(".")[0]
+
+
+def _real_columns(values: Any) -> bool:
+    """Whether NA, for which NumPy has Python objects, can become NaN."""
+    kinds: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
+    return all(kind.kind in "iuf" for kind in np.ravel(kinds))
+
+
+def real_array(what: str, values: Any, shape: tuple[int | None, ...]) -> np.ndarray:
+    """`numbers` that are finite and of this shape, where None is any length."""
+    array = numbers(what, values)
     if array.ndim != len(shape) or any(must not in (None, found) for must, found in zip(shape, array.shape, strict=True)):
         must = ", ".join("any" if length is None else str(length) for length in shape) + ("," if len(shape) == 1 else "")
         raise ValueError(f"{what} must have shape ({must}), but has {array.shape}.")
-    # NumPy, as `qd.Network`: in a program that keeps JAX in 32 bits it stays as it is.
-    array = np.array(array, dtype=np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"{what} must be finite, but holds NaN or infinity.")
     return array
+
+
+def traceable_numbers(what: str, values: Any) -> Any:
+    """`numbers`, or a traced value of JAX's as it is: for what is called inside of other programs too."""
+    return values if isinstance(values, jax.core.Tracer) else numbers(what, values)
 
 
 def count(name: str, value: Any, *, low: int = 1) -> int:

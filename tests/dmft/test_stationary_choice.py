@@ -67,7 +67,7 @@ def test_bad_lags_are_refused(lags: Any) -> None:
 
 @pytest.mark.usefixtures("unchecked_types")
 def test_lags_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(TypeError, match="Argument `frequencies` must be a sequence of numbers"):
+    with pytest.raises(TypeError, match="Argument `frequencies` must hold real numbers"):
         qd.dmft.Stationary(frequencies=("slow", "fast"))
 
 

@@ -413,7 +413,7 @@ def test_bad_input_is_refused(arguments: tuple[Any, ...], options: dict[str, Any
 def test_what_is_no_flow_or_no_box(unchecked_types: None) -> None:
     with pytest.raises(TypeError, match="wrap it as"):
         stationary_density(jnp.tanh, 1.0, (-1.0, 1.0))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="`box` must be"):
+    with pytest.raises(TypeError, match="`box` must hold real numbers"):
         stationary_density(DOUBLE_WELL, 1.0, "wide")
 
 

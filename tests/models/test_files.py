@@ -168,7 +168,7 @@ def test_a_csv_with_a_mistake_is_named_not_repaired(tmp_path: Path, text: str, m
 
 def test_a_spreadsheets_csv(tmp_path: Path) -> None:
     path = tmp_path / "weights.csv"
-    path.write_text("pre,post\n0,1\n2,0\n", encoding="utf-8-sig")
+    path.write_text("left,right\n0,1\n2,0\n", encoding="utf-8-sig")
     np.testing.assert_array_equal(qd.models.read_weights(path), [[0, 1], [2, 0]])
 
 

@@ -21,7 +21,7 @@ WEIGHTS = np.array([[0.5, 2.0, 0.0], [0.0, -1.0, 0.3], [1.5, 0.0, 0.1]])
         (np.ones((2, 3)), ValueError, r"`weights` must be a square matrix .* but has shape \(2, 3\)"),
         (np.ones(4), ValueError, r"`weights` must be a square matrix .* but has shape \(4,\)"),
         (np.ones((0, 0)), ValueError, r"`weights` must be a square matrix"),
-        ([[1.0, 2.0], [3.0]], ValueError, r"`weights` must be a square matrix, but its rows differ"),
+        ([[1.0, 2.0], [3.0]], ValueError, r"`weights` must be an array, but its rows differ"),
         (np.array([[0.0, np.nan], [0.0, 0.0]]), ValueError, r"must be finite, but weights\[0, 1\] is nan"),
         (sparse.csr_matrix([[0.0, 0.0], [np.inf, 0.0]]), ValueError, r"must be finite, but weights\[1, 0\] is inf"),
         (sparse.csr_matrix(np.ones((2, 3))), ValueError, r"`weights` must be a square matrix"),

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched import checks
+
 # Where a user's function is probed once, to see that it is finite and whether it is odd.
 _PROBE = np.concatenate([np.linspace(0.0, 4.0, 41)[1:], [7.0, 12.5, 30.0]])
 
@@ -101,7 +103,7 @@ class Activation(AbstractActivation):
             raise TypeError(f"Argument `function` must be a function of x, but is {function!r}.")
         self.function = function
         self._name = name or str(getattr(function, "__name__", "activation"))
-        self._breakpoints = tuple(sorted(float(point) for point in breakpoints))
+        self._breakpoints = tuple(sorted(checks.real_array("Argument `breakpoints`", breakpoints, (None,)).tolist()))
         with jax.enable_x64(True), jax.ensure_compile_time_eval():
             positive, negative = _probe(function, _PROBE), _probe(function, -_PROBE)
             at_zero = _probe(function, np.zeros(1))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from quenched import checks
 from quenched.theory import Start
 
 LAGS = tuple(np.linspace(0.0, 20.0, 81).tolist())
@@ -17,12 +18,9 @@ def read_axis(name: str, values: Iterable[Any] | None, default: tuple[float, ...
     """Increasing numbers from 0 on, hashable."""
     if values is None:
         return default
-    try:
-        if isinstance(values, str | bytes):
-            raise TypeError
-        array = np.asarray(list(values), dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"Argument `{name}` must be a sequence of numbers, but is {values!r}.") from None
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"Argument `{name}` must be a sequence of numbers, but is {values!r}.")
+    array = checks.numbers(f"Argument `{name}`", values if hasattr(values, "__array__") else list(values))
     if array.ndim != 1 or not array.size or not np.isfinite(array).all() or array[0] < 0.0 or np.any(np.diff(array) <= 0.0):
         raise ValueError(
             f"Argument `{name}` must be increasing finite numbers, none below 0, but is {values!r}; try numpy.linspace."

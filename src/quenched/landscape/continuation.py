@@ -18,6 +18,7 @@ from quenched.landscape.dynamics import AbstractDynamics, Flow, Map, NetworkFlow
 from quenched.landscape.programs import traced_function
 from quenched.landscape.stability import Spectrum, jacobian_compiled, spectrum
 from quenched.models import Network
+from quenched.models.labels import in_order, named
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
@@ -106,12 +107,14 @@ def continue_fixed_points(
     if not callable(family):
         raise TypeError(f"Argument `family` must be a function of the parameter, but is {family!r}.")
     try:
-        dynamics, _ = read_dynamics(family(start))
+        at_start = family(start)
+        dynamics, _ = read_dynamics(at_start)
         along = _along(family, dynamics)
     except TypeError as error:
         raise TypeError(f"Argument `family` must turn the parameter into dynamics: {error}") from error
     what = f"The Jacobian of {dynamics.size} neurons and its factors"
     refuse_what_does_not_fit(8 * 12 * dynamics.size**2, what, "the size of the network")
+    states = in_order("Argument `states`", states, getattr(at_start, "names", None))
     points = checks.real_array("Argument `states`", states, (None, dynamics.size))
     if not len(points):
         raise ValueError("Argument `states` must hold at least one fixed point, but is empty.")
@@ -141,7 +144,7 @@ def continue_fixed_points(
                 raise
             interrupted = True
         left = sum(not _held(begin, branches, longest, curve) for begin in waiting)
-    return _dataset(branches, dynamics.size, {"not_followed": left, "interrupted": int(interrupted)})
+    return named(_dataset(branches, dynamics.size, {"not_followed": left, "interrupted": int(interrupted)}), at_start)
 
 
 def _held(begin: _At, branches: list[_Branch], longest: float, curve: _Curve) -> bool:

@@ -17,6 +17,7 @@ from quenched import checks
 from quenched.activations import AbstractActivation, Activation
 from quenched.landscape.programs import traced_function
 from quenched.models import Network
+from quenched.models.labels import in_order
 from quenched.precision import double_precision
 
 State = Float[Array, " neuron"]
@@ -304,7 +305,7 @@ class NetworkFlow(AbstractDynamics):
     kind: ClassVar[Literal["flow", "map"]] = "flow"
 
     def __init__(self, network: Network):
-        self.network, self.size = network, network.size
+        self.network, self.size = network.unnamed, network.size
 
     def residual(self, state: State, inputs: Any) -> State:
         velocity = self.network.velocity(state)
@@ -339,6 +340,7 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     Nothing is computed: shapes alone are traced.
     """
     if isinstance(dynamics, Network):
+        inputs = in_order("Argument `inputs`", inputs, dynamics.names)
         dynamics = NetworkFlow(dynamics)
     if not isinstance(dynamics, AbstractDynamics):
         wrap = "; wrap it as qd.landscape.Flow(velocity, size=...) or qd.landscape.Map(step, size=...)"
@@ -374,11 +376,7 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
 
 
 def _checked_inputs(inputs: Any, dynamics: AbstractDynamics) -> Array:
-    try:
-        array = np.asarray(inputs, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"Argument `inputs` must be an array of numbers, but is {inputs!r}.") from None
-    array = np.atleast_1d(array)
+    array = np.atleast_1d(checks.numbers("Argument `inputs`", inputs))
     if not len(array):
         raise ValueError(f"Argument `inputs` must hold at least one number, but has shape {array.shape}.")
     if array.ndim > 2:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched import checks
 from quenched.precision import double_precision
 
 State = Float[Array | np.ndarray, " neuron"]
@@ -29,7 +30,7 @@ def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.
         >>> float(qd.landscape.energy(qd.Network(np.zeros((2, 2))).velocity, np.ones(2)))
         1.0
     """
-    state = jnp.asarray(state, float)
+    state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
     return 0.5 * jnp.sum(velocity(state) ** 2) + confinement * jnp.sum(state**2)
 
 
@@ -42,6 +43,6 @@ def energy_gradient(velocity: Callable[[Any], Any], state: State, confinement: f
         >>> qd.landscape.energy_gradient(qd.Network(np.zeros((2, 2))).velocity, np.ones(2)).tolist()
         [1.0, 1.0]
     """
-    state = jnp.asarray(state, float)
+    state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
     speed, pull_back = jax.vjp(velocity, state)
     return pull_back(speed)[0] + 2.0 * confinement * state

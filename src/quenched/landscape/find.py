@@ -23,6 +23,7 @@ from quenched.landscape.sampling.starts import langevin_starts
 from quenched.landscape.search import LevenbergMarquardt, Outcome, nothing_searched, search_on
 from quenched.landscape.uncertified import Uncertified, settle_paths, settle_starts
 from quenched.models import Network
+from quenched.models.labels import in_order, named
 from quenched.numerics.interrupts import held_interrupts
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.threads import one_blas_thread
@@ -132,6 +133,7 @@ def find_fixed_points(
             raise ValueError(f"Argument `period` must be 1 for a flow, whose cycles are no points, but is {period}.")
         single, way = way, way.iterated(period)
     paths, rounds = checks.count("paths", paths, low=0), checks.count("rounds", rounds, low=0)
+    starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
     _refuse_what_does_not_fit(way, starts, paths, solver, follow)
     states, conditions, of_start = _starts(way, starts, given, read_key(key))
     number = min(paths, len(states))
@@ -175,7 +177,7 @@ def find_fixed_points(
             found = describe_points(uncertified, belongs, at_uncertified, descents, followed, of_start, single, period)
     found.attrs["searches_between"] = max(work.done - len(states) - number, 0)
     found.attrs["interrupted"] = int(interrupted or held.arrived)
-    return found
+    return named(found, dynamics)
 
 
 def _search_between(uncertified: Uncertified, work: _Search, solver: LevenbergMarquardt, most: int, seed: int) -> bool:

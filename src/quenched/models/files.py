@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from quenched import checks
+from quenched.models.archives import opened
+from quenched.models.labels import Labelled, edge_columns, from_edges, from_graph, from_table
 from quenched.models.network import check_finite, check_real, check_square
+from quenched.models.tables import read_table
 
-_SUFFIXES = (".npy", ".npz", ".csv", ".mtx")
+_ARCHIVES = (".npz", ".mat", ".h5", ".hdf5")
+_TABLES = (".csv", ".tsv", ".txt")
+_GRAPHS = {".graphml": "read_graphml", ".gexf": "read_gexf", ".gml": "read_gml"}
+_SUFFIXES = (".npy", *_ARCHIVES, *_TABLES, ".mtx", *_GRAPHS)
+_PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
+_INSTEAD = {
+    **dict.fromkeys(
+        _PICKLES, "Formats that unpickle are not read, since they can run code; save the array with numpy.save instead."
+    ),
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".zip"), "Unpack it first."),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv instead."),
+    **dict.fromkeys((".parquet", ".feather"), "Read it with pandas, and give the table to qd.Network."),
+    **dict.fromkeys((".rds", ".rdata"), "Write the matrix with R's write.csv instead."),
+    **dict.fromkeys((".keras", ".safetensors"), "Trained weights are read by qd.landscape.rnn.from_file."),
+}
+_LAYOUTS = ("matrix", "edges")
 
 
 def read_weights(
@@ -21,22 +38,30 @@ def read_weights(
     sign: str | None = None,
     gain: float | None = None,
     transpose: bool = False,
+    layout: str | None = None,
 ) -> Any:
     """A square matrix of weights, J[i, j] from j to i, from a file.
 
     Arguments:
-        path: `.npy`, `.npz` (dense arrays, or one matrix saved by scipy.sparse.save_npz), `.csv` (numbers, an optional
-            header line), or `.mtx` (Matrix Market).
-        array: which array of an `.npz` with several.
-        sign: name of a second array of the `.npz` to multiply by, where magnitudes and signs are kept apart.
+        path: an array, `.npy`; one of several, `.npz` (or one matrix saved by scipy.sparse.save_npz), `.mat` (MATLAB's, of
+            every version; 7.3 needs h5py), `.h5`, `.hdf5`; a table, `.csv`, `.tsv`, `.txt`, with or without names of rows
+            and columns; `.mtx` (Matrix Market); a graph, `.graphml`, `.gexf`, `.gml`.
+        array: which array of several, column of a list of edges, or attribute of a graph's edges holds the weights.
+        sign: name of a second one to multiply by, where magnitudes and signs are kept apart.
         gain: if given, the weights are scaled so that N Var(J) = gain^2, absent synapses counted as zeros; as they are
             in the file if left out.
         transpose: for files that store [from, to].
+        layout: "matrix", or "edges", a list whose columns are where an edge comes from, where it goes to, and its weight, 1
+            if there is none. Columns called so (source, from, pre...; target, to, post...) need not be told, nor names in
+            place of numbers. The neurons are those in the list; edges that are listed several times add up.
+
+    Rows and columns that have names are put in one order, that of the rows.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: no such file. ImportError: h5py is missing, and the file is HDF5.
         ValueError: an unknown ending; a file that is not what its name says; an array that is missing, or not named where
-            there are several. That the matrix is square and finite is for `Network` to check.
+            there are several; rows and columns of different names; a table that may be a matrix as well as a list of two or
+            three edges, and no `layout`. That the matrix is square and finite is for `Network` to check.
 
     Example:
         >>> import numpy as np, tempfile, pathlib, quenched as qd
@@ -45,42 +70,74 @@ def read_weights(
         >>> qd.models.read_weights(path).shape
         (3, 3)
     """
+    return read_file(path, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout).weights
+
+
+def read_file(
+    path: str | Path,
+    *,
+    array: str | None = None,
+    sign: str | None = None,
+    gain: float | None = None,
+    transpose: bool = False,
+    layout: str | None = None,
+) -> Labelled:
+    """As `read_weights`, with the names of the neurons if the file has them."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    if path.suffix not in _SUFFIXES:
-        hint = (
-            " Formats that unpickle are not read, since they can run code; save the array with numpy.save instead."
-            if path.suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib")
-            else ""
-        )
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        hint = f" {_INSTEAD[suffix]}" if suffix in _INSTEAD else ""
         raise ValueError(f"The file must end in one of {', '.join(_SUFFIXES)}, but is {path.name!r}.{hint}")
-    if path.suffix != ".npz" and (array or sign):
-        raise ValueError(f"Arguments `array` and `sign` choose arrays of an .npz file, but the file is {path.name!r}.")
+    layout = None if layout is None else checks.one_of("layout", layout, _LAYOUTS)
     try:
-        matrix = _READERS[path.suffix](path, array, sign)
+        content = _read(path, suffix, array, sign)
     except _Chosen as wrong:
         raise ValueError(str(wrong)) from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # of a torn file every library has its own
         objects = "pickle" in str(error) or "Object arrays" in str(error)
         why = "it holds Python objects, which only unpickling could read; save plain numbers" if objects else str(error)
-        why = why.rstrip(".")
-        raise ValueError(f"{path.name!r} cannot be read as {path.suffix}: {why}.") from None
-    check_real(matrix.dtype)
+        raise ValueError(f"{path.name!r} cannot be read as {path.suffix}: {why.rstrip('.')}.") from None
+    weights, names = _as_weights(path, content, _Request(array, sign, layout))
+    check_real(weights.dtype)
     # Counts are often stored in small integers, whose squares overflow.
-    matrix = matrix.astype(np.float64)
-    check_square(matrix.shape)
-    check_finite(matrix)
-    if transpose:
-        matrix = matrix.T
-    return matrix if gain is None else _scaled(matrix, checks.number("gain", gain, low=0.0))
+    weights = weights.astype(np.float64)
+    check_square(weights.shape)
+    check_finite(weights)
+    if checks.flag("transpose", transpose):
+        weights = weights.T
+    return Labelled(weights if gain is None else _scaled(weights, checks.number("gain", gain, low=0.0)), names)
 
 
 class _Chosen(Exception):
     """The wrong array was asked for."""
 
 
-def _npy(path: Path, array: str | None, sign: str | None) -> Any:
+class _Request(NamedTuple):
+    """What is to be taken, and as what."""
+
+    array: str | None
+    sign: str | None
+    layout: str | None
+
+
+def _read(path: Path, suffix: str, array: str | None, sign: str | None) -> Any:
+    """A matrix, dense or sparse, a table or a graph."""
+    if suffix in _ARCHIVES:
+        return _from_archive(path, array, sign)
+    if suffix in _TABLES:
+        return read_table(path)
+    if suffix in _GRAPHS:
+        import networkx as nx
+
+        return getattr(nx, _GRAPHS[suffix])(path)
+    if suffix == ".mtx":
+        from scipy import io
+
+        return io.mmread(path)
     loaded = np.load(path, allow_pickle=False)
     if isinstance(loaded, np.lib.npyio.NpzFile):
         loaded.close()
@@ -88,66 +145,91 @@ def _npy(path: Path, array: str | None, sign: str | None) -> Any:
     return loaded
 
 
-def _npz(path: Path, array: str | None, sign: str | None) -> Any:
-    opened = np.load(path, allow_pickle=False)
-    if not isinstance(opened, np.lib.npyio.NpzFile):
-        raise ValueError("it is a single array; rename it to .npy")
-    with opened as archive:
-        names = list(archive.files)
-        if {"format", "data", "shape"} <= set(names):
-            from scipy import sparse
+def _from_archive(path: Path, array: str | None, sign: str | None) -> Any:
+    from scipy import sparse
 
+    with opened(path) as archive:
+        shapes, others = archive.shapes, archive.others
+        if path.suffix.lower() == ".npz" and {"format", "data", "shape"} <= {*shapes, *others}:
             if array or sign:
                 raise _Chosen(f"Arguments `array` and `sign` do not apply: {path.name!r} is one scipy.sparse matrix.")
             return sparse.load_npz(path)
-        shapes = {name: archive[name].shape for name in names if archive[name].dtype.kind in "fiub"}
-        square = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == shape[1]]
-        listing = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        square = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == shape[1] > 0]
+        # MATLAB's numbers are matrices of one entry.
+        square = [name for name in square if shapes[name] != (1, 1)] or square
+        listing = ", ".join([*(f"{name} {shape}" for name, shape in shapes.items()), *others]) or "nothing"
         for label, chosen in (("array", array), ("sign", sign)):
+            if chosen in others:
+                raise _Chosen(f"Argument `{label}` must name an array of numbers, but {chosen!r} is none: {others[chosen]}.")
             if chosen is not None and chosen not in shapes:
                 raise _Chosen(
                     f"Argument `{label}` must name an array of {path.name!r}, but is {chosen!r}."
                     f"{checks.nearest(chosen, shapes)} It holds: {listing}."
                 )
+        if array is None and not square and len(shapes) == 1:
+            square = list(shapes)  # a list of edges
+        if array is None and not shapes and len(others) == 1:
+            raise ValueError(*others.values())
         if array is None and len(square) != 1:
             raise _Chosen(f"{path.name!r} holds {len(square)} square arrays; choose one by `array`. It holds: {listing}.")
-        matrix = np.asarray(archive[array or square[0]], dtype=np.float64)
-        if sign is not None:
-            signs = np.asarray(archive[sign], dtype=np.float64)
-            if signs.shape != matrix.shape:
-                raise _Chosen(f"Argument `sign` must have the shape {matrix.shape} of the weights, but has {signs.shape}.")
-            matrix = matrix * signs
-        return matrix
+        matrix = archive.read(array or square[0])
+        if sign is None:
+            return matrix
+        if shapes[sign] != matrix.shape:
+            raise _Chosen(f"Argument `sign` must have the shape {matrix.shape} of the weights, but has {shapes[sign]}.")
+        # Signs of small integers as well as counts: a product of 8 bits overflows.
+        signs = archive.read(sign).astype(np.float64)
+        return matrix.multiply(signs) if hasattr(matrix, "multiply") else matrix * signs
 
 
-def _csv(path: Path, array: str | None, sign: str | None) -> Any:
-    # utf-8-sig: spreadsheets begin their files with a byte order mark.
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    # A first line with no number at all is a header; one with some is a mistake to be named, not skipped.
-    if lines and not any(_is_number(entry) for entry in lines[0].split(",")):
-        if ";" in lines[0] or "\t" in lines[0]:
-            raise ValueError("its columns must be separated by commas, not semicolons or tabs")
-        lines = lines[1:]
-    if not lines:
-        raise ValueError("it holds no numbers")
-    return np.loadtxt(lines, delimiter=",", ndmin=2)
+def _as_weights(path: Path, content: Any, request: _Request) -> Labelled:
+    suffix = path.suffix.lower()
+    if hasattr(content, "is_directed"):
+        return from_graph(content, request.array, request.sign)
+    table = content if hasattr(content, "columns") else None
+    edges = table is not None and edge_columns(table.columns) is not None
+    if edges and request.layout != "matrix":
+        return from_edges(content, request.array, request.sign)
+    if request.layout == "edges":
+        import pandas as pd
+
+        columns = ["source", "target", "weight"]
+        width = content.shape[1] if content.ndim == 2 else 0
+        if width not in (2, 3) or hasattr(content, "tocoo"):
+            raise ValueError(
+                f"The list of edges in {path.name!r} must have two or three columns, but the shape is {content.shape}; call "
+                "its columns source, target and so on if it has more."
+            )
+        rows = content if table is None else table.to_numpy()
+        return from_edges(pd.DataFrame(rows, columns=columns[:width]))
+    if suffix not in _ARCHIVES and (request.array or request.sign):
+        raise ValueError(
+            f"Arguments `array` and `sign` choose arrays of an .npz file or of {', '.join(_ARCHIVES[1:])}, columns of a "
+            f"list of edges or attributes of a graph, but the file is {path.name!r}."
+        )
+    found = Labelled(content, None) if table is None else from_table(table)
+    if request.layout is None and found.names is None:
+        _refuse_what_may_be_edges(path, found.weights)
+    return found
 
 
-def _is_number(entry: str) -> bool:
-    try:
-        float(entry)
-    except ValueError:
-        return False
-    return True
-
-
-def _mtx(path: Path, array: str | None, sign: str | None) -> Any:
-    from scipy import io
-
-    return io.mmread(path)
-
-
-_READERS = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".mtx": _mtx}
+def _refuse_what_may_be_edges(path: Path, matrix: Any) -> None:
+    """Two or three rows of whole numbers may be a matrix or edges; with a weight of zero or an edge twice, a matrix."""
+    if hasattr(matrix, "tocoo") or matrix.ndim != 2 or matrix.shape[1] not in (2, 3) or matrix.dtype.kind not in "iuf":
+        return
+    ends, rest = matrix[:, :2], matrix[:, 2:]
+    if not (np.all(ends >= 0) and np.all(ends == np.floor(ends))):
+        return
+    if matrix.shape[0] == matrix.shape[1]:
+        if np.any(rest == 0) or len(np.unique(ends, axis=0)) < len(ends):
+            return
+        raise ValueError(
+            f"{path.name!r} may hold a matrix or a list of {len(matrix)} edges: say layout='matrix' or layout='edges'."
+        )
+    raise ValueError(
+        f"Argument `weights` must be a square matrix (neuron, neuron), but {path.name!r} has shape {matrix.shape}; if it is "
+        "a list of edges (from, to, weight) say layout='edges'."
+    )
 
 
 def _scaled(matrix: Any, gain: float) -> Any:

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
+from quenched.models.labels import in_order, labelled, read_names
 from quenched.precision import double_precision
 from quenched.records import printed
 
@@ -23,12 +24,19 @@ class Network(eqx.Module):
     """One network with known couplings, F_i(x) = -x_i + sum_j weights[i, j] phi(x_j) + b_i.
 
     Arguments:
-        weights: J, (neuron, neuron), from column j to row i, gain included; a dense array or any scipy.sparse matrix.
+        weights: J, (neuron, neuron), from column j to row i, gain included; a dense array, any scipy.sparse matrix, a table
+            of pandas (a square one, or a list of edges with columns such as source, target, weight), or a graph of NetworkX,
+            whose edge j -> i with weight w is weights[i, j] = w. Labels of rows and columns must be the same ones, in any
+            order; the neurons have the order of the rows.
         activation: phi, tanh if left out.
-        field: b, one number or one per neuron; none if left out.
+        field: b, one number or one per neuron; none if left out. A pandas.Series with the neurons' names is put in order.
+        names: of the neurons; those of a table or a graph if left out.
+
+    Results have the names as the coordinate `neuron`.
 
     Raises:
-        ValueError: weights that are not square, empty, or not finite; a field of the wrong length.
+        ValueError: weights that are not square, empty, masked, or not finite; rows and columns of different names; a field
+            of the wrong length.
         TypeError: weights that are not numbers.
 
     Example:
@@ -41,13 +49,16 @@ class Network(eqx.Module):
     weights: Any
     activation: AbstractActivation
     field: Any
+    names: tuple[str, ...] | None = eqx.field(static=True)
 
-    def __init__(self, weights: Any, activation: AbstractActivation | None = None, field: Any = None):
+    def __init__(self, weights: Any, activation: AbstractActivation | None = None, field: Any = None, *, names: Any = None):
         self.activation = Tanh() if activation is None else activation
         if not isinstance(self.activation, AbstractActivation):
             raise TypeError(f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}.")
+        weights, own = labelled(weights)
         self.weights = _checked_weights(weights)
-        self.field = _checked_field(field, self.size)
+        self.names = read_names(names, own, self.size)
+        self.field = _checked_field(in_order("Argument `field`", field, self.names), self.size)
 
     @classmethod
     def from_file(
@@ -58,13 +69,18 @@ class Network(eqx.Module):
         sign: str | None = None,
         gain: float | None = None,
         transpose: bool = False,
+        layout: str | None = None,
         activation: AbstractActivation | None = None,
         field: Any = None,
+        names: Any = None,
     ) -> Network:
-        """Weights from a `.npy`, `.npz`, `.csv` or `.mtx` file; nothing is ever unpickled. See `read_weights`."""
-        from quenched.models.files import read_weights
+        """Weights, and names where there are any, from an array, a table, a list of edges or a graph in a file; nothing is
+        ever unpickled. See `quenched.models.read_weights`.
+        """
+        from quenched.models.files import read_file
 
-        return cls(read_weights(path, array=array, sign=sign, gain=gain, transpose=transpose), activation, field)
+        found = read_file(path, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout)
+        return cls(found.weights, activation, field, names=read_names(names, found.names, found.weights.shape[0]))
 
     def __repr__(self) -> str:
         """Size, share of couplings that are not zero, and the gain of Gaussian couplings as strong as these."""
@@ -91,6 +107,12 @@ class Network(eqx.Module):
         return int(self.weights.shape[0])
 
     @property
+    def unnamed(self) -> Network:
+        """The same network without names, which are no part of a compiled program."""
+        return self if self.names is None else Network(self.weights, self.activation, self.field)
+
+    @property
+    @double_precision
     def dense_weights(self) -> Any:
         """J as a dense matrix."""
         return self.weights.todense() if hasattr(self.weights, "todense") else self.weights
@@ -98,29 +120,30 @@ class Network(eqx.Module):
     @double_precision
     def velocity(self, state: State) -> Float[Array, " neuron"]:
         """F(x), without noise."""
-        state = jnp.asarray(state, float)
+        state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
         return -state + self.weights @ self.activation(state) + self.field
 
     @double_precision
     def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:
         """F'(x) = -1 + J diag(phi'(x)), dense."""
-        return self.dense_weights * self.activation.slope(jnp.asarray(state, float)) - jnp.eye(self.size)
+        state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+        return self.dense_weights * self.activation.slope(state) - jnp.eye(self.size)
 
 
 def _checked_weights(weights: Any) -> Any:
-    if isinstance(weights, jax.core.Tracer):
-        return weights
     if hasattr(weights, "tocoo"):
         return _sparse(weights)
-    try:
-        matrix = np.asarray(weights)
-    except ValueError as error:
-        raise ValueError(f"Argument `weights` must be a square matrix, but its rows differ in length: {error}") from None
-    check_real(matrix.dtype)
+    if isinstance(weights, jax.core.Tracer) or hasattr(
+        weights, "todense"
+    ):  # another network's, JAX's sparse ones among them
+        return weights
+    if getattr(weights, "dtype", None) == np.bool_:
+        weights = np.asarray(weights, dtype=np.float64)  # who is connected to whom
+    # NumPy, a copy: in a program that keeps JAX in 32 bits it stays as it is, whatever is done with it.
+    matrix = checks.numbers("Argument `weights`", weights)
     check_square(matrix.shape)
     check_finite(matrix)
-    # NumPy, a copy: in a program that keeps JAX in 32 bits it stays as it is, whatever is done with it.
-    return np.array(matrix, dtype=np.float64)
+    return matrix
 
 
 def _sparse(weights: Any) -> Any:
@@ -168,10 +191,7 @@ def _checked_field(field: Any, size: int) -> Any:
         return field
     if np.ndim(field) == 0:
         return np.asarray(checks.number("field", field))
-    array = np.asarray(field)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"Argument `field` must hold real numbers, but holds {array.dtype}.")
-    array = array.astype(np.float64)
+    array = checks.numbers("Argument `field`", field)
     if array.shape != (size,):
         raise ValueError(f"Argument `field` must be one number or one per neuron ({size}), but has shape {array.shape}.")
     if not np.isfinite(array).all():

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from quenched import checks
+
 Spectrum = Float[np.ndarray, " mode"]
 
 
@@ -32,7 +34,7 @@ def kaplan_yorke_dimension(exponents: Any, *, complete: bool = True) -> float:
         >>> print(f"{qd.observables.kaplan_yorke_dimension([0.906, 0.0, -14.572]):.3f}")  # those of the Lorenz attractor
         2.062
     """
-    spectrum = np.asarray(exponents, dtype=np.float64)
+    spectrum = checks.numbers("Argument `exponents`", exponents)
     if spectrum.ndim != 1 or not spectrum.size or not np.isfinite(spectrum).all():
         raise ValueError(f"Argument `exponents` must be finite numbers along one axis, but is {exponents!r}.")
     return dimension(np.sort(spectrum)[::-1], complete)[0]

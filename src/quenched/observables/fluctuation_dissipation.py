@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quenched import checks
 from quenched.observables.equilibrium import expectation, reference_temperature
 from quenched.observables.parametric import Rows, Rule, integrated, magnified, response_bounds, secant, spectra
 from quenched.solution import Solution, labelled
@@ -254,7 +255,7 @@ def _frequencies(dataset: Any, lag: np.ndarray, frequencies: Any) -> np.ndarray:
             own = dataset["frequency"].values
             return own[(own >= 0.0) & (own <= resolved)]
         return np.linspace(0.0, min(10.0, resolved), 64)
-    omega = np.atleast_1d(np.asarray(frequencies, dtype=float))
+    omega = np.atleast_1d(checks.numbers("Argument `frequencies`", frequencies))
     if omega.ndim != 1 or not np.isfinite(omega).all() or np.any(omega < 0.0) or np.any(omega > resolved):
         raise ValueError(
             f"Argument `frequencies` must be a list of numbers between 0 and {resolved:g}, which the lags resolve, "

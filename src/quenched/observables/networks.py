@@ -57,15 +57,15 @@ def read_states(initial: Any, networks: Networks, key: Array) -> Array:
     shape = (networks.number, networks.size)
     if initial is None or callable(initial) or isinstance(initial, AbstractInitial):
         return read_initial(initial).draw(shape, key)
-    states = np.asarray(initial)
-    if states.dtype.kind not in "fiu" or states.shape not in (shape, shape[1:]):
+    states = checks.numbers("Argument `initial`", initial)
+    if states.shape not in (shape, shape[1:]):
         raise ValueError(
             f"Argument `initial` must be a distribution, or states ({shape[1]}) or ({shape[0]}, {shape[1]}), "
-            f"but is {states.dtype} of shape {states.shape}."
+            f"but has shape {states.shape}."
         )
     if not np.isfinite(states).all():
         raise ValueError("Argument `initial` must be finite, but holds NaN or infinity.")
-    return jnp.broadcast_to(jnp.asarray(states, float), shape)
+    return jnp.broadcast_to(jnp.asarray(states), shape)
 
 
 def _given(several: Sequence[Network], alone: bool, noise: float) -> Networks:

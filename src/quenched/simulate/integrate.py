@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.models import AbstractInitial, Network, Normal, Quantile
+from quenched.models.labels import in_order, named
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 from quenched.simulate.schemes import SCHEMES
@@ -128,6 +129,7 @@ def integrate(
     noise = checks.number("noise", noise, low=0.0)
     checks.one_of("scheme", scheme, SCHEMES)
     trials = checks.count("trials", trials)
+    initial = in_order("Argument `initial`", initial, network.names)
     if initial is not None and not isinstance(initial, AbstractInitial) and not callable(initial):
         trials = len(np.atleast_2d(initial))
     # The states as they are kept, and once more with the last; the largest matrix in between is that of the weights.
@@ -135,11 +137,12 @@ def integrate(
     refuse_what_does_not_fit(needed, what, "`duration` or `trials`, or raise `step`")
     start_key, noise_key = jax.random.split(read_key(key))
     state = _initial_states(initial, network.size, trials, start_key)
-    trajectory = np.asarray(_record(network, state, steps, step, noise, scheme, noise_key))
+    trajectory = np.asarray(_record(network.unnamed, state, steps, step, noise, scheme, noise_key))
     if not np.isfinite(trajectory).all():
         first = step * int(np.argwhere(~np.isfinite(trajectory).all(axis=(1, 2)))[0, 0])
         raise FloatingPointError(f"The trajectory diverged before time {first:g}; use a smaller `step` or smaller weights.")
-    return xr.Dataset({"trajectory": labelled("trajectory", trajectory)}, {"time": step * np.arange(steps + 1)})
+    found = xr.Dataset({"trajectory": labelled("trajectory", trajectory)}, {"time": step * np.arange(steps + 1)})
+    return named(found, network)
 
 
 @partial(jax.jit, static_argnames=("steps", "step", "scheme"))
@@ -153,11 +156,11 @@ def _initial_states(initial: Any, size: int, trials: int, key: Array) -> State:
         initial = Quantile(initial)
     if initial is None or isinstance(initial, AbstractInitial):
         return (Normal() if initial is None else initial).draw((trials, size), key)
-    states = np.atleast_2d(np.asarray(initial, dtype=np.float64))
+    given = checks.numbers("Argument `initial`", initial)
+    states = np.atleast_2d(given)
     if states.ndim != 2 or states.shape[1] != size:
         raise ValueError(
-            f"Argument `initial` must be qd.Normal, qd.Uniform, or states (trial, {size}), "
-            f"but has shape {np.shape(initial)}."
+            f"Argument `initial` must be qd.Normal, qd.Uniform, or states (trial, {size}), but has shape {given.shape}."
         )
     if not np.isfinite(states).all():
         raise ValueError("Argument `initial` must be finite, but holds NaN or infinity.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from quenched import checks
 from quenched.checks import nearest
 from quenched.models import RandomNetwork
 from quenched.numerics.memory import refuse_what_does_not_fit
@@ -102,8 +103,12 @@ def _values(name: str, values: Any, names: Mapping[str, list[str]], theory: Theo
         raise ValueError(
             f"Argument `over` must name parameters out of {', '.join(allowed)}, but names {name!r}.{nearest(name, allowed)}"
         )
+    what = f"The values of {name!r} in Argument `over`"
+    checks.refuse_masks_and_units(what, values)
     if isinstance(values, str | bytes) or np.ndim(values) != 1:
         raise ValueError(f"Argument `over` must give a list of numbers for {name!r}, but gives {values!r}.")
+    # What is in a list is for the parameter's own check to judge.
+    values = checks.numbers(what, values) if hasattr(values, "__array__") else values
     listed = [float(value) if isinstance(value, int | np.integer) else value for value in values]
     if not listed:
         raise ValueError(f"Argument `over` must give at least one value for {name!r}, but gives none.")

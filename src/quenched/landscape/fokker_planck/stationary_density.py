@@ -212,10 +212,7 @@ def _read(dynamics: Any, inputs: Any) -> tuple[AbstractDynamics, Array | None]:
 
 
 def _read_box(box: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        rows = np.asarray(box, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"Argument `box` must be (low, high), or one such row for each variable, but is {box!r}.") from None
+    rows = checks.numbers("Argument `box`", box)
     if rows.shape not in ((2,), (size, 2)):
         raise ValueError(f"Argument `box` must be (low, high) or have shape ({size}, 2), but has shape {rows.shape}.")
     low, high = np.broadcast_to(rows, (size, 2)).T

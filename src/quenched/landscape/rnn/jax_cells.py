@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from quenched import checks
 from quenched.landscape.dynamics import Map
 from quenched.landscape.rnn.arrays import from_arrays
 from quenched.precision import double_precision
@@ -45,7 +46,7 @@ def from_equinox(cell: Any) -> Map:
     if isinstance(cell, eqx.nn.LSTMCell):
         return from_arrays(arrays, cell="lstm")
     if cell.bias_n is not None:
-        arrays["bias_hh"] = np.concatenate([np.zeros(2 * cell.hidden_size), np.asarray(cell.bias_n)])
+        arrays["bias_hh"] = np.concatenate([np.zeros(2 * cell.hidden_size), checks.numbers("Array 'bias_n'", cell.bias_n)])
     return from_arrays(arrays, cell="gru")
 
 
@@ -115,9 +116,9 @@ def _nnx_layers(cell: Any, side: str, kind: str) -> tuple[np.ndarray, np.ndarray
 
 def _stacked(layers: list[tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """Flax's kernels are (input, output); a bias that is not there is zero."""
-    kernels = [np.asarray(kernel[...]).T for kernel, _ in layers]
+    kernels = [checks.numbers("A kernel", kernel[...]).T for kernel, _ in layers]
     biases = [
-        np.zeros(len(kernel)) if bias is None else np.asarray(bias[...])
+        np.zeros(len(kernel)) if bias is None else checks.numbers("A bias", bias[...])
         for kernel, (_, bias) in zip(kernels, layers, strict=True)
     ]
     return np.concatenate(kernels), np.concatenate(biases)

@@ -57,8 +57,7 @@ def from_torch(
             "Argument `module_or_state_dict` must be a torch.nn.Module or its state_dict(), but is "
             f"{type(module_or_state_dict).__name__}."
         )
-    arrays = {name: _numpy(values) for name, values in module_or_state_dict.items()}
-    return from_arrays(arrays, cell, layer, "tanh" if nonlinearity is None else nonlinearity, prefix=prefix)
+    return from_arrays(module_or_state_dict, cell, layer, "tanh" if nonlinearity is None else nonlinearity, prefix=prefix)
 
 
 def _recurrent(torch: Any, module: Any, prefix: str | None) -> tuple[str, Any]:
@@ -83,9 +82,3 @@ def _recurrent(torch: Any, module: Any, prefix: str | None) -> tuple[str, Any]:
             "and use qd.landscape.Map."
         )
     return path, recurrent
-
-
-def _numpy(values: Any) -> Any:
-    """A tensor's numbers; anything else as it is, since only a few of a state dict's entries will be looked at."""
-    plain = hasattr(values, "detach") and getattr(values, "is_floating_point", lambda: False)()
-    return values.detach().cpu().double().numpy() if plain else values

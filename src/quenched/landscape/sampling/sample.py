@@ -18,6 +18,7 @@ from quenched.landscape.sampling.measure import OBSERVABLES, Draws, all_finite, 
 from quenched.landscape.sampling.starts import read_starts, read_target, read_temperature
 from quenched.landscape.sampling.target import Target
 from quenched.landscape.sampling.warm_up import Warm, ladder_size, warm_up
+from quenched.models.labels import in_order, named
 from quenched.numerics.memory import available_bytes
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
@@ -126,6 +127,7 @@ def sample(
     target = read_target(dynamics, inputs, confinement, rate)
     refuse_what_does_not_fit(solver, target.dynamics.size, chains, samples, record)
     start_key, warm_key, draw_key = jax.random.split(read_key(key), 3)
+    starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
     states = read_starts(starts, target, chains, start_key)
     if len(states) != chains:
         raise ValueError(f"Argument `starts` must hold one state for each of {chains} chains, but holds {len(states)}.")
@@ -154,7 +156,7 @@ def sample(
     if throw:
         # What was interrupted is told by its status.
         raise_unsolved("landscape.sample", Status.solved if interrupted else status, "", dataset)
-    return dataset
+    return named(dataset, dynamics)
 
 
 @eqx.filter_jit

@@ -15,6 +15,7 @@ from quenched.landscape.dynamics import AbstractDynamics, read_dynamics
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.target import Target, identity, placed, rate_of
 from quenched.landscape.sampling.warm_up import cooled, start_temperature
+from quenched.models.labels import in_order
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 
@@ -106,6 +107,7 @@ def anneal(
     temperature = read_temperature(temperature)
     steps, count = checks.count("steps", steps), checks.count("count", count)
     target = read_target(dynamics, inputs, checks.number("confinement", confinement, low=0.0), None)
+    starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
     chains = count if starts is None else len(np.atleast_1d(starts))
     needed = 8 * target.dynamics.size * (24 * chains + 8 * target.dynamics.size)
     refuse_what_does_not_fit(needed, f"{chains} chains of {target.dynamics.size} neurons", "`count`")
