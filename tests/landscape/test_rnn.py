@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import pickle
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -157,7 +158,7 @@ def test_files(tmp_path: Path) -> None:
     wanted = rnn.from_arrays(arrays).step(state, inputs)
     np.savez(tmp_path / "good.npz", **{f"model.gru.{name}": values for name, values in arrays.items()}, readout=np.ones(3))
     np.testing.assert_array_equal(rnn.from_file(tmp_path / "good.npz").step(state, inputs), wanted)
-    np.savez(tmp_path / "objects.npz", weight_hh_l0=np.array([{"a": 1}], dtype=object))
+    np.savez(tmp_path / "objects.npz", weight_hh_l0=np.array([{"a": 1}], dtype=object), weight_ih_l0=np.ones((1, 1)))
     (tmp_path / "torn.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:300])
     (tmp_path / "weights.pkl").write_bytes(pickle.dumps(arrays))
     for name, message in (
@@ -169,6 +170,57 @@ def test_files(tmp_path: Path) -> None:
             rnn.from_file(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="no file"):
         rnn.from_file(tmp_path / "absent.npz")
+
+
+def test_only_the_weights_are_read_from_an_archive(tmp_path: Path) -> None:
+    """Settings and None beside them are no trouble; among them they are refused, and nothing is unpickled."""
+    arrays, (state, inputs) = random_arrays("gru"), random_state("gru")
+    beside: dict[str, Any] = {
+        "config": np.array({"rate": 0.1}, dtype=object),
+        "best": np.array(None),
+        "text": np.array("adam"),
+    }
+    np.savez(tmp_path / "MODEL.npz", **arrays, **beside)
+    found = rnn.from_file((tmp_path / "MODEL.npz").rename(tmp_path / "MODEL.NPZ"))
+    np.testing.assert_array_equal(found.step(state, inputs), rnn.from_arrays(arrays).step(state, inputs))
+    np.savez(tmp_path / "among.npz", **(arrays | {"bias_hh_l0": np.array([None] * 15)}))
+    with pytest.raises(ValueError, match="Python objects, which could run code; save the weights alone"):
+        rnn.from_file(tmp_path / "among.npz")
+
+
+def test_programs_are_no_weights(tmp_path: Path) -> None:
+    """A TorchScript file is told by its folder of code, with PyTorch or without."""
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
+        archive.writestr("model/code/__torch__.py", "class Model(Module): pass")
+        archive.writestr("model/data.pkl", b"")
+    with pytest.raises(ValueError, match=r"is a TorchScript program.*torch\.jit\.load\(path\)\.state_dict\(\)"):
+        rnn.from_file(tmp_path / "model.pt")
+    for ending, message in (
+        (".pt2", "compiled program is not read"),
+        (".onnx", "does not say which cell"),
+        (".ckpt", "pickle"),
+    ):
+        (tmp_path / f"model{ending}").write_bytes(b"")
+        with pytest.raises(ValueError, match=rf"must end in one of .*\.keras.*{message}"):
+            rnn.from_file(tmp_path / f"model{ending}")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch, about TorchScript
+def test_torchscript_and_tensors_of_every_kind(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    gru = torch.nn.GRU(2, 3)
+    script = torch.jit.script(gru)
+    torch.jit.save(script, tmp_path / "script.pt")
+    with pytest.raises(ValueError, match="TorchScript program"):
+        rnn.from_file(tmp_path / "script.pt")
+    with pytest.raises(ValueError, match=r"compiled by TorchScript: give its state_dict\(\)"):
+        rnn.from_torch(script)
+    wanted: Any = rnn.from_torch(gru).step
+    for given in (script.state_dict(), dict(gru.named_parameters())):  # the latter require gradients
+        found: Any = rnn.from_torch(given).step
+        np.testing.assert_array_equal(found.weight_hh, wanted.weight_hh)
+    half: Any = rnn.from_torch(dict(torch.nn.GRU(2, 3).half().named_parameters())).step
+    assert half.weight_hh.dtype == np.float64
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

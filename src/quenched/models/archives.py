@@ -42,13 +42,13 @@ def opened(path: Path) -> Iterator[AbstractArchive]:
 
 
 @contextmanager
-def hdf5(path: Path) -> Iterator[Any]:
-    """An HDF5 file, open for reading."""
+def hdf5(path: Path, inside: Any = None) -> Iterator[Any]:
+    """An HDF5 file, open for reading; `inside`, what it holds, where `path` is an archive around it."""
     try:
         import h5py
     except ImportError:
-        raise ImportError(f"Reading {path.name!r}, an HDF5 file, {_INSTALL}.") from None
-    with h5py.File(path, "r") as file:
+        raise ImportError(f"Reading {path.name!r}, which is HDF5, {_INSTALL}.") from None
+    with h5py.File(path if inside is None else inside, "r") as file:
         yield file
 
 

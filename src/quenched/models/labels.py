@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from quenched import checks
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
-AnyDataset = TypeVar("AnyDataset", bound="xr.Dataset")
 Names = tuple[str, ...] | None
 
 # Above so many nodes a list of edges becomes a sparse matrix: dense ones of this size take 128 MiB.
@@ -180,7 +178,7 @@ def _own_names(labels: Iterable[Any]) -> Names:
     return None if names == tuple(map(str, range(len(names)))) else names
 
 
-def named(dataset: AnyDataset, dynamics: Any) -> AnyDataset:
+def named(dataset: Any, dynamics: Any) -> Any:
     """A result with the names of a network's neurons, if it has any, as the coordinate `neuron`."""
     names = getattr(dynamics, "names", None)
     return dataset if names is None or "neuron" not in dataset.dims else dataset.assign_coords(neuron=list(names))

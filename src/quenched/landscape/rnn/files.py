@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle  # for the name of an error: nothing is unpickled here
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from quenched.landscape.dynamics import Map
 from quenched.landscape.rnn.arrays import from_arrays
+from quenched.landscape.rnn.keras import from_keras_layers, keras_layers
 from quenched.landscape.rnn.pytorch import from_torch
 
 _INSTEAD = "save the weights alone: torch.save(model.state_dict(), 'weights.pt'), numpy.savez or safetensors"
@@ -21,7 +24,7 @@ def from_file(
     path: str | Path,
     cell: str | None = None,
     layer: int = 0,
-    nonlinearity: str = "tanh",
+    nonlinearity: str | None = None,
     *,
     prefix: str | None = None,
 ) -> Map:
@@ -29,8 +32,14 @@ def from_file(
 
     Arguments:
         path: `.npz` (arrays under PyTorch's names); `.safetensors` (needs the package safetensors); `.pt` or `.pth`, a state
-            dict or a checkpoint that has one (needs PyTorch, which reads it with weights_only=True).
-        cell, layer, nonlinearity, prefix: as `qd.landscape.rnn.from_arrays`.
+            dict or a checkpoint that has one (needs PyTorch, which reads it with weights_only=True); `.keras`, `.weights.h5`
+            or an older `.h5` of Keras with a SimpleRNN, GRU or LSTM (needs h5py, not Keras).
+        cell: "rnn", "gru" or "lstm", a check.
+        layer: which layer of a stack of PyTorch's; Keras's layers have names, see `prefix`.
+        nonlinearity: "tanh" or "relu" of an RNN. A whole model of Keras's knows it; of weights alone "tanh" is assumed.
+        prefix: which module's weights, where there are several, or which layer of Keras's.
+
+    Only the arrays of that layer are read: what else is in the file, settings or Python objects, stays where it is.
 
     Returns:
         `qd.landscape.Map`, as `qd.landscape.rnn.from_arrays`.
@@ -50,30 +59,81 @@ def from_file(
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    if path.suffix not in _READERS:
-        pickled = path.suffix in (".pkl", ".pickle", ".joblib", ".ckpt", ".bin")
-        hint = f" A pickle can run code and is not read; {_INSTEAD}." if pickled else ""
-        raise ValueError(f"The file must end in one of {', '.join(_READERS)}, but is {path.name!r}.{hint}")
-    arrays = _READERS[path.suffix](path)
-    if path.suffix in (".pt", ".pth"):
-        return from_torch(arrays, cell, layer, nonlinearity, prefix=prefix)
-    return from_arrays(arrays, cell, layer, nonlinearity, prefix=prefix)
+    suffix = path.suffix.lower()
+    if suffix in _KERAS:
+        return _keras(path, cell, layer, nonlinearity, prefix)
+    if suffix not in _READERS:
+        endings = ", ".join([*_READERS, *_KERAS])
+        hint = f" {_OTHERS[suffix]}; {_INSTEAD}." if suffix in _OTHERS else ""
+        raise ValueError(f"The file must end in one of {endings}, but is {path.name!r}.{hint}")
+    if suffix in (".pt", ".pth"):
+        return from_torch(_torch(path), cell, layer, nonlinearity, prefix=prefix)
+    with _READERS[suffix](path) as arrays:
+        return from_arrays(arrays, cell, layer, nonlinearity or "tanh", prefix=prefix)
 
 
-def _npz(path: Path) -> Mapping[str, Any]:
+_KERAS = (".keras", ".h5", ".hdf5")
+_OTHERS = {
+    **dict.fromkeys((".pkl", ".pickle", ".joblib", ".ckpt", ".bin"), "A pickle can run code and is not read"),
+    **dict.fromkeys((".pt2", ".ts", ".torchscript"), "A compiled program is not read"),
+    **dict.fromkeys((".onnx", ".pb", ".tflite"), "A graph of operations does not say which cell it is"),
+    ".msgpack": "Flax's parameters are read by qd.landscape.rnn.from_flax(cell, params)",
+}
+
+
+def _keras(path: Path, cell: str | None, layer: int, nonlinearity: str | None, prefix: str | None) -> Map:
+    if layer:
+        raise ValueError(
+            f"Argument `layer` must be left out for a file of Keras's, whose layers `prefix` names, but is {layer}."
+        )
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+        found = keras_layers(path)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # of a torn file every library has its own
+        raise ValueError(f"{path.name!r} cannot be read as {path.suffix}: {str(error).rstrip('.')}.") from None
+    return from_keras_layers(path, found, cell, nonlinearity, prefix)
+
+
+class _Archive(Mapping[str, Any]):
+    """The arrays of an .npz, each read when it is asked for."""
+
+    def __init__(self, path: Path):
+        try:
+            opened = np.load(path, allow_pickle=False)
+            if not isinstance(opened, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        objects = "pickle" in str(error) or "Object arrays" in str(error)
-        why = f"it holds Python objects, which could run code; {_INSTEAD}" if objects else str(error).rstrip(".")
-        raise ValueError(f"{path.name!r} cannot be read as .npz: {why}.") from None
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise _unreadable(path, error) from None
+        self.path, self.archive = path, opened
+
+    def __enter__(self) -> _Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.archive.close()
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.archive[name]
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise _unreadable(self.path, error) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.archive.files)
+
+    def __len__(self) -> int:
+        return len(self.archive.files)
 
 
-def _safetensors(path: Path) -> Mapping[str, Any]:
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    objects = "pickle" in str(error) or "Object arrays" in str(error)
+    why = f"it holds Python objects, which could run code; {_INSTEAD}" if objects else str(error).rstrip(".")
+    return ValueError(f"{path.name!r} cannot be read as .npz: {why}.")
+
+
+@contextmanager
+def _safetensors(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
@@ -83,10 +143,15 @@ def _safetensors(path: Path) -> Mapping[str, Any]:
         loaded: Mapping[str, Any] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path.name!r} cannot be read as .safetensors: {error}.") from None
-    return loaded
+    yield loaded
 
 
 def _torch(path: Path) -> Mapping[str, Any]:
+    if _is_torchscript(path):
+        raise ValueError(
+            f"{path.name!r} is a TorchScript program, not weights; "
+            "torch.save(torch.jit.load(path).state_dict(), 'weights.pt') takes them out."
+        )
     try:
         import torch
     except ImportError:
@@ -99,6 +164,11 @@ def _torch(path: Path) -> Mapping[str, Any]:
         why = str(error).partition("\n")[0].rstrip(".")
         raise ValueError(f"{path.name!r} cannot be read as {path.suffix}: {why}; {_INSTEAD}.") from None
     return _state_dict(path, loaded)
+
+
+def _is_torchscript(path: Path) -> bool:
+    """By the folder of code in it."""
+    return zipfile.is_zipfile(path) and any("/code/" in name for name in zipfile.ZipFile(path).namelist())
 
 
 def _state_dict(path: Path, loaded: Any) -> Mapping[str, Any]:
@@ -123,4 +193,4 @@ def _state_dict(path: Path, loaded: Any) -> Mapping[str, Any]:
     )
 
 
-_READERS = {".npz": _npz, ".safetensors": _safetensors, ".pt": _torch, ".pth": _torch}
+_READERS: dict[str, Any] = {".npz": _Archive, ".safetensors": _safetensors, ".pt": _torch, ".pth": _torch}

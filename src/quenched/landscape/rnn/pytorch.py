@@ -44,6 +44,10 @@ def from_torch(
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(module_or_state_dict, torch.nn.Module):
+        if isinstance(module_or_state_dict, torch.jit.ScriptModule):
+            raise ValueError(
+                "Argument `module_or_state_dict` must be no module compiled by TorchScript: give its state_dict()."
+            )
         path, module = _recurrent(torch, module_or_state_dict, prefix)
         own = getattr(module, "nonlinearity", "tanh")  # which GRU and LSTM do not have
         if nonlinearity not in (None, own):
