@@ -32,13 +32,13 @@ def opened(path: Path) -> Iterator[AbstractArchive]:
     """The archive, as its ending says."""
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        with _npz(path) as file:
-            yield _NumPy(file)
+        with path.open("rb") as file:
+            yield _NumPy(_npz(file))
     elif suffix == ".mat" and not _is_hdf5(path):
         yield _Matlab(path)
     else:
-        with hdf5(path) as file:
-            yield _HDF5(file, matlab=suffix == ".mat")
+        with hdf5(path) as content:
+            yield _HDF5(content, matlab=suffix == ".mat")
 
 
 @contextmanager
@@ -117,8 +117,8 @@ class _HDF5(AbstractArchive):
         return item[()].T if self.matlab else item[()]
 
 
-def _npz(path: Path) -> Any:
-    archive = np.load(path, allow_pickle=False)
+def _npz(file: Any) -> Any:
+    archive = np.load(file, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise ValueError("it is a single array; rename it to .npy")
     return archive

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quenched.landscape.search import Outcome
+from quenched import checks
 from quenched.netcdf import complex_values
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
@@ -260,7 +261,7 @@ def _runs(trajectories: Any, size: int) -> np.ndarray:
     """(time, trial, neuron)."""
     if trajectories is None:
         return np.zeros((0, 0, size))
-    runs = np.asarray(getattr(trajectories, "values", trajectories), dtype=np.float64)
+    runs = checks.numbers("Argument `trajectories`", trajectories)
     runs = runs[:, None] if runs.ndim == 2 else runs
     if runs.ndim != 3 or runs.shape[2] != size:
         raise ValueError(f"Argument `trajectories` must be (time, neuron) or (time, trial, {size}), but is {runs.shape}.")

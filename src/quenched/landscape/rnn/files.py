@@ -99,19 +99,20 @@ class _Archive(Mapping[str, Any]):
     """The arrays of an .npz, each read when it is asked for."""
 
     def __init__(self, path: Path):
+        self.path, self.file = path, path.open("rb")
         try:
-            opened = np.load(path, allow_pickle=False)
-            if not isinstance(opened, np.lib.npyio.NpzFile):
+            self.archive: Any = np.load(self.file, allow_pickle=False)
+            if not isinstance(self.archive, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            self.file.close()
             raise _unreadable(path, error) from None
-        self.path, self.archive = path, opened
 
     def __enter__(self) -> _Archive:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.archive.close()
+        self.file.close()
 
     def __getitem__(self, name: str) -> Any:
         try:
