@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quenched.netcdf import PARTS, complex_values, without_complex
 from quenched.outputs import check_path
 from quenched.solution import Solution, Values
 from quenched.stored_records import from_json, to_json
@@ -22,13 +24,30 @@ _HOW_IT_WENT = ("status", "residual", "steps")
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
-    """As netCDF or Zarr, by the ending. NetCDF has no complex numbers: they become a last axis `re_im`."""
+    """As netCDF or Zarr, by the ending."""
     if path.suffix == ".zarr":
-        if path.exists():
-            shutil.rmtree(path)
-        dataset.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
+        write_zarr(dataset, path)
         return
-    without_complex(dataset).to_netcdf(path)
+    dataset.to_netcdf(path)
+
+
+def write_zarr(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Any] | None = None) -> None:
+    """A store that is there whole or not at all, with all its metadata in one place, so that `xarray.open_zarr` opens it
+    without a warning."""
+    beside = path.with_name(f".{path.name}.partial")
+    with without_zarr_warning():
+        dataset.to_zarr(beside, mode="w", zarr_format=3, consolidated=True, encoding=encoding)
+    if path.exists():
+        shutil.rmtree(path)
+    beside.rename(path)
+
+
+@contextmanager
+def without_zarr_warning() -> Iterator[None]:
+    """Consolidated metadata are an extension of the format's third version, which xarray looks for and Zarr warns of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
+        yield
 
 
 def to_stored(solution: Solution) -> xr.Dataset:
@@ -94,9 +113,6 @@ def _open(path: Path) -> xr.Dataset:
         raise ValueError(
             f"{str(path)!r} must be a netCDF file or a Zarr store that this package wrote, but is something else or damaged."
         ) from error
-    for name in [name for name, values in found.data_vars.items() if values.dims[-1:] == (PARTS,)]:
-        values = found[name]
-        found[name] = (values.dims[:-1], complex_values(values), values.attrs)
     return found
 
 

@@ -246,12 +246,13 @@ _QUANTITIES = (
     ),
     Quantity("index", r"\mathrm{sign}\det(-F')", "topological index of a fixed point", _PER_FIXED_POINT),
     Quantity(
-        "eigenvalues",
-        r"\lambda",
-        "eigenvalues of F' at a fixed point of a flow, of S' at one of a map",
+        "eigenvalue_real",
+        r"\mathrm{Re}\,\lambda",
+        "real parts of the eigenvalues of F' at a fixed point of a flow, of S' at one of a map",
         (("fixed_point", "mode"),),
         "1/time",
     ),
+    Quantity("eigenvalue_imag", r"\mathrm{Im}\,\lambda", "their imaginary parts", (("fixed_point", "mode"),), "1/time"),
     Quantity(
         "unstable_modes",
         "v",

@@ -224,8 +224,8 @@ def test_complex_eigenvalues_survive_netcdf(folder: Path) -> None:
     np.save("turn.npy", np.array([[0.0, -0.5], [0.5, 0.0]]))
     assert run(["fixed-points", "turn.npy", "--starts", "4", "--output", "found.nc"]) == 0
     with xr.open_dataset("found.nc") as written:
-        np.testing.assert_allclose(np.sort(written["eigenvalues"].values[0, :, 1]), [-0.5, 0.5])
-        np.testing.assert_allclose(written["eigenvalues"].values[0, :, 0], -1.0)
+        np.testing.assert_allclose(np.sort(written["eigenvalue_imag"].values[0]), [-0.5, 0.5])
+        np.testing.assert_allclose(written["eigenvalue_real"].values[0], -1.0)
 
 
 def test_nothing_is_cut_off_in_a_narrow_terminal(

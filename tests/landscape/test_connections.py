@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+import networkx as nx
 import numpy as np
 import pytest
 from scipy import integrate
@@ -65,7 +68,7 @@ def test_one_that_runs_away_does_not_stop_the_others() -> None:
     flow = Flow(lambda x: x**2 - 1, size=1)
     found = find_fixed_points(flow, np.linspace(-3, 3, 20)[:, None], paths=0)
     graph = connections(flow, found)
-    assert {(tail, head): end for tail, head, end in graph.edges(data="end")} == {
+    assert {(tail, head): end for tail, head, end in graph.edges(data="outcome")} == {
         (1, 0): "fixed_point",
         (1, "elsewhere"): "escaped",
     }
@@ -91,7 +94,7 @@ def test_points_nearer_than_the_nudge_are_not_jumped_over() -> None:
         heads = sorted(places[head] - places[saddle] for head in graph.successors(saddle) if head != "elsewhere")
         np.testing.assert_allclose(np.abs(heads), 5e-5, atol=1e-9)
     # Beyond the last barriers are wells that are not listed.
-    assert sorted(end for _, _, end in graph.edges(data="end")) == ["at_rest"] * 2 + ["fixed_point"] * 6
+    assert sorted(end for _, _, end in graph.edges(data="outcome")) == ["at_rest"] * 2 + ["fixed_point"] * 6
 
 
 def test_cycles_are_told_from_what_runs_away() -> None:
@@ -100,7 +103,7 @@ def test_cycles_are_told_from_what_runs_away() -> None:
 
     flow = Flow(velocity, size=2)
     graph = connections(flow, find_fixed_points(flow, 5), duration=50.0)
-    assert {end for _, _, end in graph.edges(data="end")} == {"out_of_time"}
+    assert {end for _, _, end in graph.edges(data="outcome")} == {"out_of_time"}
 
 
 def test_an_interruption_keeps_what_has_arrived() -> None:
@@ -122,3 +125,29 @@ def test_bad_input_is_refused() -> None:
         connections(pair, found[["outcome"]])
     with pytest.raises(ValueError, match="`duration` must be"):
         connections(pair, found, duration=0.0)
+
+
+def test_the_graph_goes_into_files_and_comes_back(tmp_path: Path) -> None:
+    """GraphML, GEXF and JSON: the same nodes, edges, numbers and words."""
+    flow = Flow(lambda x: jnp.array([x[0] - x[0] ** 3, x[1]]), size=2)  # along x[1] everything runs away
+    found = find_fixed_points(flow, 30)
+    graph = connections(flow, found)
+    assert {outcome for _, _, outcome in graph.edges(data="outcome")} == {"fixed_point", "escaped"}
+
+    def told(of: nx.MultiDiGraph, name: str) -> set[tuple[str, ...]]:
+        return {(str(tail), str(head), str(known["side"]), str(known[name])) for tail, head, known in of.edges(data=True)}
+
+    nx.write_graphml(graph, tmp_path / "graph.graphml")
+    nx.write_gexf(graph, tmp_path / "graph.gexf")
+    (tmp_path / "graph.json").write_text(json.dumps(nx.node_link_data(graph)))
+    assert "dynamic" not in (tmp_path / "graph.gexf").read_text()
+    for again in (
+        nx.read_graphml(tmp_path / "graph.graphml", force_multigraph=True),
+        nx.read_gexf(tmp_path / "graph.gexf"),
+        nx.node_link_graph(json.loads((tmp_path / "graph.json").read_text())),
+    ):
+        assert {str(node) for node in again} == {str(node) for node in graph}
+        for name in ("mode", "rate", "time", "outcome"):
+            assert told(again, name) == told(graph, name)
+        stable = {str(node): bool(known["stable"]) for node, known in again.nodes(data=True) if "stable" in known}
+        assert stable == {str(row): bool(value) for row, value in enumerate(found.stable.values)}

@@ -25,7 +25,9 @@ def test_a_flow_as_a_function_is_the_network_it_computes() -> None:
     flow, known = (each.isel(fixed_point=np.argsort(each.state.values[:, 0])) for each in (flow, known))
     for name in ("state", "index", "log_weight"):
         np.testing.assert_allclose(flow[name], known[name], atol=1e-9, err_msg=name)
-    np.testing.assert_allclose(np.sort_complex(flow.eigenvalues), np.sort_complex(known.eigenvalues), atol=1e-8)
+    np.testing.assert_allclose(
+        np.sort_complex(qd.landscape.eigenvalues(flow)), np.sort_complex(qd.landscape.eigenvalues(known)), atol=1e-8
+    )
     assert known.attrs["certificate_bound"] == "activation"
     assert flow.attrs["certificate_bound"] == "sampled"
     assert "not known" in flow.attrs["index_sum_means"]
@@ -52,9 +54,9 @@ def test_stability_of_the_same_points_as_a_flow_and_as_maps() -> None:
         assert found.stable.values[places].tolist() == stable
         # S' = 1 + h F': 1 - h at the outer points, 1 + h/2 in the middle.
         expected = np.array([1 - step, 1 - step, 1 + step / 2])
-        np.testing.assert_allclose(found.eigenvalues.values[places].ravel().real, expected, atol=1e-9)
+        np.testing.assert_allclose(found.eigenvalue_real.values[places].ravel(), expected, atol=1e-9)
     flow = find_fixed_points(Flow(lambda x: 0.5 * x - x**3, size=1))
-    np.testing.assert_allclose(np.sort(flow.eigenvalues.values.ravel().real), [-1.0, -1.0, 0.5], atol=1e-12)
+    np.testing.assert_allclose(np.sort(flow.eigenvalue_real.values.ravel()), [-1.0, -1.0, 0.5], atol=1e-12)
 
 
 def test_points_of_period_two_are_found_and_told_from_fixed_points() -> None:
@@ -69,7 +71,7 @@ def test_points_of_period_two_are_found_and_told_from_fixed_points() -> None:
     np.testing.assert_allclose(found.state.values.ravel()[order], sorted(expected), atol=1e-12)
     assert found.smallest_period.values[order].tolist() == [expected[x] for x in sorted(expected)]
     # The multiplier of the cycle: the product of slopes, 4 + 2 r - r^2.
-    cycle = found.eigenvalues.values.ravel().real[found.smallest_period.values == 2]
+    cycle = found.eigenvalue_real.values.ravel()[found.smallest_period.values == 2]
     np.testing.assert_allclose(cycle, 4 + 2 * rate - rate**2, atol=1e-9)
     assert found.stable.values[found.smallest_period.values == 2].all()
 
@@ -306,10 +308,23 @@ def test_one_point_is_drawn_and_a_file_opened_again_too(tmp_path: Any) -> None:
     found.to_zarr(tmp_path / "points.zarr", zarr_format=2)
     again = xr.open_zarr(tmp_path / "points.zarr", zarr_format=2)
     assert len(qd.plots.fixed_points(again).lines) > 1
-    found.to_netcdf(tmp_path / "points.nc")
-    with xr.open_dataset(tmp_path / "points.nc") as netcdf:
-        np.testing.assert_array_equal(netcdf.eigenvalues[..., 0], found.eigenvalues.real)
-        assert len(qd.plots.spectrum(netcdf).lines) == len(found.plot.spectrum().lines)
+    # What xarray makes of it, chosen, merged, written and read, is as good.
+    for name, plain in (
+        ("all", found),
+        ("chosen", found.where(found.stable, drop=True)),
+        ("masked", found.where(found.stable)),
+        ("merged", xr.merge([found, xr.Dataset({"mine": ("fixed_point", [1.0, 2.0, 3.0])})])),
+        ("concatenated", xr.concat([found, found], "fixed_point", data_vars="minimal", compat="override", coords="minimal")),
+    ):
+        plain.to_netcdf(tmp_path / f"{name}.nc")
+        with xr.open_dataset(tmp_path / f"{name}.nc") as netcdf:
+            np.testing.assert_array_equal(qd.landscape.eigenvalues(netcdf), qd.landscape.eigenvalues(plain))
+            stable, saddles = {"all": (2, 1), "merged": (2, 1), "concatenated": (4, 2)}.get(name, (2, 0))
+            markers = qd.plots.fixed_points(netcdf, modes=False).lines
+            assert [len(np.asarray(line.get_xdata())) for line in markers] == [stable, saddles][: len(markers)]
+            assert len(qd.plots.spectrum(netcdf).lines) == len(qd.plots.spectrum(plain).lines)
+    with pytest.raises(TypeError, match="lacks eigenvalue_imag"):
+        qd.landscape.eigenvalues(found.drop_vars("eigenvalue_imag"))
 
 
 def test_steep_functions_are_followed_to_their_roots() -> None:

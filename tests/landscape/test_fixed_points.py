@@ -25,7 +25,7 @@ def test_two_neurons_against_a_scalar_root() -> None:
     np.testing.assert_allclose(np.sort(found.state.values[:2], axis=0), expected, atol=1e-14)
     np.testing.assert_allclose(found.state.values[2], 0.0, atol=1e-15)
     # At the origin F' = -1 + J has eigenvalues 1 and -3, so |det| = 3.
-    np.testing.assert_allclose(found.eigenvalues.values[2].real, [1.0, -3.0], atol=1e-12)
+    np.testing.assert_allclose(found.eigenvalue_real.values[2], [1.0, -3.0], atol=1e-12)
     assert float(found.log_weight[2]) == pytest.approx(-np.log(3.0), abs=1e-12)
     assert found.unstable_directions.values.tolist() == [0, 0, 1]
     assert int(found.starts_reaching.sum()) == int((found.outcome == Outcome.fixed_point).sum())

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from test_sweep import MODEL, TRAJECTORIES, interrupt_at
-from toys import Parabola
+from toys import Lagged, Parabola
 
 import quenched as qd
 from quenched.sweeps.engine import LANES
+from quenched.sweeps.store import read_sweeps
 
 OVER = {"symmetry": [0.1, 0.3], "gain": np.linspace(0.1, 1.9, 2 * LANES)}
 
@@ -118,3 +119,87 @@ def test_a_point_of_an_experiment_that_was_cut_short_is_done_again(tmp_path: Pat
     # Two of three networks of the second point are done when the interruption comes.
     found = qd.sweep(MODEL, TRAJECTORIES, {"gain": [0.5, 1.0]}, progress=interrupt_at(5))
     assert set(found["status"].values.tolist()) <= {qd.Status.solved, qd.Status.not_run}
+
+
+def tear(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    if how == "gone":
+        file.unlink()
+    else:
+        pieces = {"empty": b"", "half": content[: len(content) // 2], "flipped": content[:-6] + b"\x5a\xa5" + content[-4:]}
+        file.write_bytes(pieces[how])
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "half", "flipped"])
+@pytest.mark.parametrize("name", ["energy", "status", "gain"])
+def test_a_damaged_piece_is_named_and_computed_again(
+    tmp_path: Path, name: str, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments: Any = (MODEL, Parabola(), {"gain": [0.5, 1.0]})
+    place = tmp_path / "sweep.zarr"
+    whole = qd.sweep(*arguments, store=place)
+    tear(place / name / "c" / "0", how)
+    if name == "energy":
+        with pytest.raises(ValueError, match=r"store '.*sweep\.zarr' is damaged: the array 'energy' has lost 2 points"):
+            read_sweeps(place)
+    xr.testing.assert_identical(qd.sweep(*arguments, store=place, resume=True), whole)
+    told = capsys.readouterr().err
+    lost = f"sweep.zarr' is damaged: the array {name!r} has lost 2 of 2 points, which are computed again."
+    assert told == "" if name == "gain" else lost in told
+    with xr.open_zarr(place) as stored:
+        xr.testing.assert_identical(stored.load(), whole)
+
+
+def test_a_point_whose_piece_is_lost_is_the_only_one_computed_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others keep theirs, and an interruption on the way loses nothing that is still there."""
+    arguments: Any = (MODEL, Lagged(1.0), {"gain": [0.5, 1.0, 1.5]})
+    place = tmp_path / "sweep.zarr"
+    whole = qd.sweep(*arguments, store=place)
+    tear(place / "correlation" / "c" / "1" / "0", "half")
+    first = qd.sweep(*arguments, store=place, resume=True, progress=interrupt_at(2))
+    assert "the array 'correlation' has lost 1 of 3 points" in capsys.readouterr().err
+    assert first["status"].values.tolist() == [0, qd.Status.not_run, 0]
+    others = [name for name in whole.data_vars if name not in ("status", "correlation")]
+    xr.testing.assert_identical(first[others], whole[others])
+    told: list[tuple[int, int]] = []
+    again = qd.sweep(*arguments, store=place, resume=True, progress=lambda *done: told.append(done))
+    xr.testing.assert_identical(again, whole)
+    assert told[0] == (2, 3)
+    with xr.open_zarr(place) as stored:
+        xr.testing.assert_identical(stored.load(), whole)
+
+
+@pytest.mark.parametrize(("name", "how"), [("energy", "gone"), ("energy", "empty"), ("status", "half")])
+def test_an_array_that_nothing_is_known_of_is_named(tmp_path: Path, name: str, how: str) -> None:
+    arguments: Any = (MODEL, Parabola(), {"gain": [0.5]})
+    place = tmp_path / "sweep.zarr"
+    whole = qd.sweep(*arguments, store=place)
+    tear(place / name / "zarr.json", how)
+    with pytest.raises(ValueError, match=rf"store '.*sweep\.zarr' is damaged: .* array '{name}' .*; force=True"):
+        qd.sweep(*arguments, store=place, resume=True)
+    xr.testing.assert_identical(qd.sweep(*arguments, store=place, force=True), whole)
+    tear(place / "zarr.json", how)
+    with pytest.raises(FileExistsError, match=r"its zarr\.json is damaged; .* or remove it by hand"):
+        qd.sweep(*arguments, store=place, resume=True)
+
+
+def test_a_store_opens_without_a_warning_at_any_moment(tmp_path: Path) -> None:
+    """While it fills, when it is full, and as one of several; pytest turns warnings into errors."""
+    place = tmp_path / "sweep.zarr"
+    seen: list[int] = []
+
+    def look(done: int, _: int) -> None:
+        if place.exists():
+            with xr.open_zarr(place) as stored:
+                seen.append(int((stored["status"] == qd.Status.not_run).sum()))
+
+    qd.sweep(MODEL, TRAJECTORIES, {"gain": [0.5, 1.0]}, store=place, progress=look)
+    assert seen[0] == 2
+    look(0, 0)
+    assert seen[-1] == 0
+    qd.solve(MODEL, qd.dmft.Static()).save(tmp_path / "solution.zarr")
+    with xr.open_zarr(tmp_path / "solution.zarr") as stored:
+        assert "correlation" in stored
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["solution.zarr", "sweep.zarr"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 
 import quenched as qd
 from quenched.status import Status
@@ -36,3 +37,15 @@ class Parabola(AbstractTheory):
         energy = jnp.sin(model.gain) * self.temperature + model.symmetry
         status = jnp.where(model.gain > 2.0, Status.out_of_steps, Status.solved)
         return Computed({"energy": energy}, status, jnp.zeros(()), jnp.asarray(1))
+
+
+class Lagged(Parabola):
+    """One that also has a quantity with an axis of its own, which is stored point by point."""
+
+    def coordinates(self) -> dict[str, Any]:
+        return {"lag": np.arange(3.0)}
+
+    def compute(self, model: qd.RandomNetwork, solver: Any, start: Start) -> Computed:
+        found = super().compute(model, solver, start)
+        correlation = jnp.exp(-jnp.arange(3.0)) * model.gain
+        return found._replace(arrays={**found.arrays, "correlation": correlation})

@@ -102,7 +102,7 @@ def _row(index: int, point: xr.Dataset) -> tuple[str, ...]:
         f"{float(point['residual']):.1e}",
         "yes" if bool(point["stable"]) else "no",
         str(int(point["unstable_directions"])),
-        _complex(complex(point["eigenvalues"].values[0])),
+        _complex(complex(point["eigenvalue_real"].values[0], point["eigenvalue_imag"].values[0])),
         str(int(point["starts_reaching"])),
     )
 

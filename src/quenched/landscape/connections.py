@@ -55,10 +55,12 @@ def connections(
             `interrupted` True (`graph.graph["interrupted"]`).
 
     Returns:
-        A `networkx.MultiDiGraph`: one node a fixed point, its row in `fixed_points`, with `stable`, `unstable_directions`
-        and `state`; an edge for each trajectory, with `mode` (which eigenvalue), `side` (+1 or -1), `rate` (the eigenvalue's
-        growth), `time` (until the end) and `end`: "fixed_point"; or at the node "elsewhere" "escaped" (it ran away),
-        "at_rest" (at a point that is not listed, or all but), "out_of_time" (cycles, chaos) or "failed" (the integration).
+        A `networkx.MultiDiGraph`: one node a fixed point, its row in `fixed_points` (its state is
+        `fixed_points.state[node]`), with `stable` and `unstable_directions`; an edge for each trajectory, with `mode` (which
+        eigenvalue), `side` (+1 or -1), `rate` (the eigenvalue's growth), `time` (until the end) and `outcome`: "fixed_point";
+        or at the node "elsewhere" "escaped" (it ran away), "at_rest" (at a point that is not listed, or all but),
+        "out_of_time" (cycles, chaos) or "failed" (the integration). All of these are plain numbers and words, so that
+        `networkx.write_graphml`, `write_gexf` and, by `networkx.node_link_data`, JSON take the graph.
 
     Raises: ValueError for fixed points of another size or of several inputs; TypeError for other objects; MemoryError where
         the trajectories would not fit.
@@ -111,9 +113,10 @@ def connections(
     refuse_what_does_not_fit(needed, what, "the number of `fixed_points`, by .isel(fixed_point=[...])")
     graph = nx.MultiDiGraph(interrupted=False)
     stable = fixed_points["stable"].values
-    for row, state in enumerate(states):
-        unstable = int(fixed_points["unstable_directions"].values[row])
-        graph.add_node(row, stable=bool(stable[row]), unstable_directions=unstable, state=state)
+    for row in range(len(states)):
+        graph.add_node(
+            row, stable=bool(stable[row]), unstable_directions=int(fixed_points["unstable_directions"].values[row])
+        )
     with one_blas_thread():
         todo = [(row, *each) for row, state in enumerate(states) for each in _directions(way, state, given)]
         apart = nearest(states)
@@ -130,7 +133,9 @@ def connections(
         if ends.end[number] != UNDER_WAY:
             head = int(ends.row[number])
             known = {"mode": mode, "side": side, "rate": rate, "time": float(ends.time[number])}
-            graph.add_edge(row, head if head >= 0 else ELSEWHERE, **known, end=End(ends.end[number]).name)
+            # Not `end`, which GEXF takes for the date when an edge vanishes.
+            known["outcome"] = End(ends.end[number]).name
+            graph.add_edge(row, head if head >= 0 else ELSEWHERE, **known)
     return graph
 
 

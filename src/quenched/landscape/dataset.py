@@ -8,8 +8,6 @@ import xarray as xr
 from xarray.core.utils import UncachedAccessor
 from xarray.plot.accessor import DatasetPlotAccessor
 
-from quenched.netcdf import without_complex
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -33,12 +31,10 @@ class FixedPointPlots(DatasetPlotAccessor):
 
 
 class FixedPointDataset(xr.Dataset):
-    """What `qd.landscape.find_fixed_points` returns. A file, opened again, is drawn by `qd.plots.fixed_points`."""
+    """What `qd.landscape.find_fixed_points` returns. What `where` or `merge` make of it, or a file, opened again, is a plain
+    Dataset with the same data, and drawn by `qd.plots.fixed_points`.
+    """
 
     __slots__ = ()
 
     plot = UncachedAccessor(FixedPointPlots)
-
-    def to_netcdf(self, *arguments: Any, **options: Any) -> Any:
-        """As xarray's, with the complex eigenvalues as a last axis `re_im`."""
-        return xr.Dataset.to_netcdf(without_complex(self), *arguments, **options)

@@ -88,7 +88,8 @@ def find_fixed_points(
         Dataset, fixed points with the fewest unstable directions first: `state` (fixed_point, neuron), `residual`,
         `certificate` (Newton-Kantorovich number: below 1/2 a root is proven nearby, and the only one within `radius`),
         `stable` (every direction decays), `unstable_directions` (how many grow), `marginal_directions` (of how many rounding
-        leaves it open, as at a centre), `eigenvalues` (fixed_point, mode), `index`, `log_weight`, `starts_reaching`,
+        leaves it open, as at a centre), `eigenvalue_real` and `eigenvalue_imag` (fixed_point, mode)
+        (`qd.landscape.eigenvalues(found)` has both in one), `index`, `log_weight`, `starts_reaching`,
         `condition` (the row of the variable `inputs`) where there are several, and `smallest_period` for a period above 1.
         `outcome` (start), a code of `qd.landscape.Outcome`, `end_state` (start, neuron) and `end_speed` (start), where each
         start ended and the largest velocity there; `path_outcome`, `path_points` (path). Outcomes are counted in the

@@ -16,6 +16,8 @@ from quenched.landscape.stability import Spectrum, nearest, real_parts, spectrum
 from quenched.solution import labelled
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from quenched.landscape.dataset import FixedPointDataset
     from quenched.landscape.uncertified import Uncertified
 
@@ -74,6 +76,8 @@ def describe_points(
         for row, root in enumerate(collection.roots)
     ]
     unstable = np.array([each.grows.sum() for each in spectra], int)
+    # Apart, since netCDF and most of what reads it have no complex numbers.
+    spectrum_of_all = np.array([each.values for each in spectra]).reshape(-1, dynamics.size).astype(complex)
     order = np.lexsort((np.mean(states**2, axis=1), unstable))
 
     def of_roots(name: str) -> np.ndarray:
@@ -88,7 +92,8 @@ def describe_points(
         "stable": np.array([each.stable for each in spectra], bool),
         "unstable_directions": unstable,
         "marginal_directions": np.array([each.marginal.sum() for each in spectra], int),
-        "eigenvalues": np.array([each.values for each in spectra]).reshape(-1, dynamics.size).astype(complex),
+        "eigenvalue_real": spectrum_of_all.real,
+        "eigenvalue_imag": spectrum_of_all.imag,
         "unstable_modes": np.array([_growing_modes(each) for each in spectra]).reshape(-1, _MODES, dynamics.size),
         "index": of_roots("sign"),
         "log_weight": of_roots("log_weight"),
@@ -192,3 +197,27 @@ def residuals_compiled(dynamics: AbstractDynamics, states: Any, inputs: Any) -> 
 @eqx.filter_jit
 def _residual_compiled(dynamics: AbstractDynamics, state: Array, inputs: Array | None) -> Array:
     return dynamics.residual(jnp.asarray(state), inputs)
+
+
+def eigenvalues(fixed_points: xr.Dataset) -> xr.DataArray:
+    """The complex eigenvalues (fixed_point, mode) of a list of fixed points, which holds their real and imaginary parts as
+    `eigenvalue_real` and `eigenvalue_imag`.
+
+    Arguments:
+        fixed_points: of `qd.landscape.find_fixed_points`, as it is, chosen from, merged, or read from a file.
+
+    Raises: TypeError for a dataset without them.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> found = qd.landscape.find_fixed_points(qd.Network(np.array([[0.0, -0.5], [0.5, 0.0]])), 10)
+        >>> print(qd.landscape.eigenvalues(found).values.round(6))
+        [[-1.+0.5j -1.-0.5j]]
+    """
+    missing = {"eigenvalue_real", "eigenvalue_imag"} - set(getattr(fixed_points, "data_vars", ()))
+    if missing:
+        raise TypeError(
+            "Argument `fixed_points` must be the Dataset of qd.landscape.find_fixed_points, but lacks "
+            f"{', '.join(sorted(missing))}."
+        )
+    return (fixed_points["eigenvalue_real"] + 1j * fixed_points["eigenvalue_imag"]).rename("eigenvalues")

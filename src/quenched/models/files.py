@@ -221,6 +221,8 @@ def _refuse_what_may_be_edges(path: Path, matrix: Any) -> None:
     if not (np.all(ends >= 0) and np.all(ends == np.floor(ends))):
         return
     if matrix.shape[0] == matrix.shape[1]:
+        if matrix.shape[1] == 2 and path.suffix.lower() not in _TABLES:  # lists without weights are written as text
+            return
         if np.any(rest == 0) or len(np.unique(ends, axis=0)) < len(ends):
             return
         raise ValueError(

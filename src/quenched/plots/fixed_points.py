@@ -8,7 +8,7 @@ import numpy as np
 
 from quenched.landscape.search import Outcome
 from quenched import checks
-from quenched.netcdf import complex_values
+from quenched.landscape.listing import eigenvalues
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
 
@@ -98,7 +98,7 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     if not dataset.sizes["fixed_point"]:
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     axes = new_axes() if axes is None else axes
-    values, unstable = complex_values(dataset["eigenvalues"]), dataset["unstable_directions"].values
+    values, unstable = eigenvalues(dataset).values, dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(_KINDS):
         chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count
         if chosen.any():
@@ -204,11 +204,12 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
 
 
 def _as_list(dataset: xr.Dataset) -> xr.Dataset:
-    """A single fixed point as a list of one."""
-    if "fixed_point" in dataset.dims:
-        return dataset
-    drawn = {"state", "stable", "unstable_directions", "unstable_modes", "eigenvalues"}
-    return dataset[sorted(drawn & set(dataset.data_vars))].expand_dims("fixed_point")
+    """A single fixed point as a list of one; those that `where` has left are drawn, the others are NaN."""
+    drawn = {"state", "stable", "unstable_directions", "unstable_modes", "eigenvalue_real", "eigenvalue_imag"}
+    dataset = dataset[sorted(drawn & set(dataset.data_vars))]
+    if "fixed_point" not in dataset.dims:
+        return dataset.expand_dims("fixed_point")
+    return dataset.isel(fixed_point=np.isfinite(dataset["state"].values).all(axis=1))
 
 
 def _keep_flat(axes: Axes, places: np.ndarray) -> None:

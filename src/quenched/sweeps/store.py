@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quenched.status import Status
+from quenched.storage import without_zarr_warning, write_zarr
+from quenched.sweeps.damage import DamagedStoreError, damaged_arrays, open_arrays, read_array, read_status
 from quenched.sweeps.table import Table
 
 if TYPE_CHECKING:
@@ -52,7 +55,10 @@ def existing(path: Path) -> dict[str, Any] | None:
         return None
     stored = read_definition(path)
     if stored is None:
-        raise FileExistsError(f"{str(path)!r} exists and is not a store of a sweep; choose another place for the store.")
+        raise FileExistsError(
+            f"{str(path)!r} exists and is not a store of a sweep, or its zarr.json is damaged; "
+            "choose another place for the store, or remove it by hand."
+        )
     return stored
 
 
@@ -79,14 +85,50 @@ def create_group(path: Path, definition: Mapping[str, Any], **attributes: Any) -
 
     _writable(path)
     zarr.open_group(path, mode="a").attrs.update({"definition": json.dumps(definition), **attributes})
+    _consolidate(path)
+
+
+def _consolidate(path: Path) -> None:
+    import zarr
+
+    with without_zarr_warning():
+        zarr.consolidate_metadata(path)
 
 
 def open_sweep(path: Path) -> xr.Dataset:
-    """A stored sweep, read into memory."""
+    """A stored sweep, read into memory. Raises DamagedStoreError where points that count as done have lost something."""
     import xarray as xr
 
+    for name, lost in damaged_arrays(path).items():
+        raise DamagedStoreError(
+            f"The store {str(path)!r} is damaged: the array {name!r} has lost {lost} points; continue the sweep with "
+            "resume=True (--resume on the command line), which computes these again."
+        )
     with xr.open_zarr(path, consolidated=False) as stored:
         return stored.load()
+
+
+def load_into(table: Table, path: Path) -> None:
+    """Take over what an earlier run has left. Points of which something is missing or unreadable count as not run, which is
+    told on stderr; what else is known of them stays as it is until they are computed again."""
+    group, grid = open_arrays(path), table.plan.grid.shape
+    for name in table.rows:
+        if name not in group:
+            raise DamagedStoreError(f"The store {str(path)!r} has no array {name!r}; {_OFFER}.")
+    stored = {name: read_array(path, group[name], len(grid)) for name in table.rows}
+    table.load({name: values for name, (values, _) in stored.items()})
+    status, unknown = table.on_grid("status"), stored["status"][1]
+    lost = np.zeros(grid, bool)
+    for name, (_, damaged) in stored.items():
+        here = damaged & ((status != Status.not_run) | unknown)
+        if here.any():
+            lost |= here
+            print(
+                f"The store {str(path)!r} is damaged: the array {name!r} has lost {here.sum()} of {here.size} points, which "
+                "are computed again.",
+                file=sys.stderr,
+            )
+    status[lost | unknown] = Status.not_run
 
 
 def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
@@ -114,12 +156,19 @@ class Writer:
     def __init__(self, path: Path, table: Table, continued: bool):
         import zarr
 
+        dataset = table.to_dataset()
         if not continued:
-            empty = table.to_dataset()
             _writable(path)
-            empty.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=_chunks(table))
+            write_zarr(dataset, path, _encoding(table))
+            if (path.parent / "zarr.json").exists():  # the group of a file with several sweeps
+                _consolidate(path.parent)
         self.table = table
-        self.group = zarr.open_group(path, mode="r+")
+        # Zarr leaves out what holds nothing but its filling: then nobody could tell what is lost from what is NaN.
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            group = zarr.open_group(path, mode="r+")
+            self.arrays: dict[str, Any] = {name: group[name] for name in (*table.rows, *map(str, dataset.coords))}
+        for name, values in (dataset.coords if continued else dataset[["status"]]).items():
+            self.arrays[str(name)][...] = values.values
         self.pending: list[np.ndarray] = []
         self.written = time.monotonic()
 
@@ -136,7 +185,7 @@ class Writer:
         done = np.unravel_index(np.concatenate(self.pending), self.table.plan.grid.shape)
         for name in sorted(self.table.rows, key="status".__eq__):
             values = self.table.on_grid(name)
-            stored: Any = self.group[name]
+            stored = self.arrays[name]
             if values.ndim == len(done):
                 stored[...] = values
             else:
@@ -145,11 +194,19 @@ class Writer:
         self.pending, self.written = [], time.monotonic()
 
 
-def _chunks(table: Table) -> dict[str, Any]:
-    """One chunk for all points of a number; one for each point of anything longer."""
+def _encoding(table: Table) -> dict[str, Any]:
+    """One chunk for all points of a number; one for each point of anything longer. A status that is lost is `not_run`."""
+    from zarr.codecs import ZstdCodec
+
     shape = table.plan.grid.shape
     chunks = {name: (shape if rows.ndim == 1 else (1,) * len(shape) + rows.shape[1:]) for name, rows in table.rows.items()}
-    return {name: {"chunks": tuple(max(1, length) for length in chunk)} for name, chunk in chunks.items()}
+    # A byte that was flipped on the disk is noticed.
+    found: dict[str, dict[str, Any]] = {
+        name: {"chunks": tuple(max(1, length) for length in chunk), "compressors": ZstdCodec(checksum=True)}
+        for name, chunk in chunks.items()
+    }
+    found["status"] |= {"fill_value": int(Status.not_run)}
+    return found
 
 
 def _writable(path: Path) -> None:
@@ -160,7 +217,7 @@ def _writable(path: Path) -> None:
 
 
 def _left(path: Path) -> tuple[int, int]:
-    status = open_sweep(path)["status"].values
+    status = read_status(path)
     return int((status == Status.not_run).sum()), status.size
 
 

@@ -20,7 +20,7 @@ from quenched.solve import Progress
 from quenched.status import raise_unsolved
 from quenched.sweeps.engine import compute_theory, measure_points, shapes
 from quenched.sweeps.plan import Plan, make_plan
-from quenched.sweeps.store import Writer, claim, open_sweep, remove
+from quenched.sweeps.store import Writer, claim, load_into, remove
 from quenched.sweeps.table import Table
 from quenched.theory import AbstractExperiment, Theory
 
@@ -100,7 +100,7 @@ def execute(plan: Plan, store: Path | None, continued: bool, progress: Progress 
     refuse_what_does_not_fit(3 * points * size, f"The results of {points} points", "the number of values in `over`")
     table = Table(plan, each_point)
     if store is not None and continued:
-        table.load({str(name): values.values for name, values in open_sweep(store).data_vars.items()})
+        load_into(table, store)
     writer = None if store is None else Writer(store, table, continued)
     each = plan.units // points
     wanted = table.not_run()
