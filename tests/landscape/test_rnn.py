@@ -7,7 +7,7 @@ import itertools
 import pickle
 import zipfile
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import equinox as eqx
@@ -274,6 +274,99 @@ def test_flax_cells(name: str, library: str) -> None:
             after, found = cell(own, jnp.asarray(inputs))[0], rnn.from_flax(cell)
     wanted = np.concatenate([after[1], after[0]]) if lstm else after
     np.testing.assert_allclose(found.step(state, inputs), wanted, rtol=0, atol=1e-14)
+
+
+def joined_step(kind: str, w: dict[str, np.ndarray], b: dict[str, np.ndarray], x: np.ndarray, state: np.ndarray) -> Any:
+    """Haiku's and BrainState's equations, gate by gate, kernels (inputs and state, unit)."""
+    h, c = state[:HIDDEN], state[HIDDEN:]
+    joined = np.concatenate([x, h])
+    if kind == "LSTM":
+        i, g, f, o = (joined @ w[gate] + b[gate] for gate in "igfo")
+        c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(g)
+        return np.concatenate([sigmoid(o) * np.tanh(c), c])
+    z, r = (sigmoid(joined @ w[gate] + b[gate]) for gate in "zr")
+    return (1 - z) * h + z * np.tanh(np.concatenate([x, r * h]) @ w["n"] + b["n"])
+
+
+def cell_of_brainstate(kind: str, **layers: tuple[np.ndarray, np.ndarray]) -> Any:
+    """As brainstate.nn has it, without BrainState."""
+    cell = type(kind, (), {"__module__": "brainstate.nn"})()
+    cell.activation = jnp.tanh
+    for name, (kernel, bias) in layers.items():
+        weight = SimpleNamespace(value={"weight": kernel, "bias": bias})
+        setattr(cell, name, SimpleNamespace(weight=weight, w_mask=None))
+    return cell
+
+
+def test_cells_whose_reset_comes_first() -> None:
+    random = np.random.default_rng(6)
+    state, inputs = random.normal(size=2 * HIDDEN), random.normal(size=INPUTS)
+    w = {gate: random.normal(size=(INPUTS + HIDDEN, HIDDEN)) for gate in "igfozrn"}
+    b = {gate: random.normal(size=HIDDEN) for gate in "igfozrn"}
+
+    def joined(gates: str) -> tuple[np.ndarray, np.ndarray]:
+        return np.concatenate([w[gate] for gate in gates], axis=1), np.concatenate([b[gate] for gate in gates])
+
+    kernel, bias = joined("zrn")
+    haiku_gru = {"gru": {"w_i": kernel[:INPUTS], "w_h": kernel[INPUTS:], "b": bias}, "linear": {"w": np.ones((2, 2))}}
+    haiku_lstm = {"net/~/lstm/linear": dict(zip("wb", joined("igfo"), strict=True))}
+    minimal = {**w, "z": w["r"]}, {**b, "z": b["r"]}
+    for found, kind, values in (
+        (rnn.from_haiku(haiku_gru), "GRU", (w, b)),
+        (rnn.from_haiku(haiku_lstm), "LSTM", (w, b)),
+        (rnn.from_brainstate(cell_of_brainstate("GRUCell", Wrz=joined("rz"), Wh=joined("n"))), "GRU", (w, b)),
+        (rnn.from_brainstate(cell_of_brainstate("MGUCell", Wf=joined("r"), Wh=joined("n"))), "GRU", minimal),
+        (rnn.from_brainstate(cell_of_brainstate("LSTMCell", W=joined("igfo"))), "LSTM", (w, b)),
+    ):
+        at = state[: found.size]
+        np.testing.assert_allclose(found.step(at, inputs), joined_step(kind, *values, inputs, at), rtol=0, atol=1e-14)
+        known: Any = found.step
+        with jax.enable_x64(True):
+            slopes = jax.jacfwd(lambda h, known=known: known(h, inputs))(jnp.asarray(at))
+        np.testing.assert_allclose(known.jacobian(at, inputs), slopes, rtol=0, atol=1e-13)
+    plain = rnn.from_brainstate(cell_of_brainstate("ValinaRNNCell", W=joined("n")))
+    wanted = np.tanh(np.concatenate([inputs, state[:HIDDEN]]) @ w["n"] + b["n"])
+    np.testing.assert_allclose(plain.step(state[:HIDDEN], inputs), wanted, rtol=0, atol=1e-14)
+    vanilla = {
+        "rnn/linear": {"w": w["n"][:INPUTS], "b": b["n"]},
+        "rnn/linear_1": {"w": w["n"][INPUTS:], "b": b["z"]},
+    }
+    before = np.concatenate([inputs, state[:HIDDEN]]) @ w["n"] + b["n"] + b["z"]
+    found = rnn.from_haiku(vanilla).step(state[:HIDDEN], inputs)
+    np.testing.assert_allclose(found, np.maximum(before, 0), rtol=0, atol=1e-14)
+    with pytest.raises(ValueError, match="holds several, 'gru', 'rnn'; choose one by `prefix`"):
+        rnn.from_haiku(haiku_gru | vanilla)
+    assert rnn.from_haiku(haiku_gru | haiku_lstm, prefix="net/~/lstm").size == 2 * HIDDEN
+    with pytest.raises(TypeError, match=r"of brainstate\.nn, but is URLSTMCell"):
+        rnn.from_brainstate(cell_of_brainstate("URLSTMCell"))
+
+
+@pytest.mark.parametrize("name", ["ValinaRNNCell", "GRUCell", "MGUCell", "LSTMCell"])
+def test_cells_of_brainstate(name: str) -> None:
+    brainstate = pytest.importorskip("brainstate")
+    with jax.enable_x64(True):
+        cell = getattr(brainstate.nn, name)(INPUTS, HIDDEN, b_init=brainstate.nn.init.Normal(1.0))
+        cell.init_state()
+        state, inputs = random_state("lstm" if name == "LSTMCell" else "gru")
+        cell.h.value = jnp.asarray(state[:HIDDEN])
+        if name == "LSTMCell":
+            cell.c.value = jnp.asarray(state[HIDDEN:])
+        cell.update(jnp.asarray(inputs))
+        wanted = np.concatenate([cell.h.value, cell.c.value]) if name == "LSTMCell" else np.asarray(cell.h.value)
+    np.testing.assert_allclose(rnn.from_brainstate(cell).step(state, inputs), wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["VanillaRNN", "GRU", "LSTM"])
+def test_cells_of_haiku(name: str) -> None:
+    haiku = pytest.importorskip("haiku")
+    state, inputs = random_state("lstm" if name == "LSTM" else "gru")
+    halves = (jnp.asarray(state[:HIDDEN]), jnp.asarray(state[HIDDEN:]))
+    carried: Any = haiku.LSTMState(*halves) if name == "LSTM" else halves[0]
+    whole = haiku.without_apply_rng(haiku.transform(lambda x, at: getattr(haiku, name)(HIDDEN)(x, at)))
+    params = whole.init(jax.random.key(1), jnp.asarray(inputs), carried)
+    after = whole.apply(params, jnp.asarray(inputs), carried)[1]
+    wanted = np.concatenate(after) if name == "LSTM" else after
+    np.testing.assert_allclose(rnn.from_haiku(params).step(state, inputs), wanted, rtol=0, atol=1e-6)
 
 
 def test_other_cells_are_refused() -> None:

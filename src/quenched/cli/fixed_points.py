@@ -25,6 +25,7 @@ def fixed_points(
     sign: str | None = None,
     gain: float | None = None,
     transpose: bool = False,
+    layout: str | None = None,
     activation: str = "tanh",
     starts: int = 200,
     seed: int = 0,
@@ -40,15 +41,17 @@ def fixed_points(
     Parameters
     ----------
     weights:
-        File with J, J[i, j] from j to i: .npy, .npz, .csv or .mtx.
+        File with J, J[i, j] from j to i: .npy, .npz, .mat, .h5, .csv, .tsv, .txt, .mtx, .graphml, .gexf or .gml.
     array:
-        Which array of an .npz file.
+        Which array of several, column of a list of edges, or attribute of a graph's edges holds the weights.
     sign:
-        A second array of the .npz file to multiply by, where magnitudes and signs are kept apart.
+        A second one to multiply by, where magnitudes and signs are kept apart.
     gain:
         Scale the weights so that N Var(J) = gain^2; as they are in the file if left out.
     transpose:
         The file stores [from, to].
+    layout:
+        matrix, or edges: a list of edges (from, to, weight).
     activation:
         tanh, erf, relu or linear.
     starts:
@@ -68,7 +71,9 @@ def fixed_points(
     from quenched.storage import write
 
     phi = build_activation(activation)
-    network = qd.Network.from_file(weights, array=array, sign=sign, gain=gain, transpose=transpose, activation=phi)
+    network = qd.Network.from_file(
+        weights, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout, activation=phi
+    )
     with Reporter(f"searching {network.size} neurons") as tell:
         found = qd.landscape.find_fixed_points(network, starts, key=seed, progress=tell)
     console = Console()

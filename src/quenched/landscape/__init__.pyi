@@ -6,6 +6,7 @@ from quenched.landscape.energy import energy, energy_gradient
 from quenched.landscape.find import find_fixed_points
 from quenched.landscape.fixed_points import FixedPoints
 from quenched.landscape.fokker_planck import stationary_density
+from quenched.landscape.listing import eigenvalues
 from quenched.landscape.paths import Homotopy
 from quenched.landscape.sampling import HMC, Langevin, ReplicaExchange, Sampling, anneal, sample
 from quenched.landscape.search import LevenbergMarquardt, Outcome

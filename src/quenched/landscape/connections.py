@@ -57,9 +57,9 @@ def connections(
     Returns:
         A `networkx.MultiDiGraph`: one node a fixed point, its row in `fixed_points` (its state is
         `fixed_points.state[node]`), with `stable` and `unstable_directions`; an edge for each trajectory, with `mode` (which
-        eigenvalue), `side` (+1 or -1), `rate` (the eigenvalue's growth), `time` (until the end) and `outcome`: "fixed_point";
-        or at the node "elsewhere" "escaped" (it ran away), "at_rest" (at a point that is not listed, or all but),
-        "out_of_time" (cycles, chaos) or "failed" (the integration). All of these are plain numbers and words, so that
+        eigenvalue), `side` (+1 or -1), `rate` (the eigenvalue's growth), `time` (until the end) and `outcome`:
+        "fixed_point"; or at the node "elsewhere" "escaped" (it ran away), "at_rest" (at a point that is not listed, or all
+        but), "out_of_time" (cycles, chaos) or "failed" (the integration). All of these are plain numbers and words, so that
         `networkx.write_graphml`, `write_gexf` and, by `networkx.node_link_data`, JSON take the graph.
 
     Raises: ValueError for fixed points of another size or of several inputs; TypeError for other objects; MemoryError where
@@ -133,9 +133,9 @@ def connections(
         if ends.end[number] != UNDER_WAY:
             head = int(ends.row[number])
             known = {"mode": mode, "side": side, "rate": rate, "time": float(ends.time[number])}
-            # Not `end`, which GEXF takes for the date when an edge vanishes.
-            known["outcome"] = End(ends.end[number]).name
-            graph.add_edge(row, head if head >= 0 else ELSEWHERE, **known)
+            # `outcome`, not `end`, which GEXF takes for the date when an edge vanishes.
+            outcome = End(ends.end[number]).name
+            graph.add_edge(row, head if head >= 0 else ELSEWHERE, **known, outcome=outcome)
     return graph
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from quenched.landscape.search import Outcome
 from quenched import checks
-from quenched.landscape.listing import eigenvalues
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
 
@@ -98,6 +97,8 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     if not dataset.sizes["fixed_point"]:
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     axes = new_axes() if axes is None else axes
+    from quenched.landscape.listing import eigenvalues
+
     values, unstable = eigenvalues(dataset).values, dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(_KINDS):
         chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count

@@ -82,9 +82,9 @@ def from_flax(cell: Any, params: Mapping[str, Any] | None = None) -> Map:
         raise TypeError(f"Argument `params` must be the parameters of the linen cell, a dict, but is {params!r}.")
     if not linen and params is not None:
         raise TypeError("Argument `params` must be left out for an nnx cell, which has its own.")
-    function = _function("activation_fn", cell, ("tanh", "relu") if kind == "SimpleCell" else ("tanh",))
+    function = which_function("activation_fn", cell, ("tanh", "relu") if kind == "SimpleCell" else ("tanh",))
     if kind != "SimpleCell":
-        _function("gate_fn", cell, ("sigmoid",))
+        which_function("gate_fn", cell, ("sigmoid",))
     if getattr(cell, "residual", False):
         raise ValueError("Argument `cell` must have no residual connection, but has residual=True.")
     if linen:
@@ -125,7 +125,7 @@ def _stacked(layers: list[tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @double_precision
-def _function(name: str, cell: Any, allowed: tuple[str, ...]) -> str:
+def which_function(name: str, cell: Any, allowed: tuple[str, ...]) -> str:
     """Which of the allowed functions the cell applies, told by its values: Flax and JAX have several names for one."""
     points = jnp.linspace(-3.0, 3.0, 13)
     values = getattr(cell, name)(points)

@@ -21,6 +21,7 @@ from quenched.landscape.dynamics import (
 )
 from quenched.landscape.rnn.cells import Inputs, State
 from quenched.landscape.rnn.checked import one_vector
+from quenched.models.labels import labelled
 from quenched.precision import double_precision
 
 FORMS = ("rate", "current")
@@ -210,7 +211,8 @@ def _relaxation(
 
 
 def _square(weights: Any) -> np.ndarray:
-    own = checks.real_array("Argument `weights`", weights, (None, None))
+    # A table's rows and columns are put in one order.
+    own = checks.real_array("Argument `weights`", labelled(weights).weights, (None, None))
     return checks.real_array("Argument `weights`", own, (max(1, len(own)), max(1, len(own))))
 
 
