@@ -25,6 +25,7 @@ __all__ = [
     "anneal",
     "connections",
     "continue_fixed_points",
+    "eigenvalues",
     "energy",
     "energy_gradient",
     "find_fixed_points",

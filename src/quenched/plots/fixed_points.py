@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quenched.landscape.search import Outcome
-from quenched import checks
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
 
@@ -206,11 +205,10 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
 
 def _as_list(dataset: xr.Dataset) -> xr.Dataset:
     """A single fixed point as a list of one; those that `where` has left are drawn, the others are NaN."""
+    if "fixed_point" in dataset.dims:
+        return dataset.isel(fixed_point=np.isfinite(dataset["state"].values).all(axis=1))
     drawn = {"state", "stable", "unstable_directions", "unstable_modes", "eigenvalue_real", "eigenvalue_imag"}
-    dataset = dataset[sorted(drawn & set(dataset.data_vars))]
-    if "fixed_point" not in dataset.dims:
-        return dataset.expand_dims("fixed_point")
-    return dataset.isel(fixed_point=np.isfinite(dataset["state"].values).all(axis=1))
+    return dataset[sorted(drawn & set(dataset.data_vars))].expand_dims("fixed_point")
 
 
 def _keep_flat(axes: Axes, places: np.ndarray) -> None:
@@ -263,6 +261,8 @@ def _runs(trajectories: Any, size: int) -> np.ndarray:
     """(time, trial, neuron)."""
     if trajectories is None:
         return np.zeros((0, 0, size))
+    from quenched import checks
+
     runs = checks.numbers("Argument `trajectories`", trajectories)
     runs = runs[:, None] if runs.ndim == 2 else runs
     if runs.ndim != 3 or runs.shape[2] != size:
