@@ -89,6 +89,19 @@ class Quantity:
         return np.asarray(self.values)
 
 
+class Variable:
+    """As netCDF4 has it: NumPy would see the fill values."""
+
+    dimensions = ("neuron",)
+    units = "1"
+
+    def __getitem__(self, _: Any) -> Any:
+        return np.ma.array([0.5, 1.0], mask=[False, True])
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        return np.array([0.5, 1e20])
+
+
 @pytest.mark.parametrize("reader", VECTORS)
 def test_masked_vectors_are_refused(reader: str) -> None:
     with pytest.raises(ValueError, match=r"1 of 2 are masked: give values to these, `\.filled\(value\)`"):
@@ -111,6 +124,7 @@ def test_masked_numbers_are_refused(reader: str) -> None:
     ("values", "message"),
     [
         ([np.ma.array([0.5, 1.0], mask=[False, True]), np.ma.array([0.5, 1.0])], "1 of 2 are masked"),
+        (Variable(), "1 of 2 are masked"),
         (np.array([1j, 0.0]), "complex128; give its .real"),
         (np.array([1.0 + 0j, 0.0]), "complex128"),
         (np.array([True, False]), "bool; give .astype"),

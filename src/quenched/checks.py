@@ -47,6 +47,11 @@ def numbers(what: str, values: Any) -> np.ndarray:
     Every reader of numbers asks this function: `np.asarray` alone reads through masks, drops units and imaginary parts, and
     takes text and truth values for numbers.
     """
+    # A variable of a netCDF file, or an array of Dask's: the mask is in what it holds.
+    if isinstance(getattr(values, "dimensions", None), tuple):
+        values = values[...]
+    elif _library(values) == "dask":
+        values = values.compute()
     refuse_masks_and_units(what, values)
     array = _as_array(what, values)
     if array.dtype == object and array.ndim == 0 and isinstance(values, Number | Decimal):
