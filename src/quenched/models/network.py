@@ -92,7 +92,7 @@ class Network(eqx.Module):
         density = np.count_nonzero(entries) / count
         gain = np.sqrt(self.size * max(spread, 0.0))
         listed = [
-            f"{self.size} neurons",
+            f"{self.size} neurons{self._called()}",
             f"{100 * density:.3g} % of the couplings",
             f"gain {gain:.3g} = sqrt(N Var J)",
             f"activation={printed(self.activation)}",
@@ -100,6 +100,13 @@ class Network(eqx.Module):
         if np.ndim(self.field) or self.field != 0:
             listed.append(f"field={printed(self.field)}")
         return f"Network({', '.join(listed)})"
+
+    def _called(self) -> str:
+        """The first names and the last, where there are any."""
+        if self.names is None:
+            return ""
+        shown = self.names if len(self.names) <= 4 else (*self.names[:2], "...", self.names[-1])
+        return f" ({', '.join(shown)})"
 
     @property
     def size(self) -> int:
