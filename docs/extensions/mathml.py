@@ -16,13 +16,15 @@ from sphinx.util import logging
 _LOGGER = logging.getLogger(__name__)
 _CONVERTER = LatexToMathML(fancy_error=False)
 _ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}(?:(?!\\begin\{).)*?\\end\{\1\}", re.DOTALL)
+# U+0332 is wider than what is below it and lies on it; site.css keeps the other at a distance.
+_OVERLINE = ('<mo stretchy="true">\u0332</mo></mover>', '<mo stretchy="true" class="overline">\u203e</mo></mover>')
 _IN_HTML = re.compile(r"(?<=>)(\$\$?)([^$<]+)\1(?=<)")
 
 
 def mathml(tex: str, *, display: bool, where: nodes.Node) -> str:
     """One formula; where it has lines or columns of its own, these are lined up."""
     try:
-        return str(_CONVERTER.convert_with_local_state(_aligned(tex), displaystyle=display))
+        return _CONVERTER.convert_with_local_state(_aligned(tex), displaystyle=display).replace(*_OVERLINE)
     except LatexError as error:
         _LOGGER.warning("Formula %r cannot be read: %s", tex, error, location=where, type="mathml")
         return f"<code>{escape(tex)}</code>"

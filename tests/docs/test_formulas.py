@@ -50,6 +50,7 @@ def shape(element: ElementTree.Element) -> str:
         (r"\frac ab c", "math(mfrac(mi(a) mi(b)) mi(c))"),
         (r"\hat x_i^2", "math(msubsup(mover(mi(x) mo(ˆ)) mi(i) mn(2)))"),
         (r"\dot{x}_i", "math(msub(mover(mi(x) mo(˙)) mi(i)))"),
+        (r"\overline{J_{ij}} x", "math(mover(msub(mi(J) mrow(mi(i) mi(j))) mo(‾)) mi(x))"),
         (r"\sqrt2 x", "math(msqrt(mn(2)) mi(x))"),
         (r"x_ab^2c", "math(msub(mi(x) mi(a)) msup(mi(b) mn(2)) mi(c))"),
     ],
