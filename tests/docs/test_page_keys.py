@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -98,3 +99,25 @@ def test_lines_keep_their_numbers() -> None:
     page_keys.describe_kernel(None, "page", source)
     assert [a == b for a, b in zip(before, source[0].splitlines(), strict=True)] == [True] * 3 + [False] + [True] * 3
     assert re.fullmatch(r"  \{name: python3, language: ipython3, display_name: \w{16}\}", source[0].splitlines()[3])
+
+
+@pytest.mark.slow
+def test_all_pages_that_fail_are_named_and_what_is_kept_is_not_executed_again(tmp_path: Path) -> None:
+    head = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
+    for name, code in {"index": "2 + 2", "first": "missing_one", "second": "missing_two"}.items():
+        (tmp_path / f"{name}.md").write_text(
+            head + page(code + "\n") + "\n```{toctree}\n:glob:\n*\n```\n" * (name == "index")
+        )
+    settings = {"extensions": ["myst_nb", "page_keys"], "nb_execution_show_tb": True, "nb_execution_mode": "cache"}
+    settings["nb_execution_cache_path"] = str(tmp_path / "cache")
+    (tmp_path / "conf.py").write_text("\n".join(f"{name} = {value!r}" for name, value in settings.items()))
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-E", "-b", "html", str(tmp_path), str(tmp_path / "html")]
+    extensions = {**os.environ, "PYTHONPATH": f"{Path(page_keys.__file__).parent}:{PACKAGE.parent}"}
+    first, second = (subprocess.run(build, capture_output=True, text=True, env=extensions) for _ in range(2))
+    for ran in (first, second):
+        assert ran.returncode == 1
+        for name, cell in (("first", "missing_one"), ("second", "missing_two")):
+            assert re.search(rf"{name}.md: WARNING: Executing notebook failed(?s:.*)-\n{cell}\n-", ran.stderr)
+    assert "index.md: Executing notebook" in first.stdout
+    assert "index.md: Executing notebook" not in second.stdout
+    assert "index.md: Using cached notebook" in second.stdout
