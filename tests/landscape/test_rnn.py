@@ -633,5 +633,6 @@ def test_indices_of_trained_networks_add_up_to_one(cell: str) -> None:
     for seed in range(2):
         arrays = {name: 1.5 * values for name, values in random_arrays(cell, seed).items()}
         found = qd.landscape.find_fixed_points(rnn.from_arrays(arrays), 40, inputs=np.zeros(INPUTS))
+        # Far out, where gates saturate to rounding, states only seem to rest.
         assert found.attrs["index_sum_means"] == "1 if the list is complete"
         assert float(found.index_sum) == 1.0, seed

@@ -178,6 +178,20 @@ def test_a_map_that_turns_every_state_back_has_a_plane_of_period_two() -> None:
     assert found.sizes["uncertified_point"] == 39
 
 
+def test_a_gate_that_is_open_to_rounding_keeps_every_state_of_its_cube() -> None:
+    """A GRU whose update gate is 1 - 4e-18: h' = h; it cannot leave the cube, where its fixed point is too."""
+    arrays = {
+        "weight_ih_l0": np.zeros((6, 1)),
+        "weight_hh_l0": np.zeros((6, 2)),
+        "bias_ih_l0": np.repeat([0.0, 40.0, 0.0], 2),
+    }
+    starts = np.array([[0.0, 0.0], [0.5, -0.25], [-1.0, 1.0], [1.5, 0.0]])
+    found = find_fixed_points(qd.landscape.rnn.from_arrays(arrays), starts, paths=0)
+    assert found.outcome.values.tolist() == 3 * [Outcome.uncertified] + [Outcome.stalled]
+    np.testing.assert_array_equal(found.end_state, starts)
+    np.testing.assert_array_equal(found.flat_directions, 2)
+
+
 def test_each_input_has_its_own_line() -> None:
     line = Flow(lambda x, u: jnp.array([u[0] - x[0], 0.0 * x[1]]), 2)
     found = find_fixed_points(line, inputs=np.repeat([[0.0], [1.0]], 10, axis=0), starts=20, paths=0)

@@ -56,6 +56,10 @@ class AbstractDynamics(eqx.Module):
         """Whether the indices of all fixed points add up to 1, F(x) + x being bounded or the map taking a ball into itself;
         None where nobody knows."""
 
+    def may_rest(self, state: State) -> Array:
+        """Whether a root can be here as far as is known, even where rounding leaves no speed at all."""
+        return jnp.asarray(True)
+
     @abstractmethod
     def trajectory_step(self, state: State, inputs: Any) -> State:
         """Where the dynamics goes from here in a fifth of a time constant; of a map, in one step."""
@@ -86,6 +90,10 @@ class AbstractKnownFunction(eqx.Module):
     def jacobian(self, state: Any, inputs: Any = None) -> Array:
         """Its derivative with respect to the state."""
         return jax.jacfwd(lambda x: self(x, inputs))(state)
+
+    def may_rest(self, state: Any) -> Array:
+        """As `AbstractDynamics.may_rest`."""
+        return jnp.asarray(True)
 
     def until_kink(self, state: Any, inputs: Any) -> Number:
         """How far the next kink is that is known, in the largest entry; infinity where none is."""
@@ -157,6 +165,11 @@ class _AbstractFunction(AbstractDynamics):
         if isinstance(self._function, AbstractKnownFunction):
             return self._function.lipschitz(state, inputs)
         return sampled_lipschitz(lambda x: self.jacobian(x, inputs), state)
+
+    def may_rest(self, state: State) -> Array:
+        if isinstance(self._function, AbstractKnownFunction):
+            return self._function.may_rest(state)
+        return super().may_rest(state)
 
     @property
     def bound(self) -> str:
@@ -259,6 +272,12 @@ class _Repeated(AbstractKnownFunction):
     @property
     def bounded(self) -> bool | None:
         return self.step.bounded if isinstance(self.step, AbstractKnownFunction) else None
+
+    def may_rest(self, state: State) -> Array:
+        """As the map."""
+        if isinstance(self.step, AbstractKnownFunction):
+            return self.step.may_rest(state)
+        return super().may_rest(state)
 
     def until_kink(self, state: State, inputs: Any) -> Number:
         """The nearest kink at any step, as far as a change of the first state moves that step's."""

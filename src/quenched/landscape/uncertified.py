@@ -22,7 +22,7 @@ _FLOOR = 1e-14
 _AROUND = 1e-2
 # Steps end where |F| shrinks to this part under no damping up to this many times the usual one, or is this part of what
 # rounding leaves.
-_SHRINKS, _MOST_CAUTION, _ENOUGH, _MOST_STEPS = 0.9, 1e6, 1e-4, 100
+_SHRINKS, _MOST_CAUTION, _ENOUGH, _MOST_STEPS = 0.9, 1e6, 1e-4, 40
 # The least damping, relative to F', without which rounding would move a root along its line.
 _LEAST_DAMPING = 1e-12
 # |F| relative to F' and the state, below which a search may have ended at a root.
@@ -178,7 +178,7 @@ def settle(
     first = jnp.max(jnp.abs(dynamics.residual(state, inputs)))
     begin = (state, first, jnp.where(first <= within * unit, 1.0, jnp.inf), jnp.asarray(0))
     state, speed, _, _ = jax.lax.while_loop(goes_on, again, begin)
-    return _Settled(state, speed <= _FLOOR * unit)
+    return _Settled(state, (speed <= _FLOOR * unit) & dynamics.may_rest(state))
 
 
 def _steepness_around(dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None) -> Float[Array, ""]:

@@ -106,6 +106,10 @@ class Elman(AbstractRateFunction, AbstractCell):
         return self.activation.slope(drive + self.weight_hh @ state + self.bias_hh)[:, None] * self.weight_hh
 
 
+# 1 but for rounding.
+_CUBE = 1.0 + 1e-9
+
+
 class GRU(AbstractCell):
     """The gated recurrent unit; rows in the order reset r, update z, new n.
 
@@ -116,6 +120,10 @@ class GRU(AbstractCell):
     """
 
     gates: ClassVar[int] = 3
+
+    def may_rest(self, state: State) -> Array:
+        """Between h and n, which is below 1: far out, where z is 1 but for rounding, h only seems to stay."""
+        return jnp.max(jnp.abs(jnp.asarray(state))) <= _CUBE
 
     def next_state(self, state: State, drive: Float[Array, " row"]) -> Float[Array, " neuron"]:
         reset_in, update_in, new_in = jnp.split(drive, 3)
@@ -189,6 +197,10 @@ class LSTM(AbstractCell):
     """
 
     gates: ClassVar[int] = 4
+
+    def may_rest(self, state: State) -> Array:
+        """h is a product of numbers below 1."""
+        return jnp.max(jnp.abs(jnp.asarray(state)[: self.hidden_size])) <= _CUBE
 
     @property
     def state_size(self) -> int:
