@@ -13,6 +13,7 @@ from scipy import integrate, linalg, optimize
 import quenched as qd
 from quenched.observables import kaplan_yorke_dimension, lyapunov_spectrum
 from quenched.observables.attractor import dimension, entropy
+from quenched.observables.blocks import split
 from quenched.observables.tangent import begin
 
 SIZE = 6
@@ -79,8 +80,9 @@ def _same_frame(size: int) -> np.ndarray:
     """The frame that key 0 draws for one network."""
     with jax.enable_x64(True):
         frame_key = jax.random.split(jax.random.key(0), 4)[2]
-        bundle = begin(jax.numpy.zeros((1, size)), size, jax.random.split(frame_key, 1))
-        return np.asarray(bundle.rows[0, 1:]).T
+        blocks = split(jax.numpy.ones((1, size, size)), size)
+        bundle = begin(jax.numpy.zeros((1, size)), blocks, size, jax.random.split(frame_key, 1))
+        return np.asarray(bundle.frame[0]).T
 
 
 def _plain_benettin(maps: list[np.ndarray], before: int, step: float) -> np.ndarray:

@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from quenched.activations import AbstractActivation
-from quenched.observables.tangent import Bundle, Couplings, Span, advance
+from quenched.observables.rounding import push_outside
+from quenched.observables.tangent import Bundle, Couplings, Measured, Span, advance
+from quenched.status import RUNAWAY
 
 # A frame of this condition has lost six digits of its smallest growth: it is made orthonormal more often.
 _ILL_CONDITIONED = 1e6
@@ -49,7 +51,14 @@ class Growth(NamedTuple):
     """What was measured."""
 
     rates: Float[np.ndarray, "network block mode"]
+    """Of the modes of all blocks, then of the neurons that are alone."""
+    there: Bool[np.ndarray, "network mode"]
+    """Which of these there are."""
     runaway: Bool[np.ndarray, " network"]
+    rounding: Float[np.ndarray, "network mode"]
+    """How much a rate changes by perturbations of size one in every interval, to first order."""
+    turn: Float[np.ndarray, "network mode"]
+    """How large such perturbations grow."""
     condition: float
     """The worst of the frames just before they were made orthonormal."""
     every: int
@@ -73,23 +82,25 @@ def follow(
     every = round(1.0 / schedule.step) if schedule.every is None else schedule.every
     every = max(1, min(every, schedule.per_block))
     longest = min(schedule.per_block, round(_LONGEST / schedule.step))
-    kept: list[np.ndarray] = []
-    worst, interrupted = 1.0, False
+    kept: list[Measured] = []
+    worst, interrupted, pushed = 1.0, False, 0
     try:
         for first, steps, counts in schedule.spans():
             while True:
                 span = Span(first, steps, -(-steps // every))
-                after, growth, conditions = advance(
-                    couplings, activation, bundle, span, schedule.step, noise, schedule.scheme
-                )
-                condition = float(np.max(jax.device_get(conditions)))
+                after, measured = advance(couplings, activation, bundle, span, schedule.step, noise, schedule.scheme)
+                condition = float(np.max(jax.device_get(measured.condition)))
                 if condition <= _ILL_CONDITIONED or every == 1:
                     break
                 every = max(1, min(every, steps) // 2)
             bundle = after
+            if first + steps >= 2 * pushed:
+                # Each new push is given as long as there was before it.
+                pushed = first + steps
+                bundle = bundle._replace(turn=push_outside(bundle.turn, couplings.keys))
             if counts:
                 worst = max(worst, condition)
-                kept.append(jax.device_get(growth) / (steps * schedule.step))
+                kept.append(jax.device_get(measured))
             elif schedule.every is None and condition**2 < _ILL_CONDITIONED and 2 * every <= longest:
                 # Twice the time squares the condition.
                 every *= 2
@@ -98,4 +109,18 @@ def follow(
         if len(kept) < 2:
             raise
         interrupted = True
-    return Growth(np.stack(kept, axis=1), jax.device_get(bundle.runaway), worst, every, interrupted)
+    time = schedule.per_block * schedule.step
+    effects = [measured.effect for measured in kept]
+    layout = couplings.blocks.layout
+    # The end decides: a feed-forward chain may pass through any size on its way to rest.
+    runaway = bundle.runaway | ~(np.mean(jax.device_get(bundle.state) ** 2, axis=1) < RUNAWAY)
+    return Growth(
+        np.stack([measured.growth for measured in kept], axis=1) / time,
+        np.concatenate([layout.block_of_mode >= 0, layout.alone], axis=1),
+        jax.device_get(runaway),
+        np.mean([effect.growth for effect in effects], axis=0) / time,
+        np.max([effect.turn for effect in effects], axis=0),
+        worst,
+        every,
+        interrupted,
+    )

@@ -157,8 +157,9 @@ def _measure(
     try:
         for first in range(0, batch.number, together):
             chosen = slice(first, first + together)
-            bundle = begin(states[chosen], exponents, frame_keys[chosen])
-            growth = follow(batch.couplings(chosen, noise_keys), batch.activation, bundle, schedule, batch.noise, tell)
+            couplings = batch.couplings(chosen, noise_keys, exponents)
+            bundle = begin(states[chosen], couplings.blocks, exponents, frame_keys[chosen])
+            growth = follow(couplings, batch.activation, bundle, schedule, batch.noise, tell)
             if not (growth.interrupted and growths):
                 growths.append(growth)
             if growth.interrupted:
@@ -185,7 +186,7 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
 
     import xarray as xr
 
-    found = [each for growth in growths for each in of_networks(growth, schedule.step, exponents == batch.size)]
+    found = [each for growth in growths for each in of_networks(growth, exponents, schedule.step, exponents == batch.size)]
     leading: tuple[str, ...] = ("network",) if batch.kind == "several" else ()
     status: Any
     if batch.kind == "ensemble":
@@ -212,6 +213,7 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
         "time_averaged": growths[0].rates.shape[1] * schedule.per_block * schedule.step,
         "orthonormalised_every": min(growth.every for growth in growths),
         "condition": max(growth.condition for growth in growths),
+        "amplification": max(float(np.max(growth.turn)) for growth in growths),
         "citations": "benettin1980 kaplan1979 engelken2023 geyer1992",
         "quenched_version": version("quenched"),
         "jax_version": jax.__version__,

@@ -15,6 +15,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.activations import AbstractActivation
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
+from quenched.observables.blocks import split
 from quenched.observables.tangent import Couplings
 
 
@@ -27,8 +28,8 @@ class Networks(NamedTuple):
     noise: float
     kind: str
     """"one", "several", or "ensemble"."""
-    couplings: Callable[[slice, Array], Couplings]
-    """Of the networks in a slice, given a key of noise for each."""
+    couplings: Callable[[slice, Array, int], Couplings]
+    """Of the networks in a slice, given a key of noise for each and how many exponents are wanted."""
     parameters: dict[str, float]
     """Of the ensemble, to be told with the result."""
 
@@ -81,10 +82,10 @@ def _given(several: Sequence[Network], alone: bool, noise: float) -> Networks:
                 f"but has {first.activation.name} and {network.activation.name}."
             )
 
-    def couplings(chosen: slice, keys: Array) -> Couplings:
+    def couplings(chosen: slice, keys: Array, exponents: int) -> Couplings:
         weights = np.stack([np.asarray(network.dense_weights).T for network in several[chosen]])
         fields = np.stack([np.broadcast_to(np.asarray(network.field), first.size) for network in several[chosen]])
-        return Couplings(jnp.asarray(weights), jnp.asarray(fields), keys[chosen])
+        return Couplings(split(jnp.asarray(weights), exponents), jnp.asarray(fields), keys[chosen])
 
     return Networks(first.size, len(several), first.activation, noise, "one" if alone else "several", couplings, {})
 
@@ -101,9 +102,9 @@ def _ensemble(model: RandomNetwork, size: Any, networks: Any, noise: Any, key: A
     draws = jax.random.split(key, count)
     parameters = {"gain": float(model.gain), "symmetry": float(model.symmetry), "field": float(field)}
 
-    def couplings(chosen: slice, keys: Array) -> Couplings:
+    def couplings(chosen: slice, keys: Array, exponents: int) -> Couplings:
         weights = _draw(model.gain, model.symmetry, size, draws[chosen])
-        return Couplings(weights, jnp.full(weights.shape[:2], field), keys[chosen])
+        return Couplings(split(weights, exponents), jnp.full(weights.shape[:2], field), keys[chosen])
 
     return Networks(size, count, model.activation, float(model.noise), "ensemble", couplings, parameters)
 

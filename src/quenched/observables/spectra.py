@@ -13,6 +13,10 @@ from quenched.observables.attractor import dimension, entropy
 from quenched.observables.benettin import Growth
 from quenched.status import Status
 
+# Rounding errors of a vector in an interval, in units of the precision.
+_ROUNDINGS = 10.0
+# Where rounding turns the frame by more than this, it is not small enough for its effect to be known.
+_UNRESOLVED = 1e-6
 _NAMES = ("lyapunov_exponent", "lyapunov_dimension", "entropy_rate")
 
 
@@ -23,23 +27,30 @@ class Spectra(NamedTuple):
     status: Status
 
 
-def of_networks(growth: Growth, step: float, complete: bool) -> list[Spectra]:
-    """Of every network of a batch; `complete` where all N exponents are known."""
-    # A growth is known to the rounding times the frame's condition.
-    rounding = np.finfo(float).eps * growth.condition / (growth.every * step)
+def of_networks(growth: Growth, exponents: int, step: float, complete: bool) -> list[Spectra]:
+    """Of every network of a batch, the largest first; `complete` where all N exponents are known."""
     spectra = []
-    for rates, runaway in zip(growth.rates, growth.runaway, strict=True):
-        modes = rates.shape[1]
+    precision = np.finfo(float).eps
+    for network, runaway in enumerate(growth.runaway):
         if runaway:
-            spectra.append(unmeasured(modes, Status.diverged))
-        elif not np.isfinite(rates).all():
+            spectra.append(unmeasured(exponents, Status.diverged))
+            continue
+        there = growth.there[network]
+        rates = growth.rates[network][:, there]
+        # A neuron alone has no frame to be turned.
+        alone = len(there) - growth.turn.shape[1]
+        turn, rounding = (np.pad(each[network], (0, alone))[there] for each in (growth.turn, growth.rounding))
+        error = np.where(precision * turn < _UNRESOLVED, precision * (_ROUNDINGS * rounding + 1.0 / step), np.inf)
+        means = np.where(np.isneginf(rates).any(axis=0), -np.inf, rates.sum(axis=0) / len(rates))
+        order = np.argsort(-means, kind="stable")[:exponents]
+        if not np.isfinite(means[order]).all():
             # An exponent of minus infinity is told as such.
-            infinite = np.where(np.isneginf(rates).any(axis=0), -np.inf, rates.sum(axis=0) / len(rates))
-            empty = unmeasured(modes, Status.not_finite)
-            spectra.append(Spectra(empty.arrays | {"lyapunov_exponent": infinite}, empty.status))
-        else:
-            status = Status.interrupted if growth.interrupted else Status.solved
-            spectra.append(Spectra(_averaged(rates, rounding, complete), status))
+            empty = unmeasured(exponents, Status.not_finite)
+            spectra.append(Spectra(empty.arrays | {"lyapunov_exponent": means[order]}, empty.status))
+            continue
+        status = Status.solved if np.isfinite(error[order]).all() else Status.imprecise
+        status = Status.interrupted if growth.interrupted else status
+        spectra.append(Spectra(_averaged(rates[:, order], error[order], complete), status))
     return spectra
 
 
@@ -64,7 +75,9 @@ def average(spectra: Sequence[Spectra]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _averaged(rates: Float[np.ndarray, "block mode"], rounding: float, complete: bool) -> dict[str, np.ndarray]:
+def _averaged(
+    rates: Float[np.ndarray, "block mode"], rounding: Float[np.ndarray, " mode"], complete: bool
+) -> dict[str, np.ndarray]:
     spectrum = rates.mean(axis=0)
     arrays = {
         "lyapunov_exponent": spectrum,
@@ -72,8 +85,11 @@ def _averaged(rates: Float[np.ndarray, "block mode"], rounding: float, complete:
     }
     for name, of_spectrum in (("lyapunov_dimension", dimension), ("entropy_rate", entropy)):
         value, slopes = of_spectrum(spectrum, complete)
-        # The exponents' errors are correlated: what counts is how the whole fluctuates from block to block.
-        error = np.hypot(error_of_time_average(rates @ slopes), rounding * np.linalg.norm(slopes))
+        # The exponents' errors are correlated: what counts is how the whole fluctuates from block to block. One that is not
+        # resolved may be anything.
+        resolved = np.isfinite(rounding).all()
+        of_rounding = np.linalg.norm(rounding * slopes) if resolved else np.inf
+        error = np.hypot(error_of_time_average(rates @ slopes), of_rounding)
         arrays |= {name: np.asarray(value), f"{name}_error": np.where(np.isnan(value), np.nan, error)}
     if abs(spectrum[0]) <= 2.0 * arrays["lyapunov_exponent_error"][0]:
         # The dimension jumps from 0 to 1 where the largest exponent crosses zero, and which side this is is not known.

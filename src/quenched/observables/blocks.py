@@ -1,0 +1,102 @@
+"""Which neurons drive each other, and the units in which they do so evenly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+# Units that differ by less cost at most three digits, and are left alone.
+_ALIKE = 1e3
+# Beyond this units would overflow.
+_WIDEST = 2.0**400
+
+
+class Layout(NamedTuple):
+    """Where the tangent vectors of each block are kept. A block is a strongly connected component of the weights: neurons
+    that drive each other, directly or not. Vectors of different blocks share a row, each in its own neurons.
+
+    Neurons that are alone have one vector of one entry, in row 0, and no mode here."""
+
+    block_of_neuron: Int[Array, "network neuron"]
+    alone: Bool[Array, "network neuron"]
+    block_of_mode: Int[Array, "network mode"]
+    """-1 for a mode that is there to fill the array."""
+    row_of_mode: Int[Array, "network mode"]
+
+
+class Blocks(NamedTuple):
+    """Weights within the blocks, transposed, in even units; those of the whole network where they differ, else None."""
+
+    within: Float[Array, "network neuron neuron"]
+    whole: Float[Array, "network neuron neuron"] | None
+    layout: Layout
+
+
+def split(weights: Float[Array, "network neuron neuron"], exponents: int) -> Blocks:
+    """Blocks of each network, and room for the `exponents` largest exponents of each block.
+
+    The Jacobian is block triangular where the blocks are put in their order, so that the exponents are those of the blocks,
+    taken together. In other units, v -> v/u, they are the same.
+    """
+    whole = np.asarray(weights)
+    blocks = [_strong_components(each) for each in whole]
+    units = [_even_units(each, block) for each, block in zip(whole, blocks, strict=True)]
+    if all(block.max() == 0 and np.all(unit == 1.0) for block, unit in zip(blocks, units, strict=True)):
+        return Blocks(weights, None, _layout(blocks, exponents))
+    within = [
+        np.where(block[:, None] == block, each * (unit[:, None] / unit), 0.0)
+        for each, block, unit in zip(whole, blocks, units, strict=True)
+    ]
+    return Blocks(jnp.asarray(np.stack(within)), weights, _layout(blocks, exponents))
+
+
+def rows_of(layout: Layout, exponents: int) -> int:
+    """How many rows hold the vectors."""
+    return _rounded_up(int(jnp.max(layout.row_of_mode)) + 1, exponents)
+
+
+def _strong_components(weights: Float[np.ndarray, "neuron neuron"]) -> Int[np.ndarray, " neuron"]:
+    from scipy.sparse import csgraph, csr_array
+
+    size = len(weights)
+    if np.count_nonzero(weights) > size * size - size + 1:
+        # Fewer than N - 1 zeros cut nothing off.
+        return np.zeros(size, int)
+    return np.asarray(csgraph.connected_components(csr_array(weights != 0.0), connection="strong")[1], int)
+
+
+def _even_units(weights: Float[np.ndarray, "neuron neuron"], block: Int[np.ndarray, " neuron"]) -> Float[np.ndarray, " neuron"]:
+    """u such that u_j J_ij / u_i has rows and columns of like length, powers of 2 (Parlett & Reinsch 1969).
+
+    A chain whose weights all exceed its feedback amplifies rounding as it amplifies all else. In these units it does not.
+    """
+    from scipy.linalg import matrix_balance
+
+    within = np.where(block[:, None] == block, weights, 0.0)
+    unit = matrix_balance(within.T, permute=False, separate=True)[1][0]
+    unit = np.clip(unit / np.exp2(np.round(np.mean(np.log2(unit)))), 1.0 / _WIDEST, _WIDEST)
+    widest = max(np.ptp(np.log2(unit[block == each])) for each in np.unique(block))
+    return unit if widest > np.log2(_ALIKE) else np.ones_like(unit)
+
+
+def _layout(blocks: Sequence[Int[np.ndarray, " neuron"]], exponents: int) -> Layout:
+    neurons = len(blocks[0])
+    sizes = [np.bincount(block) for block in blocks]
+    wanted = [np.where(size > 1, np.minimum(size, exponents), 0) for size in sizes]
+    modes = _rounded_up(max(int(each.sum()) for each in wanted), neurons)
+    of_mode, row = np.full((len(blocks), modes), -1), np.zeros((len(blocks), modes), int)
+    for network, each in enumerate(wanted):
+        count = each.sum()
+        of_mode[network, :count] = np.repeat(np.arange(len(each)), each)
+        row[network, :count] = np.concatenate([np.arange(number) for number in each])
+    alone = [size[block] == 1 for size, block in zip(sizes, blocks, strict=True)]
+    return Layout(*(jnp.asarray(each) for each in (np.stack(blocks), np.stack(alone), of_mode, row)))
+
+
+def _rounded_up(count: int, most: int) -> int:
+    """To a power of 2, so that few programs are compiled."""
+    return min(most, 1 << max(0, count - 1).bit_length())

@@ -1,0 +1,93 @@
+"""What rounding does to a frame of tangent vectors: a small perturbation carried along with it.
+
+A perturbed frame Q (1 + S), S antisymmetric, becomes Q' R (1 + S) after a stretch in which Q becomes Q' R. To first order it
+turns by S' and its growth changes by the diagonal, where
+
+    below the diagonal  S' = R L R^-1,    d ln R_ii = (R L R^-1)_ii,    L what of S is below the diagonal.
+
+To this comes what leaves the span of the frame, one direction b with the share c_j of each vector: b moves like any tangent
+vector, and c like R^-T. Rounding adds to L in each stretch. In units of the precision this is of order one; where the product
+of both comes near one, rounding decides where the vectors point, and the growths are those of another network.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from quenched.observables.blocks import Layout
+
+
+class Turn(NamedTuple):
+    """A perturbation of the frame, of each network or of one."""
+
+    inside: Float[Array, "... mode mode"]
+    """L: by how much vector j turns towards vector i > j."""
+    outside: Float[Array, "... direction neuron"]
+    """b, of length one in each block. There is none where the frame spans all."""
+    share: Float[Array, "... direction mode"]
+    """c."""
+
+
+class Effect(NamedTuple):
+    """Of a perturbation of size one, on one network."""
+
+    growth: Float[Array, " mode"]
+    """Sum of |d ln R_ii|."""
+    turn: Float[Array, " mode"]
+    """The largest turn there was, of what decides the growth of each mode."""
+
+
+def no_turn(modes: int, neurons: int, directions: int) -> Turn:
+    """An unperturbed frame."""
+    return Turn(jnp.zeros((modes, modes)), jnp.zeros((directions, neurons)), jnp.zeros((directions, modes)))
+
+
+@jax.jit
+def push_outside(turn: Turn, keys: Key[Array, " network"]) -> Turn:
+    """The perturbation with a new direction out of the span, the same for all vectors."""
+
+    def one(turn: Turn, key: Array) -> Turn:
+        direction = jax.random.normal(key, turn.outside.shape)
+        return turn._replace(outside=direction / jnp.linalg.norm(direction), share=jnp.ones_like(turn.share))
+
+    return jax.vmap(one)(turn, keys)
+
+
+def carry_turn(
+    turn: Turn,
+    frame: Float[Array, "mode neuron"],
+    triangle: Float[Array, "mode mode"],
+    layout: Layout,
+    key: Key[Array, ""],
+) -> tuple[Turn, Effect]:
+    """From before a stretch to after it, `turn.outside` as it has moved. `triangle` has no zero on its diagonal."""
+    same = layout.block_of_mode[:, None] == layout.block_of_mode
+    along = frame @ turn.outside.T
+    outside = turn.outside - along.T @ frame
+    share = _solve(triangle, turn.share.T).T
+    # What rounding does to each vector is relative to its length.
+    signs = jax.random.rademacher(key, triangle.shape, float)
+    rounding = signs * jnp.linalg.norm(triangle, axis=0) / jnp.sqrt(frame.shape[1])
+    moved = _solve(triangle, (triangle @ turn.inside + rounding).T).T + along @ share
+    moved = jnp.where(same, moved, 0.0)
+    inside = jnp.tril(moved, -1)
+
+    square = jax.vmap(lambda each: jax.ops.segment_sum(each, layout.block_of_neuron, len(each)))(outside**2)
+    length = jnp.sqrt(jnp.where(square > 0.0, square, 1.0))
+    share = share * jnp.where(layout.block_of_mode < 0, 0.0, length[:, layout.block_of_mode])
+    outside = outside / length[:, layout.block_of_neuron]
+
+    # Mode j grows as two volumes do, with it and without it: what takes vectors up to j to those from j on counts.
+    across = jax.lax.cummax(jax.lax.cummax(jnp.abs(inside), axis=0, reverse=True), axis=1)
+    earlier = jnp.where(same & jnp.tri(len(same), dtype=bool), jnp.max(jnp.abs(share), axis=0, initial=0.0), 0.0)
+    largest = jnp.maximum(jnp.diagonal(across), jnp.max(earlier, axis=1))
+    return Turn(inside, outside, share), Effect(jnp.abs(jnp.diagonal(moved)), largest)
+
+
+def _solve(triangle: Array, right: Array) -> Array:
+    """R^-T times the right-hand side."""
+    return jax.scipy.linalg.solve_triangular(triangle, right, trans=1)
