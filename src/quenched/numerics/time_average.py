@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+# Standard errors that make a slope certain. Of series whose blocks hardly remember each other, one in 200 exceeds it.
+_CERTAIN = 4.0
+
 
 def error_of_time_average(series: Float[np.ndarray, "block ..."]) -> Float[np.ndarray, "..."]:
     """Standard error of the mean over the first axis of a stationary series, from its own autocovariance gamma_j,
@@ -34,3 +37,20 @@ def error_of_time_average(series: Float[np.ndarray, "block ..."]) -> Float[np.nd
     window = np.clip(4 * np.sum(kept, axis=0) - 1, 1, count - 1)
     uncorrelated = covariance[0] / (count - 1)
     return np.asarray(np.sqrt(np.maximum(variance / (1.0 - window / count), uncorrelated)))
+
+
+def left_by_transient(series: Float[np.ndarray, "block ..."], ages: Float[np.ndarray, " block"]) -> Float[np.ndarray, "..."]:
+    """How much c/t leaves in the mean over the first axis, c fitted to a series with the ages t; 0 unless c is certain.
+
+    An average that approaches its limit like 1/t has errors that look small: all of its blocks are off to the same side.
+    """
+    inverse = 1.0 / ages
+    centred = inverse - inverse.mean()
+    square = centred @ centred
+    if not square > 0.0:
+        return np.zeros(series.shape[1:])
+    slope = np.tensordot(centred, series, 1) / square
+    shape = (-1,) + (1,) * (series.ndim - 1)
+    rest = series - series.mean(axis=0) - centred.reshape(shape) * slope
+    error = error_of_time_average(centred.reshape(shape) * rest) * len(series) / square
+    return np.asarray(np.where(np.abs(slope) > _CERTAIN * error, np.abs(slope) * inverse.mean(), 0.0))

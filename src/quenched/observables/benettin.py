@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from quenched.activations import AbstractActivation
-from quenched.observables.rounding import push_outside
 from quenched.observables.tangent import Bundle, Couplings, Measured, Span, advance
 from quenched.status import RUNAWAY
 
@@ -58,7 +57,7 @@ class Growth(NamedTuple):
     rounding: Float[np.ndarray, "network mode"]
     """How much a rate changes by perturbations of size one in every interval, to first order."""
     turn: Float[np.ndarray, "network mode"]
-    """How large such perturbations grow."""
+    """How far such perturbations turn each vector."""
     condition: float
     """The worst of the frames just before they were made orthonormal."""
     every: int
@@ -83,7 +82,7 @@ def follow(
     every = max(1, min(every, schedule.per_block))
     longest = min(schedule.per_block, round(_LONGEST / schedule.step))
     kept: list[Measured] = []
-    worst, interrupted, pushed = 1.0, False, 0
+    worst, interrupted, push, pushed = 1.0, False, bundle.turn, 0
     try:
         for first, steps, counts in schedule.spans():
             while True:
@@ -97,7 +96,7 @@ def follow(
             if first + steps >= 2 * pushed:
                 # Each new push is given as long as there was before it.
                 pushed = first + steps
-                bundle = bundle._replace(turn=push_outside(bundle.turn, couplings.keys))
+                bundle = bundle._replace(turn=bundle.turn._replace(outside=push.outside, share=push.share))
             if counts:
                 worst = max(worst, condition)
                 kept.append(jax.device_get(measured))

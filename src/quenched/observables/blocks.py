@@ -56,7 +56,7 @@ def split(weights: Float[Array, "network neuron neuron"], exponents: int) -> Blo
 
 def rows_of(layout: Layout, exponents: int) -> int:
     """How many rows hold the vectors."""
-    return _rounded_up(int(jnp.max(layout.row_of_mode)) + 1, exponents)
+    return _rounded_up(int(np.max(np.asarray(layout.row_of_mode))) + 1, exponents)
 
 
 def _strong_components(weights: Float[np.ndarray, "neuron neuron"]) -> Int[np.ndarray, " neuron"]:
@@ -70,17 +70,34 @@ def _strong_components(weights: Float[np.ndarray, "neuron neuron"]) -> Int[np.nd
 
 
 def _even_units(weights: Float[np.ndarray, "neuron neuron"], block: Int[np.ndarray, " neuron"]) -> Float[np.ndarray, " neuron"]:
-    """u such that u_j J_ij / u_i has rows and columns of like length, powers of 2 (Parlett & Reinsch 1969).
+    """u such that rows and columns of |J_ij| u_j / u_i have like sums within each block: the least sum of all.
 
     A chain whose weights all exceed its feedback amplifies rounding as it amplifies all else. In these units it does not.
     """
-    from scipy.linalg import matrix_balance
+    from scipy.optimize import minimize
+    from scipy.sparse import csr_array
 
-    within = np.where(block[:, None] == block, weights, 0.0)
-    unit = matrix_balance(within.T, permute=False, separate=True)[1][0]
-    unit = np.clip(unit / np.exp2(np.round(np.mean(np.log2(unit)))), 1.0 / _WIDEST, _WIDEST)
-    widest = max(np.ptp(np.log2(unit[block == each])) for each in np.unique(block))
-    return unit if widest > np.log2(_ALIKE) else np.ones_like(unit)
+    within = csr_array(np.where((block[:, None] == block) & ~np.eye(len(block), dtype=bool), np.abs(weights), 0.0))
+    if not within.nnz:
+        return np.ones(len(block))
+
+    def logarithm_of_sum(logarithms: np.ndarray) -> tuple[float, np.ndarray]:
+        unit = np.exp(logarithms)
+        out, into = unit * (within @ (1.0 / unit)), (within.T @ unit) / unit
+        total = out.sum()
+        return float(np.log(total)), (out - into) / total
+
+    flat, bound = np.zeros(len(block)), np.log(_WIDEST)
+    found = minimize(
+        logarithm_of_sum,
+        flat,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-bound, bound)] * len(block),
+        options={"gtol": 1e-9, "ftol": 1e-13, "maxiter": 10 * len(block), "maxcor": 30},
+    )
+    widest = max(np.ptp(found.x[block == each]) for each in np.unique(block))
+    return np.exp2(np.round(found.x / np.log(2.0))) if widest > np.log(_ALIKE) else np.ones(len(block))
 
 
 def _layout(blocks: Sequence[Int[np.ndarray, " neuron"]], exponents: int) -> Layout:

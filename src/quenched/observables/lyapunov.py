@@ -158,7 +158,7 @@ def _measure(
         for first in range(0, batch.number, together):
             chosen = slice(first, first + together)
             couplings = batch.couplings(chosen, noise_keys, exponents)
-            bundle = begin(states[chosen], couplings.blocks, exponents, frame_keys[chosen])
+            bundle = begin(states[chosen], couplings.blocks.layout, exponents, frame_keys[chosen])
             growth = follow(couplings, batch.activation, bundle, schedule, batch.noise, tell)
             if not (growth.interrupted and growths):
                 growths.append(growth)
@@ -186,7 +186,7 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
 
     import xarray as xr
 
-    found = [each for growth in growths for each in of_networks(growth, exponents, schedule.step, exponents == batch.size)]
+    found = [each for growth in growths for each in of_networks(growth, exponents, schedule, exponents == batch.size)]
     leading: tuple[str, ...] = ("network",) if batch.kind == "several" else ()
     status: Any
     if batch.kind == "ensemble":

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from quenched.observables.blocks import Layout
 
@@ -38,40 +38,19 @@ class Effect(NamedTuple):
     growth: Float[Array, " mode"]
     """Sum of |d ln R_ii|."""
     turn: Float[Array, " mode"]
-    """The largest turn there was, of what decides the growth of each mode."""
-
-
-def no_turn(modes: int, neurons: int, directions: int) -> Turn:
-    """An unperturbed frame."""
-    return Turn(jnp.zeros((modes, modes)), jnp.zeros((directions, neurons)), jnp.zeros((directions, modes)))
-
-
-@jax.jit
-def push_outside(turn: Turn, keys: Key[Array, " network"]) -> Turn:
-    """The perturbation with a new direction out of the span, the same for all vectors."""
-
-    def one(turn: Turn, key: Array) -> Turn:
-        direction = jax.random.normal(key, turn.outside.shape)
-        return turn._replace(outside=direction / jnp.linalg.norm(direction), share=jnp.ones_like(turn.share))
-
-    return jax.vmap(one)(turn, keys)
+    """How far each vector turned at most."""
 
 
 def carry_turn(
-    turn: Turn,
-    frame: Float[Array, "mode neuron"],
-    triangle: Float[Array, "mode mode"],
-    layout: Layout,
-    key: Key[Array, ""],
+    turn: Turn, frame: Float[Array, "mode neuron"], triangle: Float[Array, "mode mode"], layout: Layout
 ) -> tuple[Turn, Effect]:
     """From before a stretch to after it, `turn.outside` as it has moved. `triangle` has no zero on its diagonal."""
     same = layout.block_of_mode[:, None] == layout.block_of_mode
     along = frame @ turn.outside.T
     outside = turn.outside - along.T @ frame
     share = _solve(triangle, turn.share.T).T
-    # What rounding does to each vector is relative to its length.
-    signs = jax.random.rademacher(key, triangle.shape, float)
-    rounding = signs * jnp.linalg.norm(triangle, axis=0) / jnp.sqrt(frame.shape[1])
+    # What rounding does to a vector is relative to its length. Its direction is any.
+    rounding = jnp.linalg.norm(triangle, axis=0) / jnp.sqrt(frame.shape[1])
     moved = _solve(triangle, (triangle @ turn.inside + rounding).T).T + along @ share
     moved = jnp.where(same, moved, 0.0)
     inside = jnp.tril(moved, -1)
@@ -81,11 +60,8 @@ def carry_turn(
     share = share * jnp.where(layout.block_of_mode < 0, 0.0, length[:, layout.block_of_mode])
     outside = outside / length[:, layout.block_of_neuron]
 
-    # Mode j grows as two volumes do, with it and without it: what takes vectors up to j to those from j on counts.
-    across = jax.lax.cummax(jax.lax.cummax(jnp.abs(inside), axis=0, reverse=True), axis=1)
-    earlier = jnp.where(same & jnp.tri(len(same), dtype=bool), jnp.max(jnp.abs(share), axis=0, initial=0.0), 0.0)
-    largest = jnp.maximum(jnp.diagonal(across), jnp.max(earlier, axis=1))
-    return Turn(inside, outside, share), Effect(jnp.abs(jnp.diagonal(moved)), largest)
+    farthest = jnp.max(jnp.abs(jnp.concatenate([inside, share])), axis=0)
+    return Turn(inside, outside, share), Effect(jnp.abs(jnp.diagonal(moved)), farthest)
 
 
 def _solve(triangle: Array, right: Array) -> Array:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from quenched.numerics.time_average import error_of_time_average
+from quenched.numerics.time_average import error_of_time_average, left_by_transient
 from quenched.observables.attractor import dimension, entropy
-from quenched.observables.benettin import Growth
+from quenched.observables.benettin import Growth, Schedule
 from quenched.status import Status
 
 # Rounding errors of a vector in an interval, in units of the precision.
@@ -27,10 +27,11 @@ class Spectra(NamedTuple):
     status: Status
 
 
-def of_networks(growth: Growth, exponents: int, step: float, complete: bool) -> list[Spectra]:
+def of_networks(growth: Growth, exponents: int, schedule: Schedule, complete: bool) -> list[Spectra]:
     """Of every network of a batch, the largest first; `complete` where all N exponents are known."""
     spectra = []
-    precision = np.finfo(float).eps
+    precision, step = np.finfo(float).eps, schedule.step
+    ages = step * (schedule.before + schedule.per_block * (np.arange(growth.rates.shape[1]) + 0.5))
     for network, runaway in enumerate(growth.runaway):
         if runaway:
             spectra.append(unmeasured(exponents, Status.diverged))
@@ -50,7 +51,7 @@ def of_networks(growth: Growth, exponents: int, step: float, complete: bool) -> 
             continue
         status = Status.solved if np.isfinite(error[order]).all() else Status.imprecise
         status = Status.interrupted if growth.interrupted else status
-        spectra.append(Spectra(_averaged(rates[:, order], error[order], complete), status))
+        spectra.append(Spectra(_averaged(rates[:, order], ages, error[order], complete), status))
     return spectra
 
 
@@ -76,20 +77,23 @@ def average(spectra: Sequence[Spectra]) -> dict[str, np.ndarray]:
 
 
 def _averaged(
-    rates: Float[np.ndarray, "block mode"], rounding: Float[np.ndarray, " mode"], complete: bool
+    rates: Float[np.ndarray, "block mode"],
+    ages: Float[np.ndarray, " block"],
+    rounding: Float[np.ndarray, " mode"],
+    complete: bool,
 ) -> dict[str, np.ndarray]:
+    def error_of(series: np.ndarray, rounding: Any) -> np.ndarray:
+        return np.sqrt(error_of_time_average(series) ** 2 + left_by_transient(series, ages) ** 2 + rounding**2)
+
     spectrum = rates.mean(axis=0)
-    arrays = {
-        "lyapunov_exponent": spectrum,
-        "lyapunov_exponent_error": np.hypot(error_of_time_average(rates), rounding),
-    }
+    arrays = {"lyapunov_exponent": spectrum, "lyapunov_exponent_error": error_of(rates, rounding)}
     for name, of_spectrum in (("lyapunov_dimension", dimension), ("entropy_rate", entropy)):
         value, slopes = of_spectrum(spectrum, complete)
         # The exponents' errors are correlated: what counts is how the whole fluctuates from block to block. One that is not
         # resolved may be anything.
         resolved = np.isfinite(rounding).all()
         of_rounding = np.linalg.norm(rounding * slopes) if resolved else np.inf
-        error = np.hypot(error_of_time_average(rates @ slopes), of_rounding)
+        error = error_of(rates @ slopes, of_rounding)
         arrays |= {name: np.asarray(value), f"{name}_error": np.where(np.isnan(value), np.nan, error)}
     if abs(spectrum[0]) <= 2.0 * arrays["lyapunov_exponent_error"][0]:
         # The dimension jumps from 0 to 1 where the largest exponent crosses zero, and which side this is is not known.

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from quenched.activations import AbstractActivation
 from quenched.numerics.quadrature import Scalar
 from quenched.observables.blocks import Blocks, Layout, rows_of
-from quenched.observables.rounding import Effect, Turn, carry_turn, no_turn
+from quenched.observables.rounding import Effect, Turn, carry_turn
 from quenched.simulate.schemes import SCHEMES
 
 # A growth smaller than this beside the largest is all rounding.
@@ -56,18 +56,22 @@ class Measured(NamedTuple):
     """What rounding did, in units of the precision."""
 
 
-def begin(states: Float[Array, "network neuron"], blocks: Blocks, exponents: int, keys: Key[Array, " network"]) -> Bundle:
-    """A random orthonormal frame at each state."""
-    neurons, modes = states.shape[1], blocks.layout.block_of_mode.shape[1]
-    rows = rows_of(blocks.layout, exponents)
+def begin(states: Float[Array, "network neuron"], layout: Layout, exponents: int, keys: Key[Array, " network"]) -> Bundle:
+    """A random orthonormal frame at each state, perturbed in one direction where there is any outside of it."""
+    return _begin(states, layout, keys, rows_of(layout, exponents), int(exponents < states.shape[1]))
 
+
+@partial(jax.jit, static_argnums=(3, 4))
+def _begin(states: Array, layout: Layout, keys: Array, rows: int, directions: int) -> Bundle:
     def one(state: Array, layout: Layout, key: Array) -> Bundle:
+        neurons, modes = len(state), len(layout.block_of_mode)
         drawn = jax.random.normal(key, (neurons, rows)).T
         frame = _orthonormal(drawn, layout)[0]
-        # Where all exponents are wanted nothing is outside.
-        return Bundle(state, frame, no_turn(modes, neurons, int(exponents < neurons)), jnp.asarray(False))
+        outside = jnp.roll(drawn[:directions], 1, axis=1) / jnp.sqrt(neurons)
+        turn = Turn(jnp.zeros((modes, modes)), outside, jnp.ones((directions, modes)))
+        return Bundle(state, frame, turn, jnp.asarray(False))
 
-    return jax.vmap(one)(states, blocks.layout, keys)
+    return jax.vmap(one)(states, layout, keys)
 
 
 @partial(jax.jit, static_argnames=("scheme",))
@@ -134,8 +138,7 @@ def _advance_one(
         runaway = before.runaway | ~jnp.isfinite(jnp.mean(state**2))
         frame, columns, triangle = _orthonormal(moved, layout)
         growth, condition, triangle = _growth(moved[0], triangle, layout)
-        sign_key = jax.random.fold_in(jax.random.fold_in(key, 0), span.first + last)
-        turn, effect = carry_turn(before.turn._replace(outside=outside), columns, triangle, layout, sign_key)
+        turn, effect = carry_turn(before.turn._replace(outside=outside), columns, triangle, layout)
         after = Bundle(state, frame, turn, runaway)
         # A network that ran away is held where it last was finite.
         held = jax.tree.map(lambda old, new: jnp.where(runaway, old, new), before._replace(runaway=runaway), after)
