@@ -62,7 +62,8 @@ _ADVICE = {
     "and `warm_up`, or use the solver qd.landscape.ReplicaExchange",
     Status.imprecise: "the `precision` asked for was not reached; raise `memory_limit`, `time_limit` or `trajectories` "
     "(without symmetry the solver's `nodes`), lower `step` where `_discretisation` is large, or ask for less. What was "
-    "reached is in the errors",
+    "reached is in the errors. Of Lyapunov exponents: rounding, amplified by weights far from normal, decides those whose "
+    "error is infinite; ask for fewer `exponents`, and make zero what is zero but for rounding",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quenched.numerics.time_average import error_of_time_average
+from quenched.numerics.time_average import error_of_time_average, left_by_transient
 
 
 def _autoregressive(memory: float, length: int, samples: int) -> np.ndarray:
@@ -52,3 +52,12 @@ def test_constants_large_means_few_blocks_and_what_is_no_number() -> None:
     for wrong in (np.nan, np.inf):
         noise[17, 1] = wrong
         assert np.isfinite(error_of_time_average(noise)).tolist() == [True, False]
+
+
+def test_a_transient_is_told_from_noise() -> None:
+    """c/t between the ages 50 and 200 leaves c times the mean of 1/t; in noise alone one in 200 is taken for one."""
+    ages, rng = 50 + 150 * (np.arange(32) + 0.5) / 32, np.random.default_rng(0)
+    left = left_by_transient(3.0 / ages - 1.0, ages)
+    assert float(left) == pytest.approx(3.0 * np.log(4.0) / 150, rel=1e-3)
+    assert np.mean(left_by_transient(rng.normal(size=(32, 4000)), ages) > 0) < 0.01
+    np.testing.assert_array_equal(left_by_transient(rng.normal(size=(32, 2)), np.ones(32)), 0.0)

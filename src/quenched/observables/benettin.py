@@ -56,8 +56,8 @@ class Growth(NamedTuple):
     runaway: Bool[np.ndarray, " network"]
     rounding: Float[np.ndarray, "network mode"]
     """How much a rate changes by perturbations of size one in every interval, to first order."""
-    turn: Float[np.ndarray, "network mode"]
-    """How far such perturbations turn each vector."""
+    amplified: Float[np.ndarray, "network mode"]
+    """How large such perturbations became."""
     condition: float
     """The worst of the frames just before they were made orthonormal."""
     every: int
@@ -118,7 +118,7 @@ def follow(
         np.concatenate([layout.block_of_mode >= 0, layout.alone], axis=1),
         jax.device_get(runaway),
         np.mean([effect.growth for effect in effects], axis=0) / time,
-        np.max([effect.turn for effect in effects], axis=0),
+        np.max([effect.largest for effect in effects], axis=0),
         worst,
         every,
         interrupted,

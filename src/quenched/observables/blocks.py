@@ -69,7 +69,9 @@ def _strong_components(weights: Float[np.ndarray, "neuron neuron"]) -> Int[np.nd
     return np.asarray(csgraph.connected_components(csr_array(weights != 0.0), connection="strong")[1], int)
 
 
-def _even_units(weights: Float[np.ndarray, "neuron neuron"], block: Int[np.ndarray, " neuron"]) -> Float[np.ndarray, " neuron"]:
+def _even_units(
+    weights: Float[np.ndarray, "neuron neuron"], block: Int[np.ndarray, " neuron"]
+) -> Float[np.ndarray, " neuron"]:
     """u such that rows and columns of |J_ij| u_j / u_i have like sums within each block: the least sum of all.
 
     A chain whose weights all exceed its feedback amplifies rounding as it amplifies all else. In these units it does not.

@@ -213,7 +213,7 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
         "time_averaged": growths[0].rates.shape[1] * schedule.per_block * schedule.step,
         "orthonormalised_every": min(growth.every for growth in growths),
         "condition": max(growth.condition for growth in growths),
-        "amplification": max(float(np.max(growth.turn)) for growth in growths),
+        "amplification": max(float(np.max(growth.amplified)) for growth in growths),
         "citations": "benettin1980 kaplan1979 engelken2023 geyer1992",
         "quenched_version": version("quenched"),
         "jax_version": jax.__version__,

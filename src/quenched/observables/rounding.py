@@ -1,13 +1,13 @@
 """What rounding does to a frame of tangent vectors: a small perturbation carried along with it.
 
 A perturbed frame Q (1 + S), S antisymmetric, becomes Q' R (1 + S) after a stretch in which Q becomes Q' R. To first order it
-turns by S' and its growth changes by the diagonal, where
+turns by S' and its growth changes,
 
-    below the diagonal  S' = R L R^-1,    d ln R_ii = (R L R^-1)_ii,    L what of S is below the diagonal.
+    S' = R L R^-1 below the diagonal,    d ln R_ii = (R L R^-1)_ii,    L what of S is below the diagonal.
 
-To this comes what leaves the span of the frame, one direction b with the share c_j of each vector: b moves like any tangent
-vector, and c like R^-T. Rounding adds to L in each stretch. In units of the precision this is of order one; where the product
-of both comes near one, rounding decides where the vectors point, and the growths are those of another network.
+To this comes what leaves the span of the frame, one direction b with the share c_j of each vector: b moves as tangent
+vectors do, c as R^-T. Rounding adds to L in each stretch; here what it adds is of order one. Where the result times the
+precision is not small, rounding decides where the vectors point, and the growths are those of another network.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Effect(NamedTuple):
 
     growth: Float[Array, " mode"]
     """Sum of |d ln R_ii|."""
-    turn: Float[Array, " mode"]
-    """How far each vector turned at most."""
+    largest: Float[Array, " mode"]
+    """The largest turn of a vector or change of its growth in a stretch, of each vector and those before it."""
 
 
 def carry_turn(
@@ -60,8 +60,10 @@ def carry_turn(
     share = share * jnp.where(layout.block_of_mode < 0, 0.0, length[:, layout.block_of_mode])
     outside = outside / length[:, layout.block_of_neuron]
 
-    farthest = jnp.max(jnp.abs(jnp.concatenate([inside, share])), axis=0)
-    return Turn(inside, outside, share), Effect(jnp.abs(jnp.diagonal(moved)), farthest)
+    change = jnp.abs(jnp.diagonal(moved))
+    each = jnp.maximum(jnp.max(jnp.abs(jnp.concatenate([inside, share])), axis=0), change)
+    farthest = jnp.max(jnp.tril(jnp.where(same, each, 0.0)), axis=1)
+    return Turn(inside, outside, share), Effect(change, farthest)
 
 
 def _solve(triangle: Array, right: Array) -> Array:

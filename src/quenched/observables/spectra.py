@@ -15,7 +15,7 @@ from quenched.status import Status
 
 # Rounding errors of a vector in an interval, in units of the precision.
 _ROUNDINGS = 10.0
-# Where rounding turns the frame by more than this, it is not small enough for its effect to be known.
+# Where rounding changes the frame or its growth by more than this, what it does to a rate is not known to first order.
 _UNRESOLVED = 1e-6
 _NAMES = ("lyapunov_exponent", "lyapunov_dimension", "entropy_rate")
 
@@ -39,9 +39,9 @@ def of_networks(growth: Growth, exponents: int, schedule: Schedule, complete: bo
         there = growth.there[network]
         rates = growth.rates[network][:, there]
         # A neuron alone has no frame to be turned.
-        alone = len(there) - growth.turn.shape[1]
-        turn, rounding = (np.pad(each[network], (0, alone))[there] for each in (growth.turn, growth.rounding))
-        error = np.where(precision * turn < _UNRESOLVED, precision * (_ROUNDINGS * rounding + 1.0 / step), np.inf)
+        alone = len(there) - growth.amplified.shape[1]
+        amplified, rounding = (np.pad(each[network], (0, alone))[there] for each in (growth.amplified, growth.rounding))
+        error = np.where(precision * amplified < _UNRESOLVED, precision * (_ROUNDINGS * rounding + 1.0 / step), np.inf)
         means = np.where(np.isneginf(rates).any(axis=0), -np.inf, rates.sum(axis=0) / len(rates))
         order = np.argsort(-means, kind="stable")[:exponents]
         if not np.isfinite(means[order]).all():
@@ -83,7 +83,8 @@ def _averaged(
     complete: bool,
 ) -> dict[str, np.ndarray]:
     def error_of(series: np.ndarray, rounding: Any) -> np.ndarray:
-        return np.sqrt(error_of_time_average(series) ** 2 + left_by_transient(series, ages) ** 2 + rounding**2)
+        parts = (error_of_time_average(series), left_by_transient(series, ages), rounding)
+        return np.asarray(np.sqrt(sum(part**2 for part in parts)))
 
     spectrum = rates.mean(axis=0)
     arrays = {"lyapunov_exponent": spectrum, "lyapunov_exponent_error": error_of(rates, rounding)}

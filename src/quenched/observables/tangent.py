@@ -111,7 +111,7 @@ def _advance_one(
     state_row = (jnp.arange(1 + rows + bundle.turn.outside.shape[0]) == 0)[:, None]
 
     def motion(vectors: Array) -> Array:
-        """F(x), and F'(x) v of each tangent vector v, times the step: one product serves all where the weights are the same."""
+        """F(x), and F'(x) v of each tangent vector v, times the step; one product serves all where the weights are alike."""
         state = vectors[:1]
         rates = jnp.where(state_row, activation(state), activation.slope(state) * vectors)
         inputs = rates @ blocks.within
@@ -145,7 +145,7 @@ def _advance_one(
         now = Measured(
             measured.growth + jnp.where(runaway, jnp.nan, growth),
             jnp.where(runaway, measured.condition, jnp.maximum(measured.condition, condition)),
-            Effect(measured.effect.growth + effect.growth, jnp.maximum(measured.effect.turn, effect.turn)),
+            Effect(measured.effect.growth + effect.growth, jnp.maximum(measured.effect.largest, effect.largest)),
         )
         return held, now
 
@@ -164,7 +164,9 @@ def _orthonormal(rows: Float[Array, "row neuron"], layout: Layout) -> tuple[Arra
     return shared.at[0].add(layout.alone), vectors, triangle
 
 
-def _growth(first: Float[Array, " neuron"], triangle: Float[Array, "mode mode"], layout: Layout) -> tuple[Array, Array, Array]:
+def _growth(
+    first: Float[Array, " neuron"], triangle: Float[Array, "mode mode"], layout: Layout
+) -> tuple[Array, Array, Array]:
     """Logarithms of growth of all modes, the condition, and R with ones where it is lost or nothing."""
     same = layout.block_of_mode[:, None] == layout.block_of_mode
     filling = layout.block_of_mode < 0
