@@ -111,7 +111,7 @@ def run_finder(checkout: str, arrays: dict[str, np.ndarray], starts: np.ndarray)
 def one_state(torch: Any, module: Any, hidden: int) -> Any:
     """An LSTM as FixedPointFinder takes a recurrent network: its state, h and c, in one array."""
 
-    class OneState(torch.nn.Module):  # type: ignore[name-defined, misc]
+    class OneState(torch.nn.Module):
         batch_first = True
 
         def __init__(self) -> None:
@@ -139,7 +139,7 @@ def run_real(_: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[
         if len(points):
             seen.append(time.process_time())
 
-    for _ in range(2):
+    for _again in range(2):
         seen.clear()
         began = time.process_time()
         found = qd.landscape.find_fixed_points(dynamics, starts, progress=watch)

@@ -140,9 +140,9 @@ def test_a_time_limit_keeps_what_is_there(monkeypatch: pytest.MonkeyPatch) -> No
     ticks = iter(range(10**6))
     monkeypatch.setattr(find.time, "monotonic", lambda: float(next(ticks)))
     network = qd.Network(2.0 / np.sqrt(30) * np.random.default_rng(1).normal(size=(30, 30)))
-    few = {"solver": LevenbergMarquardt(lanes=2)}
-    whole = find_fixed_points(network, 60, **few)
-    part = find_fixed_points(network, 60, time_limit=6.5, **few)
+    few = LevenbergMarquardt(lanes=2)
+    whole = find_fixed_points(network, 60, solver=few)
+    part = find_fixed_points(network, 60, time_limit=6.5, solver=few)
     assert whole.attrs["interrupted"] == 0
     assert part.attrs["interrupted"] == 1
     run = part.outcome.values != Outcome.not_run

@@ -54,9 +54,9 @@ def lyapunov_spectrum(
 
     and is made orthonormal time and again, V = Q R; lambda_i is the time average of ln R_ii (Benettin et al. 1980). Neurons
     that drive each other, directly or not, make a block with a frame of its own: the exponents are those of all blocks, and
-    exact where a neuron is alone, as all are in a feed-forward network. The tangents are advanced by the exact derivative of the scheme, so that the exponents are those of the discrete map: for
-    Euler on a linear network ln|1 + step mu|/step, mu the eigenvalues of J - 1. Those of the flow differ by O(step^2), for
-    Euler by O(step).
+    exact where a neuron is alone, as all are in a feed-forward network. The tangents are advanced by the exact derivative of
+    the scheme, so that the exponents are those of the discrete map: for Euler on a linear network ln|1 + step mu|/step, mu
+    the eigenvalues of J - 1. Those of the flow differ by O(step^2), for Euler by O(step).
 
     Arguments:
         dynamics: a `qd.Network`; a list of them, of one size and activation; or a `qd.RandomNetwork` to draw from.
@@ -85,11 +85,11 @@ def lyapunov_spectrum(
         `amplification` of a rounding error, parameters, seed.
 
         The error of one network is that of a time average, memory taken into account, what an approach like 1/t leaves, and
-        what rounding does, followed along the run; infinite where rounding decides. That of an ensemble is the standard error
-        over networks, and not less than what the time averages alone make. It contains neither a burn-in in which the frame
-        hardly turned, nor what the step changes, nor, for the limit of many neurons, O(1/N). The
-        dimension jumps from 0 to 1 where the largest exponent crosses zero: its error is at least 1 as long as that exponent
-        is within two errors of zero.
+        what rounding does, followed along the run; infinite where rounding decides. That of an ensemble is the standard
+        error over networks, and not less than what the time averages alone make. It contains neither a burn-in in which the
+        frame hardly turned, nor what the step changes, nor, for the limit of many neurons, O(1/N). The dimension jumps from
+        0 to 1 where the largest exponent crosses zero: its error is at least 1 as long as that exponent is within two errors
+        of zero.
 
     When it fails: status `diverged`, the state grows without bound (linear networks above their transition: begin at zero).
     `not_finite`, growth below rounding even in a single step, such as Euler's of length 1 with silent neurons. `imprecise`,
