@@ -4,6 +4,7 @@ from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
 from quenched.citation import cite
 from quenched.models import Network, Normal, Quantile, RandomNetwork, Uniform
 from quenched.numerics.self_consistency import Newton
+from quenched.program_store import compile_cache
 from quenched.solution import Solution
 from quenched.solve import solve
 from quenched.status import SolveError, Status
@@ -30,6 +31,7 @@ __all__ = [
     "about",
     "activations",
     "cite",
+    "compile_cache",
     "dmft",
     "gaussian",
     "landscape",

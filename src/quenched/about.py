@@ -6,6 +6,8 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from quenched.program_store import compile_cache
+
 _PACKAGES = ("quenched", "jax", "jaxlib", "equinox", "numpy", "scipy", "xarray", "zarr", "torch", "flax")
 
 
@@ -31,7 +33,7 @@ def about() -> str:
         "cores": f"{os.cpu_count()}, memory {psutil.virtual_memory().total / 2**30:.1f} GiB",
         "threads": "; ".join(f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()) or "none known",
         "float64": f"in the package always, {'and' if jax.config.read('jax_enable_x64') else 'not'} in the rest of JAX",
-        "compiled": str(getattr(jax.config, "jax_compilation_cache_dir", None) or "not kept"),
+        "compiled": str(compile_cache() or getattr(jax.config, "jax_compilation_cache_dir", None) or "not kept"),
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", "not set"),
     }
     return "\n".join(f"{name:<10} {text}" for name, text in lines.items())

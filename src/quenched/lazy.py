@@ -1,20 +1,19 @@
 """Packages whose public names are imported when they are first used.
 
 `import quenched` and `quenched --help` then load neither JAX nor a theory, and a theory loads only its own chapter's files.
+Imported before Ctrl-C is heard, so this file itself imports next to nothing.
 """
 
 from __future__ import annotations
 
-import ast
-import gc
-import importlib
-import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+else:
+    ModuleType = type(sys)
 
 
 class LazyPackage(ModuleType):
@@ -25,23 +24,35 @@ class LazyPackage(ModuleType):
     """Public names, and the module that each is imported from."""
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("_sources", "__all__"):
+            _read(self)
+            return vars(self)[name]
         if name.startswith("_"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        with _collector_paused():
-            if name in self._sources and self._sources[name] != self.__name__:
+        import gc
+        import importlib.util
+
+        # Loading JAX makes so many objects, all of them to stay, that collecting garbage meanwhile is a sixth of its time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            if self._sources.get(name, self.__name__) != self.__name__:
                 value = getattr(importlib.import_module(self._sources[name]), name)
             elif importlib.util.find_spec(f"{self.__name__}.{name}") is not None:
                 value = importlib.import_module(f"{self.__name__}.{name}")
             else:
                 raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        finally:
+            if collecting:
+                gc.enable()
         vars(self)[name] = value
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Importing `quenched.solve` would put that module in the place of the function.
-        if isinstance(value, ModuleType) and self._sources.get(name, self.__name__) != self.__name__:
-            return
-        super().__setattr__(name, value)
+        of_a_file = isinstance(value, ModuleType) and name not in ("cli", "lazy")
+        if not of_a_file or self._sources.get(name, self.__name__) == self.__name__:
+            super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
         return sorted({*vars(self), *self.__all__})
@@ -49,21 +60,14 @@ class LazyPackage(ModuleType):
 
 def lazy_package(name: str) -> None:
     """Make the package of this name, which is being imported, a lazy one."""
-    package = sys.modules[name]
+    sys.modules[name].__class__ = LazyPackage
+
+
+def _read(package: ModuleType) -> None:
+    import ast
+    from pathlib import Path
+
     stub = Path(str(package.__file__)).with_suffix(".pyi").read_text()
     imports = [node for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom)]
     sources = {alias.name: str(node.module) for node in imports for alias in node.names}
     vars(package).update(_sources=sources, __all__=sorted(sources))
-    package.__class__ = LazyPackage
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Loading JAX makes so many objects, all of them to stay, that collecting garbage meanwhile is a sixth of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

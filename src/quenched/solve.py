@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,9 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.compiled import compiled
 from quenched.models import Network, RandomNetwork
+from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.statistics import RunningMean, mean_and_error
 from quenched.numerics.threads import one_blas_thread
@@ -79,13 +82,13 @@ def solve(
     else:
         refuse_start(asked, start)
         theory.check(model, solver)
-    random_key = read_key(key)
+    check_key(key)
     began = time.perf_counter()
     seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
     if isinstance(theory, AbstractTheory):
-        computed = _theory_compiled(model, theory, solver, branch)
+        computed = (_brief_theory_compiled if theory.brief else _theory_compiled)(model, theory, solver, branch)
     else:
-        computed = measure_ensemble(model, theory, solver, random_key, progress)
+        computed = measure_ensemble(model, theory, solver, read_key(key), progress)
     coordinates = dict(theory.coordinates())
     wall_time = None
     if not traced(computed):
@@ -98,13 +101,16 @@ def solve(
     return solution.check() if throw and wall_time is not None else solution
 
 
-@jax.jit
-def _theory_compiled(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start) -> Computed:
+def _solve_theory(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start) -> Computed:
     computed = theory.compute(model, solver, start)
     return computed._replace(status=jnp.where(theory.in_range(model), computed.status, Status.bad_input))
 
 
-@jax.jit
+_theory_compiled = compiled()(_solve_theory)
+_brief_theory_compiled = compiled(hurried=True)(_solve_theory)
+
+
+@compiled()
 def _samples_compiled(model: RandomNetwork, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
     measure = partial(theory.measure, model, solver)
     # A mapped loop keeps its branches: what a sample does not need is then not computed.
@@ -122,7 +128,8 @@ def measure_ensemble(
         if finer is None:
             break
         try:
-            averaged, seconds = _measure_once(model, finer, solver, key, progress)
+            with results_in_hand(lambda: True):
+                averaged, seconds = _measure_once(model, finer, solver, key, progress)
         except KeyboardInterrupt:
             return averaged._replace(status=jnp.asarray(Status.interrupted))
         except MemoryError:
@@ -147,18 +154,23 @@ def _measure_once(
     kept: list[Computed] = []
     running: dict[str, RunningMean] = {}
     interrupted, first_done = False, 0.0
+
+    def enough() -> bool:
+        return sum(part.status.shape[0] for part in kept) >= 2
+
     try:
         queue = [keys[first : first + batch] for first in range(0, theory.samples, batch)]
-        for done, part in enumerate(_measured(model, theory, solver, queue), start=1):
-            for name in [name for name in part.arrays if _plainly_averaged(theory, name)]:
-                # Taken out of the part, so that long arrays are not kept once for every sample.
-                running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
-            kept.append(part)
-            first_done = first_done or time.perf_counter()
-            if progress is not None:
-                progress(done * batch, theory.samples)
+        with results_in_hand(enough), closing(_measured(model, theory, solver, queue)) as parts:
+            for done, part in enumerate(parts, start=1):
+                for name in [name for name in part.arrays if _plainly_averaged(theory, name)]:
+                    # Taken out of the part, so that long arrays are not kept once for every sample.
+                    running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
+                kept.append(part)
+                first_done = first_done or time.perf_counter()
+                if progress is not None:
+                    progress(done * batch, theory.samples)
     except KeyboardInterrupt:
-        if sum(part.status.shape[0] for part in kept) < 2:
+        if not enough():
             raise
         interrupted = True
     # The first batch was compiled too.
@@ -182,11 +194,11 @@ def _measured(
     threads = 1
     if theory.together == "threads":
         threads = max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_per_sample(solver)))
-    with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
-        # The first alone, so that the threads find it compiled.
-        yield run(batches[0])
-        waiting: deque[Future[Computed]] = deque()
+    pool, waiting = ThreadPoolExecutor(threads), deque[Future[Computed]]()
+    with one_blas_thread():
         try:
+            # The first alone, so that the others find it compiled; in a thread, so that Ctrl-C is heard meanwhile.
+            yield pool.submit(run, batches[0]).result()
             for keys in batches[1:]:
                 waiting.append(pool.submit(run, keys))
                 # No more than the threads work on: what is done but not averaged yet takes memory.
@@ -195,7 +207,7 @@ def _measured(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _plainly_averaged(theory: AbstractExperiment, name: str) -> bool:
@@ -237,19 +249,29 @@ def refuse_start(theory: Theory, start: Any) -> None:
         raise ValueError(f"Argument `start` chooses a branch of a theory; {type(theory).__name__} has none here.")
 
 
-def read_key(key: int | Array | None) -> Array:
-    """A JAX key from a seed, a key, or nothing."""
+def check_key(key: int | Array | None) -> None:
+    """Refuse what is neither a seed nor a key. A theory needs no more than this of it: making a key compiles a program."""
     if key is None:
-        return jax.random.key(0)
+        return
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not 0 <= key < 2**63:
             raise ValueError(f"Argument `key` must be between 0 and 2^63 - 1, but is {key}.")
-        return jax.random.key(int(key))
-    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0:
-        return key
-    if isinstance(key, jax.Array) and key.dtype == jnp.uint32 and key.ndim == 1:
-        return jax.random.wrap_key_data(key)
+        return
+    if isinstance(key, jax.Array) and (key.ndim == 0 if _is_new_style(key) else key.ndim == 1 and key.dtype == jnp.uint32):
+        return
     raise TypeError(f"Argument `key` must be a whole number or one JAX key, but is {key!r}.")
+
+
+def read_key(key: int | Array | None) -> Array:
+    """A JAX key from a seed, a key, or nothing."""
+    check_key(key)
+    if isinstance(key, jax.Array):
+        return key if _is_new_style(key) else jax.random.wrap_key_data(key)
+    return jax.random.key(0 if key is None else int(key))
+
+
+def _is_new_style(key: Array) -> bool:
+    return bool(jnp.issubdtype(key.dtype, jax.dtypes.prng_key))
 
 
 def read_start(

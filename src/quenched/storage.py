@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quenched.numerics.interrupts import held_interrupts
 from quenched.outputs import check_path
 from quenched.solution import Solution, Values
 from quenched.stored_records import from_json, to_json
@@ -25,10 +26,13 @@ _HOW_IT_WENT = ("status", "residual", "steps")
 
 def write(dataset: xr.Dataset, path: Path) -> None:
     """As netCDF or Zarr, by the ending."""
-    if path.suffix == ".zarr":
-        write_zarr(dataset, path)
-        return
-    dataset.to_netcdf(path)
+    with held_interrupts() as held:  # half a file is none
+        if path.suffix == ".zarr":
+            write_zarr(dataset, path)
+        else:
+            dataset.to_netcdf(path)
+    if held.arrived:
+        raise KeyboardInterrupt
 
 
 def write_zarr(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Any] | None = None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
@@ -53,6 +53,9 @@ class AbstractTheory(Record):
     """Order parameters that `start` must give when it is a mapping."""
     citations: eqx.AbstractClassVar[tuple[str, ...]]
     """Keys of quenched.citation.BIBTEX."""
+
+    brief: ClassVar[bool] = False
+    """Whether one point takes milliseconds, so that an optimising compiler would take longer than it ever saves."""
 
     @abstractmethod
     def default_solver(self) -> Any:

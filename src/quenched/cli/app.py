@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 import quenched as qd
+from quenched.cli import interrupts
 from quenched.cli.cite import cite
 from quenched.cli.fixed_points import fixed_points
 from quenched.cli.show import show
@@ -32,17 +32,6 @@ for command in (sweep, fixed_points, show, cite):
     app.command(command)
 
 
-def main() -> int:
-    """The program: run the command line that it was called with."""
-    code = run(sys.argv[1:])
-    if code == INTERRUPTED:
-        # XLA may still be compiling in a thread of its own, and an orderly exit would then end in a segmentation fault.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit code: 0 solved, 1 not solved, 2 bad input, 130 interrupted."""
     try:
@@ -53,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
                 return SOLVED
         code = app(list(arguments), console=Console(), exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interruption:
-        return _complain(str(interruption) or "Interrupted.", INTERRUPTED)
+        return _complain(str(interruption) or interrupts.line, INTERRUPTED)
     except CycloptsError as error:
         return _complain(f"{error} (quenched --help)", BAD_INPUT)
     except (ValueError, TypeError, OSError, MemoryError) as error:
@@ -64,5 +53,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
+    if interrupts.heard():
+        interrupts.say(message)
+        return INTERRUPTED
     print(message, file=sys.stderr)
     return code

@@ -76,6 +76,8 @@ def fixed_points(
     )
     with Reporter(f"searching {network.size} neurons") as tell:
         found = qd.landscape.find_fixed_points(network, starts, key=seed, progress=tell)
+    if output is not None:
+        write(found, output)
     console = Console()
     number = found.sizes["fixed_point"]
     ended = found["outcome"].values
@@ -96,7 +98,6 @@ def fixed_points(
     others = found.sizes["uncertified_point"]
     console.print(_completeness(float(found["index_sum"]), phi.bounded, others), highlight=False)
     if output is not None:
-        write(found, output)
         console.print(f"Written to {output}.", soft_wrap=True, highlight=False)
     return 0 if number or others else 1
 

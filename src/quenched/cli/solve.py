@@ -66,9 +66,10 @@ def solve(
 
     with Reporter(f"solving {theory}") as tell:
         solution = qd.solve(model, chosen, start=start, key=seed, throw=False, progress=tell)
-    print(solution)
     if output is not None:
         solution.save(output, force)
+    print(solution)
+    if output is not None:
         print(f"Written to {output}.")
     # Raised only now, so that what there is is shown and written.
     solution.check()

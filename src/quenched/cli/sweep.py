@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 import quenched as qd
+from quenched.cli import interrupts
 from quenched.cli.checks import check_input
 
 
@@ -35,6 +36,9 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     job = qd.sweeps.read_job(file, output)
     total, done = sum(plan.units for plan in job.plans.values()), dict.fromkeys(job.plans, 0)
 
+    words = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
+    again = f"Continue with: {shlex.join(words)}"
+    interrupts.line = f"Interrupted. {again}"
     try:
         with Reporter("sweep") as report:
 
@@ -43,9 +47,8 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
                 report(sum(done.values()), total, name)
 
             tree = qd.sweeps.run_file(file, resume=resume, force=force, output=output, progress=tell)
-    except KeyboardInterrupt:
-        again = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
-        raise KeyboardInterrupt(f"Continue with: {shlex.join(again)}") from None
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(f"{stopped or 'Interrupted.'} {again}") from None
     if job.title:
         console.print(job.title, style="bold", highlight=False)
     found = {name: node.to_dataset() for name, node in tree.children.items()}

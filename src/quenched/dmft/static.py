@@ -68,6 +68,7 @@ class Static(AbstractTheory):
         r"R = \Big\langle\frac{\phi^{\prime}(x)}{1 - g^2\eta R\,\phi^{\prime}(x)}\Big\rangle"
     )
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "qiu2025", "sompolinsky1988")
+    brief: ClassVar[bool] = True
 
     def default_solver(self) -> Newton:
         return Newton()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
@@ -78,6 +79,7 @@ class StationaryGaussian(AbstractTheory):
     branches: ClassVar[tuple[str, ...]] = ("stable", "quiescent", "chaotic")
     unknowns: ClassVar[tuple[str, ...]] = ()
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988", "schuecker2018")
+    brief: ClassVar[bool] = True
 
     def __init__(self, lags: Iterable[Any] | None = None, frequencies: Iterable[Any] | None = None, centred: bool = False):
         self.lags = read_axis("lags", lags, LAGS)
@@ -101,7 +103,7 @@ class StationaryGaussian(AbstractTheory):
             )
 
     def coordinates(self) -> Mapping[str, Any]:
-        return {"lag": jnp.asarray(self.lags), "frequency": jnp.asarray(self.frequencies)}
+        return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         refuse_values(start)

@@ -24,7 +24,7 @@ from quenched.landscape.search import LevenbergMarquardt, Outcome, nothing_searc
 from quenched.landscape.uncertified import Uncertified, settle_paths, settle_starts
 from quenched.models import Network
 from quenched.models.labels import in_order, named
-from quenched.numerics.interrupts import held_interrupts
+from quenched.numerics.interrupts import held_interrupts, results_in_hand
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
@@ -144,7 +144,7 @@ def find_fixed_points(
     collection = Collection(way, conditions)
     uncertified = Uncertified(collection)
     work = _Search(collection, progress, len(states) + number, ends_at)
-    with one_blas_thread():
+    with one_blas_thread(), results_in_hand(lambda: work.begun):
         descents, followed = nothing_run(states, number, follow)
         interrupted = False
         belongs, at_uncertified = np.full(len(states), -1), np.full(len(states), -1)

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
+
+_in_hand: list[Callable[[], bool]] = []
+
+
+@contextmanager
+def results_in_hand(there_are: Callable[[], bool]) -> Iterator[None]:
+    """Inside, KeyboardInterrupt is caught and what `there_are` by then is kept, so that nobody ends the program before."""
+    _in_hand.append(there_are)
+    try:
+        yield
+    finally:
+        _in_hand.remove(there_are)
+
+
+def anything_to_lose() -> bool:
+    """Whether ending the program now would lose results."""
+    return any(there_are() for there_are in _in_hand)
 
 
 @contextmanager
@@ -26,6 +43,7 @@ def held_interrupts() -> Iterator[SimpleNamespace]:
         return
     signal.signal(signal.SIGINT, note)
     try:
-        yield held
+        with results_in_hand(lambda: True):
+            yield held
     finally:
         signal.signal(signal.SIGINT, before)

@@ -88,6 +88,7 @@ class FiniteTemperature(AbstractTheory):
         r"q = \langle\phi^2\rangle,\quad Q = \langle\phi\rangle\langle\phi\rangle"
     )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)
+    brief: ClassVar[bool] = True
 
     def __init__(self, temperature: Any, confinement: Any = 0.0):
         self.temperature, self.confinement = check_temperature(temperature, confinement)

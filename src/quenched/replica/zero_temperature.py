@@ -90,6 +90,7 @@ class ZeroTemperature(AbstractTheory):
         r"\text{the limit } T\to 0 \text{ of } e^{-E/T}"
     )
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)
+    brief: ClassVar[bool] = True
 
     def default_solver(self) -> Newton:
         return Newton()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
@@ -148,7 +149,7 @@ class Cavity(AbstractExperiment):
         return 8 * (4 * self.size**2 + perturbed + 4 * times * (self.added + 1) * (self.size + 1) + 8 * times**2)
 
     def coordinates(self) -> Mapping[str, Any]:
-        times = self.step * jnp.arange(count_steps(self.duration, self.step) + 1)
+        times = self.step * np.arange(count_steps(self.duration, self.step) + 1)
         return {"time": times, "earlier_time": times}
 
     def outside_errors(self) -> str:

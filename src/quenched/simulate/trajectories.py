@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key
 
 from quenched import checks
@@ -122,7 +123,7 @@ class Trajectories(AbstractExperiment):
         if not self.record:
             return {}
         first, last = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
-        return {"time": self.step * jnp.arange(first, last)}
+        return {"time": self.step * np.arange(first, last)}
 
     def outside_errors(self) -> str:
         step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from quenched.compiled import compiled
 from quenched.numerics.memory import BATCH_BYTES
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
@@ -64,18 +65,19 @@ def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None
         computed = jax.device_get(lanes_compiled(*_stacked(plan, padded), plan.solver, plan.start))
         return batch, jax.tree.map(lambda values: values[: len(batch)], computed)
 
-    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # The first alone, so that the threads find it compiled.
-        yield run(batches[0])
+    pool = ThreadPoolExecutor(os.cpu_count())
+    with one_blas_thread():
         try:
+            # The first alone, so that the others find it compiled; in a thread, so that Ctrl-C is heard meanwhile.
+            yield pool.submit(run, batches[0]).result()
             for future in as_completed([pool.submit(run, batch) for batch in batches[1:]]):
                 yield future.result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-@jax.jit
-def lanes_compiled(models: Any, theories: Any, solver: Any, start: Start) -> Computed:
+@compiled()
+def lanes_compiled(models: Any, theories: Any, solver: Any, start: Start | None) -> Computed:
     """Many points of a theory at once."""
     return jax.vmap(lambda model, theory: theory.compute(model, solver, start))(models, theories)
 

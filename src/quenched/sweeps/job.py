@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from quenched.models import RandomNetwork
 from quenched.precision import double_precision
-from quenched.status import Status
 from quenched.sweeps.grid import make_grid
 from quenched.sweeps.names import build_activation, build_solver, build_theory
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import claim, create_group, existing, remove
-from quenched.sweeps.sweep import execute
+from quenched.sweeps.sweep import execute, interruption
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,8 +87,8 @@ def run_file(
     for name, (plan, continued) in _claim_all(job, resume, force).items():
         tell = None if progress is None else lambda done, units, name=name: progress(name, done, units)
         found[name] = execute(plan, job.store / name, continued, tell)
-        if (found[name]["status"] == Status.not_run).any():
-            raise KeyboardInterrupt
+        if stopped := interruption(found[name], job.store):
+            raise KeyboardInterrupt(stopped)
     tree = xr.DataTree.from_dict(found)
     tree.attrs["title"] = job.title
     if job.figure is not None:

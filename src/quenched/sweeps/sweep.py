@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched.models import RandomNetwork
+from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 from quenched.solution import Solution
 from quenched.solve import Progress
-from quenched.status import raise_unsolved
+from quenched.status import Status, raise_unsolved
 from quenched.sweeps.engine import compute_theory, measure_points, shapes
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import Writer, claim, load_into, remove
@@ -86,13 +87,15 @@ def sweep(
     if place is not None and not continued:
         remove(place)
     found = execute(plan, place, continued, progress)
+    if stopped := interruption(found, place):
+        print(stopped, file=sys.stderr)
     if throw:
         raise_unsolved(found.attrs["theory"], found["status"].values, "points", found)
     return found
 
 
 def execute(plan: Plan, store: Path | None, continued: bool, progress: Progress | None) -> xr.Dataset:
-    """Compute what is missing; an interruption is told on stderr, and visible as the status `not_run`."""
+    """Compute what is missing; an interruption is visible as the status `not_run`."""
     each_point = shapes(plan)
     points = len(plan.grid.points)
     size = sum(math.prod(one.shape) * one.dtype.itemsize for one in each_point.values())
@@ -112,15 +115,22 @@ def execute(plan: Plan, store: Path | None, continued: bool, progress: Progress 
 
     try:
         tell(before)
-        _compute(plan, table, writer, wanted, lambda done: tell(before + done))
+        with results_in_hand(lambda: writer is not None and bool(writer.pending)):
+            try:
+                _compute(plan, table, writer, wanted, lambda done: tell(before + done))
+            finally:
+                if writer is not None:
+                    writer.flush()
     except KeyboardInterrupt:
-        done = points - len(table.not_run())
-        keep = "nothing is stored" if store is None else f"they are kept in {str(store)!r}"
-        print(f"Interrupted after {done} of {points} points; {keep}.", file=sys.stderr)
-    finally:
-        if writer is not None:
-            writer.flush()
+        pass  # seen by the points that are not run
     return table.to_dataset()
+
+
+def interruption(found: xr.Dataset, store: Path | None) -> str:
+    """What an interruption left; empty if there was none."""
+    left, points = int((found["status"] == Status.not_run).sum()), found["status"].size
+    keep = "nothing is stored" if store is None else f"they are kept in {str(store)!r}"
+    return f"Interrupted after {points - left} of {points} points; {keep}." if left else ""
 
 
 def _compute(plan: Plan, table: Table, writer: Writer | None, wanted: np.ndarray, tell: Any) -> None:
