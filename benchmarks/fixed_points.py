@@ -149,7 +149,7 @@ def run_real(_: str, arrays: dict[str, np.ndarray], starts: np.ndarray) -> dict[
         "compiled": cpu[0],
         "first": seen[0] - began if seen else np.nan,
         "unique": found.state.values,
-        "outcomes": found.attrs["outcomes"],
+        "outcomes": str(found.attrs["outcomes"]),
         "lost": float(np.mean(found.outcome.values == qd.landscape.Outcome.out_of_steps)),
     }
 

@@ -114,11 +114,11 @@ def search_on(
 ) -> Work:
     """Follow the first `wanted` starts to their ends, or for `most` steps of all lanes. Carries no derivatives."""
     dynamics, starts, inputs = frozen((dynamics, jnp.asarray(starts), inputs))
-    count = len(starts)
+    count, gram = len(starts), frozen(dynamics.gram())
 
     def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
         given = None if inputs is None else jnp.asarray(inputs)[jnp.minimum(start, count - 1)]
-        working, outcome = _step(dynamics, working, given, solver)
+        working, outcome = _step(dynamics, working, given, solver, gram)
         row = jnp.where(outcome != GOES_ON, start, count)
         return Step(working, outcome, ended_at.at[row].set(working.state, mode="drop"))
 
@@ -144,22 +144,20 @@ def _fresh(starts: Float[Any, "start neuron"], start: Any) -> Lanes:
 
 
 def _step(
-    dynamics: AbstractDynamics, lanes: Lanes, inputs: Array | None, solver: LevenbergMarquardt
+    dynamics: AbstractDynamics, lanes: Lanes, inputs: Array | None, solver: LevenbergMarquardt, gram: Array | None
 ) -> tuple[Lanes, Int[Array, " lane"]]:
     """One step of every lane, and how each that has ended did so."""
-    residual, jacobian_of = batched(dynamics.residual, inputs), batched(dynamics.jacobian, inputs)
-    speed, jacobian = residual(lanes.state, inputs), jacobian_of(lanes.state, inputs)
-    # Otherwise XLA writes the Jacobian's formula into the loops of the product below.
-    jacobian = jax.lax.optimization_barrier(jacobian)
-    gradient = jnp.einsum("lij,li->lj", jacobian, speed)
+    residual = batched(dynamics.residual, inputs)
+    speed = residual(lanes.state, inputs)
+    square, gradient = _normal_equations(dynamics, lanes.state, speed, inputs, gram)
     length = jnp.linalg.norm(speed, axis=1)
     fastest = jnp.where(lanes.steps == 0, length, lanes.fastest)
     largest, reach = jnp.max(jnp.abs(speed), axis=1), 1.0 + jnp.max(jnp.abs(lanes.state), axis=1)
     # What F' is like here; at a ghost it may vanish, but F does not.
-    scale = jnp.sqrt(jnp.sum(jacobian**2, axis=(1, 2)) / dynamics.size) + largest / reach
+    scale = jnp.sqrt(jnp.trace(square, axis1=1, axis2=2) / dynamics.size) + largest / reach
     # In proportion to |F| the damping leaves Newton's steps quadratic at a root.
     damping = lanes.damping * scale**2 * length / jnp.maximum(fastest, 1e-300)
-    normal = jnp.swapaxes(jacobian, 1, 2) @ jacobian + damping[:, None, None] * jnp.eye(dynamics.size)
+    normal = square + damping[:, None, None] * jnp.eye(dynamics.size)
     factor = jnp.linalg.cholesky(normal)
     direction = -jax.vmap(lambda lower, right: jax.scipy.linalg.cho_solve((lower, True), right))(factor, gradient)
     trial = lanes.state + direction
@@ -197,3 +195,23 @@ def _step(
         fastest,
     )
     return moved, ended
+
+
+def _normal_equations(
+    dynamics: AbstractDynamics, states: Array, speeds: Array, inputs: Array | None, gram: Array | None
+) -> tuple[Float[Array, "lane neuron neuron"], Float[Array, "lane neuron"]]:
+    """F'^T F' and F'^T F of every lane."""
+    if gram is not None:
+
+        def pull_back(state: Array, speed: Array, given: Array | None) -> Array:
+            found: Array = jax.vjp(lambda x: dynamics.residual(x, given), state)[1](speed)[0]
+            return found
+
+        rows = (0, 0, None if inputs is None else 0)
+        return jax.vmap(lambda state: dynamics.normal(state, gram))(states), jax.vmap(pull_back, rows)(
+            states, speeds, inputs
+        )
+    jacobian = batched(dynamics.jacobian, inputs)(states, inputs)
+    # Otherwise XLA writes the Jacobian's formula into the loops of the product below.
+    jacobian = jax.lax.optimization_barrier(jacobian)
+    return jnp.swapaxes(jacobian, 1, 2) @ jacobian, jnp.einsum("lij,li->lj", jacobian, speeds)
