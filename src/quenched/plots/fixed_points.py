@@ -9,6 +9,7 @@ import numpy as np
 from quenched.landscape.search import Outcome
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
+from quenched.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -206,9 +207,19 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
 def _as_list(dataset: xr.Dataset) -> xr.Dataset:
     """A single fixed point as a list of one; those that `where` has left are drawn, the others are NaN."""
     if "fixed_point" in dataset.dims:
-        return dataset.isel(fixed_point=np.isfinite(dataset["state"].values).all(axis=1))
+        dataset = dataset.isel(fixed_point=np.isfinite(dataset["state"].values).all(axis=1))
+        spread = [str(name) for name, values in dataset.data_vars.items() if _belongs_to_none(str(name), values)]
+        if not dataset.sizes["fixed_point"]:
+            return dataset.drop_vars(spread)
+        return dataset.assign({name: dataset[name].isel(fixed_point=0) for name in spread})
     drawn = {"state", "stable", "unstable_directions", "unstable_modes", "eigenvalue_real", "eigenvalue_imag"}
     return dataset[sorted(drawn & set(dataset.data_vars))].expand_dims("fixed_point")
+
+
+def _belongs_to_none(name: str, values: xr.DataArray) -> bool:
+    """Whether `where` has spread it over the fixed points."""
+    known = VOCABULARY[name].dims if name in VOCABULARY else (values.dims,)
+    return "fixed_point" in values.dims and not any("fixed_point" in dims for dims in known)
 
 
 def _keep_flat(axes: Axes, places: np.ndarray) -> None:
