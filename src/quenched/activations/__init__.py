@@ -1,9 +1,9 @@
 """The function phi from state to rate: one file each."""
 
-from quenched.activations.activation import AbstractActivation, Activation
+from quenched.activations.activation import AbstractActivation, Activation, check_continuous
 from quenched.activations.erf import Erf
 from quenched.activations.linear import Linear
 from quenched.activations.relu import ReLU
 from quenched.activations.tanh import Tanh
 
-__all__ = ["AbstractActivation", "Activation", "Erf", "Linear", "ReLU", "Tanh"]
+__all__ = ["AbstractActivation", "Activation", "Erf", "Linear", "ReLU", "Tanh", "check_continuous"]

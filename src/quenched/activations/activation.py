@@ -1,7 +1,7 @@
 """What every activation function provides, and the one a user brings.
 
 An activation is the function phi that turns the state x of a neuron into its rate phi(x). The solvers ask of
-it four things: phi, its slope phi', whether it is odd, and where its derivatives jump (quadrature splits there).
+it four things: phi, its slope phi', whether it is odd, and where phi or its derivatives jump (quadrature splits there).
 A new activation is one short file with these four.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -17,7 +18,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
+from quenched.numerics.jumps import find_jumps, jump_sizes
 
+# How far out jumps are looked for, and how well they are to be named.
+_REACH, _SAME = 30.0, 1e-9
 # Where a user's function is probed once, to see that it is finite and whether it is odd.
 _PROBE = np.concatenate([np.linspace(0.0, 4.0, 41)[1:], [7.0, 12.5, 30.0]])
 
@@ -46,13 +50,36 @@ class AbstractActivation(eqx.Module):
         """Where phi or a derivative of it jumps."""
 
     @property
-    def kinked_at_zero(self) -> bool:
-        """Whether the slope jumps at 0, where the state of rest would sit."""
-        if 0.0 not in self.breakpoints:
+    def jumps(self) -> tuple[tuple[float, float], ...]:
+        """Where phi itself jumps, and by how much: (place, size), at those of its `breakpoints` where it is not continuous.
+
+        `slope` is that on either side and knows nothing of them: phi' also has a delta function of this size at each place.
+        """
+        if not self.breakpoints:
+            return ()
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+            sizes = np.asarray(jump_sizes(self, self.breakpoints))
+        return tuple((place, float(size)) for place, size in zip(self.breakpoints, sizes, strict=True) if size)
+
+    def kinked_at(self, state: float) -> bool:
+        """Whether the slope jumps there, where a state of rest would sit."""
+        if state not in self.breakpoints:
             return False
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-            left, right = self.slope(jnp.asarray([-1e-9, 1e-9]))
+            left, right = self.slope(state + jnp.asarray([-1e-9, 1e-9]))
             return bool(jnp.abs(right - left) > 1e-6)
+
+    @property
+    def kinked_at_zero(self) -> bool:
+        """Whether the slope jumps at 0."""
+        return self.kinked_at(0.0)
+
+    def rests_at(self, state: Array) -> Array:
+        """Whether phi is 0 there and does not jump: where a neuron that is given just that field can rest."""
+        rests = self(state) == 0.0
+        for place, _ in self.jumps:
+            rests &= state != place
+        return rests
 
     @abstractmethod
     def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -63,6 +90,15 @@ class AbstractActivation(eqx.Module):
         """phi'(x), element by element."""
 
 
+def check_continuous(activation: AbstractActivation, theory: str, why: str, instead: str = "") -> None:
+    """Refuse phi that jumps, in the name of a theory that needs its slope where that is a delta function."""
+    if activation.jumps:
+        raise ValueError(
+            f"Argument `activation` must not jump for {theory}, but {activation.name} has a jump at "
+            f"x = {activation.jumps[0][0]:g}: {why}; use {instead}a continuous phi, as steep as need be, such as tanh(50 x)."
+        )
+
+
 class Activation(AbstractActivation):
     """An activation of your own: any function of a real number that JAX can trace; its slope by autodiff.
 
@@ -71,23 +107,31 @@ class Activation(AbstractActivation):
             once: numbers that it closes over must not change; make another Activation with others.
         name: the word for it in tables; the function's own name if left out.
         breakpoints: where phi or one of its derivatives jumps. Gaussian averages are split there; a kink that
-            is not named costs most of their digits.
+            is not named costs most of their digits. A jump of phi itself has to be named.
         bounded: whether |phi| stays below a constant, if you know; otherwise phi is compared at 1e3 and 1e6.
+
+    Where phi jumps (`jumps`: sign, steps, staircases) its slope has a delta function, which autodiff does not see. Averages
+    over Gaussian states count it: <phi'> gains (size of the jump) x (density of x there). What needs the slope of single
+    trajectories or states refuses such phi by name: tangents, Lyapunov exponents, fixed points and their certificates,
+    memory (symmetry other than 0). A steep continuous phi, such as tanh(50 x), is for these.
 
     Raises:
         TypeError: the function cannot be called on a JAX array, or does not act element by element.
-        ValueError: it returns NaN or infinity somewhere in [-30, 30].
+        ValueError: it returns NaN or infinity somewhere in [-30, 30], or jumps there where no breakpoint is.
 
     Example:
         >>> import jax.numpy as jnp, quenched as qd
         >>> softsign = qd.Activation(lambda x: x / (1 + jnp.abs(x)), name="softsign", breakpoints=(0.0,))
-        >>> softsign.odd, softsign.bounded
-        (True, True)
+        >>> softsign.odd, softsign.bounded, softsign.jumps
+        (True, True, ())
+        >>> qd.Activation(jnp.sign, breakpoints=(0.0,)).jumps
+        ((0.0, 2.0),)
     """
 
     function: Callable[[Array], Array] = eqx.field(static=True)
     _name: str = eqx.field(static=True)
     _breakpoints: tuple[float, ...] = eqx.field(static=True)
+    _jumps: tuple[tuple[float, float], ...] = eqx.field(static=True)
     _odd: bool = eqx.field(static=True)
     _bounded: bool = eqx.field(static=True)
 
@@ -105,13 +149,31 @@ class Activation(AbstractActivation):
         self._name = name or str(getattr(function, "__name__", "activation"))
         self._breakpoints = tuple(sorted(checks.real_array("Argument `breakpoints`", breakpoints, (None,)).tolist()))
         with jax.enable_x64(True), jax.ensure_compile_time_eval():
-            positive, negative = _probe(function, _PROBE), _probe(function, -_PROBE)
-            at_zero = _probe(function, np.zeros(1))
-            self._odd = bool(np.abs(at_zero[0]) == 0.0 and np.allclose(positive, -negative, rtol=1e-14, atol=0.0))
+            compiled = jax.jit(lambda state: function(state))
+            probed = _probe(compiled, np.concatenate([[0.0], _PROBE, -_PROBE]))
+            self._jumps = self._named_jumps(find_jumps(partial(_probe, compiled), _REACH))
+            at_zero, positive, negative = probed[0], *np.split(probed[1:], 2)
+            places = [place for place, _ in self._jumps]
+            # What phi is on a jump itself does not matter.
+            beside = ~np.isin(_PROBE, np.abs(places))
+            odd = np.allclose(positive[beside], -negative[beside], rtol=1e-14, atol=0.0)
+            self._odd = bool(odd and (at_zero == 0.0 or 0.0 in places))
             if bounded is None:
                 far = np.abs(np.asarray(function(jnp.asarray([-1e6, -1e3, 1e3, 1e6]))))
                 bounded = bool(np.all(np.isfinite(far)) and far[0] < 2 * far[1] + 1 and far[3] < 2 * far[2] + 1)
             self._bounded = bounded
+
+    def _named_jumps(self, found: np.ndarray) -> tuple[tuple[float, float], ...]:
+        """The jumps at breakpoints; others are refused."""
+        named = np.asarray(self._breakpoints)
+        unnamed = [place for place in found if not np.any(np.abs(named - place) < _SAME * (1.0 + abs(place)))]
+        if unnamed:
+            places = ", ".join(f"{round(place, 9) + 0.0:.6g}" for place in unnamed[:5])
+            raise ValueError(
+                f"Argument `breakpoints` must name where {self._name} jumps, but is {self._breakpoints}, and it jumps at "
+                f"x = {places}{', ...' if len(unnamed) > 5 else ''}: averages are split there, phi' has a delta function."
+            )
+        return super().jumps
 
     @property
     def name(self) -> str:
@@ -129,17 +191,22 @@ class Activation(AbstractActivation):
     def breakpoints(self) -> tuple[float, ...]:
         return self._breakpoints
 
+    @property
+    def jumps(self) -> tuple[tuple[float, float], ...]:
+        return self._jumps
+
     def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
-        return self.function(state)
+        # A step may be written with whole numbers or as a comparison.
+        return jnp.asarray(self.function(state), state.dtype)
 
     def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
         # phi acts element by element, so one push-forward of ones is its derivative everywhere.
-        return jax.jvp(self.function, (state,), (jnp.ones_like(state),))[1]
+        return jax.jvp(self, (state,), (jnp.ones_like(state),))[1]
 
 
-def _probe(function: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
+def _probe(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
     try:
-        values = jax.jit(lambda state: function(state))(jnp.asarray(points))
+        values = compiled(jnp.asarray(points))
     except Exception as error:
         raise TypeError(
             f"Argument `function` must be a function that JAX can trace (use jnp, not np or math, inside it), "
@@ -150,7 +217,7 @@ def _probe(function: Callable[[Array], Array], points: np.ndarray) -> np.ndarray
             f"Argument `function` must act element by element, but turned shape {points.shape} "
             f"into {getattr(values, 'shape', type(values).__name__)}."
         )
-    found = np.asarray(values)
+    found = np.asarray(values, dtype=np.float64)
     if not np.isfinite(found).all():
         first = np.flatnonzero(~np.isfinite(found))[0]
         raise ValueError(f"Argument `function` must be finite for every x, but is {found[first]} at x = {points[first]:g}.")

@@ -1,4 +1,4 @@
-"""Networks without symmetry at rest: every neuron at its own place, x ~ N(b, v) with v = g^2 <phi^2>."""
+"""Networks without symmetry at rest: every neuron at its own place, x ~ N(b, v) with v = g^2 <phi^2>, or all at x = b."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from quenched.dmft.potential import largest_variance
-from quenched.gaussian.averages import Function, average
+from quenched.gaussian.averages import Function, average, average_of_jumps, meets_jumps
 from quenched.models import RandomNetwork
 from quenched.numerics.bracket import illinois, newton_nearby
 from quenched.numerics.linear import solve_small
@@ -15,12 +15,12 @@ from quenched.numerics.self_consistency import Newton, Residual
 
 
 def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tuple[Array, Array, Array, Array]:
-    """v, 0 where x = 0 is the state of rest; the residual, the steps, and whether it was found."""
-    if centred:
+    """v, 0 where x = b is the state of rest; the residual, the steps, and whether it was found."""
+    if centred and not model.activation.jumps:
         nothing = jnp.zeros(())
         return nothing, nothing, jnp.zeros((), jnp.int32), jnp.asarray(True)
     phi = model.activation
-    silent = (model.field == 0.0) & (phi(jnp.zeros(())) == 0.0)
+    silent = phi.rests_at(jnp.asarray(model.field, float))
     # Noise has no state of rest, and a silent one needs no search: something easy is solved in their place.
     idle = silent | (model.noise > 0.0)
     used = RandomNetwork(jnp.where(idle, 0.0, model.gain), 0.0, 0.0, jnp.where(idle, 1.0, model.field), model.activation)
@@ -62,14 +62,16 @@ def frozen_state(
 
     square = mean(lambda x: phi(x) ** 2)
     # On a kink the slope is that of either side, equally often.
-    off_kink = jnp.maximum(variance, 1e-24) if phi.kinked_at_zero else variance
+    off_kink = jnp.maximum(variance, 1e-24) if phi.breakpoints else variance
     slopes = model.gain**2 * mean(lambda x: phi.slope(x) ** 2, off_kink)
+    # Neurons near a jump of phi turn the smallest difference into one of the jump's size.
+    jumping = (model.gain > 0.0) & meets_jumps(phi.jumps, model.field, variance)
     constant = jnp.ones_like(decay)
     values = {
         "state_correlation": (model.field**2 + variance) * constant,
         "correlation": square * constant,
         "state_response": decay,
-        "response": mean(phi.slope, off_kink) * decay,
+        "response": (mean(phi.slope, off_kink) + average_of_jumps(phi.jumps, model.field, variance)) * decay,
         "power_spectrum": jnp.zeros(len(frequencies)),
         "rate_spectrum": jnp.zeros(len(frequencies)),
         "mean_state": jnp.asarray(model.field, float),
@@ -77,7 +79,7 @@ def frozen_state(
         "mean_square_state": model.field**2 + variance,
         "mean_square_rate": square,
         "kinetic_energy": zero,
-        "lyapunov_exponent": jnp.sqrt(jnp.maximum(slopes, 1e-30)) - 1.0,
-        "local_instability": slopes,
+        "lyapunov_exponent": jnp.where(jumping, jnp.inf, jnp.sqrt(jnp.maximum(slopes, 1e-30)) - 1.0),
+        "local_instability": jnp.where(jumping, jnp.inf, slopes),
     }
     return values | {f"{name}_error": jnp.zeros_like(value) for name, value in values.items()}

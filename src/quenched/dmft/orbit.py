@@ -42,7 +42,8 @@ def follow(model: RandomNetwork, decaying: Array, bend: Array, pairs: Array, rul
     """The orbit from (d tau)^2 = (d y)^2/(2 [V(c_inf) - V(c)]), every factor divided by what makes it vanish."""
     curve, x = shape(bend, rule), jnp.asarray(rule.nodes)
     opening = 1.0 - model.gain**2 * pairs
-    squared = jnp.asarray(rule.at_zero) @ opening
+    # Where phi jumps W has a pole at lag 0, x = 1, which is taken out.
+    squared = jnp.asarray(rule.at_zero) @ ((1.0 - x) * opening)
     force = jnp.asarray(rule.average_below) @ (opening * curve.slope)
     # From the end that is nearer, so that it is small there without a difference: both agree where the energy does.
     from_rest = 2.0 * (rule.moment_below @ (force * curve.slope)) / curve.over_x**2

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from quenched.gaussian.averages import Function, gaussian_nodes
+from quenched.activations import AbstractActivation
+from quenched.gaussian.averages import Function, average_of_jumps, gaussian_nodes, normal_density
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
 
 Rule = tuple[Float[Array, " node"], Float[Array, " node"]]
@@ -54,6 +55,28 @@ def pair_of_same(
         z, weights = jax.lax.stop_gradient(_trapezoid(*_feature(fixed[0], fixed[1], 1.0 + fixed[2]), nodes, half=even))
         x = mean + jnp.sqrt(shared) * z
     return jnp.sum(weights * _smoothed(function, x, private, kinks, nodes) ** 2)
+
+
+def slope_pair(
+    phi: AbstractActivation, mean: Scalar, shared: Scalar, private: Scalar, nodes: int, *, even: bool = False
+) -> Float[Array, ""]:
+    """<phi'(x) phi'(x')>, likewise, with what jumps of phi add: each meets the slope of the other field, and its jumps.
+
+    It grows as private^(-1/2) where phi jumps, and is infinite at private = 0.
+    """
+    smooth = pair_of_same(phi.slope, mean, shared, private, phi.breakpoints, nodes, even=even)
+    if not phi.jumps:
+        return smooth
+    variance = shared + private
+    left_over = private * (shared + variance) / variance
+
+    def met(place: float, size: float) -> Array:
+        given = mean + shared / variance * (place - mean)
+        slopes = single_average(phi.slope, given, left_over, phi.breakpoints, nodes)
+        others = average_of_jumps(phi.jumps, given, left_over)
+        return size * normal_density(jnp.asarray(place), mean, variance) * (2.0 * slopes + others)
+
+    return smooth + sum((met(*jump) for jump in phi.jumps), jnp.zeros(()))
 
 
 def _smoothed(

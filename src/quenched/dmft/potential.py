@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from quenched.dmft.pairs import pair_of_same, single_average
+from quenched.dmft.pairs import single_average, slope_pair
 from quenched.models import RandomNetwork
 from quenched.numerics.collocation import Collocation, collocation
 
@@ -58,7 +58,7 @@ def slope_pairs(
     phi, private = model.activation, decaying * (1.0 - shape(bend, how.rule).value)
 
     def at(private: Array) -> Array:
-        return pair_of_same(phi.slope, model.field, variance - private, private, phi.breakpoints, how.nodes, even=even)
+        return slope_pair(phi, model.field, variance - private, private, how.nodes, even=even)
 
     return jax.vmap(at)(private)
 
@@ -95,7 +95,12 @@ FULL_BEND = 0.5 * np.pi
 
 
 def choose_bend(model: RandomNetwork, decaying: Array, pairs: Array, rule: Collocation) -> Array:
-    """The bend with which dtau/dx has no edge at lag 0, by the slope there of P, the squared speed; pairs at bend pi/2."""
+    """The bend with which dtau/dx has no edge at lag 0, by the slope there of P, the squared speed; pairs at bend pi/2.
+
+    Where phi jumps the force has a square root of v - c there, which is analytic in x at bend pi/2 only.
+    """
+    if model.activation.jumps:
+        return jnp.asarray(FULL_BEND)
     steepness = 2.0 * jnp.sum(rule.weights * shape(FULL_BEND, rule).slope * (1.0 - model.gain**2 * pairs))
     speed = 0.25 * model.noise**4 / decaying**2
     # sin^2(bend) = (2 - r)/(4 - r) with r = d ln P/d ln y = steepness/speed, -infinity where noise is absent.

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from quenched.activations import AbstractActivation
-from quenched.gaussian.averages import REACH
+from quenched.activations import AbstractActivation, check_continuous
+from quenched.gaussian.averages import REACH, average_of_jumps, meets_jumps
 from quenched.models import RandomNetwork
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, outermost, sinh_legendre
 from quenched.numerics.self_consistency import Newton, Residual, newton, polish
@@ -21,6 +22,8 @@ from quenched.theory import AbstractTheory, Computed, Start
 _COARSE = 1e-6
 # A smaller share of b^2 + phi(b)^2 in the variance of the field changes no average by more than rounding.
 _NARROWEST = 1e-12
+# Where phi is unbounded: C, in units of 1 + b^2, at which states are looked for; how often R is moved half way; and nodes.
+_SCALES, _HALVINGS, _ROUGH_NODES = np.geomspace(1e-8, 1e16, 25), 40, 24
 
 
 class Static(AbstractTheory):
@@ -33,12 +36,15 @@ class Static(AbstractTheory):
     any symmetry but 0.
 
     Branches, `start=`:
-        "stable": "active" above g_c = 1/((1 + eta) phi'(0)), "quiescent" below; the default.
-        "quiescent": x = 0, C = 0, R = (1 - sqrt(1 - 4 eta g^2 phi'^2)) / (2 eta g^2 phi'). Needs phi(0) = 0 and no field,
-            and g phi'(0) <= 1/(2 sqrt(eta)), beyond which no real response exists.
-        "active": C > 0. With a field, or phi(0) != 0, it is the only branch.
+        "stable": "active" above g_c = 1/((1 + eta) phi'(b)), "quiescent" below; the default.
+        "quiescent": x = b, C = 0, R = (1 - sqrt(1 - 4 eta g^2 phi'^2)) / (2 eta g^2 phi') with phi' at b. Needs phi(b) = 0
+            (tanh without field, ReLU below its threshold), and g phi'(b) <= 1/(2 sqrt(eta)), beyond which no real response
+            exists.
+        "active": C > 0. Where phi(b) != 0 it is the only branch.
 
-    Raises: ValueError for noise, and for an activation whose slope jumps at 0 (ReLU) without a field.
+    Raises: ValueError for noise; for a state of rest on a kink (ReLU without field), which has no linear response; for phi
+    that jumps (sign, steps) with a symmetry other than 0: in fields near the jump a neuron that feels its own past has two
+    states, or none.
 
     Returns:
         `correlation` C, `integrated_response` R, `mean_square_rate`, `mean_square_state`, `mean_rate`, `mean_state`,
@@ -47,7 +53,9 @@ class Static(AbstractTheory):
 
     When it fails: beyond the gain where 1 - g^2 eta R phi'(x) reaches zero (`invertible` is 0) a neuron has several states
     for one field and the theory does not say which; the outermost of the field's own sign is then used, R leaves out the
-    jump between them, and `stability_margin` is NaN. Above g_c a network
+    jump between them, and `stability_margin` is NaN. `diverged`: phi is unbounded and <phi^2> exceeds C for every C, so that
+    no bounded state exists (linear phi from g_c on, ReLU from gain sqrt(2) on at symmetry 0). Where phi itself jumps and
+    neurons are near, R counts the jump and `stability_margin` is -infinity. Above g_c a network
     without noise is chaotic or wanders between fixed points (`stability_margin` < 0): what a trajectory does is for
     `qd.simulate.Trajectories`, and C and R are sums over the fixed points with weight sign det(-F'), as
     `qd.landscape.FixedPoints` returns them. `no_such_branch`: choose another `start`.
@@ -74,11 +82,13 @@ class Static(AbstractTheory):
         return Newton()
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
-        field = model.constant_field("dmft.Static")
-        if not isinstance(field, jax.core.Tracer) and field == 0 and model.activation.kinked_at_zero:
-            raise ValueError(
-                f"Argument `field` must not be 0 for {model.activation.name}, whose slope jumps at 0: "
-                "the state of rest sits on the kink and has no linear response."
+        check_off_kinks(model, "`field`", "dmft.Static")
+        if isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0:
+            check_continuous(
+                model.activation,
+                "dmft.Static with symmetry",
+                "in fields near the jump a neuron that feels its own past (g^2 eta R phi) has two states or none",
+                "symmetry 0, qd.simulate.Trajectories, or ",
             )
         if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
             raise ValueError(
@@ -90,7 +100,8 @@ class Static(AbstractTheory):
         return "stable" if values is None else "active"
 
     def in_range(self, model: RandomNetwork) -> Array:
-        return super().in_range(model) & (model.noise == 0.0)
+        single = (model.symmetry == 0.0) | (not model.activation.jumps)
+        return super().in_range(model) & (model.noise == 0.0) & single
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
@@ -115,26 +126,45 @@ class Static(AbstractTheory):
         )
 
 
+def check_off_kinks(model: RandomNetwork, arguments: str, theory: str) -> None:
+    """Refuse a state of rest that sits on a kink of phi."""
+    field, phi = model.constant_field(theory), model.activation
+    if isinstance(field, jax.core.Tracer) or not phi.kinked_at(float(field)):
+        return
+    with jax.ensure_compile_time_eval():
+        if not phi.rests_at(jnp.asarray(field, float)):
+            return
+    raise ValueError(
+        f"Argument {arguments} must not be {float(field):g} for {phi.name}, whose slope jumps at {float(field):g}: "
+        "the state of rest sits on the kink and has no linear response."
+    )
+
+
 def _rests(model: RandomNetwork) -> Array:
-    """Whether x = 0 is a state at all."""
-    return (model.field == 0.0) & (model.activation(jnp.zeros(())) == 0.0)
+    """Whether x = b is a state at all."""
+    return model.activation.rests_at(jnp.asarray(model.field, float))
+
+
+def _slope_at_rest(model: RandomNetwork) -> Array:
+    """phi' at the state of rest, or at 0 where there is none."""
+    return model.activation.slope(jnp.where(_rests(model), jnp.asarray(model.field, float), 0.0))
 
 
 def _distance_to_transition(model: RandomNetwork) -> Array:
-    """g (1 + eta) |phi'(0)| = g/g_c. J and -J are equally likely, so that the sign of phi does not matter."""
-    return model.gain * (1.0 + model.symmetry) * jnp.abs(model.activation.slope(jnp.zeros(())))
+    """g (1 + eta) |phi'| = g/g_c. J and -J are equally likely, so that the sign of phi does not matter."""
+    return model.gain * (1.0 + model.symmetry) * jnp.abs(_slope_at_rest(model))
 
 
 def _quiescent(model: RandomNetwork) -> tuple[dict[str, Array], Array]:
     """The state of rest: R = phi'/(1 - g^2 eta R phi'), solved for R without cancellation."""
-    slope = model.activation.slope(jnp.zeros(()))
+    slope, field = _slope_at_rest(model), jnp.asarray(model.field, float)
     coupling = 4.0 * model.symmetry * (model.gain * slope) ** 2
     exists = coupling <= 1.0
     root = jnp.sqrt(jnp.where(coupling < 1.0, 1.0 - coupling, 1.0)) * jnp.where(coupling < 1.0, 1.0, 0.0)
     response = 2.0 * slope / (1.0 + root)
     memory = model.gain**2 * model.symmetry * response
     zero = jnp.zeros_like(response)
-    averages = dict.fromkeys(_AVERAGES, zero)
+    averages = dict.fromkeys(_AVERAGES, zero) | {"mean_state": field, "mean_square_state": field**2}
     # chi = phi'/(1 - memory phi') is the response itself here.
     verdicts = _verdicts(1.0 - memory * slope, 1.0 - (model.gain * response) ** 2)
     errors = dict.fromkeys((*_AVERAGES, "integrated_response"), zero)
@@ -156,8 +186,13 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
         # Near the transition C = 1 - g_c/g and R = 1/g; with a field C is at least that of the field alone.
         excess = 1.0 - 1.0 / jnp.maximum(distance, 1e-12)
         bias = model.activation(jnp.asarray(model.field, float)) ** 2
-        scale = jnp.maximum(jnp.maximum(excess, bias), 1e-6)
-        response_guess = jnp.sign(model.activation.slope(jnp.zeros(()))) * jnp.minimum(1.0, distance)
+        # What a jump is worth: a neuron is on either side.
+        jumps = sum((0.25 * size**2 for _, size in model.activation.jumps), 0.0)
+        # Where neurons hardly feel each other C is hardly more than that.
+        alone = model.gain * jnp.abs(model.activation.slope(jnp.asarray(model.field, float))) < 0.5
+        least = jnp.where(alone & (bias > 0.0), bias, 1e-6)
+        scale = jnp.maximum(jnp.maximum(excess, jnp.maximum(bias, jumps)), least)
+        response_guess = jnp.sign(_slope_at_rest(model)) * jnp.minimum(1.0, distance)
     else:
         # A neighbour at rest has C = 0, which is no scale to start from.
         scale, response_guess = jnp.maximum(start.values["correlation"], 1e-6), start.values["integrated_response"] * gain
@@ -191,13 +226,33 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
     vanished = merged & (~found.converged | (correlation < 1e-9))
     agree = jnp.all(jnp.stack(list(errors.values())) <= _COARSE)
     status = jnp.select(
-        [vanished, ~finite, ~found.converged, ~agree],
-        [Status.no_such_branch, Status.not_finite, Status.out_of_steps, Status.coarse_quadrature],
+        [vanished, ~found.converged & _unbounded(frozen), ~finite, ~found.converged, ~agree],
+        [Status.no_such_branch, Status.diverged, Status.not_finite, Status.out_of_steps, Status.coarse_quadrature],
         Status.solved,
     )
     arrays = _with_errors(fine, errors, _verdicts(**margins))
-    nothing = (status == Status.no_such_branch) | (status == Status.not_finite)
+    nothing = (status == Status.no_such_branch) | (status == Status.diverged) | (status == Status.not_finite)
     return {name: jnp.where(nothing, jnp.nan, value) for name, value in arrays.items()}, status, found.residual, found.steps
+
+
+def _unbounded(model: RandomNetwork) -> Array:
+    """Whether <phi^2> is above C for every C, with R as it then is: there is no bounded state."""
+    if model.activation.bounded:
+        return jnp.asarray(False)
+    gain = jnp.maximum(model.gain, 1e-12)
+
+    def excess(correlation: Array) -> Array:
+        def half_way(_: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+            response, _ = carry
+            found = _averages(model, correlation, response, _ROUGH_NODES)["integrated_response"]
+            return 0.5 * (response + found), jnp.abs(found - response) * gain
+
+        response, change = jax.lax.fori_loop(0, _HALVINGS, half_way, (jnp.zeros(()), jnp.zeros(())))
+        square = _averages(model, correlation, response, _ROUGH_NODES)["correlation"]
+        # A response that settles nowhere belongs to no state either.
+        return (square >= (1.0 - 1e-9) * correlation) | ~(change < 1e-3)
+
+    return jnp.all(jax.lax.map(excess, (1.0 + model.field**2) * jnp.asarray(_SCALES)))
 
 
 def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> dict[str, Array]:
@@ -213,16 +268,27 @@ def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: 
     rate, slope = phi(x), phi.slope(x)
     opening = 1.0 - memory * slope
     by_field = by_state * opening
+    # Only without memory.
+    variance = _variance(model, correlation)
+    jumping = (model.gain > 0.0) & meets_jumps(phi.jumps, model.field, variance)
+    stability = 1.0 - model.gain**2 * jnp.sum(by_state * slope**2 / opening)
     return {
         "correlation": jnp.sum(by_field * rate**2),
-        "integrated_response": jnp.sum(by_state * slope),
+        "integrated_response": jnp.sum(by_state * slope) + average_of_jumps(phi.jumps, model.field, variance),
         "mean_square_state": jnp.sum(by_field * x**2),
         "mean_rate": jnp.sum(by_field * rate),
         "mean_state": jnp.sum(by_field * x),
         "invertibility_margin": margin,
         # chi = phi' / opening
-        "stability_margin": 1.0 - model.gain**2 * jnp.sum(by_state * slope**2 / opening),
+        "stability_margin": jnp.where(jumping, -jnp.inf, stability),
     }
+
+
+def _variance(model: RandomNetwork, correlation: Array) -> Array:
+    """Of the field: at gain 0 every neuron has the field itself."""
+    alone = jnp.asarray(model.field, float)
+    least = jax.lax.stop_gradient(_NARROWEST * (alone**2 + model.activation(alone) ** 2))
+    return jnp.maximum(model.gain**2 * correlation, least)
 
 
 def states_and_weights(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> tuple[Array, Array]:
@@ -234,11 +300,7 @@ def states_and_weights(model: RandomNetwork, correlation: Array, response: Array
 
 def _states(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> tuple[Array, Array, Array]:
     """States on the nodes, weights times N(x - memory phi; b, g^2 C), and min_x 1 - memory phi'(x)."""
-    phi = model.activation
-    # At gain 0 every neuron has the field itself.
-    alone = jnp.asarray(model.field, float)
-    least = jax.lax.stop_gradient(_NARROWEST * (alone**2 + phi(alone) ** 2))
-    variance = jnp.maximum(model.gain**2 * correlation, least)
+    phi, variance = model.activation, _variance(model, correlation)
     memory = model.gain**2 * model.symmetry * response
     low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
     below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)

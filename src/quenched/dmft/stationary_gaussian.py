@@ -18,6 +18,7 @@ from quenched.dmft.orbit import at_lags, follow, growth_rate, rate_spectrum
 from quenched.dmft.pairs import single_average
 from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
 from quenched.dmft.variance import find_start, rate_pair, resolutions
+from quenched.gaussian.averages import average_of_jumps, meets_jumps
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton
 from quenched.status import Status
@@ -27,6 +28,8 @@ from quenched.theory import AbstractTheory, Computed, Start
 _COARSE = 1e-6
 # Nor an energy this wrong, relative to what the size of its terms is.
 _MISSED = 1e-8
+# What is infinite where phi jumps.
+_INFINITE = ("lyapunov_exponent", "local_instability")
 
 
 class StationaryGaussian(AbstractTheory):
@@ -45,7 +48,7 @@ class StationaryGaussian(AbstractTheory):
 
     Branches, `start=`:
         "stable": at rest where that is stable, fluctuating otherwise; the default.
-        "quiescent": at rest (with a field: neurons at different places). Needs noise 0.
+        "quiescent": at rest (x = b where phi(b) = 0, otherwise neurons at different places). Needs noise 0.
         "chaotic": fluctuating with a positive exponent. Without noise it exists where rest is unstable.
 
     Returns, each with `_error`, the difference to a coarser rule:
@@ -53,6 +56,10 @@ class StationaryGaussian(AbstractTheory):
         `power_spectrum`, `rate_spectrum` (frequency), without the delta function at 0 of what never decays; `mean_state`,
         `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` = (g^2 <phi^2> - v + noise^2)/2,
         `lyapunov_exponent`, `local_instability` g^2 <phi'^2>.
+
+    Where phi jumps (`Activation.jumps`) its slope counts with its delta functions: `response` is finite, and so is all else
+    but `local_instability`, which is infinite, and without noise `lyapunov_exponent`: such networks are stable at rest only
+    where no neuron is near a jump.
 
     Raises: ValueError for a symmetry other than 0, a field that changes in time, `centred` where it is not.
 
@@ -132,7 +139,7 @@ class StationaryGaussian(AbstractTheory):
         values, missed = self._observables(model, found.variance, found.decaying, found.bend, fine)
         frozen = jax.lax.stop_gradient(model)
         rough, _ = self._observables(frozen, *found.coarse, found.bend, coarse)
-        errors = {f"{name}_error": jnp.abs(jax.lax.stop_gradient(values[name]) - rough[name]) for name in values}
+        errors = {f"{name}_error": _difference(jax.lax.stop_gradient(values[name]), rough[name]) for name in values}
         residual = jnp.abs(jax.lax.stop_gradient(missed)) / found.size
         apart = jnp.abs(jax.lax.stop_gradient(found.variance) / found.coarse[0] - 1.0)
         status = jnp.select(
@@ -152,6 +159,9 @@ class StationaryGaussian(AbstractTheory):
         exponent = growth_rate(orbit)
         lasting, lasting_rate = self._lasting(model, variance, decaying, how)
 
+        # Neurons near a jump of phi turn the smallest difference into one of the jump's size; noise carries them past.
+        jumping = (model.gain > 0.0) & meets_jumps(phi.jumps, model.field, variance)
+
         def mean(function: Any) -> Array:
             return single_average(function, model.field, variance, phi.breakpoints, 2 * how.nodes)
 
@@ -163,7 +173,7 @@ class StationaryGaussian(AbstractTheory):
             "state_correlation": model.field**2 + lasting + falling,
             "correlation": lasting_rate + rates,
             "state_response": decay,
-            "response": mean(phi.slope) * decay,
+            "response": (mean(phi.slope) + average_of_jumps(phi.jumps, model.field, variance)) * decay,
             "power_spectrum": (model.noise**2 + model.gain**2 * spectrum) / (1.0 + frequencies**2),
             "rate_spectrum": spectrum,
             "mean_state": jnp.asarray(model.field, float),
@@ -172,8 +182,8 @@ class StationaryGaussian(AbstractTheory):
             "mean_square_rate": square,
             # V'(v) = v - g^2 <phi^2> without a difference.
             "kinetic_energy": 0.5 * (model.noise**2 - decaying * orbit.force),
-            "lyapunov_exponent": exponent,
-            "local_instability": model.gain**2 * mean(lambda x: phi.slope(x) ** 2),
+            "lyapunov_exponent": jnp.where(jumping & (model.noise == 0.0), jnp.inf, exponent),
+            "local_instability": jnp.where(jumping, jnp.inf, model.gain**2 * mean(lambda x: phi.slope(x) ** 2)),
         }, missed
 
     def _lasting(self, model: RandomNetwork, variance: Array, decaying: Array, how: Resolution) -> tuple[Array, Array]:
@@ -184,6 +194,12 @@ class StationaryGaussian(AbstractTheory):
         safe = jnp.where(pinned, 0.5 * variance, lasting)
         rate = rate_pair(model, safe, variance, how.nodes)
         return jnp.where(pinned, 0.0, lasting), jnp.where(pinned, 0.0, rate)
+
+
+def _difference(fine: Array, rough: Array) -> Array:
+    """Of two rules; none where both say infinity."""
+    both = jnp.isposinf(fine) & jnp.isposinf(rough)
+    return jnp.where(both, 0.0, jnp.abs(jnp.where(both, 0.0, fine) - jnp.where(both, 0.0, rough)))
 
 
 def _either(real: Array, model: RandomNetwork) -> RandomNetwork:
@@ -199,7 +215,8 @@ def _either(real: Array, model: RandomNetwork) -> RandomNetwork:
 
 def _blank(arrays: dict[str, Array], status: Array, residual: Array, steps: Array) -> Computed:
     """NaN where there is no answer."""
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(array)) for array in arrays.values()]))
+    known = {name: jnp.where(jnp.isposinf(arrays[name]), 0.0, arrays[name]) for name in _INFINITE}
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(array)) for array in (arrays | known).values()]))
     status = jnp.where((status == Status.solved) & ~finite, Status.not_finite, status)
     nothing = (status == Status.no_such_branch) | (status == Status.diverged) | (status == Status.not_finite)
     return Computed({name: jnp.where(nothing, jnp.nan, array) for name, array in arrays.items()}, status, residual, steps)

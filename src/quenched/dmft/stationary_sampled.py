@@ -13,7 +13,9 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from quenched import checks
+from quenched.activations import check_continuous
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
+from quenched.dmft.static import check_off_kinks
 from quenched.dmft.stationary_ring import SCHEMES, Draws, Measured, Ring, coarser, draw, filters
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson, fixed_point
@@ -170,13 +172,15 @@ class StationarySampled(AbstractExperiment):
         return Anderson()
 
     def check(self, model: RandomNetwork, solver: Anderson) -> None:
-        field = model.constant_field("dmft.Stationary")
-        silent = not any(isinstance(value, jax.core.Tracer) or value != 0 for value in (field, model.noise))
-        if silent and model.activation.kinked_at_zero:
-            raise ValueError(
-                f"Argument `field` or `noise` must not be 0 for {model.activation.name}, whose slope jumps at 0: "
-                "the state of rest sits on the kink and has no linear response."
-            )
+        model.constant_field("dmft.Stationary")
+        if not isinstance(model.noise, jax.core.Tracer) and model.noise == 0:
+            check_off_kinks(model, "`field` or `noise`", "dmft.Stationary")
+        check_continuous(
+            model.activation,
+            "dmft.StationarySampled",
+            "the response of a trajectory to a pulse is a delta function where it passes the jump",
+            "symmetry 0 with qd.dmft.Stationary, qd.simulate.Trajectories, or ",
+        )
 
     def bytes_per_sample(self, solver: Anderson) -> int:
         # Unknowns in each past step and its change; draws, transforms and the twin besides.

@@ -15,7 +15,7 @@ from quenched import checks
 from quenched.dmft.schemes import scheme
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
-from quenched.models import AbstractInitial, RandomNetwork, read_initial
+from quenched.models import AbstractInitial, Normal, RandomNetwork, read_initial
 from quenched.numerics.normals import ENOUGH
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
@@ -78,6 +78,9 @@ class TwoTime(AbstractChoice):
     is too long for it. The solution holds the best so far.
 
     Under jit, grad and vmap the symmetry cannot be looked at: it is sampled then, symmetry 0 included.
+
+    Of phi that jumps (sign, steps): symmetry 0 alone, where <phi'> counts the jump; from initial states other than
+    `qd.Normal` by sampling, without a response.
 
     Source: Zou & Huang 2024, sections 2 to 4; the causal sweep is that of Eissfeller & Opper 1992.
 
@@ -158,7 +161,9 @@ class TwoTime(AbstractChoice):
             self._check_stable(model)
         steps = count_steps(self.duration, self.step)
         memory = any(isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0 for model in models)
-        if not memory and not self.sampled:
+        # Of phi that jumps averages over states that are not Gaussian are as sharp as the jump.
+        sharp = any(model.activation.jumps for model in models) and not isinstance(self.initial, Normal)
+        if not memory and not self.sampled and not (sharp and not self.response):
             response = self.response is not False
             return TwoTimeGaussian(
                 steps,

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
+from quenched.activations import check_continuous
 from quenched.dmft.schemes import Scheme, scheme, stretches
-from quenched.gaussian.averages import average, pair_average, smooth_pair_average
+from quenched.gaussian.averages import average, average_of_jumps, pair_average, smooth_pair_average
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Uniform
 from quenched.numerics.memory import check_limit
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
@@ -69,6 +70,20 @@ class TwoTimeGaussian(AbstractTheory):
 
     def check(self, model: RandomNetwork, solver: Quadrature, start: Start) -> None:
         check_limit(self.memory_limit, self.bytes_per_point(solver, start), f"{self.steps} steps and {solver.nodes} nodes")
+        known = not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self.initial))
+        if not isinstance(self.initial, Normal) or (
+            known and self.initial.std == 0.0 and self._begins_on_a_jump(self.initial, model)
+        ):
+            check_continuous(
+                model.activation,
+                "dmft.TwoTime without sampling",
+                "initial states that are not Gaussian, or all on the jump, make averages as sharp as the jump",
+                "initial=qd.Normal(mean, std), sampled=True, or ",
+            )
+
+    @staticmethod
+    def _begins_on_a_jump(initial: Normal, model: RandomNetwork) -> bool:
+        return any(place == initial.mean for place, _ in model.activation.jumps)
 
     def bytes_per_point(self, solver: Quadrature, start: Start) -> int:
         # Square arrays, and a pair average with every earlier time at once.
@@ -157,7 +172,9 @@ class TwoTimeGaussian(AbstractTheory):
         if self.response:
             lags = times[:, None] - times - (1 if rule.delayed else 0)
             arrays["state_response"] = _powers(rule.leak, lags)
-            arrays["response"] = averaged(model.activation.slope)[:, None] * arrays["state_response"]
+            jumps = average_of_jumps(model.activation.jumps, means, variance)
+            slope = averaged(model.activation.slope) + weights @ jnp.broadcast_to(jumps, means.shape)
+            arrays["response"] = slope[:, None] * arrays["state_response"]
         return arrays
 
 

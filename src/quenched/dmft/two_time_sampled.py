@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from quenched.activations import check_continuous
 from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
 from quenched.dmft.schemes import scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
@@ -84,6 +85,13 @@ class TwoTimeSampled(AbstractExperiment):
     def check(self, model: RandomNetwork, solver: None) -> None:
         what = f"{self.steps} steps with {self.trajectories} trajectories and {self.tangents} tangents"
         check_limit(self.memory_limit, self.bytes_per_sample(solver), what)
+        if self.memory:
+            check_continuous(
+                model.activation,
+                "dmft.TwoTime with symmetry, or with response and sampled",
+                "the response of a trajectory is a delta function where it passes the jump",
+                "symmetry 0 (sampled with response=False), qd.simulate.Trajectories, or ",
+            )
 
     def bytes_per_sample(self, solver: None) -> int:
         times = (1 + self.richardson) * self.steps + 1

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from quenched.dmft.pairs import pair_of_same
+from quenched.dmft.pairs import pair_of_same, slope_pair
 from quenched.dmft.potential import FULL_BEND, Resolution, choose_bend, energy, is_pinned, largest_variance, slope_pairs
 from quenched.models import RandomNetwork
 from quenched.numerics.bracket import illinois, newton_nearby
@@ -106,7 +106,7 @@ def _resting_covariance(model: RandomNetwork, variance: Array) -> Array:
     def advance(_: Array, covariance: Array) -> Array:
         private = variance - covariance
         force = squared * rate_pair(model, covariance, variance, _TINY.nodes) - covariance
-        slope = squared * pair_of_same(phi.slope, model.field, covariance, private, phi.breakpoints, _TINY.nodes) - 1.0
+        slope = squared * slope_pair(phi, model.field, covariance, private, _TINY.nodes) - 1.0
         # Beyond the bottom of the convex function there is no root; the energy then is negative, which is all that matters.
         step = jnp.where(slope < -1e-9, -force / slope, 0.0)
         return jnp.clip(covariance + step, 0.0, (1.0 - 1e-9) * variance)

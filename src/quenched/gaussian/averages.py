@@ -2,17 +2,21 @@
 
 Both are written so that the derivative with respect to a variance or a correlation is finite and right where the standard
 deviation is zero: the square root there has an infinite slope, and autodiff through it would give NaN or a silent 0.
+
+Where f jumps its derivative has a delta function, which derivatives of averages count: <f'> gains jump x density.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched.numerics.jumps import jump_sizes
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
 from quenched.precision import double_precision
 
@@ -22,6 +26,10 @@ Function = Callable[[Array], Array]
 REACH = 9.0
 # And beyond seven 3e-12, on which the trapezoidal rule need not spend nodes.
 _SMOOTH_REACH = 7.0
+# Beyond six a step that has been smoothed is one to 1e-9.
+_STEP_REACH = 6.0
+# A density that no network will ever see.
+_NEVER = 1e-30
 
 
 def gaussian_nodes(
@@ -31,12 +39,43 @@ def gaussian_nodes(
     around zero, and kinks at the breakpoints, are resolved for any deviation, zero included."""
     guarded = jnp.maximum(deviation, 1e-30)
     feature = jnp.clip(-mean / guarded, -REACH, REACH)
-    kinks = [(point - mean) / guarded for point in breakpoints]
-    edges: list[Scalar] = [-REACH, *clip_breakpoints([feature, *kinks], -REACH, REACH), REACH]
+    inside = [(point - mean) / guarded for point in breakpoints]
+    # A kink at 0 is where the feature is.
+    if not any(isinstance(point, float) and point == 0.0 for point in breakpoints):
+        inside.append(feature)
+    edges: list[Scalar] = [-REACH, *clip_breakpoints(inside, -REACH, REACH), REACH]
     # A feature of size one in x has size 1/deviation in z. One far from the mean must not draw the nodes away from it.
     width = jnp.maximum(1.0 / jnp.maximum(deviation, 0.2), 0.3 * jnp.abs(feature))
     z, weights = sinh_legendre(edges, count, feature, width)
     return z, weights * jnp.exp(-0.5 * z**2) / jnp.sqrt(2.0 * jnp.pi)
+
+
+def normal_density(places: Array, mean: Scalar, variance: Scalar) -> Array:
+    """Of N(mean, variance); without variance 0 everywhere but at the mean."""
+    there = jnp.asarray(variance) > 0.0
+    guarded = jnp.where(there, variance, 1.0)
+    density = jnp.exp(-0.5 * (places - mean) ** 2 / guarded) / jnp.sqrt(2.0 * jnp.pi * guarded)
+    return jnp.where(there, density, jnp.where(places == mean, jnp.inf, 0.0))
+
+
+def average_of_jumps(jumps: Sequence[tuple[float, float]], mean: Scalar, variance: Scalar) -> Array:
+    """What jumps (place, size) of phi add to <phi'(x)> over x ~ N(mean, variance)."""
+    total = jnp.zeros(())
+    for place, size in jumps:
+        total += size * normal_density(jnp.asarray(place), mean, variance)
+    return total
+
+
+def meets_jumps(jumps: Sequence[tuple[float, float]], mean: Scalar, variance: Scalar) -> Array:
+    """Whether x ~ N(mean, variance) is ever at a jump: then <phi'^2> is infinite."""
+    return average_of_jumps([(place, abs(size)) for place, size in jumps], mean, variance) > _NEVER
+
+
+def _weighted_jumps(function: Function, places: Sequence[float], mean: Array, variance: Array) -> Array:
+    """The delta functions of f' at these places, averaged over N(mean, variance)."""
+    sizes = jump_sizes(function, places)
+    density = normal_density(jnp.asarray(places), mean, variance)
+    return jnp.where(sizes == 0.0, 0.0, sizes * jnp.where(sizes == 0.0, 0.0, density))
 
 
 @double_precision
@@ -85,7 +124,11 @@ def average(
         if kinks:
             # f'' would need the jumps of f' at the kinks; <(x - m) f'>/(2 v) does not.
             guarded = jnp.maximum(var, 1e-30)
-            curvature = jnp.where(var > 1e-30, rule(lambda x: (x - at) * slope(x), at, guarded) / (2 * guarded), curvature)
+            pull = rule(lambda x: (x - at) * slope(x), at, guarded)
+            jumps = _weighted_jumps(function, kinks, at, var)
+            by_mean += jnp.sum(jumps)
+            pull += jnp.sum(jumps * (jnp.asarray(kinks) - at))
+            curvature = jnp.where(var > 1e-30, pull / (2 * guarded), curvature)
         return gaussian_average(at, var), by_mean * tangents[0] + curvature * tangents[1]
 
     return gaussian_average(jnp.asarray(mean, float), jnp.asarray(variance, float))
@@ -112,7 +155,7 @@ def pair_average(
 
     Returns:
         The average; differentiable in the means and in the covariance, where d/d covariance = <f'(x) g'(y)> (Price's
-        theorem) also at full correlation. At full correlation of kinked f and g that derivative sees only the smooth part.
+        theorem) also at full correlation; there of f and g that both jump at one place it is infinite.
 
     Example:
         >>> import quenched as qd
@@ -131,9 +174,14 @@ def pair_average(
         # Rounding may push a full correlation slightly beyond the bound; anything more is a wrong argument.
         left_over = jnp.where(left_over < -1e-12 * var[1], jnp.nan, jnp.maximum(left_over, 0.0))
         inner_deviation = jnp.sqrt(left_over)
-        # The inner average has its features where the conditional mean of y meets those of g.
+        # The inner average has its features where the conditional mean of y meets those of g; a jump is a step as wide as
+        # y is spread there.
         steep = jnp.where(slope == 0.0, 1.0, slope)
-        meets: list[Scalar] = [jnp.where(slope == 0.0, 0.0, at[0] + (point - at[1]) / steep) for point in (0.0, *kinks)]
+        wide = _STEP_REACH * inner_deviation / jnp.abs(steep)
+        meets: list[Scalar] = []
+        for point in kinks if 0.0 in kinks else (0.0, *kinks):
+            meet = jnp.where(slope == 0.0, 0.0, at[0] + (point - at[1]) / steep)
+            meets += [meet - wide, meet, meet + wide] if kinks else [meet]
         z, weights = gaussian_nodes(at[0], deviation, [*kinks, *meets], nodes)
         x = at[0] + deviation * z
 
@@ -149,7 +197,8 @@ def pair_average(
 
         return jnp.sum(weights * jax.vmap(given)(x))
 
-    return _by_price(rule, first, second)(
+    average = _kinked_by_price(rule, first, second, kinks, nodes) if kinks else _by_price(rule, first, second)
+    return average(
         jnp.stack([jnp.asarray(mean, float) for mean in means]),
         jnp.stack([jnp.asarray(variance, float) for variance in variances]),
         jnp.asarray(covariance, float),
@@ -207,6 +256,64 @@ def _by_price(rule: Rule, first: Function, second: Function) -> Callable[[Array,
         return gaussian_average(at, var, cov), total
 
     return gaussian_average
+
+
+def _kinked_by_price(
+    rule: Rule, first: Function, second: Function, kinks: tuple[float, ...], nodes: int
+) -> Callable[[Array, Array, Array], Array]:
+    """Likewise where f, g or their slopes jump: with the delta functions of f' and g', and without f'' and g'', since
+
+    <f'' g> var x = <(x - <x>) f' g> - <f' g'> cov.
+    """
+    places = jnp.asarray(kinks)
+
+    @jax.custom_jvp
+    def gaussian_average(at: Array, var: Array, cov: Array) -> Array:
+        return rule(first, second, at, var, cov)
+
+    @gaussian_average.defjvp
+    def _(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        at, var, cov = primals
+        d_at, d_var, d_cov = tangents
+        functions, slopes = (first, second), (_derivative(first), _derivative(second))
+
+        def both(which: int, of: Function, other: Function) -> Array:
+            return rule(*((of, other) if which == 0 else (other, of)), at, var, cov)
+
+        def field_given(which: int) -> tuple[Array, Array]:
+            """Means and variance of the other field where this one is at a place."""
+            tilt = cov / jnp.maximum(var[which], 1e-30)
+            return at[1 - which] + tilt * (places - at[which]), jnp.maximum(var[1 - which] - tilt * cov, 0.0)
+
+        def given_jump(which: int, other: Function) -> Array:
+            means, left_over = field_given(which)
+            z, weights = jax.vmap(lambda mean: gaussian_nodes(mean, jnp.sqrt(left_over), kinks, nodes))(means)
+            return jnp.sum(weights * other(means[:, None] + jnp.sqrt(left_over) * z), axis=1)
+
+        def where_both_jump() -> Array:
+            means, left_over = field_given(0)
+            meeting = jax.vmap(lambda mean: jnp.sum(_weighted_jumps(second, kinks, mean, left_over)))(means)
+            return jnp.sum(jnp.where(jumps[0] == 0.0, 0.0, jumps[0] * meeting))
+
+        jumps = [_weighted_jumps(functions[which], kinks, at[which], var[which]) for which in (0, 1)]
+        by_covariance = rule(*slopes, at, var, cov) + where_both_jump()
+        by_covariance += sum(jnp.sum(jumps[which] * given_jump(which, slopes[1 - which])) for which in (0, 1))
+        total = by_covariance * d_cov
+        for which, slope, other in ((0, slopes[0], second), (1, slopes[1], first)):
+            met = jumps[which] * given_jump(which, other)
+            from_mean = partial(_from, at[which], slope)
+            pull = both(which, from_mean, other) + jnp.sum(met * (places - at[which])) - cov * by_covariance
+            smooth = both(which, _derivative(slope), other)
+            curvature = jnp.where(var[which] > 1e-30, pull / jnp.maximum(var[which], 1e-30), smooth)
+            total += (both(which, slope, other) + jnp.sum(met)) * d_at[which] + 0.5 * curvature * d_var[which]
+        return gaussian_average(at, var, cov), total
+
+    return gaussian_average
+
+
+def _from(mean: Array, function: Function, x: Array) -> Array:
+    """(x - mean) f(x)."""
+    return (x - mean) * function(x)
 
 
 def _derivative(function: Function) -> Function:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.gaussian.averages import gaussian_nodes
+from quenched.gaussian.averages import average_of_jumps, gaussian_nodes
 
 # Terms of the series, and nodes for each of its coefficients.
 _TERMS, _NODES = 160, 128
@@ -53,4 +53,5 @@ def rate_averages(phi: AbstractActivation, mean: Array, covariance: Float[Array,
     powers, rho = coefficients**2, covariance / guarded
     remainder = jnp.full_like(rho, jnp.sum(weighted * rate) - jnp.sum(powers))
     total, _ = jax.lax.scan(lambda above, power: (above * rho + power, None), remainder, powers[::-1])
-    return RateAverages(coefficients[0], jnp.sum(weights * phi.slope(x)), total)
+    slope = jnp.sum(weights * phi.slope(x)) + average_of_jumps(phi.jumps, mean, jnp.where(positive, variance, 0.0))
+    return RateAverages(coefficients[0], slope, total)

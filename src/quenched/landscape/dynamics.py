@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
-from quenched.activations import AbstractActivation, Activation
+from quenched.activations import AbstractActivation, Activation, check_continuous
 from quenched.landscape.programs import traced_function
 from quenched.models import Network
 from quenched.models.labels import in_order
@@ -379,6 +379,9 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     if isinstance(dynamics, Network):
         inputs = in_order("Argument `inputs`", inputs, dynamics.names)
         dynamics = NetworkFlow(dynamics)
+    owner = dynamics.network if isinstance(dynamics, NetworkFlow) else getattr(dynamics, "_function", None)
+    if isinstance(owner, Network | AbstractRateFunction):
+        check_velocity(owner.activation)
     if not isinstance(dynamics, AbstractDynamics):
         wrap = "; wrap it as qd.landscape.Flow(velocity, size=...) or qd.landscape.Map(step, size=...)"
         raise TypeError(
@@ -410,6 +413,16 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     except Exception as error:
         raise TypeError(f"Argument `{what}` must be differentiable by JAX in both modes, but is not: {error}") from error
     return dynamics, given
+
+
+def check_velocity(activation: AbstractActivation) -> None:
+    """Refuse phi that jumps: nothing here holds it."""
+    check_continuous(
+        activation,
+        "a landscape",
+        "Newton's method, certificates, indices and the gradient of the energy need a velocity that does not jump",
+        "qd.simulate.integrate for where a network goes, or ",
+    )
 
 
 def _checked_inputs(inputs: Any, dynamics: AbstractDynamics) -> Array:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.landscape.catalogue import Catalogue, certify, default_starts
-from quenched.landscape.dynamics import NetworkFlow, frozen
+from quenched.landscape.dynamics import NetworkFlow, check_velocity, frozen
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
@@ -94,6 +94,7 @@ class FixedPoints(AbstractExperiment):
                 f"Argument `noise` must be 0 for fixed points, but is {float(model.noise):g}: "
                 "they are those of the velocity."
             )
+        check_velocity(model.activation)
 
     @property
     def samples(self) -> int:

@@ -90,8 +90,11 @@ class RandomNetwork(Record):
     def critical_gain(self) -> Real:
         """g_c = 1 / ((1 + symmetry) |phi'(0)|): where the state of rest loses stability.
 
-        Infinite for symmetry -1; NaN where phi has a kink at 0 (ReLU).
+        Infinite for symmetry -1; NaN where phi has a kink at 0 (ReLU); 0 where phi itself jumps there (sign).
         """
+        if any(place == 0.0 for place, _ in self.activation.jumps):
+            with jax.enable_x64(True):
+                return jnp.where(jnp.asarray(self.symmetry) > -1.0, 0.0, jnp.inf)
         if self.activation.kinked_at_zero:
             return np.float64(np.nan)
         with jax.enable_x64(True):

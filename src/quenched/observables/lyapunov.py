@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.activations import check_continuous
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.memory import available_bytes, side_by_side
 from quenched.numerics.threads import one_blas_thread
@@ -124,6 +125,9 @@ def lyapunov_spectrum(
 
     draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
     batch = read_networks(dynamics, size, networks, noise, draw_key)
+    check_continuous(
+        batch.activation, "observables.lyapunov_spectrum", "the smallest difference becomes one of the jump's size there"
+    )
     wanted = batch.size if exponents is None else checks.count("exponents", exponents)
     if wanted > batch.size:
         raise ValueError(f"Argument `exponents` must be at most the number of neurons, {batch.size}, but is {wanted}.")

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.activations import check_continuous
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
 from quenched.numerics.memory import available_bytes
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
@@ -112,6 +113,9 @@ def measure_response(
         raise ValueError(f"Argument `longest_lag` must be at least 3 steps of {step:g}, but is {longest_lag:g}.")
     before = count_steps(step * 2 * lags if burn_in is None else burn_in, step, "burn_in")
     method, scheme = checks.one_of("method", method, METHODS), checks.one_of("scheme", scheme, SCHEMES)
+    if method == "tangent":
+        why = "tangents do not see the change where a neuron passes the jump"
+        check_continuous(network.activation, "observables.measure_response", why, 'method="kick", or ')
     trials = _read_trials(trials, ensemble)
     stretches = checks.count("stretches", stretches)
     parts = 1 + checks.flag("richardson", richardson)

@@ -31,15 +31,19 @@ class Law(NamedTuple):
 
 
 def one_fixed_point(model: RandomNetwork) -> Law:
-    """x = 0 alone, and small thermal fluctuations around it."""
+    """x = 0 alone, and small thermal fluctuations around it; none where phi jumps there."""
     slope = model.activation.slope(jnp.zeros(()))
     under = 1.0 - 4.0 * model.symmetry * (model.gain * slope) ** 2
     root = jnp.where(under > 0.0, jnp.sqrt(jnp.where(under > 0.0, under, 1.0)), 0.0)
     response = 2.0 * slope / (1.0 + root)
     left = 1.0 - (model.gain * response) ** 2
     prefactor = jnp.where(left > _ON_THE_LINE, response**2 / jnp.where(left > _ON_THE_LINE, left, 1.0), jnp.inf)
-    exists = (under > -_ON_THE_LINE) & (left > -_ON_THE_LINE)
+    exists = (under > -_ON_THE_LINE) & (left > -_ON_THE_LINE) & ~_jumps_at_rest(model)
     return Law(1.0, jnp.where(exists, prefactor, jnp.nan), response, jnp.zeros_like(response))
+
+
+def _jumps_at_rest(model: RandomNetwork) -> Array:
+    return jnp.asarray(any(place == 0.0 for place, _ in model.activation.jumps))
 
 
 def marginal(model: RandomNetwork) -> Law:
@@ -52,8 +56,8 @@ def marginal(model: RandomNetwork) -> Law:
     response = slope / jnp.where(moves, strength * ratio, 1.0)
     delta = 1.0 - 1.0 / jnp.where(moves, strength * ratio**2, 1.0)
     if 0.0 in model.activation.breakpoints:
-        # phi'' may jump there.
-        return Law(0.5, jnp.where(moves, jnp.inf, jnp.nan), response, delta)
+        # phi'' may jump there, or phi itself.
+        return Law(0.5, jnp.where(moves & ~_jumps_at_rest(model), jnp.inf, jnp.nan), response, delta)
     cubic = -jax.grad(jax.grad(model.activation.slope))(origin) / 6.0
     left = 1.0 / jnp.where(moves, ratio, 1.0) - strength
     open_ended = (jnp.abs(left) < _ON_THE_LINE) | (jnp.abs(cubic) < _ON_THE_LINE * jnp.abs(slope))

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
+from quenched.activations import check_continuous
 from quenched.models import RandomNetwork
 from quenched.numerics.continuation import follow
 from quenched.numerics.quadrature import Scalar
@@ -133,6 +134,7 @@ def _check(model: RandomNetwork, which: str, solver: Newton) -> Newton:
         raise ValueError(
             f"Argument `activation` must be bounded for {_NAME}, but {phi.name} is not: averages over states need not exist."
         )
+    check_continuous(phi, _NAME, "det F' counts phi', which is a delta function there")
     x = np.sinh(np.linspace(0.0, 10.0, 2001))
     slopes = np.asarray(phi.slope(jnp.asarray(x)))
     relative = slopes if slopes[0] >= 0.0 else -slopes

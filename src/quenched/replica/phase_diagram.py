@@ -151,7 +151,8 @@ def phase_diagram(
     for name, (values, errors) in crossings(axes["gain"], found, there).items():
         dataset[name] = labelled(name, values.reshape(shape), plane)
         dataset[f"{name}_error"] = labelled(f"{name}_error", errors.reshape(shape), plane)
-    slope = float(np.abs(model.activation.slope(jnp.zeros(()))))
+    jumps = any(place == 0.0 for place, _ in model.activation.jumps)
+    slope = np.inf if jumps else float(np.abs(model.activation.slope(jnp.zeros(()))))
     with np.errstate(divide="ignore"):
         dataset["critical_gain"] = labelled("critical_gain", 1.0 / (slope * (1.0 + axes["symmetry"])), plane[:1])
         # A grid through 0 may miss it by rounding.

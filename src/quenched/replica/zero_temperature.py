@@ -136,7 +136,7 @@ def check_one_state(model: RandomNetwork) -> None:
     if model.activation.breakpoints:
         raise ValueError(
             "Argument `activation` must be smooth for replica.ZeroTemperature where replicas overlap (a field, or phi not "
-            f"odd), but {model.activation.name} has kinks: <x-hat x-hat'> diverges there as T^(-1/2); use "
+            f"odd), but {model.activation.name} has kinks or jumps: <x-hat x-hat'> diverges there as T^(-1/2); use "
             "qd.replica.FiniteTemperature, or qd.dmft.Static."
         )
 

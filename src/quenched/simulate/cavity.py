@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
+from quenched.activations import check_continuous
 from quenched.models import AbstractInitial, RandomNetwork, draw_couplings, read_initial
 from quenched.numerics.richardson import ORDERS
 from quenched.simulate.added_neurons import Added, draw_one_neuron, past_weights, respond, run_with_and_without
@@ -78,7 +79,7 @@ class Cavity(AbstractExperiment):
 
     Status `diverged`: the states grew without bound.
 
-    Raises: ValueError, TypeError: bad arguments.
+    Raises: ValueError, TypeError: bad arguments; phi that jumps.
 
     Source: Zou & Huang 2024, section on the dynamical cavity method.
 
@@ -137,7 +138,12 @@ class Cavity(AbstractExperiment):
         return None
 
     def check(self, model: RandomNetwork, solver: None) -> None:
-        """Every model can be simulated."""
+        check_continuous(
+            model.activation,
+            "simulate.Cavity",
+            "the response to a small field is a delta function where a neuron passes the jump",
+            "qd.simulate.Trajectories, or ",
+        )
 
     @property
     def samples(self) -> int:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.landscape.dynamics import NetworkFlow
+from quenched.landscape.dynamics import NetworkFlow, check_velocity
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.ladder import ReplicaExchange
 from quenched.landscape.sampling.measure import all_finite, diagnosed, draw, estimated
@@ -119,6 +119,7 @@ class Sampling(AbstractExperiment):
                 f"Argument `noise` must be 0 for sampling, but is {float(model.noise):g}: the landscape is that of the "
                 "velocity, and what shakes it is `temperature`."
             )
+        check_velocity(model.activation)
 
     @property
     def samples(self) -> int:
