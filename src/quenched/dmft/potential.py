@@ -77,7 +77,8 @@ def is_pinned(model: RandomNetwork) -> Array:
 def largest_variance(model: RandomNetwork) -> tuple[Array, Array]:
     """A variance above v, by at most a factor of two where noise is weak, and whether there is one.
 
-    v <= noise^2/2 + g^2 <phi^2>, because S_x(omega) = (noise^2 + g^2 S_phi(omega))/(1 + omega^2).
+    v <= noise^2/2 + g^2 <phi^2>, because S_x(omega) = (noise^2 + g^2 S_phi(omega))/(1 + omega^2). Where the right is larger
+    for large v (unbounded phi) only states below the first v that is larger are bounded.
     """
     phi = model.activation
     scale = 1.0 + model.gain**2 + model.noise**2 + model.field**2
@@ -87,8 +88,10 @@ def largest_variance(model: RandomNetwork) -> tuple[Array, Array]:
         square = single_average(lambda x: phi(x) ** 2, model.field, variance, phi.breakpoints, 24)
         return variance < 0.5 * model.noise**2 + model.gain**2 * square
 
-    last = jnp.max(jnp.where(jax.vmap(grows)(grid), jnp.arange(grid.size), -1))
-    return grid[jnp.minimum(last + 1, grid.size - 1)], last < grid.size - 1
+    growing, places = jax.vmap(grows)(grid), jnp.arange(grid.size)
+    last, first_still = jnp.max(jnp.where(growing, places, -1)), jnp.min(jnp.where(growing, grid.size, places))
+    place = jnp.where(growing[-1], first_still, last + 1)
+    return grid[jnp.minimum(place, grid.size - 1)], place < grid.size
 
 
 FULL_BEND = 0.5 * np.pi

@@ -173,6 +173,17 @@ def _quiescent(model: RandomNetwork) -> tuple[dict[str, Array], Array]:
     return {name: jnp.where(exists, value, jnp.nan) for name, value in found.items()}, exists
 
 
+def _weakly_driven(model: RandomNetwork, bias: Array) -> Array:
+    """C where phi(b)^2 = `bias` is small, the field being weak or far below a threshold, and the network answers linearly:
+    phi(b)^2 r^2/(1 - g^2 phi'^2 r^2) with r = R/phi'. Infinite where it does not."""
+    slope = model.activation.slope(jnp.asarray(model.field, float))
+    coupling = 4.0 * model.symmetry * (model.gain * slope) ** 2
+    ratio = 2.0 / (1.0 + jnp.sqrt(jnp.maximum(1.0 - coupling, 0.0)))
+    left = 1.0 - (model.gain * slope * ratio) ** 2
+    answers = (coupling < 1.0) & (left > 0.0) & (bias > 0.0)
+    return jnp.where(answers, bias * ratio**2 / jnp.where(left > 0.0, left, 1.0), jnp.inf)
+
+
 _AVERAGES = ("correlation", "mean_square_rate", "mean_square_state", "mean_rate", "mean_state", "kinetic_energy")
 
 
@@ -188,9 +199,7 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
         bias = model.activation(jnp.asarray(model.field, float)) ** 2
         # What a jump is worth: a neuron is on either side.
         jumps = sum((0.25 * size**2 for _, size in model.activation.jumps), 0.0)
-        # Where neurons hardly feel each other C is hardly more than that.
-        alone = model.gain * jnp.abs(model.activation.slope(jnp.asarray(model.field, float))) < 0.5
-        least = jnp.where(alone & (bias > 0.0), bias, 1e-6)
+        least = jnp.minimum(1e-6, _weakly_driven(model, bias))
         scale = jnp.maximum(jnp.maximum(excess, jnp.maximum(bias, jumps)), least)
         response_guess = jnp.sign(_slope_at_rest(model)) * jnp.minimum(1.0, distance)
     else:
@@ -226,7 +235,7 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
     vanished = merged & (~found.converged | (correlation < 1e-9))
     agree = jnp.all(jnp.stack(list(errors.values())) <= _COARSE)
     status = jnp.select(
-        [vanished, ~found.converged & _unbounded(frozen), ~finite, ~found.converged, ~agree],
+        [vanished, ~found.converged & unbounded(frozen), ~finite, ~found.converged, ~agree],
         [Status.no_such_branch, Status.diverged, Status.not_finite, Status.out_of_steps, Status.coarse_quadrature],
         Status.solved,
     )
@@ -235,7 +244,7 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
     return {name: jnp.where(nothing, jnp.nan, value) for name, value in arrays.items()}, status, found.residual, found.steps
 
 
-def _unbounded(model: RandomNetwork) -> Array:
+def unbounded(model: RandomNetwork) -> Array:
     """Whether <phi^2> is above C for every C, with R as it then is: there is no bounded state."""
     if model.activation.bounded:
         return jnp.asarray(False)
@@ -284,23 +293,27 @@ def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: 
     }
 
 
-def _variance(model: RandomNetwork, correlation: Array) -> Array:
+def _variance(model: RandomNetwork, correlation: Array, narrowest: float = 0.0) -> Array:
     """Of the field: at gain 0 every neuron has the field itself."""
     alone = jnp.asarray(model.field, float)
     least = jax.lax.stop_gradient(_NARROWEST * (alone**2 + model.activation(alone) ** 2))
-    return jnp.maximum(model.gain**2 * correlation, least)
+    return jnp.maximum(model.gain**2 * correlation, jnp.maximum(least, narrowest))
 
 
-def states_and_weights(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> tuple[Array, Array]:
-    """Nodes and weights for averages over the state of one neuron."""
-    x, by_state, _ = _states(model, correlation, response, nodes)
+def states_and_weights(
+    model: RandomNetwork, correlation: Array, response: Array, nodes: int, narrowest: float
+) -> tuple[Array, Array]:
+    """Nodes and weights for averages over the state of one neuron, whose field has at least the variance `narrowest`."""
+    x, by_state, _ = _states(model, correlation, response, nodes, narrowest)
     memory = model.gain**2 * model.symmetry * response
     return x, by_state * (1.0 - memory * model.activation.slope(x))
 
 
-def _states(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> tuple[Array, Array, Array]:
+def _states(
+    model: RandomNetwork, correlation: Array, response: Array, nodes: int, narrowest: float = 0.0
+) -> tuple[Array, Array, Array]:
     """States on the nodes, weights times N(x - memory phi; b, g^2 C), and min_x 1 - memory phi'(x)."""
-    phi, variance = model.activation, _variance(model, correlation)
+    phi, variance = model.activation, _variance(model, correlation, narrowest)
     memory = model.gain**2 * model.symmetry * response
     low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
     below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)

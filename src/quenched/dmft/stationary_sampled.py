@@ -15,7 +15,7 @@ from jaxtyping import Array, Key
 from quenched import checks
 from quenched.activations import check_continuous
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
-from quenched.dmft.static import check_off_kinks
+from quenched.dmft.static import check_off_kinks, unbounded
 from quenched.dmft.stationary_ring import SCHEMES, Draws, Measured, Ring, coarser, draw, filters
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson, fixed_point
@@ -248,8 +248,11 @@ class StationarySampled(AbstractExperiment):
         found = fixed_point(lambda u: ring.update(u * scale) / scale, ring.guess(amplitude) / scale, solver)
         arrays = self._observables(ring, ring.measure(found.unknowns * scale))
         finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(array)) for array in arrays.values()]))
+        lost = found.residual > solver.tolerance
+        # What grows does so at rest first: for large states noise is nothing, and the fastest to grow keeps its shape.
+        unstable |= ~(found.residual < 1e3) | ~finite | (lost & unbounded(jax.lax.stop_gradient(model)))
         status = jnp.select(
-            [unstable | ~(found.residual < 1e3) | ~finite, found.residual > solver.tolerance],
+            [unstable, lost],
             [Status.diverged, Status.out_of_steps],
             Status.solved,
         )

@@ -24,6 +24,9 @@ from quenched.numerics.linear import solve_small
 from quenched.numerics.self_consistency import Newton
 from quenched.theory import Start
 
+# Variance of the field where all neurons rest at the same place: averages are those of that place but for this much.
+_NARROWEST = 1e-14
+
 
 class OneState(NamedTuple):
     """Limits, and whether they hold."""
@@ -41,7 +44,7 @@ class OneState(NamedTuple):
 
 def one_state(model: RandomNetwork, solver: Newton) -> tuple[OneState, OneState]:
     """On the finer quadrature and on the other."""
-    static = Static().compute(model, solver, Start("active")).arrays
+    static = Static().compute(model, solver, Start("stable")).arrays
     frozen = jax.lax.stop_gradient((model, static["correlation"], static["integrated_response"]))
     fine = _limits(model, static["correlation"], static["integrated_response"], 2 * solver.nodes)
     coarse = _limits(*frozen, solver.nodes)
@@ -52,7 +55,7 @@ def one_state(model: RandomNetwork, solver: Newton) -> tuple[OneState, OneState]
 def _limits(model: RandomNetwork, overlap: Array, response: Array, nodes: int) -> OneState:
     phi, square = model.activation, model.gain**2
     memory = model.symmetry * square * response
-    x, weights = states_and_weights(model, overlap, response, nodes)
+    x, weights = states_and_weights(model, overlap, response, nodes, _NARROWEST)
 
     def mean(values: Array) -> Array:
         return jnp.sum(weights * values)
@@ -70,7 +73,8 @@ def _limits(model: RandomNetwork, overlap: Array, response: Array, nodes: int) -
         for of in (phi, lambda x: -0.5 * square * phi(x) ** 2, lambda x: -jnp.log(jnp.abs(1.0 - memory * phi.slope(x))))
     )
     # E[h | M] = (gamma tau/Q) M
-    share = model.symmetry / overlap * drive
+    scale = jnp.where(overlap > 0.0, overlap, 1.0)
+    share = model.symmetry / scale * drive
     matrix = jnp.stack(
         [
             jnp.stack([1.0 - mean(share * by_rate[0] * rate), -mean(by_square[0] * rate)]),
@@ -82,7 +86,7 @@ def _limits(model: RandomNetwork, overlap: Array, response: Array, nodes: int) -
     margin = 1.0 - square * chi_square
     open_margin = jnp.where(margin > 0.0, margin, 1.0)
     mean_pull = tau * share * by_rate[0] + delta * by_square[0] + by_jacobian[0]
-    pull = mean(mean_pull**2) - (model.symmetry * tau) ** 2 * square / overlap * chi_square
+    pull = mean(mean_pull**2) - (model.symmetry * tau) ** 2 * square / scale * chi_square
     return OneState(
         overlap,
         response,
