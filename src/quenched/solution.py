@@ -15,7 +15,7 @@ from quenched.models import RandomNetwork
 from quenched.numerics.statistics import with_error
 from quenched.records import one_line, printed, public_name
 from quenched.status import Status, raise_unsolved
-from quenched.theory import AbstractChoice, Theory
+from quenched.theory import AbstractChoice, AbstractTheory, Theory
 from quenched.vocabulary import VOCABULARY, describe
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ class Solution(eqx.Module):
 
     def check(self) -> Solution:
         """Raise SolveError unless every point is solved; on the host, so call it outside of transformations."""
-        raise_unsolved(type(self.theory).__name__, self.status, "points", self)
+        status = Status(int(np.max(np.asarray(self.status))))
+        reason = self.theory.why(self.arrays, status) if isinstance(self.theory, AbstractTheory) else ""
+        raise_unsolved(type(self.theory).__name__, self.status, "points", self, reason)
         return self
 
     def to_dataset(self) -> xr.Dataset:

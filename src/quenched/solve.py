@@ -55,7 +55,7 @@ def solve(
         throw: raise SolveError, once the computation is over, unless it is solved. Under jit, grad and vmap nothing
             can be raised: look at `status`, or call `solution.check()` outside.
         progress: called with (samples done, samples in all) where there are any: networks of an experiment, scramblings of
-            a sampled theory.
+            a sampled theory; with (parts done, parts in all) of the work of `qd.replica.OneStepRSB`.
 
     Returns:
         A `Solution`.
@@ -86,7 +86,7 @@ def solve(
     began = time.perf_counter()
     seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
     if isinstance(theory, AbstractTheory):
-        computed = (_brief_theory_compiled if theory.brief else _theory_compiled)(model, theory, solver, branch)
+        computed = _compute(model, theory, solver, branch, progress)
     else:
         computed = measure_ensemble(model, theory, solver, read_key(key), progress)
     coordinates = dict(theory.coordinates())
@@ -99,6 +99,21 @@ def solve(
     name = theory.branch_name(branch) if isinstance(theory, AbstractTheory) else None
     solution = Solution(model, asked, arrays, status, residual, steps, coordinates, seed, wall_time, name)
     return solution.check() if throw and wall_time is not None else solution
+
+
+def _compute(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start, progress: Progress | None) -> Computed:
+    """In one program, or in parts where the theory has some and nothing is traced."""
+    stages = None if traced(model, theory, start) else theory.stages(model, solver, start)
+    if stages is None:
+        return (_brief_theory_compiled if theory.brief else _theory_compiled)(model, theory, solver, start)
+    while True:
+        try:
+            done = next(stages)
+        except StopIteration as ended:
+            computed: Computed = ended.value
+            return computed
+        if progress is not None:
+            progress(*done)
 
 
 def _solve_theory(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start) -> Computed:

@@ -76,8 +76,8 @@ class SolveError(RuntimeError):
         self.solution = solution
 
 
-def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Dataset) -> None:
-    """Raise SolveError unless all `codes` are `solved`; `each` names what there is one of per code."""
+def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Dataset, reason: str = "") -> None:
+    """Raise SolveError unless all `codes` are `solved`; `each` names what there is one of per code, `reason` is told too."""
     all_codes = np.atleast_1d(np.asarray(codes))
     failed = all_codes[all_codes != Status.solved]
     if not failed.size:
@@ -86,7 +86,7 @@ def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Datase
     counts = ", ".join(f"{(failed == code).sum()} {Status(int(code)).name}" for code in np.unique(failed))
     where = f"{counts} of {all_codes.size} {each}; " if all_codes.size > 1 else ""
     raise SolveError(
-        f"{what}: {where}{worst.name}: {worst.advice}. "
+        f"{what}: {where}{worst.name}: {worst.advice}. {reason}"
         "What there is, is in the error's `solution`; `throw=False` returns it instead.",
         found,
     )

@@ -9,7 +9,7 @@ A choice is what a user writes where the model decides which of them is cheapest
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from quenched.models import RandomNetwork
 from quenched.records import Record
+from quenched.status import Status
 
 
 class Computed(NamedTuple):
@@ -85,6 +86,15 @@ class AbstractTheory(Record):
     def bytes_per_point(self, solver: Any, start: Start) -> int:
         """Memory that `compute` needs; 0 where it is too little to matter."""
         return 0
+
+    def stages(self, model: RandomNetwork, solver: Any, start: Start) -> Generator[tuple[int, int], None, Computed] | None:
+        """`compute` as parts that are compiled and run one after the other, where an early one may settle it all: yields how
+        much is done, of how much in all. None where it is one program."""
+        return None
+
+    def why(self, arrays: Mapping[str, Any], status: Status) -> str:
+        """What can be said of a status beyond its general advice, as sentences that end in a space."""
+        return ""
 
     @abstractmethod
     def coordinates(self) -> Mapping[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -39,6 +39,18 @@ _SEED, _BACK, _REST = 0.15, 0.5, 0.02
 _FOUR_DIMENSIONS = 12
 # Newton steps to a near neighbour.
 _FEW = 20
+# Of all the work: done after the look at replicas alike, after the search, in all.
+_SHARES = (1, 8, 10)
+
+
+class _Look(NamedTuple):
+    """At replicas alike."""
+
+    alike: Root
+    stable: Array
+    """Whether they stay so, as far as is known."""
+    computed: Computed
+    """What there is to be said of them."""
 
 
 class OneStepRSB(AbstractTheory):
@@ -73,7 +85,12 @@ class OneStepRSB(AbstractTheory):
     Raises: ValueError for temperature <= 0, confinement < 0, noise, "groups" with a field or phi that is not odd, averages
     known to diverge.
 
-    When it fails: `no_such_branch`, mostly with NaN, where the ordered replica-symmetric branch is stable or has no overlap;
+    What is done: the ordered replica-symmetric branch is found first, in seconds. Where its replicon eigenvalue is positive
+    replicas stay alike, and that is the answer: `no_such_branch` with the overlaps of replicas alike (`overlap_within` =
+    `overlap_between` = `overlap`) and no `breaking_parameter`. Otherwise groups are followed from m = 0 on. Groups that set in
+    discontinuously while that eigenvalue is positive are not looked for: follow them from a neighbouring solution, `start=`.
+
+    When it fails: `no_such_branch` where the ordered replica-symmetric branch is stable or has no overlap;
     `out_of_steps` where the search for m was lost, at low temperatures and large gains, where averages jump with the fields:
     raise the solver's `nodes` (groups at symmetry -0.5, T = 0.1: 96 at gain 6, 144 at gain 8).
 
@@ -140,17 +157,86 @@ class OneStepRSB(AbstractTheory):
         return {}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
-        temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
-        frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
-        apart = start.branch == "groups"
-        absent = jnp.asarray(Status.out_of_steps)
         if start.values is not None:
-            rough = _given(frozen, cold, start.values, apart)
+            rough, stable = self._given(model, start), jnp.asarray(False)
         else:
-            alike = seeded(frozen, cold, tight, solver)
-            search = _sign_change if apart else _seeded_groups
-            rough = search(frozen, cold, tight, alike, _rough(solver, apart), apart)
-            absent = jnp.where(_symmetric(frozen, cold, tight, alike, solver), Status.no_such_branch, absent)
+            look = self._look(model, solver)
+            stable = look.stable
+            rough = self._search(model, solver, start, look)
+        return self._refine(model, solver, start, rough, stable)
+
+    def stages(self, model: RandomNetwork, solver: Newton, start: Start) -> Generator[tuple[int, int], None, Computed]:
+        """The same, part by part: where replicas stay alike only the first, which is cheap, is compiled and run."""
+        rough, stable = None, jnp.asarray(False)
+        if start.values is None:
+            look = _look_compiled(self, model, solver)
+            if look.stable:
+                return look.computed
+            yield _SHARES[0], _SHARES[-1]
+            rough = _search_compiled(self, model, solver, start, look)
+            yield _SHARES[1], _SHARES[-1]
+        found = _refine_compiled(self, model, solver, start, rough, stable)
+        yield _SHARES[-1], _SHARES[-1]
+        return found
+
+    def why(self, arrays: Mapping[str, Any], status: Status) -> str:
+        if status != Status.no_such_branch or "breaking_parameter" in arrays:
+            return ""
+        return (
+            f"Replicas stay alike: their overlap is {float(arrays['overlap']):.3g}, and the replicon eigenvalue of the "
+            f"replica-symmetric solution {float(arrays['replicon_eigenvalue']):.3g} is not below 0. "
+            "Use qd.replica.FiniteTemperature, or a lower temperature. "
+        )
+
+    def _parameters(self, model: RandomNetwork) -> tuple[RandomNetwork, Array, Array]:
+        """Model, temperature and confinement, without derivatives."""
+        temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
+        return jax.lax.stop_gradient((model, temperature, confinement))
+
+    def _look(self, model: RandomNetwork, solver: Newton) -> _Look:
+        """Replicas alike, on the ordered branch."""
+        frozen = self._parameters(model)
+        root = seeded(*frozen, solver)
+
+        def observables(unknowns: Array) -> dict[str, Array]:
+            return overlapping.observables(*frozen, overlapping.alike(unknowns), Rule(solver.nodes))[0]
+
+        # Roughly known: one Newton step says how roughly.
+        better = polish(lambda u: overlapping.residuals(*frozen, overlapping.alike(u), Rule(solver.nodes)), root.unknowns)
+        both = jax.vmap(observables)(jnp.stack([root.unknowns, better]))
+        both |= {"overlap_within": both["overlap"], "overlap_between": both["overlap"]}
+        values = {name: after for name, (_, after) in both.items()}
+        values |= {f"{name}_error": jnp.abs(after - before) for name, (before, after) in both.items()}
+        stable = root.converged & (both["replicon_eigenvalue"][0] > -_MARGINAL)
+        status = jnp.where(stable, Status.no_such_branch, Status.out_of_steps)
+        return _Look(root, stable, Computed(values, status, root.residual, root.steps))
+
+    def _search(self, model: RandomNetwork, solver: Newton, start: Start, look: _Look) -> Root:
+        """The way to groups from replicas alike; where these are stable there is none."""
+        apart = start.branch == "groups"
+        search = _sign_change if apart else _seeded_groups
+        frozen, rough = self._parameters(model), _rough(solver, apart)
+
+        def nowhere() -> Root:
+            nothing = jnp.full(7 if apart else 10, jnp.nan)
+            return Root(nothing, jnp.zeros(()), look.alike.steps, jnp.asarray(False))
+
+        def found() -> Root:
+            return search(*frozen, look.alike, rough, apart)._replace(residual=jnp.zeros(()), orientation=0.0)
+
+        return jax.lax.cond(look.stable, nowhere, found)
+
+    def _given(self, model: RandomNetwork, start: Start) -> Root:
+        assert start.values is not None
+        frozen, cold, _ = self._parameters(model)
+        return _given(frozen, cold, start.values, start.branch == "groups")
+
+    def _refine(self, model: RandomNetwork, solver: Newton, start: Start, rough: Root, stable: Array) -> Computed:
+        """Newton's method, a finer quadrature, and what it all means."""
+        temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
+        frozen, cold, tight = self._parameters(model)
+        apart = start.branch == "groups"
+        absent = jnp.where(stable, Status.no_such_branch, Status.out_of_steps)
         rule = Rule(solver.nodes, even=apart)
         better = Rule(2 * solver.nodes if apart else 4 * solver.nodes // 3, even=apart)
 
@@ -175,11 +261,21 @@ class OneStepRSB(AbstractTheory):
         return outcome._replace(status=jnp.where(~rough.converged & ~found.converged, absent, status))
 
 
-def _symmetric(model: RandomNetwork, temperature: Array, confinement: Array, alike: Root, solver: Newton) -> Array:
-    """Whether replicas stay alike, as far as is known."""
-    found = overlapping.alike(alike.unknowns)
-    values, _ = overlapping.observables(model, temperature, confinement, found, Rule(solver.nodes))
-    return alike.converged & (values["replicon_eigenvalue"] > -_MARGINAL)
+@jax.jit
+def _look_compiled(theory: OneStepRSB, model: RandomNetwork, solver: Newton) -> _Look:
+    return theory._look(model, solver)
+
+
+@jax.jit
+def _search_compiled(theory: OneStepRSB, model: RandomNetwork, solver: Newton, start: Start, look: _Look) -> Root:
+    return theory._search(model, solver, start, look)
+
+
+@jax.jit
+def _refine_compiled(
+    theory: OneStepRSB, model: RandomNetwork, solver: Newton, start: Start, rough: Root | None, stable: Array
+) -> Computed:
+    return theory._refine(model, solver, start, theory._given(model, start) if rough is None else rough, stable)
 
 
 def in_groups(unknowns: Float[Array, " unknown"]) -> OrderParameters:
