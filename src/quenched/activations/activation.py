@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.numerics.jumps import find_jumps, jump_sizes
+from quenched.precision import own_settings
 
 # How far out jumps are looked for, and how well they are to be named.
 _REACH, _SAME = 30.0, 1e-9
@@ -57,7 +58,7 @@ class AbstractActivation(eqx.Module):
         """
         if not self.breakpoints:
             return ()
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        with jax.ensure_compile_time_eval(), own_settings():
             sizes = np.asarray(jump_sizes(self, self.breakpoints))
         return tuple((place, float(size)) for place, size in zip(self.breakpoints, sizes, strict=True) if size)
 
@@ -65,7 +66,7 @@ class AbstractActivation(eqx.Module):
         """Whether the slope jumps there, where a state of rest would sit."""
         if state not in self.breakpoints:
             return False
-        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+        with jax.ensure_compile_time_eval(), own_settings():
             left, right = self.slope(state + jnp.asarray([-1e-9, 1e-9]))
             return bool(jnp.abs(right - left) > 1e-6)
 
@@ -148,7 +149,7 @@ class Activation(AbstractActivation):
         self.function = function
         self._name = name or str(getattr(function, "__name__", "activation"))
         self._breakpoints = tuple(sorted(checks.real_array("Argument `breakpoints`", breakpoints, (None,)).tolist()))
-        with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        with own_settings(), jax.ensure_compile_time_eval():
             compiled = jax.jit(lambda state: function(state))
             probed = _probe(compiled, np.concatenate([[0.0], _PROBE, -_PROBE]))
             self._jumps = self._named_jumps(find_jumps(partial(_probe, compiled), _REACH))

@@ -83,7 +83,7 @@ class Static(AbstractTheory):
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
         check_off_kinks(model, "`field`", "dmft.Static")
-        if isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0:
+        if not isinstance(model.symmetry, jax.core.Tracer) and model.symmetry != 0:
             check_continuous(
                 model.activation,
                 "dmft.Static with symmetry",

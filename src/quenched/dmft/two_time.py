@@ -17,6 +17,7 @@ from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
 from quenched.models import AbstractInitial, Normal, RandomNetwork, read_initial
 from quenched.numerics.normals import ENOUGH
+from quenched.precision import own_settings
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.theory import AbstractChoice
@@ -197,7 +198,7 @@ class TwoTime(AbstractChoice):
         """Refuse steps that make the scheme grow where the linear network decays."""
         if model.activation.bounded or any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(model)):
             return
-        with jax.enable_x64(True):
+        with own_settings():
             slope = float(jnp.abs(model.activation.slope(jnp.ones(()))))
         angles = np.linspace(0.0, np.pi, 181)
         # The elliptic law: eigenvalues of J fill this ellipse.

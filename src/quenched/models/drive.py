@@ -10,6 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched.precision import own_settings
+
 
 class Drive(eqx.Module):
     """b(t), the same for every neuron. `qd.RandomNetwork(field=function)` makes one of any function.
@@ -31,7 +33,7 @@ class Drive(eqx.Module):
 
     def __init__(self, function: Callable[[Any], Any]):
         self.function = function
-        with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        with own_settings(), jax.ensure_compile_time_eval():
             try:
                 first = np.asarray(jax.jit(lambda time: function(time))(np.float64(0.0)), dtype=np.float64)
             except Exception as error:

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
+from quenched.precision import own_settings
 from quenched.records import Record
 
 
@@ -104,7 +105,7 @@ class Quantile(AbstractInitial):
         # u x(u)^2 at ever smaller u, on both ends: where it does not fall, the integral of x^2 does not exist.
         tails = np.array([1e-3, 1e-6, 1e-9, 1e-12])
         probe = np.concatenate([tails, np.linspace(0.01, 0.99, 99), 1.0 - tails])
-        with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        with own_settings(), jax.ensure_compile_time_eval():
             try:
                 states = np.asarray(jax.jit(lambda uniform: function(uniform))(jnp.asarray(probe)), dtype=np.float64)
             except Exception as error:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
 from quenched.models.labels import in_order, labelled, read_names
-from quenched.precision import double_precision
+from quenched.precision import double_precision, own_settings
 from quenched.records import printed
 
 State = Float[Array | np.ndarray, " neuron"]
@@ -160,7 +160,7 @@ def _sparse(weights: Any) -> Any:
     check_square(weights.shape)
     check_finite(weights)
     coordinates = weights.tocoo()
-    with jax.enable_x64(True):
+    with own_settings():
         indices = np.stack([coordinates.row, coordinates.col], axis=1)
         entries = jnp.array(coordinates.data, dtype=jnp.float64)
         return sparse.BCOO((entries, jnp.asarray(indices)), shape=weights.shape)
@@ -203,5 +203,5 @@ def _checked_field(field: Any, size: int) -> Any:
         raise ValueError(f"Argument `field` must be one number or one per neuron ({size}), but has shape {array.shape}.")
     if not np.isfinite(array).all():
         raise ValueError(f"Argument `field` must be finite, but field[{np.argwhere(~np.isfinite(array))[0, 0]}] is not.")
-    with jax.enable_x64(True):
+    with own_settings():
         return jnp.array(array)

@@ -15,7 +15,7 @@ from quenched.activations import AbstractActivation, Tanh
 from quenched.models.drive import Drive
 from quenched.models.network import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
-from quenched.precision import double_precision
+from quenched.precision import double_precision, own_settings
 from quenched.records import Record
 
 Real = float | Float[Array, ""]
@@ -93,11 +93,11 @@ class RandomNetwork(Record):
         Infinite for symmetry -1; NaN where phi has a kink at 0 (ReLU); 0 where phi itself jumps there (sign).
         """
         if any(place == 0.0 for place, _ in self.activation.jumps):
-            with jax.enable_x64(True):
+            with own_settings():
                 return jnp.where(jnp.asarray(self.symmetry) > -1.0, 0.0, jnp.inf)
         if self.activation.kinked_at_zero:
             return np.float64(np.nan)
-        with jax.enable_x64(True):
+        with own_settings():
             slope = jnp.abs(self.activation.slope(jnp.zeros(())))
             return 1.0 / ((1.0 + self.symmetry) * slope)
 

@@ -87,8 +87,8 @@ class OneStepRSB(AbstractTheory):
 
     What is done: the ordered replica-symmetric branch is found first, in seconds. Where its replicon eigenvalue is positive
     replicas stay alike, and that is the answer: `no_such_branch` with the overlaps of replicas alike (`overlap_within` =
-    `overlap_between` = `overlap`) and no `breaking_parameter`. Otherwise groups are followed from m = 0 on. Groups that set in
-    discontinuously while that eigenvalue is positive are not looked for: follow them from a neighbouring solution, `start=`.
+    `overlap_between` = `overlap`) and no `breaking_parameter`. Otherwise groups are followed from m = 0 on. Groups that set
+    in discontinuously while that eigenvalue is positive are not looked for: follow them from a neighbouring solution.
 
     When it fails: `no_such_branch` where the ordered replica-symmetric branch is stable or has no overlap;
     `out_of_steps` where the search for m was lost, at low temperatures and large gains, where averages jump with the fields:
@@ -170,7 +170,8 @@ class OneStepRSB(AbstractTheory):
         rough, stable = None, jnp.asarray(False)
         if start.values is None:
             look = _look_compiled(self, model, solver)
-            if look.stable:
+            # Groups apart begin at the ordered branch itself, so that without one there is nothing to search.
+            if look.stable or (start.branch == "groups" and not look.alike.converged):
                 return look.computed
             yield _SHARES[0], _SHARES[-1]
             rough = _search_compiled(self, model, solver, start, look)
