@@ -88,6 +88,42 @@ def test_unusable_functions_are_refused(function: Any, error: type[Exception], m
         qd.Activation(function)
 
 
+@pytest.mark.parametrize(
+    ("function", "places", "jumps", "odd"),
+    [
+        (jnp.sign, (0.0,), ((0.0, 2.0),), True),
+        # Written as a comparison, and with another value on the jump itself.
+        (lambda x: x >= 0.5, (0.5,), ((0.5, 1.0),), False),
+        (lambda x: jnp.where(x >= 0, 1, -1), (0.0,), ((0.0, 2.0),), True),
+        (lambda x: jnp.tanh(x) + 0.01 * jnp.sign(x - 1 / 3), (1 / 3, 2.0), ((1 / 3, 0.02),), False),
+        (lambda x: jnp.sign(x) * jnp.sqrt(jnp.abs(x)), (0.0,), (), True),
+        (jax.nn.relu, (0.0,), (), False),
+        (lambda x: jnp.tanh(1e5 * x), (), (), True),
+    ],
+)
+def test_jumps_are_seen(function: Any, places: Any, jumps: Any, odd: bool) -> None:
+    activation = qd.Activation(function, "own", breakpoints=places)
+    assert [place for place, _ in activation.jumps] == [place for place, _ in jumps]
+    # Limits from two points 1e-7 away.
+    np.testing.assert_allclose([size for _, size in activation.jumps], [size for _, size in jumps], atol=1e-12)
+    assert activation.odd == odd
+    with jax.enable_x64(True):
+        assert activation(jnp.array([-0.2, 0.7])).dtype == activation.slope(jnp.array([-0.2, 0.7])).dtype == jnp.float64
+
+
+@pytest.mark.parametrize(
+    ("function", "places", "named"),
+    [
+        (jnp.sign, (), "x = 0:"),
+        (jnp.floor, (0.0,), "x = -29, -28, "),
+        (lambda x: jnp.tanh(x) + 0.01 * jnp.sign(x - 1 / 3), (0.3333,), "x = 0.333333:"),
+    ],
+)
+def test_a_jump_has_to_be_named(function: Any, places: Any, named: str) -> None:
+    with pytest.raises(ValueError, match=rf"`breakpoints` must name where own jumps.*{named}"):
+        qd.Activation(function, "own", breakpoints=places)
+
+
 @pytest.mark.usefixtures("unchecked_types")
 def test_a_bare_function_is_no_activation() -> None:
     with pytest.raises(TypeError, match=r"wrap a function of your own in qd\.Activation"):

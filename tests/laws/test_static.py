@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -110,6 +112,67 @@ def test_a_kink_at_rest_is_refused() -> None:
         qd.solve(model, qd.dmft.Static())
     softsign = qd.Activation(lambda x: x / (1 + jnp.abs(x)), name="softsign", breakpoints=(0.0,))
     assert float(qd.solve(qd.RandomNetwork(0.9, activation=softsign), qd.dmft.Static())["correlation"]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "slope"),
+    [
+        (qd.RandomNetwork(1.2, field=-0.5, activation=qd.ReLU()), 0.0),
+        (qd.RandomNetwork(1.5, 0.4, field=-0.5, activation=qd.ReLU()), 0.0),
+        (qd.RandomNetwork(0.0, field=-0.5, activation=qd.ReLU()), 0.0),
+        (qd.RandomNetwork(0.7, 0.3, field=0.3, activation=qd.Activation(lambda x: jnp.tanh(x - 0.3))), 1.0),
+    ],
+)
+def test_where_phi_vanishes_at_the_field_all_neurons_rest_there(model: qd.RandomNetwork, slope: float) -> None:
+    found = qd.solve(model, qd.dmft.Static()).arrays
+    assert float(found["correlation"]) == float(found["mean_rate"]) == 0.0
+    assert float(found["mean_state"]) == float(model.field)
+    response, memory = float(found["integrated_response"]), float(model.gain) ** 2 * float(model.symmetry)
+    assert response * (1.0 - memory * response * slope) == pytest.approx(slope, abs=1e-14)
+
+
+def test_a_small_rate_is_not_lost() -> None:
+    """C/phi(b)^2 is 1 to the order of phi', here 1e-13."""
+    softplus = qd.Activation(lambda x: jnp.logaddexp(x, 0.0), "softplus")
+    found = qd.solve(qd.RandomNetwork(1.1, 0.2, field=-30.0, activation=softplus), qd.dmft.Static()).arrays
+    assert float(found["correlation"]) == pytest.approx(np.log1p(np.exp(-30.0)) ** 2, rel=1e-11)
+
+
+def largest_gain(slope_below: float, symmetry: float) -> float:
+    """Of phi = x above 0 and slope x below, by its own equations for large C: C = g^2 C (A^2 + B^2)/2, R = (A + B)/2 with
+    A = 1/(1 - g^2 eta R), B = slope/(1 - slope g^2 eta R)."""
+
+    def excess(gain: float) -> float:
+        def miss(response: float) -> tuple[float, float]:
+            memory = gain**2 * symmetry * response
+            above, below = 1 / (1 - memory), slope_below / (1 - slope_below * memory)
+            return response - (above + below) / 2, gain**2 * (above**2 + below**2) / 2 - 1
+
+        response = 0.5 * (1 + slope_below)
+        for _ in range(2000):
+            response -= 0.5 * miss(response)[0]
+        return miss(response)[1]
+
+    return float(optimize.brentq(excess, 0.3, 0.6 if symmetry > 0.5 else 1.05 if symmetry > 0 else 2.5, xtol=1e-12))
+
+
+@pytest.mark.parametrize(("activation", "below", "symmetry"), [(qd.ReLU(), 0.0, 0.2), (qd.ReLU(), 0.0, -0.5)])
+def test_without_a_bounded_state_it_diverges(activation: Any, below: float, symmetry: float) -> None:
+    edge = largest_gain(below, symmetry)
+    for gain, status in ((0.98 * edge, qd.Status.solved), (1.02 * edge, qd.Status.diverged)):
+        found = qd.solve(qd.RandomNetwork(gain, symmetry, field=0.5, activation=activation), qd.dmft.Static(), throw=False)
+        assert qd.Status(int(found.status)) is status
+
+
+@pytest.mark.parametrize(("gain", "symmetry", "field"), [(1.2, 0.0, 0.5), (0.7, 0.5, 0.5), (1.5, 0.0, 0.0)])
+def test_linear_networks_have_no_state_above_the_transition(gain: float, symmetry: float, field: float) -> None:
+    model = qd.RandomNetwork(gain, symmetry, field=field, activation=qd.Linear())
+    with pytest.raises(qd.SolveError, match=r"diverged: .*smaller gain"):
+        qd.solve(model, qd.dmft.Static())
+    # Too few steps are something else.
+    solvable = qd.RandomNetwork(0.5, 0.2, field=1.0, activation=qd.ReLU())
+    found = qd.solve(solvable, qd.dmft.Static(), solver=qd.Newton(max_steps=1), throw=False)
+    assert qd.Status(int(found.status)) is qd.Status.out_of_steps
 
 
 def test_a_start_at_rest_leads_to_the_active_branch() -> None:

@@ -225,6 +225,20 @@ def test_where_replica_symmetry_holds_there_is_nothing_to_break() -> None:
         assert qd.Status(int(found.status)) == qd.Status.no_such_branch
 
 
+def test_where_replicas_stay_alike_it_says_why_and_compiles_no_search() -> None:
+    model, theory = qd.RandomNetwork(1.5, 0.2), qd.replica.OneStepRSB(0.1)
+    done: list[Any] = []
+    found = qd.solve(model, theory, throw=False, progress=lambda *parts: done.append(parts))
+    assert qd.Status(int(found.status)) == qd.Status.no_such_branch
+    assert done == []
+    assert "nan" not in repr(found)
+    apart = qd.solve(model, qd.replica.FiniteTemperature(0.1))
+    for name in ("replicon_eigenvalue", "energy", "self_overlap"):
+        assert abs(float(found[name]) - float(apart[name])) <= 2 * float(found.arrays[f"{name}_error"])
+    with pytest.raises(qd.SolveError, match=r"no_such_branch.*Replicas stay alike.*replicon eigenvalue.* 0\.176"):
+        found.check()
+
+
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="ZeroTemperature"):
         qd.replica.OneStepRSB(0.0)
