@@ -18,11 +18,9 @@ from quenched.dmft.pairs import slope_pair
 from quenched.gaussian.averages import average_of_jumps
 
 SIGN = qd.Activation(jnp.sign, breakpoints=(0.0,))
-# Kinks and jumps together, and apart.
+# A kink and a jump together, and a jump alone.
 STAIRCASE = qd.Activation(
-    lambda x: jnp.where(x > 0.7, 1.0, jnp.where(x < -1.1, -0.4, 0.0)) + jax.nn.relu(x - 0.2) + jnp.tanh(x),
-    "staircase",
-    breakpoints=(-1.1, 0.2, 0.7),
+    lambda x: jnp.where(x > 0.7, x + 0.3, jnp.where(x < -1.1, -0.4, 0.0)) + jnp.tanh(x), "staircase", breakpoints=(-1.1, 0.7)
 )
 STEP = qd.Activation(lambda x: x > 1.0, "step", breakpoints=(1.0,))
 # <sign sign> = (2/pi) arcsin(c/v), so that V(c) - V(0) is in closed form and v solves v^2/2 = g^2 (1 - 2/pi) v + noise^4/8.
@@ -56,8 +54,7 @@ def exponent(gain: float, noise: float) -> float:
     return float(np.sqrt(1.0 - brentq(miss, -8.0, at_infinity - 1e-6, xtol=1e-10)) - 1.0)
 
 
-@pytest.mark.parametrize("phi", [SIGN, STAIRCASE], ids=lambda phi: phi.name)
-@pytest.mark.parametrize(("mean", "v"), [(0.0, 1.7), (0.6, 0.3)])
+@pytest.mark.parametrize(("phi", "mean", "v"), [(SIGN, 0.0, 1.7), (STAIRCASE, 0.6, 0.3)])
 def test_the_identities_of_stein_and_price(phi: qd.Activation, mean: float, v: float) -> None:
     """<phi'> = <(x - <x>) phi>/v = d<phi>/d<x>, and <phi' phi'> = d<phi phi'>/dc."""
     kinks, covariance = phi.breakpoints, 0.6 * v
@@ -67,10 +64,11 @@ def test_the_identities_of_stein_and_price(phi: qd.Activation, mean: float, v: f
         stein = float(qd.gaussian.average(lambda x: (x - mean) * phi(x), mean, v, breakpoints=kinks)) / v
         by_mean = jax.grad(lambda m: qd.gaussian.average(phi, m, v, breakpoints=kinks))(mean)
 
+        @jax.jit
         def pair(m: Any, w: Any, c: Any) -> Any:
             return qd.gaussian.pair_average(phi, phi, (m, mean), (w, v), c, breakpoints=kinks)
 
-        gradient = jax.grad(pair, argnums=(0, 1, 2))(mean, v, covariance)
+        gradient = jax.jit(jax.grad(pair, argnums=(0, 1, 2)))(mean, v, covariance)
         pairs = float(slope_pair(phi, mean, covariance, v - covariance, 64))
         # Fourth order: step^4 of a fifth derivative, and rounding over the step.
         step, at = 1e-3 * v, (mean, v, covariance)
@@ -102,8 +100,9 @@ def test_chaos_of_a_sign(gain: float, noise: float) -> None:
     v, arrays = variance(gain, noise), found.arrays
     assert float(arrays["mean_square_state"]) == pytest.approx(v, rel=1e-9)
     np.testing.assert_allclose(arrays["response"], np.sqrt(2 / (np.pi * v)) * np.exp(-np.array(lags)), rtol=1e-9)
-    np.testing.assert_allclose(arrays["correlation"], 2 / np.pi * np.arcsin(arrays["state_correlation"] / v), atol=1e-7)
     angles = np.arcsin(np.asarray(arrays["state_correlation"])[1:] / v)
+    np.testing.assert_allclose(arrays["correlation"][1:], 2 / np.pi * angles, atol=1e-9)
+    assert float(arrays["correlation"][0]) == pytest.approx(1.0, abs=1e-12)
     passed = [quad(lambda angle: v * np.cos(angle) / speed(gain, v, angle), *angles[[i + 1, i]])[0] for i in (0, 1)]
     np.testing.assert_allclose(passed, [0.5, 1.0], rtol=1e-8)
     assert arrays["local_instability"] == np.inf
@@ -150,6 +149,23 @@ def test_two_times_end_in_the_stationary_state() -> None:
     # Starts that are not Gaussian are sampled, and without a response.
     theory = qd.dmft.TwoTime(duration=4.0, step=0.25, initial=qd.Uniform(-1, 1), trajectories=64, scramblings=3)
     assert "response" not in qd.solve(model, theory).arrays
+
+
+@pytest.mark.parametrize("phi", [SIGN, pytest.param(qd.ReLU(), marks=pytest.mark.slow)])
+def test_derivatives_of_two_times_see_jumps_and_kinks(phi: Any) -> None:
+    theory = qd.dmft.TwoTime(duration=0.75, step=0.25, initial=qd.Normal(0.1, 0.9))
+    way, step = theory.choose([qd.RandomNetwork(1.0, activation=phi)]), 1e-3
+
+    def at(gain: Any) -> Any:
+        found = qd.solve(qd.RandomNetwork(gain, noise=0.5, activation=phi), way, throw=False).arrays
+        return {name: found[name] for name in ("correlation", "response", "mean_rate")}
+
+    moved = [at(1.1 + shift * step) for shift in (-2, -1, 1, 2)]
+    with jax.enable_x64(True):
+        slopes = jax.jacfwd(at)(1.1)
+    for name, slope in slopes.items():
+        difference = (moved[0][name] - 8 * moved[1][name] + 8 * moved[2][name] - moved[3][name]) / (12 * step)
+        np.testing.assert_allclose(slope, difference, atol=1e-10, err_msg=name)
 
 
 def test_the_critical_gain_of_a_sign_is_zero() -> None:

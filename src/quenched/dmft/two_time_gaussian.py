@@ -133,6 +133,13 @@ class TwoTimeGaussian(AbstractTheory):
         means = starts[:, None] * carried + driven @ field
         fixed = spread * jnp.outer(carried, carried) + (model.noise * rule.kick) ** 2 * kicked @ kicked.T
 
+        def averaged(function: Any, means: Array, variance: Array) -> Array:
+            at = partial(average, function, breakpoints=model.activation.breakpoints, nodes=_NODES_OF_ONE)
+            return weights @ jax.vmap(jax.vmap(at), (0, None))(means, variance)
+
+        def square(state: Array) -> Array:
+            return model.activation(state) ** 2
+
         def covariances(correlation: Array, now: Array) -> Array:
             return model.gain**2 * driven @ (correlation @ driven[now]) + fixed[now]
 
@@ -141,9 +148,14 @@ class TwoTimeGaussian(AbstractTheory):
             # Of later times nothing is known yet; what does not fit together would give NaN, to reverse mode even if unused.
             covariance = jnp.where(times <= now, covariances(correlation, now), 0.0)
             variance = variance.at[now].set(covariance[now])
+            # A field and itself: where phi jumps a pair of them has no derivative.
+            alone = (times == now) & bool(model.activation.jumps)
+            together = jnp.where(alone, 0.0, covariance)
             pairs = _pair_averages(
-                model, means[:, now], means[:, :end], weights, variance[now], variance[:end], covariance[:end], nodes
+                model, means[:, now], means[:, :end], weights, variance[now], variance[:end], together[:end], nodes
             )
+            if model.activation.jumps:
+                pairs = jnp.where(alone[:end], averaged(square, means[:, now, None], variance[now, None])[0], pairs)
             row = jnp.where(times <= now, jnp.pad(pairs, (0, times.size - end)), 0.0)
             return (correlation.at[now].set(row).at[:, now].set(row), variance), None
 
@@ -152,15 +164,11 @@ class TwoTimeGaussian(AbstractTheory):
             carry, _ = jax.lax.scan(partial(one_step, end=end), carry, times[begin:end])
         correlation, variance = carry
 
-        def averaged(function: Any) -> Array:
-            at = partial(average, function, breakpoints=model.activation.breakpoints, nodes=_NODES_OF_ONE)
-            return weights @ jax.vmap(jax.vmap(at), (0, None))(means, variance)
-
         mean_state, mean_square = weights @ means, weights @ means**2 + variance
         felt = model.gain**2 * jnp.sum(correlation * driven, axis=1)
         arrays = {
             "mean_state": mean_state,
-            "mean_rate": averaged(model.activation),
+            "mean_rate": averaged(model.activation, means, variance),
             "mean_square_state": mean_square,
             "mean_square_rate": jnp.diag(correlation),
             # <(gamma + b - x)^2>, with <gamma x> from the field's own part of x.
@@ -173,7 +181,7 @@ class TwoTimeGaussian(AbstractTheory):
             lags = times[:, None] - times - (1 if rule.delayed else 0)
             arrays["state_response"] = _powers(rule.leak, lags)
             jumps = average_of_jumps(model.activation.jumps, means, variance)
-            slope = averaged(model.activation.slope) + weights @ jnp.broadcast_to(jumps, means.shape)
+            slope = averaged(model.activation.slope, means, variance) + weights @ jnp.broadcast_to(jumps, means.shape)
             arrays["response"] = slope[:, None] * arrays["state_response"]
         return arrays
 

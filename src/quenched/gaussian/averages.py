@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ def gaussian_nodes(
     return z, weights * jnp.exp(-0.5 * z**2) / jnp.sqrt(2.0 * jnp.pi)
 
 
-def normal_density(places: Array, mean: Scalar, variance: Scalar) -> Array:
+def normal_density(places: Any, mean: Any, variance: Any) -> Array:
     """Of N(mean, variance); without variance 0 everywhere but at the mean."""
     there = jnp.asarray(variance) > 0.0
     guarded = jnp.where(there, variance, 1.0)
@@ -58,7 +59,7 @@ def normal_density(places: Array, mean: Scalar, variance: Scalar) -> Array:
     return jnp.where(there, density, jnp.where(places == mean, jnp.inf, 0.0))
 
 
-def average_of_jumps(jumps: Sequence[tuple[float, float]], mean: Scalar, variance: Scalar) -> Array:
+def average_of_jumps(jumps: Sequence[tuple[float, float]], mean: Any, variance: Any) -> Array:
     """What jumps (place, size) of phi add to <phi'(x)> over x ~ N(mean, variance)."""
     total = jnp.zeros(())
     for place, size in jumps:
@@ -66,7 +67,7 @@ def average_of_jumps(jumps: Sequence[tuple[float, float]], mean: Scalar, varianc
     return total
 
 
-def meets_jumps(jumps: Sequence[tuple[float, float]], mean: Scalar, variance: Scalar) -> Array:
+def meets_jumps(jumps: Sequence[tuple[float, float]], mean: Any, variance: Any) -> Array:
     """Whether x ~ N(mean, variance) is ever at a jump: then <phi'^2> is infinite."""
     return average_of_jumps([(place, abs(size)) for place, size in jumps], mean, variance) > _NEVER
 
@@ -265,7 +266,8 @@ def _kinked_by_price(
 
     <f'' g> var x = <(x - <x>) f' g> - <f' g'> cov.
     """
-    places = jnp.asarray(kinks)
+    # Of NumPy: see `smooth_pair_average`.
+    places = np.asarray(kinks, float)
 
     @jax.custom_jvp
     def gaussian_average(at: Array, var: Array, cov: Array) -> Array:

@@ -153,8 +153,10 @@ def phase_diagram(
         dataset[f"{name}_error"] = labelled(f"{name}_error", errors.reshape(shape), plane)
     jumps = any(place == 0.0 for place, _ in model.activation.jumps)
     slope = np.inf if jumps else float(np.abs(model.activation.slope(jnp.zeros(()))))
+    opening = 1.0 + axes["symmetry"]
     with np.errstate(divide="ignore"):
-        dataset["critical_gain"] = labelled("critical_gain", 1.0 / (slope * (1.0 + axes["symmetry"])), plane[:1])
+        steep = np.multiply(slope, opening, where=opening > 0.0, out=np.zeros_like(opening))
+        dataset["critical_gain"] = labelled("critical_gain", 1.0 / steep, plane[:1])
         # A grid through 0 may miss it by rounding.
         frozen = np.where(axes["symmetry"] > -1e-12, 1.0 / (slope * np.sqrt(1.0 + axes["symmetry"])), np.nan)
         dataset["frozen_gain"] = labelled("frozen_gain", frozen, plane[:1])
