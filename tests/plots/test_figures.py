@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib import rcParams
 from matplotlib.lines import Line2D
 
 import quenched as qd
@@ -133,6 +134,8 @@ def test_a_curve_that_lies_on_another_lets_it_be_seen() -> None:
     assert axes.shape == (1, 2)
     below, above = (line for line in axes[0, 0].lines if not line.get_label().startswith("_"))
     assert below.get_linewidth() > 2 * above.get_linewidth()
+    alone = qd.plots.curve(STATIC.sel(symmetry=0.5), "mean_square_rate").lines[0]
+    assert alone.get_linewidth() == rcParams["lines.linewidth"]
 
 
 def test_a_point_beyond_the_scale_of_the_theories_is_marked_at_the_edge() -> None:

@@ -49,7 +49,9 @@ def curve(dataset: xr.Dataset, name: str, along: str = "gain", axes: Axes | None
             f"{name!r} must depend on {along!r} alone, but has the dimensions {quantity.dims}; choose by .sel(...)."
         )
     axes = new_axes() if axes is None else axes
-    style = {"label": label(dataset.attrs), **styles({name: dataset})[name], **style}
+    look = styles({name: dataset})[name]
+    look.pop("linewidth", None)  # for curves that lie on others
+    style = {"label": label(dataset.attrs), **look, **style}
     positions, solved = dataset[along].values, dataset["status"].values == 0
     values = np.where(solved, quantity.values, np.nan)
     if is_experiment(dataset.attrs):
