@@ -178,8 +178,8 @@ def test_a_map_that_turns_every_state_back_has_a_plane_of_period_two() -> None:
     assert found.sizes["uncertified_point"] == 39
 
 
-def test_a_gate_that_is_open_to_rounding_keeps_every_state_of_its_cube() -> None:
-    """A GRU whose update gate is 1 - 4e-18: h' = h; it cannot leave the cube, where its fixed point is too."""
+def test_a_gate_that_is_open_to_rounding_leaves_its_root_without_a_certificate() -> None:
+    """A GRU whose update gate is 1 - 4e-18: h' = h + 4e-18 (n - h), n = 0, rests at 0 alone, but h' - h is rounding."""
     arrays = {
         "weight_ih_l0": np.zeros((6, 1)),
         "weight_hh_l0": np.zeros((6, 2)),
@@ -187,9 +187,14 @@ def test_a_gate_that_is_open_to_rounding_keeps_every_state_of_its_cube() -> None
     }
     starts = np.array([[0.0, 0.0], [0.5, -0.25], [-1.0, 1.0], [1.5, 0.0]])
     found = find_fixed_points(qd.landscape.rnn.from_arrays(arrays), starts, paths=0)
-    assert found.outcome.values.tolist() == 3 * [Outcome.uncertified] + [Outcome.stalled]
-    np.testing.assert_array_equal(found.end_state, starts)
+    check_counts(found)
+    assert found.attrs["outcomes"] == "uncertified 4"
+    np.testing.assert_allclose(found.uncertified_state, [[0.0, 0.0]], atol=1e-12)
     np.testing.assert_array_equal(found.flat_directions, 2)
+    # As a map that nothing is known of, it keeps every state.
+    step = qd.landscape.rnn.from_arrays(arrays).step
+    kept = find_fixed_points(Map(lambda h: step(h), 2), starts, paths=0)
+    np.testing.assert_array_equal(kept.end_state, starts)
 
 
 def test_each_input_has_its_own_line() -> None:

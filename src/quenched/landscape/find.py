@@ -301,8 +301,13 @@ class _Search:
         for rows, ended, places, outcome in self._parts(nothing_searched, _search_compiled, states, of_start, solver):
             found = self.equation.states(places[ended], of_start[rows])
             reached = outcome[ended] == Outcome.fixed_point
-            belongs[rows[reached]] = self.collection.add(found[reached], of_start[rows[reached]])
             descents.state[rows], descents.outcome[rows] = found, outcome[ended]
+            at_root = np.full(int(reached.sum()), -1)
+            try:
+                self.collection.add(found[reached], of_start[rows[reached]], at_root)
+            finally:
+                # What is known when an interruption comes is kept.
+                belongs[rows[reached]] = at_root
 
     def _parts(self, nothing: Any, go_on: Any, states: np.ndarray, of_start: np.ndarray, solver: Any) -> Iterator[Any]:
         """After each part of the work: which starts have ended since, their places in the chunk, and its results."""
