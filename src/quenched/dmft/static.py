@@ -54,7 +54,7 @@ class Static(AbstractTheory):
     When it fails: beyond the gain where 1 - g^2 eta R phi'(x) reaches zero (`invertible` is 0) a neuron has several states
     for one field and the theory does not say which; the outermost of the field's own sign is then used, R leaves out the
     jump between them, and `stability_margin` is NaN. `diverged`: phi is unbounded and <phi^2> exceeds C for every C, so that
-    no bounded state exists (linear phi from g_c on, ReLU from gain sqrt(2) on at symmetry 0). Where phi itself jumps and
+    no bounded state exists (linear phi from g (1 + eta) = 1 on, ReLU from sqrt(2) on). Where phi itself jumps and
     neurons are near, R counts the jump and `stability_margin` is -infinity. Above g_c a network
     without noise is chaotic or wanders between fixed points (`stability_margin` < 0): what a trajectory does is for
     `qd.simulate.Trajectories`, and C and R are sums over the fixed points with weight sign det(-F'), as
