@@ -143,6 +143,16 @@ def program(x: Any, scale: float = 1.0) -> dict[str, Any]:
     return {"sum": jnp.sum(x) * scale, "square": jnp.linalg.cholesky(x @ x.T + jnp.eye(len(x)))}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder's mode does not say who can write")
+def test_nothing_is_read_from_a_folder_that_everybody_can_write_to(folder: Path) -> None:
+    settings.write("it", b"program")
+    assert settings.read("it") == b"program"
+    folder.chmod(0o777)
+    assert settings.read("it") is None
+    folder.chmod(0o700)
+    assert settings.read("it") == b"program"
+
+
 def test_a_kept_program_gives_the_same_bits(folder: Path) -> None:
     x = np.random.default_rng(1).normal(size=(3, 3))
     with jax.enable_x64(True):

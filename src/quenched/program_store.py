@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import stat
 import sys
 import time
 import zlib
@@ -39,7 +40,7 @@ def compile_cache(where: str | Path | bool | None = None, *, limit: float | None
         The folder that is used now, or None.
 
     When to leave it off: a program out of the folder is machine code that runs as it is. Do not use a folder that somebody
-    whom you do not trust can write to.
+    whom you do not trust can write to; from one that everybody can write to nothing is read.
 
     Example:
         >>> import quenched as qd
@@ -101,6 +102,8 @@ def read(key: str) -> bytes | None:
         return None
     path = place / f"{key}{_ENDING}"
     try:
+        if place.stat().st_mode & stat.S_IWOTH and os.name == "posix":
+            return None
         content = zlib.decompress(path.read_bytes())  # with its own checksum
     except (OSError, zlib.error):
         return None
