@@ -148,7 +148,7 @@ SUBJECTS = [
         },
     ),
     Subject(
-        qd.landscape.Sampling(size=4, networks=8, temperature=0.5, chains=4, draws=500, warm_up=200),
+        qd.landscape.Sampling(size=4, networks=8, temperature=0.5, chains=4, draws=1500, warm_up=400),
         gains=(0.5, 0.8, 1.0),
         slow_to_trace=True,
         chain=True,

@@ -172,7 +172,7 @@ def test_a_solution_prints_its_model_theory_and_numbers(subject: Subject) -> Non
     assert f"gain={subject.gains[0]:g}" in text
     assert type(subject.theory).__name__ in text
     assert "status solved" in text
-    assert all(name in text for name in solution.arrays if not name.endswith("_error"))
+    assert all(name in text for name in solution.arrays if not name.endswith(("_error", "_discretisation")))
 
 
 def test_a_dataset_names_its_origin(subject: Subject) -> None:
