@@ -75,6 +75,9 @@ def test_notebooks_get_wellformed_html_with_equations_and_folded_arrays() -> Non
     assert cells[cells.index("correlation") + 1] == "$C$"
     assert cells[cells.index("correlation") + 2] == "0.352602"
     assert isinstance(solution.model, Record)
+    page = qd.Network(np.eye(2))._repr_html_()
+    assert qd.Network.equation in page
+    assert "Network(2 neurons, " in page
 
 
 def test_quantities_are_attributes() -> None:

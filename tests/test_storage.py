@@ -114,3 +114,11 @@ def test_sweeps_are_loaded_as_datasets(tmp_path: Path) -> None:
     loaded = qd.load(tmp_path / "it.zarr")
     assert isinstance(loaded, xr.Dataset)
     np.testing.assert_array_equal(loaded["correlation"], swept["correlation"])
+
+
+def test_fixed_points_are_loaded_as_what_draws_itself(tmp_path: Path) -> None:
+    found = qd.landscape.find_fixed_points(qd.Network(2.0 * np.eye(2)), 10, paths=2)
+    found.to_netcdf(tmp_path / "it.nc")
+    loaded = qd.load(tmp_path / "it.nc")
+    xr.testing.assert_equal(loaded, found)
+    assert loaded.plot().get_xlabel() == found.plot().get_xlabel()

@@ -75,4 +75,4 @@ def printed(value: Any) -> str:
 def record_html(record: Any) -> str:
     """What it is, and its equation."""
     equation = f"<p>$$\\displaystyle {html.escape(record.equation)}$$</p>" if record.equation else ""
-    return f"<div><code>{html.escape(one_line(record))}</code>{equation}</div>"
+    return f"<div><code>{html.escape(repr(record))}</code>{equation}</div>"

@@ -67,6 +67,8 @@ class Solution(eqx.Module):
         if name in arrays:
             return self[name]
         suggested = "" if name.startswith("_") else nearest(name, arrays)
+        if name in ("attrs", "data_vars", "dims", "coords", "sizes", "sel", "isel", "to_netcdf", "to_zarr"):
+            suggested = f" Its dataset has: solution.to_dataset().{name}."
         raise AttributeError(f"A Solution has no attribute {name!r}.{suggested}")
 
     def __dir__(self) -> list[str]:

@@ -77,7 +77,8 @@ class SolveError(RuntimeError):
 
 
 def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Dataset, reason: str = "") -> None:
-    """Raise SolveError unless all `codes` are `solved`; `each` names what there is one of per code, `reason` is told too."""
+    """Raise SolveError unless all `codes` are `solved`; `each` names what there is one of per code, `reason`, if it is
+    known, is told in the place of advice."""
     all_codes = np.atleast_1d(np.asarray(codes))
     failed = all_codes[all_codes != Status.solved]
     if not failed.size:
@@ -86,7 +87,7 @@ def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Datase
     counts = ", ".join(f"{(failed == code).sum()} {Status(int(code)).name}" for code in np.unique(failed))
     where = f"{counts} of {all_codes.size} {each}; " if all_codes.size > 1 else ""
     raise SolveError(
-        f"{what}: {where}{worst.name}: {worst.advice}. {reason}"
+        f"{what}: {where}{worst.name}: {reason or worst.advice + '. '}"
         "What there is, is in the error's `solution`; `throw=False` returns it instead.",
         found,
     )

@@ -100,7 +100,13 @@ def load(path: str | Path) -> Any:
         sweeps = read_sweeps(path)
         return next(iter(sweeps.values())) if len(sweeps) == 1 else sweeps
     dataset = _open(path)
-    return _solution(dataset) if _MODEL in dataset.attrs else dataset
+    if _MODEL in dataset.attrs:
+        return _solution(dataset)
+    if "fixed_point" in dataset.dims and "end_state" in dataset:
+        from quenched.landscape.dataset import FixedPointDataset
+
+        return FixedPointDataset(dataset.data_vars, dataset.coords, dataset.attrs)  # which draws itself
+    return dataset
 
 
 def _open(path: Path) -> xr.Dataset:

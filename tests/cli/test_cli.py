@@ -343,3 +343,10 @@ def test_short_work_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.Reporter("working") as tell:
         tell(1, 1)
     assert capsys.readouterr().err == ""
+
+
+def test_cite_reads_what_solve_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", "replica.ZeroTemperature", "--gain", "1.5", "--output", "out.nc"]) == 0
+    capsys.readouterr()
+    assert run(["cite", "out.nc"]) == 0
+    assert capsys.readouterr().out.startswith("@article{qiu2025")

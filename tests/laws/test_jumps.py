@@ -210,3 +210,8 @@ def test_symmetry_that_is_traced_is_bad_input() -> None:
 
     with jax.enable_x64(True):
         assert jax.vmap(status)(jnp.array([0.0, 0.2])).tolist() == [qd.Status.solved, qd.Status.bad_input]
+
+
+def test_transitions_refuse_a_jump_by_name() -> None:
+    with pytest.raises(ValueError, match=r"must not jump for dmft\.transitions"):
+        qd.dmft.transitions(qd.RandomNetwork(1.5, activation=qd.Activation(jnp.sign, breakpoints=(0.0,))))

@@ -167,3 +167,16 @@ def test_what_is_not_solved_is_not_a_number() -> None:
     found = qd.solve(qd.RandomNetwork(0.8), qd.dmft.Static(), start="active", throw=False)
     assert qd.Status(int(found.status)) is qd.Status.no_such_branch
     assert np.isnan(float(found.arrays["correlation"]))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        qd.RandomNetwork(1.0, activation=qd.Linear(), field=0.3),
+        qd.RandomNetwork(2.0**0.5, activation=qd.ReLU(), field=0.5),
+        qd.RandomNetwork(2.0 / 3.0, 0.5, activation=qd.Linear(), field=0.3),
+    ],
+    ids=["linear", "relu", "symmetric"],
+)
+def test_exactly_at_the_edge_of_what_is_bounded_nothing_is(model: qd.RandomNetwork) -> None:
+    assert int(qd.solve(model, qd.dmft.Static(), throw=False).status) == qd.Status.diverged

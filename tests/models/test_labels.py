@@ -280,3 +280,9 @@ def test_names_are_shown_and_change_nothing_else() -> None:
 def test_names_that_do_not_fit(names: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         qd.Network(WEIGHTS, names=names)
+
+
+def test_the_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
+    (tmp_path / "it.tsv").write_text("0\t1\n1\tx\n")
+    with pytest.raises(ValueError, match="row 1, column 1 holds 'x'"):
+        qd.Network.from_file(tmp_path / "it.tsv")

@@ -31,9 +31,8 @@ def _things(name: str) -> list[Any]:
         if name in (full, full.rpartition(".")[2]):
             return [theories()[full]]
     if Path(name).exists():
-        from quenched.sweeps.store import read_sweeps
-
-        return list(read_sweeps(Path(name)).values())
+        found = qd.load(name)
+        return list(found.values()) if type(found) is dict else [found]
     chapter = [full for full in THEORIES if "." in name and full.startswith(name.partition(".")[0] + ".")]
     words = chapter or [*THEORIES, *BIBTEX]
     suggestion = nearest_theory(name) or nearest(name, BIBTEX)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
+from quenched.activations import check_continuous
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton
@@ -59,6 +60,12 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     low, high = checks.number("low", low, above=0.0), checks.number("high", high, above=0.0)
     if not low < high:
         raise ValueError(f"Argument `low` must be below `high` = {high:g}, but is {low:g}.")
+    check_continuous(
+        model.activation,
+        "dmft.transitions",
+        "its slope at rest is infinite or 0, so that chaos sets in at gain 0 or where a jump is first reached",
+        "qd.dmft.Stationary, or ",
+    )
     theory = StationaryGaussian((0.0,), (0.0,), centred=model.activation.odd and bool(model.field == 0))
     branch = "quiescent" if model.noise == 0 else "stable"
     used = theory.default_solver() if solver is None else solver

@@ -197,7 +197,9 @@ def _cells(table: pd.DataFrame) -> np.ndarray:
     for place, kind in enumerate(table.dtypes):
         if kind.kind not in "iufb":
             column = table.iloc[:, place]
-            wrong = pd.to_numeric(column, errors="coerce").isna() | column.map(lambda cell: isinstance(cell, str))
+            # A column with one word is read as words throughout.
+            wrong = pd.to_numeric(column, errors="coerce").isna()
+            wrong = wrong if wrong.any() else column.map(lambda cell: isinstance(cell, str))
             if wrong.any():
                 cell, row = str(column[wrong].iloc[0]), column.index[wrong][0]
                 raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -15,12 +15,12 @@ from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
 from quenched.models.labels import in_order, labelled, read_names
 from quenched.precision import double_precision, own_settings
-from quenched.records import printed
+from quenched.records import Record, printed
 
 State = Float[Array | np.ndarray, " neuron"]
 
 
-class Network(eqx.Module):
+class Network(Record):
     """One network with known couplings, F_i(x) = -x_i + sum_j weights[i, j] phi(x_j) + b_i.
 
     Arguments:
@@ -45,6 +45,8 @@ class Network(eqx.Module):
         >>> network.size
         2
     """
+
+    equation: ClassVar[str] = r"F_i(x) = -x_i + \sum_j J_{ij}\,\phi(x_j) + b_i"
 
     weights: Any
     activation: AbstractActivation
@@ -92,7 +94,7 @@ class Network(eqx.Module):
         density = np.count_nonzero(entries) / count
         gain = np.sqrt(self.size * max(spread, 0.0))
         listed = [
-            f"{self.size} neurons{self._called()}",
+            f"{self.size} neuron{'s' if self.size > 1 else ''}{self._called()}",
             f"{100 * density:.3g} % of the couplings",
             f"gain {gain:.3g} = sqrt(N Var J)",
             f"activation={printed(self.activation)}",

@@ -183,9 +183,11 @@ class OneStepRSB(AbstractTheory):
     def why(self, arrays: Mapping[str, Any], status: Status) -> str:
         if status != Status.no_such_branch or "breaking_parameter" in arrays:
             return ""
+        overlap = float(arrays["overlap"])
+        overlap = overlap if abs(overlap) > 1e-5 else 0.0
         return (
-            f"Replicas stay alike: their overlap is {float(arrays['overlap']):.3g}, and the replicon eigenvalue of the "
-            f"replica-symmetric solution {float(arrays['replicon_eigenvalue']):.3g} is not below 0. "
+            f"Replicas stay alike: their overlap is {overlap:.3g}, and the replicon eigenvalue of the replica-symmetric "
+            f"solution {float(arrays['replicon_eigenvalue']):.3g} is not below 0. "
             "Use qd.replica.FiniteTemperature, or a lower temperature. "
         )
 
