@@ -201,6 +201,16 @@ def test_fixed_points_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]
     assert next(line for line in out.splitlines() if " no " in line).split()[4] == "1"
 
 
+def test_a_search_ends_with_its_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("pair.npy", np.array([[0.0, 2.0], [2.0, 0.0]]))
+    assert run(["fixed-points", "pair.npy", "--starts", "20", "--time-limit", "1e-9"]) == 1
+    out = capsys.readouterr().out
+    assert "starts: not_run 20" in out
+    assert "The search ended early" in out
+    assert run(["fixed-points", "pair.npy", "--time-limit", "-1"]) == 2
+    assert "`time_limit` must be a finite number greater than 0" in capsys.readouterr().err
+
+
 def test_roots_without_a_certificate_are_no_reason_for_more_starts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     angle = 2 * np.pi * np.arange(32) / 32
     np.save("ring.npy", 2.6 / 32 * np.cos(angle[:, None] - angle))

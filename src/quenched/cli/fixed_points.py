@@ -12,6 +12,7 @@ from quenched.cli.checks import check_input, check_output, check_seed
 from quenched.sweeps.names import build_activation
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
 
 _SHOWN = 20
@@ -29,6 +30,7 @@ def fixed_points(
     activation: str = "tanh",
     starts: int = 200,
     seed: int = 0,
+    time_limit: float | None = None,
     output: Path | None = None,
     force: bool = False,
 ) -> int:
@@ -58,6 +60,8 @@ def fixed_points(
         How many states to search from.
     seed:
         Seed of the starts.
+    time_limit:
+        Seconds after which the search ends with what it has found.
     output:
         File to write everything to, .nc (netCDF) or .zarr.
     force:
@@ -75,7 +79,11 @@ def fixed_points(
         weights, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout, activation=phi
     )
     with Reporter(f"searching {network.size} neurons") as tell:
-        found = qd.landscape.find_fixed_points(network, starts, key=seed, progress=tell)
+
+        def show(done: int, total: int, *, points: np.ndarray) -> None:
+            tell(done, total, _plural(len(points), "fixed point"))
+
+        found = qd.landscape.find_fixed_points(network, starts, key=seed, progress=show, time_limit=time_limit)
     if output is not None:
         write(found, output)
     console = Console()
@@ -95,6 +103,8 @@ def fixed_points(
     console.print(f"starts: {found.attrs['outcomes']}; paths: {found.attrs['path_outcomes']}", highlight=False)
     for sentence in _without_certificate(found):
         console.print(sentence, highlight=False)
+    if found.attrs["interrupted"]:
+        console.print("The search ended early: what it had found by then is listed.", highlight=False)
     others = found.sizes["uncertified_point"]
     console.print(_completeness(float(found["index_sum"]), phi.bounded, others), highlight=False)
     if output is not None:
