@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +18,12 @@ from quenched.numerics.self_consistency import Newton, Residual, newton, polish
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
 
-# Two quadratures that differ by more than this are not believed.
+# Two quadratures that differ by more than this, in units of 1 + the value, are not believed.
 _COARSE = 1e-6
 # A smaller share of b^2 + phi(b)^2 in the variance of the field changes no average by more than rounding.
 _NARROWEST = 1e-12
 # Where phi is unbounded: C, in units of 1 + b^2, at which states are looked for; how often R is moved half way; and nodes.
-_SCALES, _HALVINGS, _ROUGH_NODES = np.geomspace(1e-8, 1e16, 25), 40, 24
-# Relative error of averages by so few nodes, at width 1.
-_ROUGHNESS = 2e-4
+_SCALES, _HALVINGS, _SCAN_NODES = np.geomspace(1e-8, 1e10, 19), 40, 64
 
 
 class Static(AbstractTheory):
@@ -194,6 +192,7 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
     gain = jnp.maximum(model.gain, 1e-12)
     distance = _distance_to_transition(model)
     frozen = jax.lax.stop_gradient(model)
+    scan = _scan(frozen)
 
     if start.values is None:
         # Near the transition C = 1 - g_c/g and R = 1/g; with a field C is at least that of the field alone.
@@ -204,6 +203,11 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
         least = jnp.minimum(1e-6, _weakly_driven(model, bias))
         scale = jnp.maximum(jnp.maximum(excess, jnp.maximum(bias, jumps)), least)
         response_guess = jnp.sign(_slope_at_rest(model)) * jnp.minimum(1.0, distance)
+        if not model.activation.bounded:
+            # Where C may be anything: from below, where Newton's method does not pass the root.
+            beyond = scan.below > scale
+            scale = jnp.where(beyond, scan.below, scale)
+            response_guess = jnp.where(beyond, scan.response * gain, response_guess)
     else:
         # A neighbour at rest has C = 0, which is no scale to start from.
         scale, response_guess = jnp.maximum(start.values["correlation"], 1e-6), start.values["integrated_response"] * gain
@@ -216,7 +220,9 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
         def equations(unknowns: Float[Array, " 2"]) -> Float[Array, " 2"]:
             correlation, response = order_parameters(unknowns)
             rest = _averages(model, correlation, response, nodes)
-            return jnp.stack([rest["correlation"] / correlation - 1.0, (rest["integrated_response"] - response) * gain])
+            # There is none below 0.
+            square = jnp.where(correlation > 0.0, rest["correlation"] / correlation, jnp.nan)
+            return jnp.stack([square - 1.0, (rest["integrated_response"] - response) * gain])
 
         return equations
 
@@ -235,9 +241,9 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
     # Below its transition the active branch has merged with the state of rest.
     merged = _rests(model) & (distance <= 1.0)
     vanished = merged & (~found.converged | (correlation < 1e-9))
-    agree = jnp.all(jnp.stack(list(errors.values())) <= _COARSE)
+    agree = jnp.all(jnp.stack([errors[name] <= _COARSE * (1.0 + jnp.abs(fine[name])) for name in errors]))
     status = jnp.select(
-        [vanished, ~found.converged & unbounded(frozen), ~finite, ~found.converged, ~agree],
+        [vanished, ~found.converged & scan.unbounded, ~finite, ~found.converged, ~agree],
         [Status.no_such_branch, Status.diverged, Status.not_finite, Status.out_of_steps, Status.coarse_quadrature],
         Status.solved,
     )
@@ -246,26 +252,43 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
     return {name: jnp.where(nothing, jnp.nan, value) for name, value in arrays.items()}, status, found.residual, found.steps
 
 
-def unbounded(model: RandomNetwork) -> Array:
-    """Whether <phi^2> is above C for every C, with R as it then is: there is no bounded state."""
+class _Scan(NamedTuple):
+    """Where a bounded state may be."""
+
+    unbounded: Array
+    """Whether <phi^2> is above C for every C, with R as it then is: there is none."""
+    below: Array
+    """The last C at which it is, before the first at which it is not; 0 where there is none."""
+    response: Array
+    """R there."""
+
+
+def _scan(model: RandomNetwork) -> _Scan:
     if model.activation.bounded:
-        return jnp.asarray(False)
+        return _Scan(jnp.asarray(False), jnp.zeros(()), jnp.zeros(()))
     gain = jnp.maximum(model.gain, 1e-12)
 
-    def excess(correlation: Array) -> Array:
+    def look(correlation: Array) -> tuple[Array, Array]:
         def half_way(_: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
             response, _ = carry
-            found = _averages(model, correlation, response, _ROUGH_NODES)["integrated_response"]
+            found = _averages(model, correlation, response, _SCAN_NODES)["integrated_response"]
             return 0.5 * (response + found), jnp.abs(found - response) * gain
 
         response, change = jax.lax.fori_loop(0, _HALVINGS, half_way, (jnp.zeros(()), jnp.zeros(())))
-        square = _averages(model, correlation, response, _ROUGH_NODES)["correlation"]
-        # The rough rule is off by up to 0.002 for linear phi of width 1e6, and by 0.011 at 1e16.
-        slack = _ROUGHNESS * jnp.maximum(correlation, 1.0) ** 0.125
+        square = _averages(model, correlation, response, _SCAN_NODES)["correlation"]
         # A response that settles nowhere belongs to no state either.
-        return (square >= (1.0 - slack) * correlation) | ~(change < 1e-3)
+        return (square >= (1.0 - 1e-7) * correlation) | ~(change < 1e-3), response
 
-    return jnp.all(jax.lax.map(excess, (1.0 + model.field**2) * jnp.asarray(_SCALES)))
+    correlations = (1.0 + model.field**2) * jnp.asarray(_SCALES)
+    above, responses = jax.lax.map(look, correlations)
+    first = jnp.argmin(above)
+    last = jnp.maximum(first - 1, 0)
+    return _Scan(jnp.all(above), jnp.where(first > 0, correlations[last], 0.0), responses[last])
+
+
+def unbounded(model: RandomNetwork) -> Array:
+    """Whether there is no bounded state at rest."""
+    return _scan(model).unbounded
 
 
 def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> dict[str, Array]:
