@@ -24,6 +24,8 @@ _COARSE = 1e-6
 _NARROWEST = 1e-12
 # Where phi is unbounded: C, in units of 1 + b^2, at which states are looked for; how often R is moved half way; and nodes.
 _SCALES, _HALVINGS, _SCAN_NODES = np.geomspace(1e-8, 1e10, 19), 40, 64
+# A C, in these units, at which Newton's method that has not ended is on its way to infinity.
+_FARTHEST = 1e7
 
 
 class Static(AbstractTheory):
@@ -242,8 +244,10 @@ def _active(model: RandomNetwork, solver: Newton, start: Start) -> tuple[dict[st
     merged = _rests(model) & (distance <= 1.0)
     vanished = merged & (~found.converged | (correlation < 1e-9))
     agree = jnp.all(jnp.stack([errors[name] <= _COARSE * (1.0 + jnp.abs(fine[name])) for name in errors]))
+    # At the edge itself, with symmetry, C grows from step to step.
+    grows = scan.unbounded | (correlation > _FARTHEST * (1.0 + model.field**2))
     status = jnp.select(
-        [vanished, ~found.converged & scan.unbounded, ~finite, ~found.converged, ~agree],
+        [vanished, ~found.converged & grows, ~finite, ~found.converged, ~agree],
         [Status.no_such_branch, Status.diverged, Status.not_finite, Status.out_of_steps, Status.coarse_quadrature],
         Status.solved,
     )
