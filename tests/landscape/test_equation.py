@@ -116,6 +116,13 @@ def test_minima_of_the_speed_are_those_of_the_equation() -> None:
             assert np.max(np.abs(gradient)) < 1e-10 < float(qd.landscape.energy(lambda h: rest(h), ghost))
 
 
+def test_progress_is_told_of_no_points_where_there_are_none() -> None:
+    shapes = []
+    drift = qd.landscape.Flow(lambda x: 1.0 + 0.0 * x, size=2)
+    find_fixed_points(drift, 4, paths=0, progress=lambda done, total, *, points: shapes.append(points.shape))
+    assert set(shapes) == {(0, 2)}
+
+
 def test_progress_may_ask_for_the_points() -> None:
     weights = 2.0 / np.sqrt(20) * np.random.default_rng(0).normal(size=(20, 20))
     told, plain = [], []

@@ -343,7 +343,7 @@ class _Search:
         if self.progress is None:
             return
         roots = [root.state for root in self.collection.roots]
-        found = {"points": np.array(roots).reshape(len(roots), -1)} if self.tells_points else {}
+        found = {"points": np.array(roots).reshape(-1, self.collection.dynamics.size)} if self.tells_points else {}
         self.progress(self.done, self.total, **found)
 
 
