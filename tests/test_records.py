@@ -15,7 +15,8 @@ from quenched.sweeps.names import theories
 
 def test_a_theory_prints_what_differs_from_its_defaults() -> None:
     assert repr(qd.dmft.Static()) == "dmft.Static()"
-    assert repr(qd.dmft.TwoTime(5.0, initial=qd.Normal(0, 2))) == "dmft.TwoTime(duration=5, initial=Normal(0, 2))"
+    theory = qd.dmft.TwoTime(5.0, initial=qd.Normal(0, 2), richardson=False)
+    assert repr(theory) == "dmft.TwoTime(duration=5, initial=Normal(0, 2), richardson=False)"
     assert repr(qd.dmft.Stationary(lags=np.linspace(0, 8, 9))).startswith("dmft.Stationary(lags=(0, 1, ..., 8: 9 values)")
 
 

@@ -82,11 +82,10 @@ def test_a_neuron_that_drives_none_may_rest_on_its_kink() -> None:
         np.testing.assert_allclose(found.state, [[0.0, 2.0]], atol=1e-14)
 
 
-@pytest.mark.parametrize("breakpoints", [(), (0.0,)])
-def test_where_phi_jumps_nothing_is_certified(breakpoints: tuple[float, ...]) -> None:
+def test_where_phi_jumps_nothing_is_certified() -> None:
     """x = step(x)/2: the root 1/2, and x = 0 if the step is 0 there, with another value on the other side."""
-    step = qd.Activation(lambda x: jnp.where(x > 0.0, 1.0, 0.0), "step", breakpoints=breakpoints)
-    found = find_fixed_points(qd.Network(np.array([[0.5]]), step), LINE, paths=0, rounds=0)
+    flow = qd.landscape.Flow(lambda x: 0.5 * jnp.where(x > 0.0, 1.0, 0.0) - x, size=1)
+    found = find_fixed_points(flow, LINE, paths=0, rounds=0)
     check_counts(found)
     np.testing.assert_allclose(found.state, [[0.5]], atol=1e-15)
     np.testing.assert_allclose(found.uncertified_state, [[0.0]], atol=1e-15)
