@@ -5,10 +5,10 @@ from quenched.citation import cite
 from quenched.models import Network, Normal, Quantile, RandomNetwork, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.program_store import compile_cache
+from quenched.reading import load
 from quenched.solution import Solution
 from quenched.solve import solve
 from quenched.status import SolveError, Status
-from quenched.storage import load
 from quenched.sweeps.sweep import sweep
 from quenched.vocabulary import VOCABULARY
 

@@ -1,4 +1,4 @@
-"""Solutions in files: `solution.save(path)` and `qd.load(path)`."""
+"""Results into files: `solution.save(path)`. How they are read again: `reading.py`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from quenched.numerics.interrupts import held_interrupts
 from quenched.outputs import check_path
-from quenched.solution import Solution, Values
-from quenched.stored_records import from_json, to_json
+from quenched.solution import Solution
+from quenched.stored_records import to_json
 
 if TYPE_CHECKING:
     import xarray as xr
 
 # Attributes that hold the model and the theory of a solution.
-_MODEL, _THEORY = "stored_model", "stored_theory"
-_HOW_IT_WENT = ("status", "residual", "steps")
+MODEL, THEORY = "stored_model", "stored_theory"
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
@@ -56,7 +53,7 @@ def without_zarr_warning() -> Iterator[None]:
 
 def to_stored(solution: Solution) -> xr.Dataset:
     """The solution as a dataset that `qd.load` makes a solution of."""
-    return solution.to_dataset().assign_attrs({_MODEL: to_json(solution.model), _THEORY: to_json(solution.theory)})
+    return solution.to_dataset().assign_attrs({MODEL: to_json(solution.model), THEORY: to_json(solution.theory)})
 
 
 def save(solution: Solution, path: str | Path, force: bool = False) -> Path:
@@ -65,83 +62,3 @@ def save(solution: Solution, path: str | Path, force: bool = False) -> Path:
     check_path(path, force)
     write(to_stored(solution), path)
     return path
-
-
-def load(path: str | Path) -> Any:
-    """Read what this package wrote.
-
-    Arguments:
-        path: of a netCDF file (`.nc`) or a Zarr store (`.zarr`).
-
-    Returns:
-        A `Solution` where `solution.save`, or `quenched solve --output`, wrote one: as before, and good as a `start=`. Of a
-        function of your own (an activation, a field in time) a file holds the name only: numbers are there, but solving
-        anew needs a model with the function. A Dataset of what else was written, such as fixed points or a sweep; of a
-        store of several sweeps a dictionary of them. The data are read into memory.
-
-    Raises:
-        FileNotFoundError: there is nothing. ValueError: it is no netCDF file and no Zarr store, or was stored by a version
-            whose models and theories have other parameters; `xarray.open_dataset` still reads the numbers.
-
-    Example:
-        >>> import pathlib, tempfile, quenched as qd
-        >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Static())
-        >>> path = solution.save(pathlib.Path(tempfile.mkdtemp()) / "static.nc")
-        >>> again = qd.load(path)
-        >>> print(again.theory, f"{float(again.correlation):.6f}")
-        dmft.Static() 0.352602
-    """
-    from quenched.sweeps.store import read_definition, read_sweeps
-
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    if path.is_dir() and read_definition(path) is not None:
-        sweeps = read_sweeps(path)
-        return next(iter(sweeps.values())) if len(sweeps) == 1 else sweeps
-    dataset = _open(path)
-    if _MODEL in dataset.attrs:
-        return _solution(dataset)
-    if "fixed_point" in dataset.dims and "end_state" in dataset:
-        from quenched.landscape.dataset import FixedPointDataset
-
-        return FixedPointDataset(dataset.data_vars, dataset.coords, dataset.attrs)  # which draws itself
-    return dataset
-
-
-def _open(path: Path) -> xr.Dataset:
-    import xarray as xr
-
-    try:
-        if path.is_dir():
-            with xr.open_zarr(path, consolidated=False) as stored:
-                found = stored.load()
-        else:
-            with xr.open_dataset(path) as stored:
-                found = stored.load()
-    except (ValueError, OSError, KeyError) as error:
-        raise ValueError(
-            f"{str(path)!r} must be a netCDF file or a Zarr store that this package wrote, but is something else or damaged."
-        ) from error
-    return found
-
-
-def _solution(dataset: xr.Dataset) -> Solution:
-    attributes = dataset.attrs
-    status, residual, steps = (dataset[name].values for name in _HOW_IT_WENT)
-    quantities = [str(name) for name in dataset.data_vars if name not in _HOW_IT_WENT]
-    arrays: dict[str, Values] = {name: dataset[name].values for name in quantities}
-    coordinates: dict[str, Any] = {str(name): np.asarray(values) for name, values in dataset.coords.items()}
-    seed = attributes.get("seed")
-    return Solution(
-        from_json(attributes[_MODEL]),
-        from_json(attributes[_THEORY]),
-        arrays,
-        status,
-        residual,
-        steps,
-        coordinates,
-        None if seed is None else int(seed),
-        float(attributes["wall_time_seconds"]),
-        attributes.get("branch"),
-    )
