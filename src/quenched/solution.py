@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,11 @@ class Solution(eqx.Module):
         if isinstance(self.status, jax.core.Tracer):
             return f"Solution({', '.join(self.arrays)}; traced)"
         lines = [one_line(self.model), one_line(self.theory) + self._branch_text(), self._how_it_went()]
-        lines += [f"  {name:<24} {text}" for name, text, _ in self._rows()]
+        rows = self._rows()
+        lines += [f"  {name:<24} {text}" for name, text, _ in rows if text != "nan"]
+        unknown = [name for name, text, _ in rows if text == "nan"]
+        if unknown:
+            lines += textwrap.wrap(f"  unknown (nan): {', '.join(unknown)}", 100, subsequent_indent="    ")
         outside = self.attributes().get("outside_errors")
         return "\n".join([*lines, f"errors leave out {outside}"] if outside else lines)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 import threading
@@ -317,6 +318,32 @@ def test_show_reads_what_solve_wrote(capsys: pytest.CaptureFixture[str]) -> None
         solved = capsys.readouterr().out
         assert run(["show", output]) == 0
         assert capsys.readouterr().out == solved.replace(f"Written to {output}.\n", "")
+
+
+def test_show_of_fixed_points_is_what_the_search_printed(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    np.save("weights.npy", np.diag([0.5, 2.0, 3.0]))
+    assert run(["fixed-points", "weights.npy", "--starts", "40", "--output", "points.nc"]) == 0
+    found = capsys.readouterr().out
+    assert "3 neurons, tanh: 9 fixed points" in found
+    assert run(["show", "points.nc"]) == 0
+    assert capsys.readouterr().out == found.replace("Written to points.nc.\n", "")
+
+
+def test_show_lists_any_result(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    chain = qd.Network(np.diag(np.full(9, 3.0), -1), qd.Linear())
+    qd.observables.lyapunov_spectrum(chain, duration=20.0, step=0.1).to_netcdf("exponents.nc")
+    assert run(["show", "exponents.nc"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"entropy_rate +0\n", shown)
+    assert re.search(r"lyapunov_exponent +(-0\.998203,\s+){6}\.\.\.\s+\(10\s+mode\)", shown)
+    assert re.search(r"status +solved\n", shown)
+
+
+def test_what_is_unknown_does_not_fill_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["solve", "dmft.Static", "--gain", "1.5", "--activation", "linear"]) == 1
+    shown = capsys.readouterr()
+    assert "unknown (nan): mean_state, mean_rate" in shown.out
+    assert "diverged" in shown.err
 
 
 def test_show_has_numbers_before_names(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,8 +81,13 @@ def test_nothing_is_unpickled(tmp_path: Path, name: str) -> None:
         np.save(tmp_path / name, trapped, allow_pickle=True)
     else:
         np.savez(tmp_path / name, weights=trapped)
-    with pytest.raises(ValueError, match="it holds Python objects"):
+    which = "of its array 'weights': " if name.endswith(".npz") else ""
+    with pytest.raises(ValueError, match=f"{which}it holds Python objects"):
         read_weights(tmp_path / name)
+    assert not mark.exists()
+    np.savez(tmp_path / "two.npz", weights=trapped, row=np.ones(3))
+    with pytest.raises(ValueError, match=r"0 square arrays.*row \(3,\), weights \(it holds Python objects"):
+        read_weights(tmp_path / "two.npz")
     assert not mark.exists()
 
 

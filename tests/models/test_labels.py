@@ -286,3 +286,15 @@ def test_the_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
     (tmp_path / "it.tsv").write_text("0\t1\n1\tx\n")
     with pytest.raises(ValueError, match="row 1, column 1 holds 'x'"):
         qd.Network.from_file(tmp_path / "it.tsv")
+
+
+@pytest.mark.parametrize("value", ["strong", None, float("nan"), True])
+def test_an_edge_of_a_graph_that_is_no_number_is_named(value: Any) -> None:
+    graph = nx.DiGraph([("a", "b", {"weight": value}), ("b", "a", {"weight": 1.0})])
+    with pytest.raises((TypeError, ValueError), match="attribute 'weight' of the edge 'a' -> 'b' must"):
+        qd.Network(graph)
+
+
+def test_a_path_is_no_weights(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"use qd\.Network\.from_file"):
+        qd.Network(tmp_path / "weights.npy")

@@ -34,6 +34,23 @@ def test_values_out_of_range_are_refused(arguments: dict[str, Any], message: str
 
 
 @pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"gain": 1.0, "symmetry": qd.Tanh()},
+            r"`symmetry` must be a number, but is the activation Tanh\(\); give `activation=`",
+        ),
+        ({"gain": 1.0, "field": qd.Tanh()}, "`field` must be a number, but is the activation"),
+        ({"gain": abs}, "`gain` must be a real number, but is <built-in function abs>"),
+    ],
+)
+def test_functions_are_no_numbers(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        qd.RandomNetwork(**arguments)
+
+
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("gain", ["strong", "1.5", None, True, 1j, [1.0]])
 def test_what_is_no_number_is_refused(gain: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="Argument `gain` must be"):

@@ -147,6 +147,9 @@ def interrupt_at(done: int) -> Callable[[int, int], None]:
         ({"gain": []}, r"at least one value for 'gain'"),
         ({"gain": 1.0}, r"a list of numbers for 'gain', but gives 1\.0"),
         ({"gain": [1.0, 1.0]}, r"not repeat a value, but gives 1\.0"),
+        ({"gain": [np.float64(1.0), 1]}, r"not repeat a value, but gives 1\.0 "),
+        ({"gain": [1.0, [2.0]]}, "must give a list of numbers"),
+        ({"gain": [True, 2.0]}, "must be a real number, but is True"),
         ({"gain": [1.0, -1.0]}, r"`gain` must be a finite number at least 0, but is -1"),
         ({"gain": [1.0, float("nan")]}, r"`gain` must be a finite number"),
         ({"symmetry": [0.0, 1.5]}, r"`symmetry` must be a finite number between -1 and 1, but is 1\.5"),
@@ -155,7 +158,7 @@ def interrupt_at(done: int) -> Callable[[int, int], None]:
 )
 def test_bad_values_are_refused_before_any_work(over: dict[str, Any], message: str) -> None:
     told: list[int] = []
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         qd.sweep(MODEL, Parabola(), over=over, progress=lambda done, units: told.append(done))
     assert not told
 

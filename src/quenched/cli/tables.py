@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _ROWS = ("correlation", "self_overlap", "mean_square_rate", "integrated_response", "local_response", "energy", "free_energy")
 _NEAR = (0.75, 1.0, 1.35)
 """Gains to show, in units of g_c."""
+_LISTED = 6
 
 
 def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -41,6 +42,27 @@ def print_table(console: Console, title: str, columns: Sequence[str], rows: Sequ
     for row in rows:
         made.add_row(*row, style="bold" if not any(row[1:]) else "")
     console.print(made)
+
+
+def print_numbers(dataset: xr.Dataset, console: Console) -> None:
+    """Every quantity of a result with its error, of a list the first entries, and then what it was computed with."""
+    names = [str(name) for name, values in dataset.data_vars.items() if values.size]
+    errors = {name for name in names if name.endswith("_error") and name.removesuffix("_error") in names}
+    for name in sorted(set(names) - errors - {"status"}, key=lambda name: (dataset[name].ndim, names.index(name))):
+        values = np.ravel(dataset[name].values)
+        beside = np.ravel(dataset[f"{name}_error"].values) if f"{name}_error" in errors else [None] * len(values)
+        listed = [
+            with_error(float(value), None if error is None else float(error)) if values.dtype.kind == "f" else str(value)
+            for value, error in zip(values[:_LISTED], beside, strict=False)
+        ]
+        shape = " x ".join(f"{size} {dim}" for dim, size in dataset[name].sizes.items())
+        more = f", ... ({shape})" if len(values) > _LISTED else ""
+        console.print(f"{name:<24} {', '.join(listed)}{more}", highlight=False)
+    if "status" in names:
+        counts = zip(*np.unique(dataset["status"].values, return_counts=True), strict=True)
+        told = [Status(int(code)).name + (f" {count}" if dataset["status"].size > 1 else "") for code, count in counts]
+        console.print(f"{'status':<24} {', '.join(told)}", highlight=False)
+    console.print(", ".join(f"{name}={value}" for name, value in dataset.attrs.items()), style="dim", highlight=False)
 
 
 def print_near_transition(datasets: Mapping[str, xr.Dataset], console: Console) -> None:

@@ -142,9 +142,10 @@ def _counted(outcomes: np.ndarray) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
 
 
+COMPLETE = "1 if the list is complete"
 _COUNTS = {
-    True: "1 if the list is complete",
-    False: "not fixed: the dynamics is unbounded",
+    True: COMPLETE,
+    False: "not fixed, since the dynamics is unbounded: it tells nothing of whether the list is complete",
     None: "1 if the list is complete and F(x) + x is bounded, which is not known here",
 }
 

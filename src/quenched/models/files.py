@@ -157,7 +157,15 @@ def _from_archive(path: Path, array: str | None, sign: str | None) -> Any:
         square = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == shape[1] > 0]
         # MATLAB's numbers are matrices of one entry.
         square = [name for name in square if shapes[name] != (1, 1)] or square
-        listing = ", ".join([*(f"{name} {shape}" for name, shape in shapes.items()), *others]) or "nothing"
+        listing = (
+            ", ".join(
+                [
+                    *(f"{name} {shape}" for name, shape in shapes.items()),
+                    *(f"{name} ({what})" for name, what in others.items()),
+                ]
+            )
+            or "nothing"
+        )
         for label, chosen in (("array", array), ("sign", sign)):
             if chosen in others:
                 raise _Chosen(f"Argument `{label}` must name an array of numbers, but {chosen!r} is none: {others[chosen]}.")
@@ -166,10 +174,10 @@ def _from_archive(path: Path, array: str | None, sign: str | None) -> Any:
                     f"Argument `{label}` must name an array of {path.name!r}, but is {chosen!r}."
                     f"{checks.nearest(chosen, shapes)} It holds: {listing}."
                 )
-        if array is None and not square and len(shapes) == 1:
-            square = list(shapes)  # a list of edges
+        if array is None and len(shapes) == 1 and all(len(shape) == 2 for shape in shapes.values()):
+            square = list(shapes)  # a list of edges, or what is refused by its shape
         if array is None and not shapes and len(others) == 1:
-            raise ValueError(*others.values())
+            raise ValueError(*(f"of its array {name!r}: {what}" for name, what in others.items()))
         if array is None and len(square) != 1:
             raise _Chosen(f"{path.name!r} holds {len(square)} square arrays; choose one by `array`. It holds: {listing}.")
         matrix = archive.read(array or square[0])

@@ -124,7 +124,10 @@ def from_graph(graph: Any, array: str | None = None, sign: str | None = None) ->
                 f"{graph.number_of_edges()} do not; choose another by `array`."
             )
     for source, target, data in graph.edges(data=True):
-        weight = float(np.prod([checks.number(name, data.get(name, 1.0)) for name in chosen]))
+        weight = 1.0
+        for name in chosen:
+            what = f"The attribute {name!r} of the edge {source!r} -> {target!r}"
+            weight *= float(checks.real_array(what, data.get(name, 1.0), ()))
         ways = [(source, target)] if graph.is_directed() or source == target else [(source, target), (target, source)]
         for begin, end in ways:
             rows.append(nodes[end])

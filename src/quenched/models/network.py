@@ -54,6 +54,8 @@ class Network(Record):
     names: tuple[str, ...] | None = eqx.field(static=True)
 
     def __init__(self, weights: Any, activation: AbstractActivation | None = None, field: Any = None, *, names: Any = None):
+        if isinstance(weights, str | Path):
+            raise TypeError(f"Argument `weights` must be an array, but is {weights!r}; use qd.Network.from_file for a file.")
         self.activation = Tanh() if activation is None else activation
         if not isinstance(self.activation, AbstractActivation):
             raise TypeError(f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}.")

@@ -67,6 +67,9 @@ class RandomNetwork(Record):
         field: Real | Drive | Callable[[Any], Any] = 0.0,
         activation: AbstractActivation | None = None,
     ):
+        for name, given in (("gain", gain), ("symmetry", symmetry), ("noise", noise), ("field", field)):
+            if isinstance(given, AbstractActivation):
+                raise TypeError(f"Argument `{name}` must be a number, but is the activation {given}; give `activation=`.")
         self.gain = checks.number("gain", gain, low=0.0)
         self.symmetry = checks.number("symmetry", symmetry, low=-1.0, high=1.0)
         self.noise = checks.number("noise", noise, low=0.0)
@@ -121,13 +124,6 @@ class RandomNetwork(Record):
         return Network(
             draw_couplings(self.gain, self.symmetry, size, key), self.activation, self.constant_field("one qd.Network")
         )
-
-
-def read_field(field: Any) -> Any:
-    """A number, or a `Drive` of a function."""
-    if isinstance(field, Drive):
-        return field
-    return Drive(field) if callable(field) else checks.number("field", field)
 
 
 @double_precision

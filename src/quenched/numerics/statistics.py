@@ -70,14 +70,16 @@ def _mean_between(values: Float[Array, " network"], cut: Array | int) -> tuple[F
 def with_error(value: float | np.floating, error: float | np.floating | None = None) -> str:
     """A number with its error in parentheses, only as many digits as the error justifies: 0.494(13), 1.2(3)e-05.
 
-    >>> with_error(0.49437, 0.0131), with_error(1.2345e-5, 3e-6), with_error(0.5)
-    ('0.494(13)', '1.2(3)e-05', '0.5')
+    >>> with_error(0.49437, 0.0131), with_error(1.2345e-5, 3e-6), with_error(0.5), with_error(1e-17, 2e-17)
+    ('0.494(13)', '1.2(3)e-05', '0.5', '0')
     """
     value = float(value)
     if not math.isfinite(value):
         return str(value)
     if error is not None and not math.isfinite(error):
         return f"{value:.6g}(?)"
+    if error is not None and abs(value) <= 2.0 * error <= 1e-12:
+        return "0"  # but for rounding
     if error is None or error <= 0.0 or error < 1e-9 * max(abs(value), 1e-6):
         return f"{value:.6g}" if abs(value) > 1e-12 or value == 0.0 else f"{value:.0e}"
     error = float(error)

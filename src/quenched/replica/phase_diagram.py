@@ -193,8 +193,6 @@ def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, 
         raise ValueError(
             "Argument `gains` must be at least two numbers that increase, since branches are followed along them."
         )
-    for value in axes["gain"]:
-        RandomNetwork(float(value))
     checks.number("gains", float(axes["gain"][0]), above=0.0)
     for value in axes["symmetry"]:
         RandomNetwork(1.0, float(value))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -105,17 +106,30 @@ def _values(name: str, values: Any, names: Mapping[str, list[str]], theory: Theo
         )
     what = f"The values of {name!r} in Argument `over`"
     checks.refuse_masks_and_units(what, values)
-    if isinstance(values, str | bytes) or np.ndim(values) != 1:
+    if not _is_list(values):
         raise ValueError(f"Argument `over` must give a list of numbers for {name!r}, but gives {values!r}.")
     # What is in a list is for the parameter's own check to judge.
     values = checks.numbers(what, values) if hasattr(values, "__array__") else values
-    listed = [float(value) if isinstance(value, int | np.integer) else value for value in values]
+    listed = [
+        float(value)
+        if isinstance(value, int | np.integer | np.floating) and value is not True and value is not False
+        else value
+        for value in values
+    ]
     if not listed:
         raise ValueError(f"Argument `over` must give at least one value for {name!r}, but gives none.")
-    repeated = [value for position, value in enumerate(listed) if value in listed[:position]]
+    times = Counter(value if isinstance(value, Hashable) else repr(value) for value in listed)
+    repeated = [value for value in times if times[value] > 1]
     if repeated:
         raise ValueError(f"Argument `over` must not repeat a value, but gives {repeated[0]!r} for {name!r} twice.")
     return listed
+
+
+def _is_list(values: Any) -> bool:
+    try:
+        return not isinstance(values, str | bytes) and np.ndim(values) == 1
+    except ValueError:  # of lists that differ in length
+        return False
 
 
 def _replaced(owner: Any, changes: dict[str, Any]) -> Any:

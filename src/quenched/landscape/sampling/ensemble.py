@@ -46,8 +46,11 @@ class Sampling(AbstractExperiment):
     Arguments:
         size: N, neurons a network.
         networks: how many independent networks, at least 2: the errors are standard errors over them.
-        temperature: T, greater than 0. confinement: at least 0.
-        chains, draws, warm_up: of each network: independent chains, at least 4, draws of each, transitions before.
+        temperature: T, greater than 0.
+        confinement: c, at least 0.
+        chains: independent chains of each network, at least 4.
+        draws: of each chain, at least 8.
+        warm_up: transitions of each chain before its draws, at least 50.
 
     Solver: `qd.landscape.HMC(...)`, the default, `qd.landscape.Langevin(...)` or `qd.landscape.ReplicaExchange(...)`.
 
