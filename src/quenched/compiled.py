@@ -38,8 +38,12 @@ _SETTINGS: Mapping[str, Any] = {
     "jax_numpy_dtype_promotion": "standard",
     "jax_no_tracing": False,
 }
-# Static DMFT (2 cores): compiled in 1.3 CPU s instead of 4.3, and one point takes 2 ms instead of 1.3.
-_HURRIED = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+# Static DMFT (2 cores): compiled in 1.2 CPU s instead of 4.3, and one point takes as long.
+_HURRIED = {
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
 # Programs of one function that a process holds, as `jax.jit` does.
 _MOST = 4096
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
