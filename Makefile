@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+FRAMEWORKS := .venv/.frameworks
 
 # -E: a page that is unchanged is read again, so that its warnings come back.
 SITE := $(BIN)/sphinx-build -W --keep-going -E -n -b html
@@ -13,7 +14,7 @@ SITE := $(BIN)/sphinx-build -W --keep-going -E -n -b html
 help:
 	@echo "make demo        the main job: three descriptions of one network through the edge of chaos"
 	@echo "make test        lint, types, the pages without execution, tests"
-	@echo "make test-slow   the longer checks"
+	@echo "make test-slow   the longer checks, and those of the frameworks whose networks are read, which it installs"
 	@echo "make benchmarks  compile and run times beside what else one would use"
 	@echo "make docs        the documentation, into docs/_build/html; executes the pages whose cells or sources changed"
 	@echo "make pages       the same without execution, into docs/_build/pages, in seconds"
@@ -30,6 +31,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,docs]"
 	@touch $@
 
+# Cells of PyTorch, Flax, Haiku and BrainState are read; most users have none of them, and the fast tests do without.
+$(FRAMEWORKS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[frameworks]"
+	@touch $@
+
 demo: env
 	$(BIN)/quenched sweep examples/edge_of_chaos.toml --resume
 
@@ -44,7 +50,8 @@ lint: env
 test: lint pages
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test-slow: env
+test-slow: $(FRAMEWORKS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/landscape/test_rnn.py tests/test_numbers.py src/quenched/landscape/rnn
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 benchmarks: env

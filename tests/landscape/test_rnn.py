@@ -205,7 +205,7 @@ def test_programs_are_no_weights(tmp_path: Path) -> None:
             rnn.from_file(tmp_path / f"model{ending}")
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch, about TorchScript
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of PyTorch, about TorchScript
 def test_torchscript_and_tensors_of_every_kind(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     gru = torch.nn.GRU(2, 3)

@@ -68,9 +68,9 @@ class AbstractDynamics(eqx.Module):
         """Whether a root can be here as far as is known, even where rounding leaves no speed at all."""
         return jnp.asarray(True)
 
-    @abstractmethod
     def trajectory_step(self, state: State, inputs: Any) -> State:
         """Where the dynamics goes from here in a fifth of a time constant; of a map, in one step."""
+        return state + 0.2 * self.residual(state, inputs)
 
 
 class AbstractKnownFunction(eqx.Module):
@@ -223,9 +223,6 @@ class Flow(_AbstractFunction):
     def residual(self, state: State, inputs: Any) -> State:
         return _called(self.velocity, state, inputs)
 
-    def trajectory_step(self, state: State, inputs: Any) -> State:
-        return state + 0.2 * self.residual(state, inputs)
-
 
 class Map(_AbstractFunction):
     """x -> step(x), or step(x, inputs).
@@ -319,9 +316,6 @@ class SpeedDescent(_AbstractFunction):
         speed, pull_back = jax.vjp(lambda x: self.dynamics.residual(x, inputs), state)
         return -pull_back(speed)[0]
 
-    def trajectory_step(self, state: State, inputs: Any) -> State:
-        return state + 0.2 * self.residual(state, inputs)
-
 
 class NetworkFlow(AbstractDynamics):
     """The flow of a `qd.Network`; inputs are added to its field."""
@@ -365,9 +359,6 @@ class NetworkFlow(AbstractDynamics):
     @property
     def bounded(self) -> bool | None:
         return self.network.activation.bounded
-
-    def trajectory_step(self, state: State, inputs: Any) -> State:
-        return state + 0.2 * self.residual(state, inputs)
 
 
 @double_precision
