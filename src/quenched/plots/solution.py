@@ -53,7 +53,8 @@ def solution(found: Solution | xr.Dataset, *names: str) -> dict[str, Axes]:
     for name in chosen:
         panels.setdefault(_panel(name, dataset), []).append(name)
     drawn: dict[str, Axes] = {}
-    for axes, (key, members) in zip(_axes(len(panels)), panels.items(), strict=True):
+    longest = len(panels.get(("numbers",), ()))
+    for axes, (key, members) in zip(_axes(len(panels), longest), panels.items(), strict=True):
         _DRAW[key[0]](axes, dataset[members], dataset)
         drawn |= dict.fromkeys(members, axes)
     return drawn
@@ -70,15 +71,15 @@ def _panel(name: str, dataset: xr.Dataset) -> tuple[Any, ...]:
     return ("curves", dims, kind)
 
 
-def _axes(count: int) -> list[Axes]:
-    """As many axes, three side by side at most: of pyplot if the program uses it."""
+def _axes(count: int, longest: int) -> list[Axes]:
+    """As many axes, three side by side at most, tall enough for a list of numbers: of pyplot if the program uses it."""
     import sys
 
     from matplotlib.figure import Figure
 
     columns = min(count, 3)
     rows = -(-count // columns)
-    size = (4.2 * columns, 3.2 * rows)
+    size = (4.2 * columns, max(3.2, 0.28 * longest + 0.8) * rows)
     pyplot = sys.modules.get("matplotlib.pyplot")
     figure = Figure(size, layout="constrained") if pyplot is None else pyplot.figure(figsize=size, layout="constrained")
     return [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
