@@ -71,9 +71,9 @@ _ADVICE = {
 class SolveError(RuntimeError):
     """A computation that did not end as `solved`; `solution` holds what there is, a Dataset for a sweep."""
 
-    def __init__(self, message: str, solution: Solution | xr.Dataset):
-        super().__init__(message)
-        self.solution = solution
+    def __init__(self, reason: str, solution: Solution | xr.Dataset):
+        super().__init__(f"{reason} What there is, is in the error's `solution`; `throw=False` returns it instead.")
+        self.reason, self.solution = reason, solution
 
 
 def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Dataset, reason: str = "") -> None:
@@ -86,8 +86,4 @@ def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Datase
     worst = Status(int(failed.flat[0]))
     counts = ", ".join(f"{(failed == code).sum()} {Status(int(code)).name}" for code in np.unique(failed))
     where = f"{counts} of {all_codes.size} {each}; " if all_codes.size > 1 else ""
-    raise SolveError(
-        f"{what}: {where}{worst.name}: {reason or worst.advice + '. '}"
-        "What there is, is in the error's `solution`; `throw=False` returns it instead.",
-        found,
-    )
+    raise SolveError(f"{what}: {where}{worst.name}: {(reason or worst.advice + '.').strip()}", found)

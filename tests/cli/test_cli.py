@@ -344,6 +344,7 @@ def test_what_is_unknown_does_not_fill_the_screen(capsys: pytest.CaptureFixture[
     shown = capsys.readouterr()
     assert "unknown (nan): mean_state, mean_rate" in shown.out
     assert "diverged" in shown.err
+    assert "throw" not in shown.err
 
 
 def test_show_has_numbers_before_names(capsys: pytest.CaptureFixture[str]) -> None:

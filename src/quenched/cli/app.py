@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     except (ValueError, TypeError, OSError, MemoryError) as error:
         return _complain(str(error), BAD_INPUT)
     except (qd.SolveError, FloatingPointError) as error:  # last: looking this name up imports NumPy
-        return _complain(str(error), NOT_SOLVED)
+        return _complain(getattr(error, "reason", str(error)), NOT_SOLVED)
     return SOLVED if code is None else int(code)
 
 
