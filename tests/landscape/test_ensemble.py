@@ -87,4 +87,4 @@ def test_averages_by_index_need_complete_lists() -> None:
     partial = qd.solve(qd.RandomNetwork(3.0), qd.landscape.FixedPoints(40, 3, starts=8))
     assert float(partial["completeness"]) < 0.5
     assert np.isnan(float(partial["correlation"]))
-    assert "correlation              nan" in repr(partial)
+    assert "unknown (nan): correlation, integrated_response" in repr(partial)
