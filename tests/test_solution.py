@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import jax
@@ -97,3 +98,12 @@ def test_a_key_is_a_whole_number_or_a_key(key: Any) -> None:
 def test_every_status_says_what_to_do() -> None:
     assert all(len(status.advice) > 5 for status in qd.Status)
     assert qd.Status.solved == 0
+
+
+def test_an_error_survives_the_way_between_processes() -> None:
+    with pytest.raises(qd.SolveError, match=r"`throw=False` returns it instead\.$") as raised:
+        qd.solve(qd.RandomNetwork(1.2, activation=qd.Linear()), qd.dmft.Static())
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert str(again) == str(raised.value)
+    assert int(again.solution.status) == qd.Status.diverged
+    assert "throw" not in again.reason

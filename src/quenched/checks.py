@@ -23,7 +23,7 @@ def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf,
     if value is None or isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating):
         raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.")
     if callable(value):
-        raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}; give functions by their names.")
+        raise TypeError(f"Argument `{name}` must be a real number, but is the function {value!r}.")
     array = numbers(f"Argument `{name}`", value)
     if array.ndim:
         raise ValueError(
@@ -39,8 +39,9 @@ def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf,
     if above > -np.inf:
         must.append(f"greater than {above:g}")
     if not np.isfinite(array) or array < low or array > high or array <= above:
-        must_be = " ".join(["a finite number", " and ".join(must)]).rstrip()
-        raise ValueError(f"Argument `{name}` must be {must_be}, but is {float(array):g}.")
+        raise ValueError(
+            f"Argument `{name}` must be a finite number {' and '.join(must)}".rstrip() + f", but is {float(array):g}."
+        )
     return array[()]
 
 

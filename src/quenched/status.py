@@ -72,8 +72,11 @@ class SolveError(RuntimeError):
     """A computation that did not end as `solved`; `solution` holds what there is, a Dataset for a sweep."""
 
     def __init__(self, reason: str, solution: Solution | xr.Dataset):
-        super().__init__(f"{reason} What there is, is in the error's `solution`; `throw=False` returns it instead.")
+        super().__init__(reason, solution)  # both, so that it survives the way between processes
         self.reason, self.solution = reason, solution
+
+    def __str__(self) -> str:
+        return f"{self.reason} What there is, is in the error's `solution`; `throw=False` returns it instead."
 
 
 def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Dataset, reason: str = "") -> None:

@@ -42,7 +42,7 @@ def test_values_out_of_range_are_refused(arguments: dict[str, Any], message: str
             r"`symmetry` must be a number, but is the activation Tanh\(\); give `activation=`",
         ),
         ({"gain": 1.0, "field": qd.Tanh()}, "`field` must be a number, but is the activation"),
-        ({"gain": abs}, "`gain` must be a real number, but is <built-in function abs>"),
+        ({"gain": abs}, "`gain` must be a real number, but is the function <built-in function abs>"),
     ],
 )
 def test_functions_are_no_numbers(arguments: dict[str, Any], message: str) -> None:

@@ -29,13 +29,14 @@ def show(path: Path, /) -> None:
     import quenched as qd
     from quenched.cli.fixed_point_table import print_fixed_points
     from quenched.cli.tables import print_near_transition, print_numbers, print_statuses
+    from quenched.landscape.dataset import FixedPointDataset
     from quenched.sweeps.store import read_definition, read_sweeps
 
     if not path.is_dir() or read_definition(path) is None:
         found = qd.load(path)
-        if not hasattr(found, "data_vars"):
-            print(found)  # a solution, which lists its numbers
-        elif "fixed_point" in found.dims and "end_state" in found:
+        if isinstance(found, qd.Solution):
+            print(found)
+        elif isinstance(found, FixedPointDataset):
             print_fixed_points(found, Console())
         else:
             print_numbers(found, Console())

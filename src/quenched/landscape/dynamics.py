@@ -50,13 +50,9 @@ class AbstractDynamics(eqx.Module):
     def bound(self) -> str:
         """Where that comes from: "activation", or "sampled" and so not proven."""
 
-    def gram(self) -> Matrix | None:
-        """What F'^T F' is made of without a product of matrices, where it can be."""
+    def normal_matrix(self) -> Callable[[State], Matrix] | None:
+        """F'^T F' as a function of the state, where it can do without a product of matrices each time."""
         return None
-
-    def normal(self, state: State, gram: Matrix) -> Matrix:
-        """F'^T F', given `gram`."""
-        raise NotImplementedError
 
     @property
     @abstractmethod
@@ -335,15 +331,17 @@ class NetworkFlow(AbstractDynamics):
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         return self.network.jacobian(state)
 
-    def gram(self) -> Matrix:
+    def normal_matrix(self) -> Callable[[State], Matrix]:
         weights = jnp.asarray(self.network.dense_weights)
-        return weights.T @ weights
+        square = weights.T @ weights
 
-    def normal(self, state: State, gram: Matrix) -> Matrix:
-        # Of J phi' - 1.
-        slope = self.network.activation.slope(state)
-        product = jnp.asarray(self.network.dense_weights) * slope
-        return slope[:, None] * gram * slope - product - product.T + jnp.eye(self.size)
+        def of_state(state: State) -> Matrix:
+            # F' = J phi' - 1.
+            slope = self.network.activation.slope(state)
+            product = weights * slope
+            return slope[:, None] * square * slope - product - product.T + jnp.eye(self.size)
+
+        return of_state
 
     def lipschitz(self, state: State, inputs: Any) -> tuple[Number, Number]:
         activation, weights = self.network.activation, jnp.abs(jnp.asarray(self.network.dense_weights))

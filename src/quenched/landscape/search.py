@@ -6,6 +6,7 @@ proportion to |F| it converges quadratically to a root (Yamashita & Fukushima 20
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ from jaxtyping import Array, Float, Int
 from quenched import checks
 from quenched.landscape.dynamics import AbstractDynamics, batched, frozen
 from quenched.landscape.lanes import GOES_ON, TO_THE_END, Step, Work, nothing_done, work_off
+
+# The state, and F'^T F' there.
+NormalMatrix = Callable[[Float[Array, " neuron"]], Float[Array, "neuron neuron"]]
 
 
 class Outcome(IntEnum):
@@ -114,11 +118,11 @@ def search_on(
 ) -> Work:
     """Follow the first `wanted` starts to their ends, or for `most` steps of all lanes. Carries no derivatives."""
     dynamics, starts, inputs = frozen((dynamics, jnp.asarray(starts), inputs))
-    count, gram = len(starts), frozen(dynamics.gram())
+    count, normal_matrix = len(starts), dynamics.normal_matrix()
 
     def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
         given = None if inputs is None else jnp.asarray(inputs)[jnp.minimum(start, count - 1)]
-        working, outcome = _step(dynamics, working, given, solver, gram)
+        working, outcome = _step(dynamics, working, given, solver, normal_matrix)
         row = jnp.where(outcome != GOES_ON, start, count)
         return Step(working, outcome, ended_at.at[row].set(working.state, mode="drop"))
 
@@ -144,12 +148,16 @@ def _fresh(starts: Float[Any, "start neuron"], start: Any) -> Lanes:
 
 
 def _step(
-    dynamics: AbstractDynamics, lanes: Lanes, inputs: Array | None, solver: LevenbergMarquardt, gram: Array | None
+    dynamics: AbstractDynamics,
+    lanes: Lanes,
+    inputs: Array | None,
+    solver: LevenbergMarquardt,
+    normal_matrix: NormalMatrix | None,
 ) -> tuple[Lanes, Int[Array, " lane"]]:
     """One step of every lane, and how each that has ended did so."""
     residual = batched(dynamics.residual, inputs)
     speed = residual(lanes.state, inputs)
-    square, gradient = _normal_equations(dynamics, lanes.state, speed, inputs, gram)
+    square, gradient = _normal_equations(dynamics, lanes.state, speed, inputs, normal_matrix)
     length = jnp.linalg.norm(speed, axis=1)
     fastest = jnp.where(lanes.steps == 0, length, lanes.fastest)
     largest, reach = jnp.max(jnp.abs(speed), axis=1), 1.0 + jnp.max(jnp.abs(lanes.state), axis=1)
@@ -198,19 +206,17 @@ def _step(
 
 
 def _normal_equations(
-    dynamics: AbstractDynamics, states: Array, speeds: Array, inputs: Array | None, gram: Array | None
+    dynamics: AbstractDynamics, states: Array, speeds: Array, inputs: Array | None, normal_matrix: NormalMatrix | None
 ) -> tuple[Float[Array, "lane neuron neuron"], Float[Array, "lane neuron"]]:
     """F'^T F' and F'^T F of every lane."""
-    if gram is not None:
+    if normal_matrix is not None:
 
         def pull_back(state: Array, speed: Array, given: Array | None) -> Array:
             found: Array = jax.vjp(lambda x: dynamics.residual(x, given), state)[1](speed)[0]
             return found
 
         rows = (0, 0, None if inputs is None else 0)
-        return jax.vmap(lambda state: dynamics.normal(state, gram))(states), jax.vmap(pull_back, rows)(
-            states, speeds, inputs
-        )
+        return jax.vmap(normal_matrix)(states), jax.vmap(pull_back, rows)(states, speeds, inputs)
     jacobian = batched(dynamics.jacobian, inputs)(states, inputs)
     # Otherwise XLA writes the Jacobian's formula into the loops of the product below.
     jacobian = jax.lax.optimization_barrier(jacobian)

@@ -157,15 +157,10 @@ def _from_archive(path: Path, array: str | None, sign: str | None) -> Any:
         square = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == shape[1] > 0]
         # MATLAB's numbers are matrices of one entry.
         square = [name for name in square if shapes[name] != (1, 1)] or square
-        listing = (
-            ", ".join(
-                [
-                    *(f"{name} {shape}" for name, shape in shapes.items()),
-                    *(f"{name} ({what})" for name, what in others.items()),
-                ]
-            )
-            or "nothing"
-        )
+        entries = [f"{name} {shape}" for name, shape in shapes.items()] + [
+            f"{name} ({what})" for name, what in others.items()
+        ]
+        listing = ", ".join(entries) or "nothing"
         for label, chosen in (("array", array), ("sign", sign)):
             if chosen in others:
                 raise _Chosen(f"Argument `{label}` must name an array of numbers, but {chosen!r} is none: {others[chosen]}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,7 +190,7 @@ def named(dataset: Any, dynamics: Any) -> Any:
 
 def _refuse_twins(names: Names, what: str = "Argument `weights`") -> None:
     if names is not None and len(set(names)) < len(names):
-        twin = next(name for place, name in enumerate(names) if name in names[:place])
+        twin = Counter(names).most_common(1)[0][0]
         raise ValueError(f"{what} must have a name of its own for each neuron, but {twin!r} is there twice.")
 
 

@@ -194,10 +194,9 @@ def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, 
             "Argument `gains` must be at least two numbers that increase, since branches are followed along them."
         )
     checks.number("gains", float(axes["gain"][0]), above=0.0)
-    for value in axes["symmetry"]:
-        RandomNetwork(1.0, float(value))
-    for value in axes["temperature"]:
-        check_temperature(float(value), confinement)
+    for most in (np.min, np.max):
+        RandomNetwork(1.0, float(most(axes["symmetry"])))
+        check_temperature(float(most(axes["temperature"])), confinement)
     for value in axes["symmetry"]:
         largest = RandomNetwork(float(axes["gain"][-1]), float(value), activation=model.activation)
         check_integrals(largest, confinement, "replica.phase_diagram")

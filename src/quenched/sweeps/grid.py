@@ -110,12 +110,7 @@ def _values(name: str, values: Any, names: Mapping[str, list[str]], theory: Theo
         raise ValueError(f"Argument `over` must give a list of numbers for {name!r}, but gives {values!r}.")
     # What is in a list is for the parameter's own check to judge.
     values = checks.numbers(what, values) if hasattr(values, "__array__") else values
-    listed = [
-        float(value)
-        if isinstance(value, int | np.integer | np.floating) and value is not True and value is not False
-        else value
-        for value in values
-    ]
+    listed = [float(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else value for value in values]
     if not listed:
         raise ValueError(f"Argument `over` must give at least one value for {name!r}, but gives none.")
     times = Counter(value if isinstance(value, Hashable) else repr(value) for value in listed)
@@ -123,6 +118,9 @@ def _values(name: str, values: Any, names: Mapping[str, list[str]], theory: Theo
     if repeated:
         raise ValueError(f"Argument `over` must not repeat a value, but gives {repeated[0]!r} for {name!r} twice.")
     return listed
+
+
+_NUMBERS = (int, np.integer, np.floating)
 
 
 def _is_list(values: Any) -> bool:
