@@ -104,6 +104,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_who_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unchecked_types: None) -> None:
+    for variable in ("QUENCHED_CACHE", "QUENCHED_CACHE_DIR"):  # of whoever runs the tests
+        monkeypatch.delenv(variable, raising=False)
     # The tests have a cache of JAX's own.
     monkeypatch.setattr(settings, "_chosen", None)
     assert qd.compile_cache() is None
