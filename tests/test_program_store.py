@@ -17,7 +17,8 @@ import pytest
 
 import quenched as qd
 from quenched import program_store as settings
-from quenched.compiled import Compiled, NotWritable, compiled, written
+from quenched.compiled import _HURRIED, Compiled, NotWritable, compiled, written
+from quenched.solve import _brief_theory_compiled, chosen_way, read_start
 
 # One theory that compiles in a second, and what was compiled for it. Without the settings of the tests around.
 PROGRAM = """
@@ -214,3 +215,20 @@ def test_only_what_has_a_lasting_name_is_written() -> None:
     for thing in (lambda x: x, object(), qd.Activation(lambda x: jnp.tanh(x))):
         with pytest.raises(NotWritable):
             written(thing)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "theory",
+    [qd.dmft.Static(), qd.dmft.Stationary(), qd.replica.FiniteTemperature(0.1), qd.replica.ZeroTemperature()],
+    ids=lambda theory: type(theory).__name__,
+)
+def test_programs_of_first_answers_are_short(theory: Any, unchecked_types: None) -> None:
+    # Every process loads them anew, in some 2e-5 s an instruction.
+    with jax.enable_x64(True):
+        model = qd.RandomNetwork(1.5)
+        theory = chosen_way(theory, [model])
+        solver, start = theory.default_solver(), read_start(theory, [model], None)
+        lowered = _brief_theory_compiled.jitted.lower(model, theory, solver, start)
+        text = str(lowered.compile(compiler_options=_HURRIED).as_text())
+    assert 2000 < sum(" = " in line for line in text.splitlines()) < 10_000

@@ -38,9 +38,8 @@ _SETTINGS: Mapping[str, Any] = {
     "jax_numpy_dtype_promotion": "standard",
     "jax_no_tracing": False,
 }
-# The first point of Static (2 cores) takes 1.5 CPU s instead of 4.9, of StationaryGaussian 2.7 instead of 10; one more point
-# 1.3 ms instead of 1.7, and 6 instead of 2.
-_HURRIED = {
+# The first point of Static (2 cores) takes 1.5 CPU s instead of 4.9; one more point 1.3 ms instead of 1.7.
+_HURRIED: dict[str, Any] = {
     "xla_backend_optimization_level": 0,
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_parallel_codegen_split_count": 1,

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from quenched.dmft.potential import shape
 from quenched.models import RandomNetwork
-from quenched.numerics.collocation import Collocation, interpolate, power_average
+from quenched.numerics.collocation import Collocation, interpolation, power_average
 
 Terms = tuple[Array, Array, Array, Array]
 
@@ -70,26 +70,29 @@ def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " la
     """y and C - C(infinity): x by Newton in ln x, whose last step carries the derivatives."""
     rule, target = orbit.rule, orbit.rate * lags
 
-    def miss(log_x: Array, orbit: Orbit, target: Array) -> Array:
-        return -log_x - jnp.expm1(log_x) * interpolate(rule, orbit.delay, jnp.exp(log_x)) - target
+    def miss(log_x: Array, delay: Array, target: Array | float) -> Array:
+        return -log_x - jnp.expm1(log_x) * delay - target
 
     fixed, fixed_target = jax.lax.stop_gradient((orbit, target))
-    known = jnp.log(jnp.append(rule.nodes, 1.0))
-    passed = jnp.append((1.0 - rule.nodes) * fixed.delay, 0.0) - known
-    log_x = jnp.interp(fixed_target, passed[::-1], known[::-1])
+    # From the nearest node; beyond the last one the delay is what it is at x = 0.
+    known = jnp.log(rule.nodes)
+    passed = miss(known, fixed.delay, 0.0)
+    log_x = known[jnp.argmin(jnp.abs(passed - fixed_target[:, None]), axis=1)]
     log_x = jnp.where(fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, log_x)
 
-    def advance(_: Array, log_x: Array) -> Array:
-        pace = interpolate(rule, fixed.pace, jnp.exp(log_x))
-        return jnp.minimum(log_x + miss(log_x, fixed, fixed_target) / pace, 0.0)
+    def step(log_x: Array, delay: Array, target: Array) -> Array:
+        weights = interpolation(rule, jnp.exp(log_x))
+        return log_x + miss(log_x, weights @ delay, target) / (weights @ fixed.pace)
 
-    log_x = jax.lax.stop_gradient(jax.lax.fori_loop(0, 4, advance, log_x))
-    pace = jax.lax.stop_gradient(interpolate(rule, fixed.pace, jnp.exp(log_x)))
-    x = jnp.exp(log_x + miss(log_x, orbit, target) / pace)
+    def advance(_: Array, log_x: Array) -> Array:
+        return jnp.minimum(step(log_x, fixed.delay, fixed_target), 0.0)
+
+    log_x = jax.lax.stop_gradient(jax.lax.fori_loop(0, 5, advance, log_x))
+    x = jnp.exp(step(log_x, orbit.delay, target))
     straight = orbit.bend < 1e-4
     safe = jnp.where(straight, 1.0, orbit.bend)
     value = jnp.where(straight, x * (1.0 + orbit.bend**2 * (1 - x**2) / 6), jnp.sin(safe * x) / jnp.sin(safe))
-    return orbit.decaying * value, x * interpolate(rule, orbit.rates_over_x, x)
+    return orbit.decaying * value, x * (interpolation(rule, x) @ orbit.rates_over_x)
 
 
 def rate_spectrum(orbit: Orbit, frequencies: Float[Array, " frequency"]) -> Float[Array, " frequency"]:

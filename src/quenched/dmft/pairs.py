@@ -24,9 +24,9 @@ _REACH = 8.5
 
 def single_average(
     function: Function, mean: Scalar, variance: Scalar, kinks: tuple[float, ...], nodes: int
-) -> Float[Array, ""]:
-    """<f(x)>, x ~ N(mean, variance > 0), by the same rules."""
-    return _smoothed(function, jnp.asarray(mean, float)[None], jnp.asarray(variance, float), kinks, nodes)[0]
+) -> Float[Array, "*function"]:
+    """<f(x)>, x ~ N(mean, variance > 0), by the same rules; f may return several values along a first axis."""
+    return _smoothed(function, jnp.asarray(mean, float)[None], jnp.asarray(variance, float), kinks, nodes)[..., 0]
 
 
 def pair_of_same(
@@ -81,21 +81,20 @@ def slope_pair(
 
 def _smoothed(
     function: Function, centres: Float[Array, " node"], variance: Array, kinks: tuple[float, ...], nodes: int
-) -> Float[Array, " node"]:
+) -> Float[Array, "*function node"]:
     """f averaged over N(centre, variance)."""
     fixed_centres, fixed = jax.lax.stop_gradient((centres, variance))
 
     def on_pieces(centre: Array, fixed_centre: Array) -> Array:
         w, weights = jax.lax.stop_gradient(gaussian_nodes(fixed_centre, jnp.sqrt(fixed), kinks, nodes))
         x = fixed_centre + jnp.sqrt(fixed) * w
-        return jnp.sum(weights * _density_ratio(x - centre, variance, w, fixed) * function(x))
+        return jnp.sum(weights * _density_ratio(x - centre, variance, w, fixed) * function(x), axis=-1)
 
     if kinks:
-        return jax.vmap(on_pieces)(centres, fixed_centres)
+        return jax.vmap(on_pieces, out_axes=-1)(centres, fixed_centres)
 
     feature, width = _feature(fixed_centres, fixed, jnp.ones(()))
-    low, high = jnp.arcsinh((-_REACH - feature) / width), jnp.arcsinh((_REACH - feature) / width)
-    step = (high - low) / nodes
+    low, step = _steps(feature, width, nodes)
     deviation, ratio = jnp.sqrt(variance), jnp.exp(step)
     scale = 0.5 * width * step / np.sqrt(2.0 * np.pi)
 
@@ -108,8 +107,8 @@ def _smoothed(
         weight, w, growth = jax.lax.stop_gradient((weight, w, growth * ratio))
         return (growth, total + weight * function(centres + deviation * w)), None
 
-    first = (jax.lax.stop_gradient(jnp.exp(low + 0.5 * step)), jnp.zeros_like(centres))
-    (_, total), _ = jax.lax.scan(add, first, None, length=nodes, unroll=4)
+    first = (jax.lax.stop_gradient(jnp.exp(low + 0.5 * step)), jnp.zeros_like(function(centres)))
+    (_, total), _ = jax.lax.scan(add, first, None, length=nodes)
     return total
 
 
@@ -120,10 +119,16 @@ def _feature(mean: Array, variance: Array, square_size: Array) -> tuple[Array, A
     return centre, jnp.maximum(jnp.minimum(jnp.sqrt(square_size / variance), 5.0), 0.3 * jnp.abs(centre))
 
 
+def _steps(centre: Array, width: Array, nodes: int) -> tuple[Array, Array]:
+    """The lowest t and the step of z = centre + width sinh(t). The ends' signs are known, which makes arcsinh short."""
+    below, above = (_REACH + centre) / width, (_REACH - centre) / width
+    low, high = -jnp.log(below + jnp.sqrt(1.0 + below**2)), jnp.log(above + jnp.sqrt(1.0 + above**2))
+    return low, (high - low) / nodes
+
+
 def _trapezoid(centre: Array, width: Array, nodes: int, *, half: bool = False) -> Rule:
     """Standard normal nodes z = centre + width sinh(t), t in equal steps; of a symmetric rule the upper half, doubled."""
-    low, high = jnp.arcsinh((-_REACH - centre) / width), jnp.arcsinh((_REACH - centre) / width)
-    step = (high - low) / nodes
+    low, step = _steps(centre, width, nodes)
     counts = np.arange(nodes // 2, nodes) if half else np.arange(nodes)
     # One exponential for sinh and cosh.
     growth = jnp.exp(low + step * (counts + 0.5))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from quenched import checks
@@ -127,7 +128,7 @@ class StationaryGaussian(AbstractTheory):
             chaotic = fluctuates & ((status != Status.solved) | (moving["lyapunov_exponent"] > 0.0))
             return _blank(moving, jnp.where(chaotic, status, Status.no_such_branch), residual, steps)
         return _blank(
-            {name: jnp.where(fluctuates, moving[name], rest[name]) for name in moving},
+            _in_one(lambda moving, rest: jnp.where(fluctuates, moving, rest), moving, rest),
             jnp.where(fluctuates, status, rest_status),
             jnp.where(fluctuates, residual, rest_residual),
             jnp.where(fluctuates, steps, rest_steps),
@@ -139,7 +140,7 @@ class StationaryGaussian(AbstractTheory):
         values, missed = self._observables(model, found.variance, found.decaying, found.bend, fine)
         frozen = jax.lax.stop_gradient(model)
         rough, _ = self._observables(frozen, *found.coarse, found.bend, coarse)
-        errors = {f"{name}_error": _difference(jax.lax.stop_gradient(values[name]), rough[name]) for name in values}
+        errors = _in_one(_difference, jax.lax.stop_gradient(values), rough)
         residual = jnp.abs(jax.lax.stop_gradient(missed)) / found.size
         apart = jnp.abs(jax.lax.stop_gradient(found.variance) / found.coarse[0] - 1.0)
         status = jnp.select(
@@ -147,7 +148,7 @@ class StationaryGaussian(AbstractTheory):
             [Status.diverged, Status.coarse_quadrature, Status.out_of_steps],
             Status.solved,
         )
-        return values | errors, status, residual, found.steps
+        return values | {f"{name}_error": error for name, error in errors.items()}, status, residual, found.steps
 
     def _observables(
         self, model: RandomNetwork, variance: Array, decaying: Array, bend: Array, how: Resolution
@@ -162,28 +163,30 @@ class StationaryGaussian(AbstractTheory):
         # Neurons near a jump of phi turn the smallest difference into one of the jump's size; noise carries them past.
         jumping = (model.gain > 0.0) & meets_jumps(phi.jumps, model.field, variance)
 
-        def mean(function: Any) -> Array:
-            return single_average(function, model.field, variance, phi.breakpoints, 2 * how.nodes)
+        def moments(x: Array) -> Array:
+            rate, slope = phi(x), phi.slope(x)
+            return jnp.stack([rate, rate**2, slope, slope**2])
 
+        averages = single_average(moments, model.field, variance, phi.breakpoints, 2 * how.nodes)
+        rate, square_rate, slope, square_slope = averages
         spectrum = rate_spectrum(orbit, frequencies)
-        square = mean(lambda x: phi(x) ** 2)
         decay = jnp.exp(-lags)
         missed = energy(model, pairs, bend, how.rule) - 0.25 * model.noise**4 / decaying**2
         return {
             "state_correlation": model.field**2 + lasting + falling,
             "correlation": lasting_rate + rates,
             "state_response": decay,
-            "response": (mean(phi.slope) + average_of_jumps(phi.jumps, model.field, variance)) * decay,
+            "response": (slope + average_of_jumps(phi.jumps, model.field, variance)) * decay,
             "power_spectrum": (model.noise**2 + model.gain**2 * spectrum) / (1.0 + frequencies**2),
             "rate_spectrum": spectrum,
             "mean_state": jnp.asarray(model.field, float),
-            "mean_rate": mean(phi),
+            "mean_rate": rate,
             "mean_square_state": model.field**2 + variance,
-            "mean_square_rate": square,
+            "mean_square_rate": square_rate,
             # V'(v) = v - g^2 <phi^2> without a difference.
             "kinetic_energy": 0.5 * (model.noise**2 - decaying * orbit.force),
             "lyapunov_exponent": jnp.where(jumping & (model.noise == 0.0), jnp.inf, exponent),
-            "local_instability": jnp.where(jumping, jnp.inf, model.gain**2 * mean(lambda x: phi.slope(x) ** 2)),
+            "local_instability": jnp.where(jumping, jnp.inf, model.gain**2 * square_slope),
         }, missed
 
     def _lasting(self, model: RandomNetwork, variance: Array, decaying: Array, how: Resolution) -> tuple[Array, Array]:
@@ -202,6 +205,12 @@ def _difference(fine: Array, rough: Array) -> Array:
     return jnp.where(both, 0.0, jnp.abs(jnp.where(both, 0.0, fine) - jnp.where(both, 0.0, rough)))
 
 
+def _in_one(function: Callable[..., Array], *dictionaries: dict[str, Array]) -> dict[str, Array]:
+    """An elementwise function of all entries together: one by one each would be a program of its own to compile."""
+    rows = [ravel_pytree(arrays)[0] for arrays in dictionaries]
+    return ravel_pytree(dictionaries[0])[1](function(*rows))
+
+
 def _either(real: Array, model: RandomNetwork) -> RandomNetwork:
     """The model, or where it is not to be solved one that is easy."""
     return RandomNetwork(
@@ -216,7 +225,7 @@ def _either(real: Array, model: RandomNetwork) -> RandomNetwork:
 def _blank(arrays: dict[str, Array], status: Array, residual: Array, steps: Array) -> Computed:
     """NaN where there is no answer."""
     known = {name: jnp.where(jnp.isposinf(arrays[name]), 0.0, arrays[name]) for name in _INFINITE}
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(array)) for array in (arrays | known).values()]))
+    finite = jnp.all(jnp.isfinite(ravel_pytree(arrays | known)[0]))
     status = jnp.where((status == Status.solved) & ~finite, Status.not_finite, status)
     nothing = (status == Status.no_such_branch) | (status == Status.diverged) | (status == Status.not_finite)
-    return Computed({name: jnp.where(nothing, jnp.nan, array) for name, array in arrays.items()}, status, residual, steps)
+    return Computed(_in_one(lambda array: jnp.where(nothing, jnp.nan, array), arrays), status, residual, steps)

@@ -74,12 +74,12 @@ def power_average(
     return jnp.asarray(rule.from_legendre) @ solved, at_one
 
 
-def interpolate(rule: Collocation, values: Float[Array, " node"], points: Float[Array, "*point"]) -> Float[Array, "*point"]:
-    """The polynomial through the values, at other points of [0, 1]: barycentric, differentiable in the values."""
-    gap = points[..., None] - rule.nodes
+def interpolation(rule: Collocation, points: Float[Array, " point"]) -> Float[Array, "point node"]:
+    """The matrix from values to those of their polynomial at other points of [0, 1]: barycentric."""
+    gap = points[:, None] - rule.nodes
     hit = gap == 0.0
     share = jnp.where(jnp.any(hit, -1, keepdims=True), hit, _barycentric(rule.nodes) / jnp.where(hit, 1.0, gap))
-    return jnp.sum(share * values, -1) / jnp.sum(share, -1)
+    return share / jnp.sum(share, -1, keepdims=True)
 
 
 @lru_cache
