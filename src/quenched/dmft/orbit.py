@@ -74,9 +74,9 @@ def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " la
         return -log_x - jnp.expm1(log_x) * delay - target
 
     fixed, fixed_target = jax.lax.stop_gradient((orbit, target))
-    # From the nearest node; beyond the last one the delay is what it is at x = 0.
-    known = jnp.log(rule.nodes)
-    passed = miss(known, fixed.delay, 0.0)
+    # From the nearest node, or from x = 1, which is lag 0; beyond the last node the delay is what it is at x = 0.
+    known = jnp.append(jnp.log(rule.nodes), 0.0)
+    passed = miss(known, jnp.append(fixed.delay, 0.0), 0.0)
     log_x = known[jnp.argmin(jnp.abs(passed - fixed_target[:, None]), axis=1)]
     log_x = jnp.where(fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, log_x)
 
