@@ -86,7 +86,7 @@ def test_nothing_is_unpickled(tmp_path: Path, name: str) -> None:
         read_weights(tmp_path / name)
     assert not mark.exists()
     np.savez(tmp_path / "two.npz", weights=trapped, row=np.ones(3))
-    with pytest.raises(ValueError, match=r"0 square arrays.*row \(3,\), weights \(it holds Python objects"):
+    with pytest.raises(ValueError, match=r"no square arrays.*row \(3,\), weights \(it holds Python objects"):
         read_weights(tmp_path / "two.npz")
     assert not mark.exists()
 
@@ -173,8 +173,8 @@ def test_a_csv_with_a_mistake_is_named_not_repaired(tmp_path: Path, text: str, m
 
 def test_a_spreadsheets_csv(tmp_path: Path) -> None:
     path = tmp_path / "weights.csv"
-    path.write_text("left,right\n0,1\n2,0\n", encoding="utf-8-sig")
-    np.testing.assert_array_equal(qd.models.read_weights(path), [[0, 1], [2, 0]])
+    path.write_text("left,right\n0,1.5\n2,0\n", encoding="utf-8-sig")
+    np.testing.assert_array_equal(qd.models.read_weights(path), [[0, 1.5], [2, 0]])
 
 
 def test_a_sparse_archive_has_no_second_array(tmp_path: Path) -> None:

@@ -298,3 +298,112 @@ def test_an_edge_of_a_graph_that_is_no_number_is_named(value: Any) -> None:
 def test_a_path_is_no_weights(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"use qd\.Network\.from_file"):
         qd.Network(tmp_path / "weights.npy")
+
+
+SQUARE = np.arange(9.0).reshape(3, 3)
+COUNTED = pd.DataFrame(SQUARE)
+BRAIN = ["prefrontal", "postcentral", "motor"]
+
+
+@pytest.mark.parametrize(
+    ("table", "names", "expected"),
+    [
+        (COUNTED.loc[[2, 0, 1]], ("2", "0", "1"), [[8, 6, 7], [2, 0, 1], [5, 3, 4]]),
+        (COUNTED[[2, 0, 1]], None, SQUARE),
+        (pd.DataFrame(SQUARE, BRAIN, BRAIN), tuple(BRAIN), SQUARE),
+        (pd.DataFrame(SQUARE[:2, :2], ["pre", "post"], ["post", "pre"]), ("pre", "post"), [[1, 0], [4, 3]]),
+        (pd.DataFrame(SQUARE > 3), None, SQUARE > 3),
+    ],
+)
+def test_a_square_table_is_read_by_its_labels(tmp_path: Path, table: Any, names: Any, expected: Any) -> None:
+    table.to_csv(tmp_path / "weights.csv")
+    for network in (qd.Network(table), qd.Network.from_file(tmp_path / "weights.csv")):
+        np.testing.assert_array_equal(network.dense_weights, expected)
+        assert network.names == names
+
+
+def test_a_default_index_is_no_order_of_neurons_called_by_numbers() -> None:
+    table = COUNTED.loc[[2, 0, 1]]
+    field = pd.Series([10.0, 20.0, 30.0])
+    with pytest.raises(ValueError, match="Argument `field` has no labels of its own, and the neurons are called 2, 0"):
+        qd.Network(table, field=field)
+    field.index = pd.Index([0, 1, 2])
+    np.testing.assert_array_equal(qd.Network(table, field=field.loc[[0, 2, 1]]).field, [30, 10, 20])
+
+
+A_TO_B = [[0, 0, 3], [1.5, 0, 0], [0, 2.5, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "names", "expected"),
+    [
+        ("node1\tnode2\tweight\na\tb\t1.5\nb\tc\t2.5\nc\ta\t3\n", {}, ("a", "b", "c"), A_TO_B),
+        (
+            "Neuron 1\tNeuron 2\tType\tNbr\na\tb\tS\t1.5\nb\tc\tS\t2.5\nc\ta\tR\t3\n",
+            {"array": "Nbr"},
+            ("a", "b", "c"),
+            A_TO_B,
+        ),
+        ("i\tj\tw\n0\t1\t1.5\n1\t2\t2.5\n2\t0\t3\n", {}, None, A_TO_B),
+        ("a\tb\nb\ta\n", {}, ("a", "b"), [[0, 1], [1, 0]]),
+        ("0\t1\n1\t0\n", {}, None, [[0, 1], [1, 0]]),
+    ],
+)
+def test_lists_of_edges_that_are_called_so(
+    tmp_path: Path, text: str, options: dict[str, Any], names: Any, expected: Any
+) -> None:
+    (tmp_path / "edges.tsv").write_text(text)
+    network = qd.Network.from_file(tmp_path / "edges.tsv", layout="edges", **options)
+    assert network.names == names
+    np.testing.assert_array_equal(network.dense_weights, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("i,j,w\n0,1,1.5\n1,2,2.5\n2,0,2.5\n", {}, "may hold a matrix or a list of 3 edges"),
+        ("u,v\n0,1\n1,0\n", {}, "may hold a matrix or a list of 2 edges"),
+        (
+            "node1,node2,weight\na,b,1.5\nb,c,2.5\nc,a,3\n",
+            {},
+            r"if it is a list of edges \(from, to, weight\) say layout='edges'",
+        ),
+        ("node1,node2\na,b\nb,a\n", {}, r"if it is a list of edges \(from, to, weight\) say layout='edges'"),
+        ("node1,node2\na,b\nb,a\n", {"layout": "edges"}, "may name the columns or an edge"),
+        ("p,q,Type,Nbr\na,b,S,1\n", {"layout": "edges"}, "must name the column of weights, one of 'Type', 'Nbr'"),
+        ("source,target,weight\n#1,#2,2\na,b,1\nb,a,3\n", {}, "line 2 begins with #, as comments do"),
+        ("a,b,{'weight': 2.0}\n", {}, "write_weighted_edgelist"),
+    ],
+)
+def test_lists_of_edges_that_are_not_guessed(tmp_path: Path, text: str, options: dict[str, Any], message: str) -> None:
+    (tmp_path / "edges.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        qd.Network.from_file(tmp_path / "edges.csv", **options)
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("header", [True, False])
+def test_truth_values_lose_no_row(tmp_path: Path, header: bool, index: bool) -> None:
+    connected = np.array([[True, False, True], [False, True, False], [True, True, False]])
+    pd.DataFrame(connected).to_csv(tmp_path / "weights.csv", header=header, index=header and index)
+    np.testing.assert_array_equal(qd.Network.from_file(tmp_path / "weights.csv").weights, connected)
+
+
+@pytest.mark.parametrize(
+    ("name", "others"), [("Weight", {}), ("synapses", {"kind": "chemical"}), ("WEIGHT", {"delay": 2.0})]
+)
+def test_weights_of_a_graph_by_other_names(tmp_path: Path, name: str, others: dict[str, Any]) -> None:
+    drawn = nx.DiGraph()
+    drawn.add_edge("a", "b", **{name: 3.0}, **others)
+    drawn.add_edge("b", "a", **{name: -2.0}, **others)
+    nx.write_graphml(drawn, tmp_path / "graph.graphml")
+    nx.write_gexf(drawn, tmp_path / "graph.gexf")
+    for network in (qd.Network(drawn), *(qd.Network.from_file(tmp_path / f"graph.{end}") for end in ("graphml", "gexf"))):
+        np.testing.assert_array_equal(network.weights, [[0, -2], [3, 0]])
+
+
+def test_several_numbers_of_a_graph_are_asked_about() -> None:
+    drawn = nx.DiGraph()
+    drawn.add_edge("a", "b", delay=2.0, strength=3.0)
+    with pytest.raises(ValueError, match="several numbers that may be weights, 'delay', 'strength'"):
+        qd.Network(drawn)

@@ -77,7 +77,7 @@ class _Matlab(AbstractArchive):
         self.path, self.shapes, self.others = path, {}, {}
         for name, shape, kind in io.whosmat(path):
             if kind in ("char", "cell", "struct", "object", "function", "opaque", "unknown"):
-                self.others[name] = f"it is a {kind}"
+                self.others[name] = f"it is a {kind}; save what is in it by itself"
             else:
                 self.shapes[name] = tuple(shape)
 

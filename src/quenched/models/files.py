@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from quenched import checks
 from quenched.models.archives import opened
-from quenched.models.labels import Labelled, edge_columns, from_edges, from_graph, from_table
+from quenched.models.labels import Labelled, from_edges, from_graph, from_table, lists_edges
 from quenched.models.network import check_finite, check_real, check_square
 from quenched.models.tables import read_table
 
@@ -23,6 +23,7 @@ _INSTEAD = {
         _PICKLES, "Formats that unpickle are not read, since they can run code; save the array with numpy.save instead."
     ),
     **dict.fromkeys((".gz", ".bz2", ".xz", ".zip"), "Unpack it first."),
+    **dict.fromkeys((".dat", ".edgelist", ".edges", ""), "Rename a table or a list of edges to .txt."),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as .csv instead."),
     **dict.fromkeys((".parquet", ".feather"), "Read it with pandas, and give the table to qd.Network."),
     **dict.fromkeys((".rds", ".rdata"), "Write the matrix with R's write.csv instead."),
@@ -46,14 +47,16 @@ def read_weights(
         path: an array, `.npy`; one of several, `.npz` (or one matrix saved by scipy.sparse.save_npz), `.mat` (MATLAB's, of
             every version; 7.3 needs h5py), `.h5`, `.hdf5`; a table, `.csv`, `.tsv`, `.txt`, with or without names of rows
             and columns; `.mtx` (Matrix Market); a graph, `.graphml`, `.gexf`, `.gml`.
-        array: which array of several, column of a list of edges, or attribute of a graph's edges holds the weights.
+        array: which array of several, column of a list of edges, or attribute of a graph's edges holds the weights; of edges
+            the one called `weight`, or the only one that holds numbers, if left out.
         sign: name of a second one to multiply by, where magnitudes and signs are kept apart.
         gain: if given, the weights are scaled so that N Var(J) = gain^2, absent synapses counted as zeros; as they are
             in the file if left out.
         transpose: for files that store [from, to].
         layout: "matrix", or "edges", a list whose columns are where an edge comes from, where it goes to, and its weight, 1
-            if there is none. Columns called so (source, from, pre...; target, to, post...) need not be told, nor names in
-            place of numbers. The neurons are those in the list; edges that are listed several times add up.
+            if there is none: the first columns, unless they are called so (source, from, pre...; target, to, post...).
+            Columns called so need not be told, nor names in place of numbers. The neurons are those in the list; edges that
+            are listed several times add up.
 
     Rows and columns that have names are put in one order, that of the rows.
 
@@ -92,7 +95,7 @@ def read_file(
         raise ValueError(f"The file must end in one of {', '.join(_SUFFIXES)}, but is {path.name!r}.{hint}")
     layout = None if layout is None else checks.one_of("layout", layout, _LAYOUTS)
     try:
-        content = _read(path, suffix, array, sign)
+        content = _read(path, suffix, _Request(array, sign, layout))
     except _Chosen as wrong:
         raise ValueError(str(wrong)) from None
     except (ImportError, MemoryError):
@@ -124,12 +127,12 @@ class _Request(NamedTuple):
     layout: str | None
 
 
-def _read(path: Path, suffix: str, array: str | None, sign: str | None) -> Any:
+def _read(path: Path, suffix: str, request: _Request) -> Any:
     """A matrix, dense or sparse, a table or a graph."""
     if suffix in _ARCHIVES:
-        return _from_archive(path, array, sign)
+        return _from_archive(path, request.array, request.sign)
     if suffix in _TABLES:
-        return read_table(path)
+        return read_table(path, edges=request.layout == "edges")
     if suffix in _GRAPHS:
         import networkx as nx
 
@@ -150,6 +153,7 @@ def _from_archive(path: Path, array: str | None, sign: str | None) -> Any:
 
     with opened(path) as archive:
         shapes, others = archive.shapes, archive.others
+        array, sign = (name if name in shapes or name is None else name.strip("/") for name in (array, sign))
         if path.suffix.lower() == ".npz" and {"format", "data", "shape"} <= {*shapes, *others}:
             if array or sign:
                 raise _Chosen(f"Arguments `array` and `sign` do not apply: {path.name!r} is one scipy.sparse matrix.")
@@ -174,7 +178,8 @@ def _from_archive(path: Path, array: str | None, sign: str | None) -> Any:
         if array is None and not shapes and len(others) == 1:
             raise ValueError(*(f"of its array {name!r}: {what}" for name, what in others.items()))
         if array is None and len(square) != 1:
-            raise _Chosen(f"{path.name!r} holds {len(square)} square arrays; choose one by `array`. It holds: {listing}.")
+            how = "choose one by `array`" if square else "save the matrix of weights by itself"
+            raise _Chosen(f"{path.name!r} holds {len(square) or 'no'} square arrays; {how}. It holds: {listing}.")
         matrix = archive.read(array or square[0])
         if sign is None:
             return matrix
@@ -190,8 +195,7 @@ def _as_weights(path: Path, content: Any, request: _Request) -> Labelled:
     if hasattr(content, "is_directed"):
         return from_graph(content, request.array, request.sign)
     table = content if hasattr(content, "columns") else None
-    edges = table is not None and edge_columns(table.columns) is not None
-    if edges and request.layout != "matrix":
+    if table is not None and request.layout != "matrix" and (request.layout == "edges" or lists_edges(table)):
         return from_edges(content, request.array, request.sign)
     if request.layout == "edges":
         import pandas as pd
@@ -203,17 +207,30 @@ def _as_weights(path: Path, content: Any, request: _Request) -> Labelled:
                 f"The list of edges in {path.name!r} must have two or three columns, but the shape is {content.shape}; call "
                 "its columns source, target and so on if it has more."
             )
-        rows = content if table is None else table.to_numpy()
-        return from_edges(pd.DataFrame(rows, columns=columns[:width]))
+        return from_edges(pd.DataFrame(content, columns=columns[:width]))
     if suffix not in _ARCHIVES and (request.array or request.sign):
         raise ValueError(
             f"Arguments `array` and `sign` choose arrays of an .npz file or of {', '.join(_ARCHIVES[1:])}, columns of a "
             f"list of edges or attributes of a graph, but the file is {path.name!r}."
         )
-    found = Labelled(content, None) if table is None else from_table(table)
-    if request.layout is None and found.names is None:
-        _refuse_what_may_be_edges(path, found.weights)
-    return found
+    if table is None:
+        if request.layout is None:
+            _refuse_what_may_be_edges(path, content)
+        return Labelled(content, None)
+    if _counted(table.index):
+        square = table.shape[0] == table.shape[1]
+        if request.layout is None:
+            _refuse_what_may_be_edges(path, from_table(table).weights if square else table.to_numpy())
+        if square:
+            table.index = table.columns
+    elif request.layout is None and table.shape[0] != table.shape[1] <= 3:
+        _refuse_shape(path, table.shape)
+    return from_table(table)
+
+
+def _counted(labels: Any) -> bool:
+    """Whether a table's rows have no names, as the file has none."""
+    return type(labels).__name__ == "RangeIndex"
 
 
 def _refuse_what_may_be_edges(path: Path, matrix: Any) -> None:
@@ -231,9 +248,13 @@ def _refuse_what_may_be_edges(path: Path, matrix: Any) -> None:
         raise ValueError(
             f"{path.name!r} may hold a matrix or a list of {len(matrix)} edges: say layout='matrix' or layout='edges'."
         )
+    _refuse_shape(path, matrix.shape)
+
+
+def _refuse_shape(path: Path, shape: tuple[int, ...]) -> NoReturn:
     raise ValueError(
-        f"Argument `weights` must be a square matrix (neuron, neuron), but {path.name!r} has shape {matrix.shape}; if it is "
-        "a list of edges (from, to, weight) say layout='edges'."
+        f"Argument `weights` must be a square matrix (neuron, neuron), but {path.name!r} has shape {shape}; if it is a list "
+        "of edges (from, to, weight) say layout='edges'."
     )
 
 

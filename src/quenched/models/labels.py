@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -37,7 +38,7 @@ def labelled(weights: Any) -> Labelled:
         weights = weights.to_pandas()
     if not isinstance(weights, pandas.DataFrame):
         return Labelled(weights, None)
-    return from_table(weights) if edge_columns(weights.columns) is None else from_edges(weights)
+    return from_edges(weights) if lists_edges(weights) else from_table(weights)
 
 
 def from_table(table: pd.DataFrame) -> Labelled:
@@ -45,10 +46,11 @@ def from_table(table: pd.DataFrame) -> Labelled:
 
     Raises ValueError where rows and columns have other names, or one name is there twice.
     """
-    rows, columns = _own_names(table.index), _own_names(table.columns)
+    rows, columns = tuple(map(str, table.index)), tuple(map(str, table.columns))
     for names in (rows, columns):
         _refuse_twins(names)
-    if rows is not None and columns is not None and rows != columns:
+    named = None not in (_own_names(rows), _own_names(columns))
+    if rows != columns and (named or set(rows) == set(columns)):
         for one, other, words in ((rows, columns, ("rows", "columns")), (columns, rows, ("columns", "rows"))):
             alone = sorted(set(one) - set(other))
             if alone:
@@ -58,7 +60,14 @@ def from_table(table: pd.DataFrame) -> Labelled:
                 )
         order = {name: place for place, name in enumerate(columns)}
         table = table.iloc[:, [order[name] for name in rows]]
-    return Labelled(_cells(table), columns if rows is None else rows)
+        columns = rows
+    return Labelled(_cells(table), _own_names(rows) or _own_names(columns))
+
+
+def lists_edges(table: pd.DataFrame) -> bool:
+    """Whether a table is a list of edges: by its columns, unless its rows have the same names."""
+    square = sorted(map(str, table.index)) == sorted(map(str, table.columns))
+    return edge_columns(table.columns) is not None and not square
 
 
 def edge_columns(columns: Iterable[Any]) -> tuple[Any, Any] | None:
@@ -66,11 +75,17 @@ def edge_columns(columns: Iterable[Any]) -> tuple[Any, Any] | None:
     columns, found = list(columns), []
     for words, beginning in ((("source", "from", "sender", "src"), "pre"), (("target", "to", "receiver", "dst"), "post")):
         matching = [each for each in columns if str(each).strip().lower() in words]
-        matching = matching or [each for each in columns if str(each).strip().lower().startswith(beginning)]
+        matching = matching or [each for each in columns if _begins_with(beginning, str(each).strip())]
         if len(matching) != 1:
             return None
         found.append(matching[0])
     return found[0], found[1]
+
+
+def _begins_with(word: str, column: str) -> bool:
+    """pre, pre_id, preId, presynaptic; not prefrontal."""
+    column = column.lower() if column.isupper() else column
+    return re.match(rf"{word}(?![a-z])|{word}-?syn", column[:1].lower() + column[1:]) is not None
 
 
 def from_edges(edges: pd.DataFrame, array: str | None = None, sign: str | None = None) -> Labelled:
@@ -111,18 +126,18 @@ def from_edges(edges: pd.DataFrame, array: str | None = None, sign: str | None =
 
 def from_graph(graph: Any, array: str | None = None, sign: str | None = None) -> Labelled:
     """A graph of NetworkX: an edge u -> v with weight w is weights[v, u] = w, parallel edges add up, and one without
-    direction goes both ways. `array` is the edges' attribute that holds the weights, `weight` if left out, 1 where no edge
-    has it; `sign` one to multiply by.
+    direction goes both ways. `array` is the edges' attribute that holds the weights, `weight` or the only number if left
+    out, 1 where edges have none; `sign` one to multiply by.
     """
     nodes = {node: place for place, node in enumerate(graph)}
     rows, columns, values = [], [], []
-    chosen = [name for name in ("weight" if array is None else array, sign) if name is not None]
-    having = {name: sum(name in data for *_, data in graph.edges(data=True)) for name in chosen}
-    for name, count in having.items():
-        if count != graph.number_of_edges() and (count or array is not None or name == sign):
+    having = Counter(str(name) for *_, data in graph.edges(data=True) for name in data)
+    chosen = [name for name in (_weight_of_edges(graph) if array is None else array, sign) if name is not None]
+    for name in chosen:
+        if having[name] != graph.number_of_edges():
             raise ValueError(
-                f"Every edge of the graph must have the attribute {name!r}, but {graph.number_of_edges() - count} of "
-                f"{graph.number_of_edges()} do not; choose another by `array`."
+                f"Every edge of the graph must have the attribute {name!r}, but {graph.number_of_edges() - having[name]} of "
+                f"{graph.number_of_edges()} do not. Attributes are: {', '.join(having) or 'none'}."
             )
     for source, target, data in graph.edges(data=True):
         weight = 1.0
@@ -137,6 +152,25 @@ def from_graph(graph: Any, array: str | None = None, sign: str | None = None) ->
     names = _node_names(graph)
     _refuse_twins(names)
     return Labelled(_summed(np.array(rows, int), np.array(columns, int), np.array(values), len(nodes)), names)
+
+
+def _weight_of_edges(graph: Any) -> str | None:
+    """The attribute that holds the weights: `weight`, in capitals or not, or else the only one that holds numbers."""
+    numbers = [
+        name
+        for name in dict.fromkeys(name for *_, data in graph.edges(data=True) for name in data)
+        if str(name).lower() not in ("id", "key")
+        and all(isinstance(data.get(name, 0), int | float) for *_, data in graph.edges(data=True))
+    ]
+    present = {str(name) for *_, data in graph.edges(data=True) for name in data}
+    called = [name for name in present if name.lower() in ("weight", "weights")]
+    found = called or numbers
+    if len(found) > 1:
+        raise ValueError(
+            f"The edges of the graph have several numbers that may be weights, {', '.join(map(repr, sorted(found)))}: "
+            "choose one by `array` where the graph is in a file, or keep only that one."
+        )
+    return str(found[0]) if found else None
 
 
 def read_names(names: Any, own: Names, size: int) -> Names:
@@ -166,9 +200,14 @@ def in_order(what: str, values: Any, names: Names) -> Any:
     if not isinstance(values, pandas.Series | pandas.DataFrame):
         return values
     labels = values.axes[-1]
-    own = _own_names(labels)
-    if own is None or own == names:
+    own = tuple(map(str, labels))
+    if own == names or (_own_names(own) is None and set(own) != set(names)):
         return values
+    if isinstance(labels, pandas.RangeIndex):
+        raise ValueError(
+            f"{what} has no labels of its own, and the neurons are called {names[0]}, {names[1]}, ...: give a plain array "
+            "in their order, or their names as the index."
+        )
     if set(own) != set(names) or len(own) != len(names):
         odd = sorted(set(own) ^ set(names))
         raise ValueError(f"{what} must be labelled by the names of the network's neurons, but differs in {odd[0]!r}.")
