@@ -368,7 +368,7 @@ def test_lists_of_edges_that_are_called_so(
             {},
             r"if it is a list of edges \(from, to, weight\) say layout='edges'",
         ),
-        ("node1,node2\na,b\nb,a\n", {}, r"if it is a list of edges \(from, to, weight\) say layout='edges'"),
+        ("node1,node2\na,b\nb,a\n", {}, "if it is a list of edges say layout='edges'"),
         ("node1,node2\na,b\nb,a\n", {"layout": "edges"}, "may name the columns or an edge"),
         ("p,q,Type,Nbr\na,b,S,1\n", {"layout": "edges"}, "must name the column of weights, one of 'Type', 'Nbr'"),
         ("source,target,weight\n#1,#2,2\na,b,1\nb,a,3\n", {}, "line 2 begins with #, as comments do"),
