@@ -143,6 +143,14 @@ def traceable_numbers(what: str, values: Any) -> Any:
     return values if isinstance(values, jax.core.Tracer) else numbers(what, values)
 
 
+def one_vector(name: str, values: Any, size: int) -> jax.Array:
+    """One state or one input of this size as a JAX array; a traced value passes if its shape is right."""
+    array = jnp.asarray(traceable_numbers(f"Argument `{name}`", values))
+    if array.shape != (size,):
+        raise ValueError(f"Argument `{name}` must have shape ({size},), but has {array.shape}; use jax.vmap for many.")
+    return array
+
+
 def count(name: str, value: Any, *, low: int = 1) -> int:
     """A whole number, at least `low`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):

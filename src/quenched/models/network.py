@@ -130,14 +130,14 @@ class Network(Record):
 
     @double_precision
     def velocity(self, state: State) -> Float[Array, " neuron"]:
-        """F(x), without noise."""
-        state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+        """F(x), without noise, at one state; `jax.vmap(network.velocity)` takes many."""
+        state = checks.one_vector("state", state, self.size)
         return -state + self.weights @ self.activation(state) + self.field
 
     @double_precision
     def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:
-        """F'(x) = -1 + J diag(phi'(x)), dense."""
-        state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+        """F'(x) = -1 + J diag(phi'(x)), dense, at one state."""
+        state = checks.one_vector("state", state, self.size)
         return self.dense_weights * self.activation.slope(state) - jnp.eye(self.size)
 
 
