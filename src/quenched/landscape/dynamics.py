@@ -375,8 +375,8 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     if not isinstance(dynamics, AbstractDynamics):
         wrap = "; wrap it as qd.landscape.Flow(velocity, size=...) or qd.landscape.Map(step, size=...)"
         raise TypeError(
-            f"Argument `dynamics` must be a qd.Network, qd.landscape.Flow or qd.landscape.Map, but is {dynamics!r}"
-            f"{wrap if callable(dynamics) else ''}."
+            "Argument `dynamics` must be a qd.Network, qd.landscape.Flow or qd.landscape.Map, but is "
+            f"{checks.shown(dynamics)}{wrap if callable(dynamics) else ''}."
         )
     given = None if inputs is None else _checked_inputs(inputs, dynamics)
     one = None if given is None else jax.ShapeDtypeStruct(given.shape[-1:], given.dtype)

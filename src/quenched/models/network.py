@@ -59,6 +59,8 @@ class Network(Record):
         self.activation = Tanh() if activation is None else activation
         if not isinstance(self.activation, AbstractActivation):
             raise TypeError(f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}.")
+        checks.refuse_datasets("Argument `weights`", weights)
+        checks.refuse_datasets("Argument `field`", field)
         weights, own = labelled(weights)
         self.weights = _checked_weights(weights)
         self.names = read_names(names, own, self.size)
@@ -83,6 +85,7 @@ class Network(Record):
         """
         from quenched.models.files import read_file
 
+        path = checks.place("path", path)
         found = read_file(path, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout)
         return cls(found.weights, activation, field, names=read_names(names, found.names, found.weights.shape[0]))
 
