@@ -257,7 +257,8 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(
     assert max(map(len, out.splitlines())) <= 40
     assert "leading eigenvalue: 1\n" in out
     assert "…" not in out
-    for command in ([], ["solve"], ["sweep"], ["fixed-points"], ["show"], ["cite"]):
+    of_theories = [["solve", name] for name in THEORIES]
+    for command in ([], ["solve"], *of_theories, ["sweep"], ["fixed-points"], ["show"], ["cite"]):
         assert run([*command, "--help"]) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
 
