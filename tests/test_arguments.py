@@ -87,13 +87,13 @@ refused(
     "`found` must be the Dataset of a solution, or the solution itself, but is Network(2 neurons",
     solution=lambda: qd.plots.solution(NETWORK),
 )
-refused("or the solution itself, but lacks status, residual, steps", solution=lambda: qd.plots.solution(POINTS))
+refused("or the solution itself, but lacks residual, status, steps", solution=lambda: qd.plots.solution(POINTS))
 refused(
     "`graph` must be the graph of qd.landscape.connections, but is of type Dataset",
     graph=lambda: qd.plots.connections(POINTS),
 )
 refused(
-    "`dataset` must be the Dataset of qd.landscape.continue_fixed_points, but lacks parameter, branch_state, event_kind",
+    "`dataset` must be the Dataset of qd.landscape.continue_fixed_points, but lacks branch_state, event_kind, parameter",
     branches=lambda: qd.plots.branches(POINTS),
 )
 refused("`neuron` must be below the number of neurons, 2, but is 7", branches=lambda: qd.plots.branches(BRANCHES, neuron=7))

@@ -196,6 +196,6 @@ def dataset(name: str, value: Any, source: str, *needed: str) -> None:
     """What `source` returns, an xarray.Dataset with these variables."""
     if not hasattr(value, "data_vars"):
         raise TypeError(f"Argument `{name}` must be the Dataset of {source}, but is {shown(value)}.")
-    missing = [each for each in needed if each not in value]
+    missing = sorted(each for each in needed if each not in value)
     if missing:
         raise TypeError(f"Argument `{name}` must be the Dataset of {source}, but lacks {', '.join(missing)}.")

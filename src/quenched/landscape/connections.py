@@ -78,8 +78,8 @@ def connections(
     """
     import networkx as nx
 
-    needed_of_points = ("state", "stable", "unstable_directions")
-    checks.dataset("fixed_points", fixed_points, "qd.landscape.find_fixed_points", *needed_of_points)
+    wanted = ("state", "stable", "unstable_directions")
+    checks.dataset("fixed_points", fixed_points, "qd.landscape.find_fixed_points", *wanted)
     progress = checks.progress(progress)
     if "condition" in fixed_points and np.unique(fixed_points["condition"]).size > 1:
         raise ValueError("Argument `fixed_points` must be those of one input: choose one by .isel(fixed_point=...).")
