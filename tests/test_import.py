@@ -98,6 +98,20 @@ def test_all_public_names_are_there_and_others_are_refused(package: ModuleType) 
         package.nothing  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("package", "wrong", "right"),
+    [
+        (qd, "slove", "solve"),
+        (qd, "Static", "dmft.Static"),
+        (qd.dmft, "TwoTimes", "TwoTime"),
+        (qd.replica, "complexty", "complexity"),
+    ],
+)
+def test_a_misspelt_name_suggests_the_nearest(package: ModuleType, wrong: str, right: str) -> None:
+    with pytest.raises(AttributeError, match=rf"no attribute '{wrong}'\. Did you mean '{right}'\?$"):
+        getattr(package, wrong)
+
+
 def test_import_touches_neither_network_nor_disk(imported: dict[str, list[str]]) -> None:
     assert imported["seen"] == []
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from numbers import Number
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,6 +14,7 @@ import numpy as np
 
 from quenched.words import nearest as nearest
 from quenched.words import one_of as one_of
+from quenched.words import shown as shown
 
 
 def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf, above: float = -np.inf) -> Any:
@@ -21,9 +24,9 @@ def number(name: str, value: Any, *, low: float = -np.inf, high: float = np.inf,
             raise ValueError(f"Argument `{name}` must be one number, but is traced with shape {value.shape}; use vmap.")
         return value
     if value is None or isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating):
-        raise TypeError(f"Argument `{name}` must be a real number, but is {value!r}.")
+        raise TypeError(f"Argument `{name}` must be a real number, but is {shown(value)}.")
     if callable(value):
-        raise TypeError(f"Argument `{name}` must be a real number, but is the function {value!r}.")
+        raise TypeError(f"Argument `{name}` must be a real number, but is the function {shown(value)}.")
     array = numbers(f"Argument `{name}`", value)
     if array.ndim:
         raise ValueError(
@@ -51,6 +54,7 @@ def numbers(what: str, values: Any) -> np.ndarray:
     Every reader of numbers asks this function: `np.asarray` alone reads through masks, drops units and imaginary parts, and
     takes text and truth values for numbers.
     """
+    refuse_datasets(what, values)
     # A variable of a netCDF file, or an array of Dask's: the mask is in what it holds.
     if isinstance(getattr(values, "dimensions", None), tuple):
         values = values[...]
@@ -76,6 +80,13 @@ _INSTEAD = {
     "O": "; numbers alone make an array of floats, np.array(values, dtype=float)",
     "US": "; turn the text into numbers first",
 }
+
+
+def refuse_datasets(what: str, values: Any) -> None:
+    """Refuse a whole dataset where one variable of it is meant."""
+    if hasattr(values, "data_vars"):
+        one = "state" if "state" in values else next(iter(values), "name")
+        raise TypeError(f"{what} must be numbers, but is a whole dataset: give one variable of it, such as its .{one}.")
 
 
 def refuse_masks_and_units(what: str, values: Any) -> None:
@@ -143,10 +154,18 @@ def traceable_numbers(what: str, values: Any) -> Any:
     return values if isinstance(values, jax.core.Tracer) else numbers(what, values)
 
 
+def one_vector(name: str, values: Any, size: int) -> jax.Array:
+    """One state or one input of this size as a JAX array; a traced value passes if its shape is right."""
+    array = jnp.asarray(traceable_numbers(f"Argument `{name}`", values))
+    if array.shape != (size,):
+        raise ValueError(f"Argument `{name}` must have shape ({size},), but has {array.shape}; use jax.vmap for many.")
+    return array
+
+
 def count(name: str, value: Any, *, low: int = 1) -> int:
     """A whole number, at least `low`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"Argument `{name}` must be a whole number, but is {value!r}.")
+        raise TypeError(f"Argument `{name}` must be a whole number, but is {shown(value)}.")
     if value < low:
         raise ValueError(f"Argument `{name}` must be at least {low}, but is {value}.")
     return int(value)
@@ -155,5 +174,28 @@ def count(name: str, value: Any, *, low: int = 1) -> int:
 def flag(name: str, value: Any) -> bool:
     """True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"Argument `{name}` must be True or False, but is {value!r}.")
+        raise TypeError(f"Argument `{name}` must be True or False, but is {shown(value)}.")
     return bool(value)
+
+
+def progress(value: Any) -> Any:
+    """A function that hears how far the work is, or None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"Argument `progress` must be a function, called with how much is done, but is {shown(value)}.")
+    return value
+
+
+def place(name: str, value: Any) -> Path:
+    """Where a file or a folder is."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"Argument `{name}` must be a path, as text or a pathlib.Path, but is {shown(value)}.")
+    return Path(value)
+
+
+def dataset(name: str, value: Any, source: str, *needed: str) -> None:
+    """What `source` returns, an xarray.Dataset with these variables."""
+    if not hasattr(value, "data_vars"):
+        raise TypeError(f"Argument `{name}` must be the Dataset of {source}, but is {shown(value)}.")
+    missing = sorted(each for each in needed if each not in value)
+    if missing:
+        raise TypeError(f"Argument `{name}` must be the Dataset of {source}, but lacks {', '.join(missing)}.")

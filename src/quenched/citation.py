@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from quenched.words import shown
 
 BIBTEX: dict[str, str] = {
     "chow1978": """@article{chow1978,
@@ -228,8 +230,9 @@ def cite(*things: Any) -> str:
     """BibTeX of the papers behind solutions, theories, sweeps, or everything.
 
     Arguments:
-        things: solutions, theories or experiments (instances or classes), datasets of `qd.sweep`, DataTrees of
-            `qd.sweeps.run_file`, or keys of `quenched.citation.BIBTEX`; everything known if left out.
+        things: solutions, theories or experiments (instances or classes), the datasets of solutions, sweeps, fixed points
+            and the like, DataTrees of `qd.sweeps.run_file`, or keys of `quenched.citation.BIBTEX`; everything known if left
+            out.
 
     Raises:
         TypeError: something that carries no references. KeyError: an unknown key.
@@ -251,6 +254,17 @@ def _keys(thing: Any) -> list[str]:
         return [*thing.citations]
     if hasattr(thing, "children") and thing.children:
         return [key for child in thing.children.values() for key in _keys(child)]
-    if "citations" in getattr(thing, "attrs", {}):
-        return str(thing.attrs["citations"]).split()
-    raise TypeError(f"Only solutions, theories, sweeps and BibTeX keys carry references, but this is {thing!r}.")
+    found = stored_keys(getattr(thing, "attrs", {}))
+    if not found:
+        raise TypeError(f"Only results, theories and BibTeX keys carry references, but this is {shown(thing)}.")
+    return found
+
+
+def stored_keys(attributes: Mapping[Any, Any]) -> list[str]:
+    """Those that a dataset has in its attributes, or those of its theory."""
+    if "citations" in attributes:
+        return str(attributes["citations"]).split()
+    from quenched.sweeps.names import THEORIES, theories
+
+    theory = attributes.get("theory")
+    return [*theories()[theory].citations] if theory in THEORIES else []

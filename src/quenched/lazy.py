@@ -41,7 +41,7 @@ class LazyPackage(ModuleType):
             elif importlib.util.find_spec(f"{self.__name__}.{name}") is not None:
                 value = importlib.import_module(f"{self.__name__}.{name}")
             else:
-                raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+                raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}.{_suggestion(self, name)}")
         finally:
             if collecting:
                 gc.enable()
@@ -71,3 +71,15 @@ def _read(package: ModuleType) -> None:
     imports = [node for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom)]
     sources = {alias.name: str(node.module) for node in imports for alias in node.names}
     vars(package).update(_sources=sources, __all__=sorted(sources))
+
+
+def _suggestion(package: LazyPackage, name: str) -> str:
+    """' Did you mean ...?' or nothing: a public name, or one of a chapter's where it is written without the chapter."""
+    from pathlib import Path
+
+    from quenched.words import nearest
+
+    for stub in sorted(Path(str(package.__file__)).parent.glob("*/__init__.pyi")):
+        if f'"{name}"' in stub.read_text():
+            return f" Did you mean '{stub.parent.name}.{name}'?"
+    return nearest(name, package.__all__)

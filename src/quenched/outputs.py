@@ -18,3 +18,11 @@ def check_path(path: Path, force: bool, name: str = "Argument `path`") -> None:
         raise FileExistsError(f"{str(path)!r} exists; force=True (--force on the command line) replaces it.")
     if path.is_dir() and not (path / "zarr.json").exists():
         raise FileExistsError(f"{str(path)!r} is a folder that holds no Zarr store; choose another place.")
+
+
+def check_store(path: Path, name: str) -> Path:
+    """The path of a Zarr store, refused where its ending promises a file of another kind. What is there keeps its name."""
+    number = path.suffix[1:].isdigit()  # of gain_1.5
+    if path.suffix not in ("", ".zarr") and not number and not path.exists():
+        raise ValueError(f"{name} must end in .zarr, for it is a folder in Zarr's format, but is {str(path)!r}.")
+    return path

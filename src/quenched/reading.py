@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quenched import checks
 from quenched.solution import Solution, Values
 from quenched.storage import MODEL, THEORY
 from quenched.stored_records import from_json
@@ -43,7 +44,7 @@ def load(path: str | Path) -> Any:
     """
     from quenched.sweeps.store import read_definition, read_sweeps
 
-    path = Path(path)
+    path = checks.place("path", path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     if path.is_dir() and read_definition(path) is not None:

@@ -72,6 +72,7 @@ def solve(
         0.352602
     """
     check_types(model, theory)
+    throw, progress = checks.flag("throw", throw), checks.progress(progress)
     asked, theory = theory, chosen_way(theory, [model])
     solver = checked_solver(theory, solver)
     if isinstance(theory, AbstractTheory):
@@ -274,7 +275,7 @@ def check_key(key: int | Array | None) -> None:
         return
     if isinstance(key, jax.Array) and (key.ndim == 0 if _is_new_style(key) else key.ndim == 1 and key.dtype == jnp.uint32):
         return
-    raise TypeError(f"Argument `key` must be a whole number or one JAX key, but is {key!r}.")
+    raise TypeError(f"Argument `key` must be a whole number or one JAX key, but is {checks.shown(key)}.")
 
 
 def read_key(key: int | Array | None) -> Array:
@@ -301,7 +302,7 @@ def read_start(
     if not isinstance(given, Mapping):
         raise TypeError(
             f"Argument `start` must be one of {', '.join(map(repr, theory.branches))}, a mapping of order parameters, "
-            f"or a Solution, but is {start!r}."
+            f"or a Solution, but is {checks.shown(start)}."
         )
     missing = [name for name in theory.unknowns if name not in given]
     if missing:
@@ -318,11 +319,11 @@ def check_types(model: Any, theory: Any) -> None:
             "qd.landscape.find_fixed_points(network) or qd.simulate.integrate(network, ...)."
         )
     if not isinstance(model, RandomNetwork):
-        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {model!r}.")
+        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {checks.shown(model)}.")
     if isinstance(theory, type):
         raise TypeError(f"Argument `theory` must be an instance: write {theory.__name__}(...), with parentheses.")
     if not isinstance(theory, AbstractTheory | AbstractExperiment | AbstractChoice):
-        raise TypeError(f"Argument `theory` must be a theory such as qd.dmft.Static(), but is {theory!r}.")
+        raise TypeError(f"Argument `theory` must be a theory such as qd.dmft.Static(), but is {checks.shown(theory)}.")
 
 
 def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> Any:
@@ -333,5 +334,5 @@ def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> 
     allowed = getattr(theory, "solvers", (type(default),))
     if type(solver) not in allowed:
         must = "left out" if default is None else f"a {' or '.join(kind.__name__ for kind in allowed)}"
-        raise TypeError(f"Argument `solver` must be {must} for {type(theory).__name__}, but is {solver!r}.")
+        raise TypeError(f"Argument `solver` must be {must} for {type(theory).__name__}, but is {checks.shown(solver)}.")
     return solver

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quenched import checks
 from quenched.numerics.interrupts import held_interrupts
 from quenched.outputs import check_path
 from quenched.solution import Solution
@@ -58,7 +59,7 @@ def to_stored(solution: Solution) -> xr.Dataset:
 
 def save(solution: Solution, path: str | Path, force: bool = False) -> Path:
     """See `Solution.save`."""
-    path = Path(path)
-    check_path(path, force)
+    path = checks.place("path", path)
+    check_path(path, checks.flag("force", force))
     write(to_stored(solution), path)
     return path

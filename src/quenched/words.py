@@ -7,12 +7,18 @@ from collections.abc import Iterable
 from typing import Any
 
 
+def shown(value: Any) -> str:
+    """As one would type it; what takes several lines, by its kind."""
+    text = repr(value)
+    return text if "\n" not in text else f"of type {type(value).__name__}"
+
+
 def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     """One of the allowed words, the nearest suggested when it is none of them."""
     words = list(allowed)
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         raise ValueError(
-            f"Argument `{name}` must be one of {', '.join(map(repr, words))}, but is {value!r}.{nearest(value, words)}"
+            f"Argument `{name}` must be one of {', '.join(map(repr, words))}, but is {shown(value)}.{nearest(value, words)}"
         )
     return str(value)
 

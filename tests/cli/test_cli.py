@@ -145,6 +145,12 @@ def test_a_numerical_failure_has_code_1(capsys: pytest.CaptureFixture[str], fold
         (["solve", "dmft.Static", "--gain", "one"], "one"),
         (["solve", "dmft.Static"], "--gain is missing"),
         (["solve", "dmft.Static", "--gian", "1"], "no argument `gian`. Did you mean 'gain'?"),
+        (["solve", "dmft.Static", "--gan", "1"], "no argument `gan`. Did you mean 'gain'?\n"),
+        (["solve", "dmft.Static", "--zzz", "1"], "no argument `zzz`. It takes no arguments."),
+        (
+            ["solve", "dmft.TwoTime", "--gain", "1", "--duration", "1", "--initial", "normal"],
+            "`initial` must be {normal = [mean, std]} or {uniform = [low, high]}, but is 'normal'",
+        ),
         (["solve", "dmft.Statik", "--gain", "1"], "Did you mean 'dmft.Static'?"),
         (["solve", "FiniteTemperature", "--gain", "1", "--temperature", "0"], "`temperature` must be greater than 0"),
         (["solve", "FiniteTemperature", "--gain", "1"], "needs the argument `temperature`"),
@@ -195,6 +201,8 @@ def test_fixed_points_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "index sum 1, as it must be for a complete list" in out
     with xr.open_zarr("found.zarr", consolidated=False) as written:
         assert written["stable"].values.tolist() == [True, True, False]
+    assert run(["cite", "found.zarr"]) == 0
+    assert "sussillo2013" in capsys.readouterr().out
     assert run(["fixed-points", "pair.npz"]) == 2
     assert "holds 2 square arrays; choose one by `array`" in capsys.readouterr().err
     # The eigenvalues at the origin are -1 + 2 and -1 - 2.
@@ -249,7 +257,8 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(
     assert max(map(len, out.splitlines())) <= 40
     assert "leading eigenvalue: 1\n" in out
     assert "…" not in out
-    for command in ([], ["solve"], ["sweep"], ["fixed-points"], ["show"], ["cite"]):
+    of_theories = [["solve", name] for name in THEORIES]
+    for command in ([], ["solve"], *of_theories, ["sweep"], ["fixed-points"], ["show"], ["cite"]):
         assert run([*command, "--help"]) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
 

@@ -124,3 +124,24 @@ def test_it_ends_at_any_moment(command: str, tmp_path: Path) -> None:
         if "sweep" in command and seconds:
             shutil.rmtree(tmp_path / "small.zarr", ignore_errors=True)
         seconds = 1.15 * seconds + 0.05
+
+
+def test_the_package_run_as_a_program_is_the_command(tmp_path: Path) -> None:
+    ran = subprocess.run([sys.executable, "-m", "quenched", "cite", "jax2018"], capture_output=True, text=True, cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("@software{jax2018,")
+    wrong = subprocess.run([sys.executable, "-m", "quenched", "sovle"], capture_output=True, text=True, cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "sovle" in wrong.stderr
+
+
+def test_the_package_run_as_a_program_hears_ctrl_c(tmp_path: Path) -> None:
+    program = """
+import _signal, runpy, sys
+_signal.signal(_signal.SIGINT, _signal.default_int_handler)
+import quenched.cli
+quenched.cli.run = lambda arguments: _signal.raise_signal(_signal.SIGINT)
+runpy.run_module("quenched", run_name="__main__")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "Interrupted.\n")

@@ -75,8 +75,46 @@ def test_the_two_fields_are_interchangeable() -> None:
     assert float(one) == pytest.approx(float(other), abs=1e-12)
 
 
-def test_an_impossible_covariance_is_nan() -> None:
-    assert np.isnan(float(pair_average(jnp.tanh, jnp.tanh, (0.0, 0.0), (1.0, 1.0), 1.1)))
+def test_an_impossible_covariance_is_nan_where_it_is_traced() -> None:
+    assert np.isnan(float(jax.jit(lambda c: pair_average(jnp.tanh, jnp.tanh, (0.0, 0.0), (1.0, 1.0), c))(1.1)))
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"function": 3.0}, "`function` must be a function of a number, such as jnp.tanh or qd.Tanh(), but is 3.0"),
+        ({"function": qd.Tanh}, "`function` must be a function of a number"),
+        ({"mean": "a"}, "`mean` must be a real number, but is 'a'"),
+        ({"variance": -1.0}, "`variance` must be a finite number at least 0, but is -1"),
+        ({"variance": np.ones(2)}, "`variance` must be one number, but has shape (2,)"),
+        ({"nodes": 0}, "`nodes` must be at least 1, but is 0"),
+        ({"breakpoints": 0.0}, "`breakpoints` must have shape (any,), but has ()"),
+        ({"second": None}, "`second` must be a function of a number"),
+        ({"means": (3.0,)}, "`means` must be two numbers, those of x and y, but is (3.0,)"),
+        ({"means": 3.0}, "`means` must be two numbers, those of x and y, but is 3.0"),
+        ({"means": (0.0, np.nan)}, "`means[1]` must be a finite number, but is nan"),
+        ({"variances": (1.0,)}, "`variances` must be two numbers"),
+        ({"variances": (1.0, -1.0)}, "`variances[1]` must be a finite number at least 0, but is -1"),
+        ({"covariance": 1.1}, "`covariance` must be at most sqrt(variances[0] variances[1]) = 1 in size, but is 1.1"),
+        ({"variances": (0.0, 1.0), "covariance": -0.1}, "= 0 in size, but is -0.1"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    one = {"function", "mean", "variance"} & set(arguments)
+    given: dict[str, Any] = ({"function": jnp.tanh} if one else {"first": jnp.tanh, "second": jnp.tanh}) | arguments
+    with pytest.raises((TypeError, ValueError)) as refused:
+        (average if one else pair_average)(**given)
+    assert message in str(refused.value)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_traced_arguments_pass_the_checks() -> None:
+    def of(means: Any, variances: Any) -> Any:
+        return pair_average(jnp.tanh, jnp.tanh, means, variances, 0.3) + average(jnp.tanh, means[0], variances[0])
+
+    means, variances = jnp.asarray([0.1, 0.2]), jnp.asarray([1.0, 2.0])
+    np.testing.assert_allclose(jax.jit(of)(means, variances), of(means, variances), rtol=1e-14)
 
 
 @pytest.mark.parametrize(("mean", "variance"), [(0.3, 1.0), (-1.0, 30.0), (0.5, 1e-3)])

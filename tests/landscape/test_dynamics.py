@@ -464,3 +464,12 @@ def test_outcomes_of_an_unbounded_flow() -> None:
     found = find_fixed_points(Flow(jnp.exp, size=1), 20)
     assert found.sizes["fixed_point"] == 0
     assert not np.any(found.outcome == Outcome.fixed_point)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("dynamics", [Flow(lambda x: -x, size=2), Map(lambda x: -x, size=2)], ids=["flow", "map"])
+@pytest.mark.parametrize("state", [1.0, np.ones(1), np.ones((2, 1)), np.ones((2, 2)), np.ones(3)])
+def test_a_state_has_as_many_numbers_as_the_dynamics(dynamics: Any, state: Any) -> None:
+    for function in (dynamics.residual, dynamics.jacobian, dynamics.trajectory_step):
+        with pytest.raises(ValueError, match=r"`state` must have shape \(2,\), but has .*use jax.vmap for many"):
+            function(state, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -202,3 +203,23 @@ def test_an_ensemble_is_not_a_network() -> None:
         find_fixed_points(qd.RandomNetwork(1.0))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"find_fixed_points\(network\)"):
         qd.solve(qd.Network(np.eye(3)), qd.landscape.FixedPoints(3, 2))  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(
+    ("velocity", "state", "message"),
+    [
+        (
+            qd.Network(np.eye(2)),
+            np.ones(2),
+            r"`velocity` must be a function, but is Network.*give its method, network.velocity",
+        ),
+        (lambda x: -x, np.ones((2, 2)), r"`state` must have shape \(neuron,\), but has \(2, 2\); use jax.vmap for many"),
+        (lambda x: -x, 1.0, r"`state` must have shape \(neuron,\), but has \(\)"),
+        (qd.Network(np.eye(2)).velocity, np.ones(3), r"`state` must have shape \(2,\), but has \(3,\)"),
+    ],
+)
+def test_the_energy_is_that_of_one_state(velocity: Any, state: Any, message: str) -> None:
+    for function in (qd.landscape.energy, qd.landscape.energy_gradient):
+        with pytest.raises((TypeError, ValueError), match=message):
+            function(velocity, state)

@@ -73,3 +73,16 @@ def test_the_callers_array_is_not_shared() -> None:
     network = qd.Network(weights)
     weights[0, 0] = 99.0
     assert float(network.weights[0, 0]) == 0.5
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("state", [1.0, np.ones(1), np.ones((3, 1)), np.ones((3, 3)), np.ones(4)])
+@pytest.mark.parametrize("traced", [False, True], ids=["plain", "traced"])
+@pytest.mark.parametrize("weights", [WEIGHTS, sparse.csr_matrix(WEIGHTS)], ids=["dense", "sparse"])
+def test_a_state_has_one_number_per_neuron(weights: Any, traced: bool, state: Any) -> None:
+    network = qd.Network(weights, field=np.ones(3))
+    with jax.enable_x64(True):
+        for function in (network.velocity, network.jacobian):
+            with pytest.raises(ValueError, match=r"`state` must have shape \(3,\), but has .*use jax.vmap for many"):
+                (jax.jit(lambda x, of=function: of(x)) if traced else function)(state)
+        assert jax.vmap(network.jacobian)(np.ones((5, 3))).shape == (5, 3, 3)

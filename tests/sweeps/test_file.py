@@ -111,6 +111,7 @@ def test_a_range_holds_the_numbers_one_would_type(tmp_path: Path) -> None:
         ),
         ("seed = 5", "seed = 1.5", r"key `seed` must be a whole number, but is 1\.5"),
         ('store = "small.zarr"', "", r"key `output\.store` is missing"),
+        ('"small.zarr"', '"small.nc"', r"key `output\.store` must end in \.zarr, for it is a folder in Zarr's format"),
         ('theory = "dmft.Static"', "", r"key `theories\.static\.theory` is missing"),
         ("dmft.Static", "dmft.Statik", r"`theory` must be one of .* but is 'dmft\.Statik'\. Did you mean 'dmft\.Static'\?"),
         (

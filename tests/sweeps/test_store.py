@@ -110,6 +110,19 @@ def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
         qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=tmp_path / "file" / "sweep.zarr")
 
 
+@pytest.mark.parametrize("name", ["a.txt", "sweep.nc", "sweep.h5"])
+def test_a_store_has_no_name_of_another_kind(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"`store` must end in \.zarr, for it is a folder in Zarr's format, but is '.*'\."):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["sweep", "gain_1.5"])
+def test_a_store_needs_no_ending(tmp_path: Path, name: str) -> None:
+    qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=tmp_path / name)
+    assert list(qd.load(tmp_path / name)["gain"].values) == [0.5]
+
+
 def test_resume_and_force_need_a_store() -> None:
     with pytest.raises(ValueError, match="are about a `store`"):
         qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, resume=True)

@@ -37,18 +37,30 @@ def one_theory(name: str) -> str:
     kind = theories()[name]
     document = inspect.getdoc(kind) or ""
     described = _arguments(document)
-    lines = [f"quenched solve {name}: {THEORIES[name]}", "", textwrap.indent(document.split("\n\n")[0], "  ")]
-    equation = document.split("\n\n")[1:2]
-    if equation and equation[0].startswith("    "):
-        lines += ["", textwrap.indent(equation[0], "  ")]
+    first, *others = document.split("\n\n")
+    lines = [*_wrapped(f"quenched solve {name}: {THEORIES[name]}"), "", *_wrapped(" ".join(first.split()), "  ")]
+    if others and others[0].startswith("    "):
+        lines += ["", *_equations(others[0])]
     lines += ["", "Options of its own:" if inspect.signature(kind).parameters else "It has no options of its own."]
     options = inspect.signature(kind).parameters.items()
     for text, some in groupby(options, lambda option: described.get(option[0], "")):
-        lines += [_head(*option) for option in some] + _wrapped(text)
+        for option in some:
+            lines += _wrapped(_head(*option), "  ", " " * 6)
+        lines += _wrapped(text, " " * 6)
     branches = getattr(kind, "branches", ())
     if len(branches) > 1:
-        lines += ["", f"Branches, for --start: {', '.join(branches)}"]
-    return "\n".join([*lines, "", "Options of the model and of the output: quenched solve --help"])
+        lines += ["", *_wrapped(f"Branches, for --start: {', '.join(branches)}", further="  ")]
+    return "\n".join([*lines, "", *_wrapped("Options of the model and of the output: quenched solve --help")])
+
+
+def _equations(text: str) -> list[str]:
+    """As they are; those that stand side by side below each other where they are too long."""
+    lines: list[str] = []
+    for line in textwrap.dedent(text).splitlines():
+        whole = _wrapped(line, " " * 6)
+        apart = [line] if len(whole) == 1 else re.split(r"   +", line)
+        lines += [part for equation in apart for part in _wrapped(equation, " " * 6, " " * 10)]
+    return lines
 
 
 def _head(name: str, parameter: inspect.Parameter) -> str:
@@ -63,12 +75,14 @@ def _head(name: str, parameter: inspect.Parameter) -> str:
         kind += "; must be given"
     elif parameter.default is not None:
         kind += f"; {_plain(parameter.default)} if left out"
-    return f"  --{name.replace('_', '-')}  {kind}"
+    return f"--{name.replace('_', '-')}  {kind}"
 
 
-def _wrapped(text: str) -> list[str]:
-    width = min(shutil.get_terminal_size().columns, _WIDEST)
-    return textwrap.wrap(text, max(width, 20), initial_indent="      ", subsequent_indent="      ")
+def _wrapped(text: str, indent: str = "", further: str | None = None) -> list[str]:
+    """As wide as the terminal; `further` is the indent of all lines but the first."""
+    width = max(min(shutil.get_terminal_size().columns, _WIDEST), 20)
+    further = indent if further is None else further
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=further, break_on_hyphens=False)
 
 
 def _plain(value: Any) -> str:

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched import checks
 from quenched.numerics.jumps import jump_sizes
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
-from quenched.precision import double_precision
+from quenched.precision import double_precision, traced
 
 Function = Callable[[Array], Array]
 
@@ -96,16 +97,22 @@ def average(
         breakpoints: where f or a derivative of it jumps, `activation.breakpoints` for functions of phi.
         nodes: quadrature nodes on each piece.
 
+    Under jit, grad and vmap a variance below zero counts as zero; otherwise it is refused.
+
     Returns:
         The average, differentiable in mean and variance. Error below 1e-10 for variances up to 100 and tanh-like f;
         repeat with more nodes to see it.
+
+    Raises: TypeError, ValueError for bad arguments, as far as they are not traced.
 
     Example:
         >>> import quenched as qd
         >>> print(f"{qd.gaussian.average(lambda x: x**2, 1.0, 4.0):.12f}")
         5.000000000000
     """
-    kinks = tuple(breakpoints)
+    _check_function("function", function)
+    mean, variance = checks.number("mean", mean), checks.number("variance", variance, low=0.0)
+    kinks, nodes = _read_breakpoints(breakpoints), checks.count("nodes", nodes)
 
     def rule(of: Function, at: Array, var: Array) -> Array:
         deviation = jnp.sqrt(jnp.maximum(var, 0.0))
@@ -150,7 +157,8 @@ def pair_average(
 
     Arguments:
         first, second: f and g, element by element, JAX-traceable.
-        means, variances: of x and y. covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one gives NaN.
+        means, variances: of x and y. covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one that is
+            traced gives NaN.
         breakpoints: where f, g or their derivatives jump.
         nodes: quadrature nodes on each piece of each axis.
 
@@ -158,12 +166,19 @@ def pair_average(
         The average; differentiable in the means and in the covariance, where d/d covariance = <f'(x) g'(y)> (Price's
         theorem) also at full correlation; there of f and g that both jump at one place it is infinite.
 
+    Raises: as `average`.
+
     Example:
         >>> import quenched as qd
         >>> print(f"{qd.gaussian.pair_average(lambda x: x, lambda y: y, covariance=0.3):.12f}")
         0.300000000000
     """
-    kinks = tuple(breakpoints)
+    _check_function("first", first)
+    _check_function("second", second)
+    means, variances = _read_pair("means", means), _read_pair("variances", variances, low=0.0)
+    covariance = checks.number("covariance", covariance)
+    _check_covariance(variances, covariance)
+    kinks, nodes = _read_breakpoints(breakpoints), checks.count("nodes", nodes)
 
     def rule(of_x: Function, of_y: Function, at: Array, var: Array, cov: Array) -> Array:
         # The wider field is the outer one: then the inner average varies no faster than f does.
@@ -204,6 +219,36 @@ def pair_average(
         jnp.stack([jnp.asarray(variance, float) for variance in variances]),
         jnp.asarray(covariance, float),
     )
+
+
+def _check_function(name: str, function: Any) -> None:
+    if isinstance(function, type) or not callable(function):
+        raise TypeError(
+            f"Argument `{name}` must be a function of a number, such as jnp.tanh or qd.Tanh(), but is "
+            f"{checks.shown(function)}."
+        )
+
+
+def _read_breakpoints(breakpoints: Any) -> tuple[float, ...]:
+    return tuple(map(float, checks.real_array("Argument `breakpoints`", breakpoints, (None,))))
+
+
+def _read_pair(name: str, values: Any, low: float = -np.inf) -> tuple[Any, Any]:
+    """One number of x and one of y."""
+    if not np.iterable(values) or len(several := list(values)) != 2:
+        raise ValueError(f"Argument `{name}` must be two numbers, those of x and y, but is {checks.shown(values)}.")
+    first, second = (checks.number(f"{name}[{place}]", value, low=low) for place, value in enumerate(several))
+    return first, second
+
+
+def _check_covariance(variances: tuple[Any, Any], covariance: Any) -> None:
+    """What rounding may add to a full correlation is allowed."""
+    if not traced(variances, covariance) and covariance**2 > (1.0 + 1e-12) * variances[0] * variances[1]:
+        most = np.sqrt(variances[0] * variances[1])
+        raise ValueError(
+            f"Argument `covariance` must be at most sqrt(variances[0] variances[1]) = {most:g} in size, "
+            f"but is {covariance:g}."
+        )
 
 
 def smooth_pair_average(

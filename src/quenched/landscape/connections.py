@@ -78,12 +78,9 @@ def connections(
     """
     import networkx as nx
 
-    missing = {"state", "stable", "unstable_directions"} - set(getattr(fixed_points, "data_vars", ()))
-    if missing:
-        raise TypeError(
-            "Argument `fixed_points` must be the Dataset of qd.landscape.find_fixed_points, but lacks "
-            f"{', '.join(sorted(missing))}."
-        )
+    wanted = ("state", "stable", "unstable_directions")
+    checks.dataset("fixed_points", fixed_points, "qd.landscape.find_fixed_points", *wanted)
+    progress = checks.progress(progress)
     if "condition" in fixed_points and np.unique(fixed_points["condition"]).size > 1:
         raise ValueError("Argument `fixed_points` must be those of one input: choose one by .isel(fixed_point=...).")
     if inputs is None and "inputs" in fixed_points:

@@ -103,6 +103,7 @@ def continue_fixed_points(
     )
     if not low <= start <= high or low == high:
         raise ValueError(f"Argument `start` must lie between `low` = {low:g} and `high` = {high:g}, but is {start:g}.")
+    progress = checks.progress(progress)
     longest = float(checks.number("step", step, above=0.0))
     if not callable(family):
         raise TypeError(f"Argument `family` must be a function of the parameter, but is {family!r}.")
@@ -427,7 +428,7 @@ def _crossing_branches(curve: _Curve, event: _Event, longest: float) -> list[_At
     return found
 
 
-def _dataset(branches: list[_Branch], size: int, attributes: dict[str, int]) -> xr.Dataset:
+def _dataset(branches: list[_Branch], size: int, attributes: dict[str, Any]) -> xr.Dataset:
     import xarray as xr
 
     longest = max(len(branch.places) for branch in branches)
@@ -448,4 +449,4 @@ def _dataset(branches: list[_Branch], size: int, attributes: dict[str, int]) -> 
         "event_state": labelled("event_state", np.array([event.at.place[:-1] for _, event in events]).reshape(-1, size)),
         "event_branch": labelled("event_branch", np.array([row for row, _ in events], int)),
     }
-    return xr.Dataset(variables, attrs={"size": size} | attributes)
+    return xr.Dataset(variables, attrs={"size": size, "citations": "keller1977"} | attributes)

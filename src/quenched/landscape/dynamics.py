@@ -159,6 +159,7 @@ class _AbstractFunction(AbstractDynamics):
         """The function."""
 
     def jacobian(self, state: State, inputs: Any) -> Matrix:
+        state = checks.one_vector("state", state, self.size)
         if not isinstance(self._function, AbstractKnownFunction):
             return jax.jacfwd(lambda x: self.residual(x, inputs))(state)
         found: Matrix = self._function.jacobian(state, inputs)
@@ -217,7 +218,7 @@ class Flow(_AbstractFunction):
         return self.velocity
 
     def residual(self, state: State, inputs: Any) -> State:
-        return _called(self.velocity, state, inputs)
+        return _called(self.velocity, checks.one_vector("state", state, self.size), inputs)
 
 
 class Map(_AbstractFunction):
@@ -249,10 +250,10 @@ class Map(_AbstractFunction):
         return self.step
 
     def residual(self, state: State, inputs: Any) -> State:
-        return self.trajectory_step(state, inputs) - state
+        return self.trajectory_step(state, inputs) - jnp.asarray(state)
 
     def trajectory_step(self, state: State, inputs: Any) -> State:
-        return _called(self.step, state, inputs)
+        return _called(self.step, checks.one_vector("state", state, self.size), inputs)
 
     def iterated(self, times: int) -> Map:
         """The map applied several times: its fixed points are the points of that period and of its divisors."""
@@ -374,8 +375,8 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     if not isinstance(dynamics, AbstractDynamics):
         wrap = "; wrap it as qd.landscape.Flow(velocity, size=...) or qd.landscape.Map(step, size=...)"
         raise TypeError(
-            f"Argument `dynamics` must be a qd.Network, qd.landscape.Flow or qd.landscape.Map, but is {dynamics!r}"
-            f"{wrap if callable(dynamics) else ''}."
+            "Argument `dynamics` must be a qd.Network, qd.landscape.Flow or qd.landscape.Map, but is "
+            f"{checks.shown(dynamics)}{wrap if callable(dynamics) else ''}."
         )
     given = None if inputs is None else _checked_inputs(inputs, dynamics)
     one = None if given is None else jax.ShapeDtypeStruct(given.shape[-1:], given.dtype)

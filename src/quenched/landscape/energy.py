@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
+from quenched.models import Network
 from quenched.precision import double_precision
 
 State = Float[Array | np.ndarray, " neuron"]
@@ -30,7 +31,7 @@ def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.
         >>> float(qd.landscape.energy(qd.Network(np.zeros((2, 2))).velocity, np.ones(2)))
         1.0
     """
-    state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+    state = _checked(velocity, state, confinement)
     return 0.5 * jnp.sum(velocity(state) ** 2) + confinement * jnp.sum(state**2)
 
 
@@ -43,6 +44,18 @@ def energy_gradient(velocity: Callable[[Any], Any], state: State, confinement: f
         >>> qd.landscape.energy_gradient(qd.Network(np.zeros((2, 2))).velocity, np.ones(2)).tolist()
         [1.0, 1.0]
     """
-    state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+    state = _checked(velocity, state, confinement)
     speed, pull_back = jax.vjp(velocity, state)
     return pull_back(speed)[0] + 2.0 * confinement * state
+
+
+def _checked(velocity: Any, state: Any, confinement: Any) -> Array:
+    """One state; refused is what is no function of it."""
+    if not callable(velocity):
+        instead = "its method, network.velocity" if isinstance(velocity, Network) else "a function of the state"
+        raise TypeError(f"Argument `velocity` must be a function, but is {velocity!r}; give {instead}.")
+    checks.number("confinement", confinement)
+    array: Array = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+    if array.ndim != 1:
+        raise ValueError(f"Argument `state` must have shape (neuron,), but has {array.shape}; use jax.vmap for many.")
+    return array

@@ -126,6 +126,7 @@ def find_fixed_points(
     ends_at = np.inf if time_limit is None else time.monotonic() + checks.number("time_limit", time_limit, above=0.0)
     solver = _checked_options("solver", solver, LevenbergMarquardt)
     follow = _checked_options("follow", follow, Homotopy)
+    progress = checks.progress(progress)
     way, given = read_dynamics(dynamics, inputs)
     period = checks.count("period", period)
     single = None
@@ -199,7 +200,7 @@ def _search_between(uncertified: Uncertified, work: _Search, solver: LevenbergMa
 
 def _checked_options(name: str, given: Any, kind: type) -> Any:
     if given is not None and not isinstance(given, kind):
-        raise TypeError(f"Argument `{name}` must be a qd.landscape.{kind.__name__}, but is {given!r}.")
+        raise TypeError(f"Argument `{name}` must be a qd.landscape.{kind.__name__}, but is {checks.shown(given)}.")
     return kind() if given is None else given
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from quenched import checks
 from quenched.landscape.dynamics import AbstractDynamics, Map, batched
 from quenched.landscape.paths import Homotopy
 from quenched.landscape.search import Outcome
@@ -152,6 +153,7 @@ _COUNTS = {
 
 def _attributes(dynamics: AbstractDynamics, others: int) -> dict[str, Any]:
     found: dict[str, Any] = {"size": dynamics.size, "kind": dynamics.kind, "certificate_bound": dynamics.bound}
+    found["citations"] = "sussillo2013 chow1978"
     network = getattr(dynamics, "network", None)
     if network is not None:
         found["activation"] = network.activation.name
@@ -215,10 +217,6 @@ def eigenvalues(fixed_points: xr.Dataset) -> xr.DataArray:
         >>> print(qd.landscape.eigenvalues(found).values.round(6))
         [[-1.+0.5j -1.-0.5j]]
     """
-    missing = {"eigenvalue_real", "eigenvalue_imag"} - set(getattr(fixed_points, "data_vars", ()))
-    if missing:
-        raise TypeError(
-            "Argument `fixed_points` must be the Dataset of qd.landscape.find_fixed_points, but lacks "
-            f"{', '.join(sorted(missing))}."
-        )
+    needed = ("eigenvalue_real", "eigenvalue_imag")
+    checks.dataset("fixed_points", fixed_points, "qd.landscape.find_fixed_points", *needed)
     return (fixed_points["eigenvalue_real"] + 1j * fixed_points["eigenvalue_imag"]).rename("eigenvalues")

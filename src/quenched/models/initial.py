@@ -99,8 +99,12 @@ class Quantile(AbstractInitial):
     function: Callable[[Any], Any] = eqx.field(static=True)
 
     def __init__(self, function: Callable[[Any], Any]):
+        if isinstance(function, type):
+            raise TypeError(f"Argument `initial` must be an instance: write qd.{function.__name__}(...), with parentheses.")
         if not callable(function):
-            raise TypeError(f"Argument `initial` must be qd.Normal, qd.Uniform or a function, but is {function!r}.")
+            raise TypeError(
+                f"Argument `initial` must be qd.Normal, qd.Uniform or a function, but is {checks.shown(function)}."
+            )
         self.function = function
         # u x(u)^2 at ever smaller u, on both ends: where it does not fall, the integral of x^2 does not exist.
         tails = np.array([1e-3, 1e-6, 1e-9, 1e-12])

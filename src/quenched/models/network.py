@@ -59,6 +59,8 @@ class Network(Record):
         self.activation = Tanh() if activation is None else activation
         if not isinstance(self.activation, AbstractActivation):
             raise TypeError(f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}.")
+        checks.refuse_datasets("Argument `weights`", weights)
+        checks.refuse_datasets("Argument `field`", field)
         weights, own = labelled(weights)
         self.weights = _checked_weights(weights)
         self.names = read_names(names, own, self.size)
@@ -83,6 +85,7 @@ class Network(Record):
         """
         from quenched.models.files import read_file
 
+        path = checks.place("path", path)
         found = read_file(path, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout)
         return cls(found.weights, activation, field, names=read_names(names, found.names, found.weights.shape[0]))
 
@@ -130,14 +133,14 @@ class Network(Record):
 
     @double_precision
     def velocity(self, state: State) -> Float[Array, " neuron"]:
-        """F(x), without noise."""
-        state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+        """F(x), without noise, at one state; `jax.vmap(network.velocity)` takes many."""
+        state = checks.one_vector("state", state, self.size)
         return -state + self.weights @ self.activation(state) + self.field
 
     @double_precision
     def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:
-        """F'(x) = -1 + J diag(phi'(x)), dense."""
-        state = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
+        """F'(x) = -1 + J diag(phi'(x)), dense, at one state."""
+        state = checks.one_vector("state", state, self.size)
         return self.dense_weights * self.activation.slope(state) - jnp.eye(self.size)
 
 

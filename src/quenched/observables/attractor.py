@@ -37,7 +37,7 @@ def kaplan_yorke_dimension(exponents: Any, *, complete: bool = True) -> float:
     spectrum = checks.numbers("Argument `exponents`", exponents)
     if spectrum.ndim != 1 or not spectrum.size or not np.isfinite(spectrum).all():
         raise ValueError(f"Argument `exponents` must be finite numbers along one axis, but is {exponents!r}.")
-    return dimension(np.sort(spectrum)[::-1], complete)[0]
+    return dimension(np.sort(spectrum)[::-1], checks.flag("complete", complete))[0]
 
 
 def dimension(spectrum: Spectrum, complete: bool) -> tuple[float, Spectrum]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quenched import checks
+from quenched.citation import stored_keys
 from quenched.observables.equilibrium import expectation, reference_temperature
 from quenched.observables.parametric import Rows, Rule, integrated, magnified, response_bounds, secant, spectra
 from quenched.solution import Solution, labelled
@@ -80,6 +81,7 @@ def fluctuation_dissipation(
     import xarray as xr
 
     dataset = solution.to_dataset() if isinstance(solution, Solution) else solution
+    checks.dataset("solution", dataset, "a theory or of qd.observables.measure_response, or a Solution")
     dims = _dimensions(dataset)
     known = reference_temperature(dataset.attrs, temperature)
     # Extrapolated to step 0 it is not Euler's discrete process any more.
@@ -99,7 +101,8 @@ def fluctuation_dissipation(
         over = ("frequency",) if name.startswith("effective_temperature") else dims
         variables[name] = (over, values, attributes)
     attributes = dict(dataset.attrs) | {"temperature": known, "expected": expectation(dataset.attrs)}
-    return xr.Dataset(variables, coordinates, attributes)
+    papers = dict.fromkeys([*stored_keys(dataset.attrs), "cugliandolo1997", "zou2024"])
+    return xr.Dataset(variables, coordinates, attributes | {"citations": " ".join(papers)})
 
 
 def _dimensions(dataset: Any) -> tuple[str, ...]:

@@ -109,6 +109,7 @@ def lyapunov_spectrum(
         >>> found.lyapunov_exponent.values.round(3).tolist()
         [-0.5, -0.8]
     """
+    throw, progress = checks.flag("throw", throw), checks.progress(progress)
     step, total = check_step(step), count_steps(duration, step)
     before = total // 4 if burn_in is None else count_steps(burn_in, step, "burn_in")
     if before >= total:

@@ -44,11 +44,12 @@ def read_networks(dynamics: Any, size: Any, networks: Any, noise: Any, key: Arra
     several = [dynamics] if isinstance(dynamics, Network) else dynamics
     if isinstance(several, str) or not isinstance(several, Sequence) or not len(several):
         raise TypeError(
-            f"Argument `dynamics` must be a qd.Network, a list of them, or a qd.RandomNetwork, but is {dynamics!r}."
+            "Argument `dynamics` must be a qd.Network, a list of them, or a qd.RandomNetwork, but is "
+            f"{checks.shown(dynamics)}."
         )
     for network in several:
         if not isinstance(network, Network):
-            raise TypeError(f"Argument `dynamics` must hold qd.Network alone, but holds {network!r}.")
+            raise TypeError(f"Argument `dynamics` must hold qd.Network alone, but holds {checks.shown(network)}.")
     noise = float(checks.number("noise", 0.0 if noise is None else noise, low=0.0))
     return _given(several, isinstance(dynamics, Network), noise)
 

@@ -142,6 +142,7 @@ def measure_response(
     step_left = "" if richardson else f"the step, O(step^{ORDERS[scheme]}); "
     attributes = ensemble.attributes | {"method": method, "scheme": scheme, "stretches": plan.stretches, "trials": trials}
     attributes |= {"probes": probes, "richardson": int(richardson), "quenched_version": version("quenched")}
+    attributes["citations"] = "hutchinson1990"
     attributes["outside_errors"] = step_left + "finite size, O(1/size); what is left of the initial states after the burn-in"
     if method == "kick":
         attributes["kick"] = float(size_of_kick)
@@ -216,7 +217,7 @@ def _read_network(network: Any, size: Any, networks: Any, noise: Any) -> _Ensemb
         known = {"gain": network.gain, "symmetry": network.symmetry, "noise": network.noise, "field": field}
         return _Ensemble(size, networks, network.noise, _attributes(network, known, size) | {"networks": networks})
     if not isinstance(network, Network):
-        raise TypeError(f"Argument `network` must be a qd.Network or a qd.RandomNetwork, but is {network!r}.")
+        raise TypeError(f"Argument `network` must be a qd.Network or a qd.RandomNetwork, but is {checks.shown(network)}.")
     for name, value in (("size", size), ("networks", networks)):
         if value is not None:
             raise ValueError(f"Argument `{name}` must be left out with a qd.Network, which is one network of its own size.")

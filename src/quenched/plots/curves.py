@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quenched.checks import nearest
+from quenched import checks
 from quenched.plots.style import is_experiment, label, styles
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ def curve(dataset: xr.Dataset, name: str, along: str = "gain", axes: Axes | None
         >>> axes.get_xlabel(), len(axes.lines)
         ('$g$', 1)
     """
+    checks.dataset("dataset", dataset, "qd.sweep")
     if name not in dataset:
-        raise ValueError(f"The dataset has no {name!r}.{nearest(name, map(str, dataset.data_vars))}")
+        raise ValueError(f"The dataset has no {name!r}.{checks.nearest(name, map(str, dataset.data_vars))}")
     quantity = dataset[name]
     if quantity.dims != (along,):
         raise ValueError(

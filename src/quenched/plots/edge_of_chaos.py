@@ -9,6 +9,7 @@ import numpy as np
 
 from quenched.plots.curves import curve, mark_transition
 from quenched.plots.style import ENSEMBLES, in_order, of_colour, styles
+from quenched.words import shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,6 +85,11 @@ def _datasets(results: Any) -> dict[str, xr.Dataset]:
     found = results
     if hasattr(results, "children"):
         found = {name: node.to_dataset() for name, node in results.children.items()}
+    if not isinstance(found, Mapping) or not all(hasattr(each, "data_vars") for each in found.values()):
+        raise TypeError(
+            "Argument `results` must hold sweeps by name, as qd.sweeps.run_file returns them or {'name': qd.sweep(...)}, "
+            f"but is {shown(results)}."
+        )
     found = {name: dataset for name, dataset in found.items() if "gain" in dataset.dims}
     if not found:
         raise ValueError("Argument `results` must hold at least one sweep over 'gain', but holds none.")

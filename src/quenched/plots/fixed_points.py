@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quenched import checks
 from quenched.landscape.search import Outcome
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
@@ -59,7 +60,7 @@ def fixed_points(
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     if components not in (2, 3):
         raise ValueError(f"Argument `components` must be 2 or 3, but is {components!r}.")
-    runs = _runs(trajectories, states.shape[1])
+    runs, modes = _runs(trajectories, states.shape[1]), checks.flag("modes", modes)
     # A few roots alone say little of where the other starts ended.
     cloud = np.concatenate([roots, runs.reshape(-1, states.shape[1]), ends if len(roots) <= components else ends[:0]])
     frame = principal_components(cloud, components)
@@ -120,6 +121,8 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
 
 def connections(graph: nx.MultiDiGraph, axes: Axes | None = None) -> Axes:
     """Draw the graph of `qd.landscape.connections`: the more unstable, the higher; arrows lead to where a saddle falls."""
+    if not hasattr(graph, "edges"):
+        raise TypeError(f"Argument `graph` must be the graph of qd.landscape.connections, but is {checks.shown(graph)}.")
     axes = new_axes() if axes is None else axes
     rows: dict[int, list[Any]] = {}
     for node, known in graph.nodes(data=True):
@@ -159,8 +162,11 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
     Arguments:
         neuron: whose state to show; if left out, the first principal component of all points.
     """
-    axes = new_axes() if axes is None else axes
+    checks.dataset("dataset", dataset, "qd.landscape.continue_fixed_points", "parameter", "branch_state", "event_kind")
     parameter, states = dataset["parameter"].values, dataset["branch_state"].values
+    if neuron is not None and checks.count("neuron", neuron, low=0) >= states.shape[-1]:
+        raise ValueError(f"Argument `neuron` must be below the number of neurons, {states.shape[-1]}, but is {neuron}.")
+    axes = new_axes() if axes is None else axes
     known = states[np.isfinite(parameter)]
     frame = principal_components(known, 1)
 
@@ -206,6 +212,7 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
 
 def _as_list(dataset: xr.Dataset) -> xr.Dataset:
     """A single fixed point as a list of one; those that `where` has left are drawn, the others are NaN."""
+    checks.dataset("dataset", dataset, "qd.landscape.find_fixed_points", "state", "unstable_directions")
     if "fixed_point" in dataset.dims:
         dataset = dataset.isel(fixed_point=np.isfinite(dataset["state"].values).all(axis=1))
         spread = [str(name) for name, values in dataset.data_vars.items() if _belongs_to_none(str(name), values)]
@@ -272,8 +279,6 @@ def _runs(trajectories: Any, size: int) -> np.ndarray:
     """(time, trial, neuron)."""
     if trajectories is None:
         return np.zeros((0, 0, size))
-    from quenched import checks
-
     runs = checks.numbers("Argument `trajectories`", trajectories)
     runs = runs[:, None] if runs.ndim == 2 else runs
     if runs.ndim != 3 or runs.shape[2] != size:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quenched import checks
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -40,6 +42,7 @@ def phase_diagram(dataset: xr.Dataset) -> np.ndarray[Any, np.dtype[Any]]:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
+    checks.dataset("dataset", dataset, "qd.replica.phase_diagram")
     if "chosen_branch" not in dataset or dataset.sizes["symmetry"] < 2:
         raise ValueError("Argument `dataset` must come from qd.replica.phase_diagram, over at least two symmetries.")
     dataset = dataset.sortby("symmetry")

@@ -41,6 +41,7 @@ def solution(found: Solution | xr.Dataset, *names: str) -> dict[str, Axes]:
         'value'
     """
     dataset: xr.Dataset = found.to_dataset() if isinstance(found, Solution) else found
+    checks.dataset("found", dataset, "a solution, or the solution itself", "status", "residual", "steps")
     known = [name for name in VOCABULARY if name in dataset.data_vars and name not in _ASIDE]
     for name in names:
         checks.one_of("names", name, known)

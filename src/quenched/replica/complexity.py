@@ -94,9 +94,10 @@ def complexity(
 
     from quenched.solution import labelled, parameters
 
+    throw = checks.flag("throw", throw)
     which = checks.one_of("which", which, (_BOTH, _ANNEALED, _DOMINATING))
     if not isinstance(model, RandomNetwork):
-        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {model!r}.")
+        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {checks.shown(model)}.")
     solver = _check(model, which, Newton() if solver is None else solver)
     values = np.asarray(model.gain) if gains is None else checks.real_array("Argument `gains`", gains, (None,))
     if values.size == 0:
@@ -117,7 +118,7 @@ def complexity(
     for name, array in {**arrays, "status": codes}.items():
         described[name] = labelled(name, np.asarray(array).reshape(values.shape), leading)
     theory = ZeroTemperature()
-    known = {**parameters(model, theory, theory, None), "theory": _NAME}
+    known = {**parameters(model, theory, theory, None), "theory": _NAME, "citations": "qiu2025 wainrib2013"}
     attributes = {name: value for name, value in known.items() if gains is None or name != "gain"}
     dataset = xr.Dataset(described, coords={} if gains is None else {"gain": values}, attrs=attributes)
     if throw:
@@ -150,7 +151,7 @@ def _check(model: RandomNetwork, which: str, solver: Newton) -> Newton:
             f"{float(model.symmetry):g}: below 0 replicas overlap, and this theory has none; use which='annealed'."
         )
     if not isinstance(solver, Newton):
-        raise TypeError(f"Argument `solver` must be a Newton solver for {_NAME}, but is {solver!r}.")
+        raise TypeError(f"Argument `solver` must be a Newton solver for {_NAME}, but is {checks.shown(solver)}.")
     return solver
 
 

@@ -95,6 +95,7 @@ def phase_diagram(
 
     from quenched.solution import labelled
 
+    progress = checks.progress(progress)
     axes = _axes(model, gains, symmetries, temperatures, confinement)
     used = Newton(nodes=24) if solver is None else solver
     if not isinstance(used, Newton):
@@ -177,7 +178,7 @@ def _nothing(line: Line) -> Line:
 def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, confinement: Any) -> dict[str, np.ndarray]:
     """The axes, refused where they are wrong."""
     if not isinstance(model, RandomNetwork):
-        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {model!r}.")
+        raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {checks.shown(model)}.")
     check_odd_without_field(model, "replica.phase_diagram")
     check_no_noise(model, "replica.phase_diagram")
     axes: dict[str, np.ndarray] = {}

@@ -124,13 +124,14 @@ def integrate(
     from quenched.solve import read_key
 
     if not isinstance(network, Network):
-        raise TypeError(f"Argument `network` must be a qd.Network, but is {network!r}.")
+        raise TypeError(f"Argument `network` must be a qd.Network, but is {checks.shown(network)}.")
     steps, step = count_steps(duration, check_step(step)), float(step)
     noise = checks.number("noise", noise, low=0.0)
     checks.one_of("scheme", scheme, SCHEMES)
     trials = checks.count("trials", trials)
     initial = in_order("Argument `initial`", initial, network.names)
     if initial is not None and not isinstance(initial, AbstractInitial) and not callable(initial):
+        initial = checks.numbers("Argument `initial`", initial)
         trials = len(np.atleast_2d(initial))
     # The states as they are kept, and once more with the last; the largest matrix in between is that of the weights.
     needed, what = 2.2 * 8 * (steps + 1) * trials * network.size, f"{steps + 1} states of {trials} trials"

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from quenched import checks
 from quenched.models import RandomNetwork
+from quenched.outputs import check_store
 from quenched.precision import double_precision
 from quenched.sweeps.grid import make_grid
 from quenched.sweeps.names import build_activation, build_solver, build_theory
@@ -38,7 +40,7 @@ def read_job(path: str | Path, output: str | Path = ".") -> Job:
     """
     from quenched.sweeps.schema import read_sweep_file
 
-    path, folder = Path(path), Path(output)
+    path, folder = checks.place("path", path), checks.place("output", output)
     content = read_sweep_file(path)
     plans, problems = {}, []
     for name, section in content.theories.items():
@@ -46,10 +48,14 @@ def read_job(path: str | Path, output: str | Path = ".") -> Job:
             plans[name] = _plan(content, section)
         except (ValueError, TypeError) as error:
             problems.append(f"{path.name}: in [theories.{name}]: {error}")
+    try:
+        store = check_store(folder / content.output.store, "key `output.store`")
+    except ValueError as error:
+        problems.append(f"{path.name}: {error}")
     if problems:
         raise ValueError("\n".join(problems))
     figure = content.output.figure
-    return Job(content.title, plans, folder / content.output.store, None if figure is None else folder / figure)
+    return Job(content.title, plans, store, None if figure is None else folder / figure)
 
 
 @double_precision
@@ -82,6 +88,7 @@ def run_file(
     """
     import xarray as xr
 
+    resume, force, progress = checks.flag("resume", resume), checks.flag("force", force), checks.progress(progress)
     job = read_job(path, output)
     found = {}
     for name, (plan, continued) in _claim_all(job, resume, force).items():

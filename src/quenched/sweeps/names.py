@@ -62,10 +62,8 @@ def build_theory(name: str, arguments: Mapping[str, Any], also: Iterable[str] = 
     accepted = list(inspect.signature(kind).parameters)
     for argument in arguments:
         if argument not in accepted:
-            takes = ", ".join(accepted) or "no arguments"
-            raise ValueError(
-                f"{name} has no argument `{argument}`.{nearest(argument, [*accepted, *also])} It takes {takes}."
-            )
+            takes = f" It takes {', '.join(accepted) or 'no arguments'}."
+            raise ValueError(f"{name} has no argument `{argument}`.{nearest(argument, [*accepted, *also]) or takes}")
     given = {argument: _initial(value) if argument == "initial" else value for argument, value in arguments.items()}
     for argument, parameter in inspect.signature(kind).parameters.items():
         if parameter.default is parameter.empty and argument not in given:
@@ -99,11 +97,10 @@ def build_solver(theory: AbstractTheory | AbstractExperiment, options: Mapping[s
 
 def _initial(value: Any) -> Any:
     """{normal = [mean, std]} or {uniform = [low, high]}."""
-    if not isinstance(value, Mapping):
-        return value
-    if len(value) != 1 or not isinstance(next(iter(value.values())), list):
+    numbers = next(iter(value.values()), None) if isinstance(value, Mapping) and len(value) == 1 else None
+    if not isinstance(numbers, list) or len(numbers) != 2:
         raise ValueError(
-            f"Argument `initial` must be {{normal = [mean, std]}} or {{uniform = [low, high]}}, but is {value}."
+            f"Argument `initial` must be {{normal = [mean, std]}} or {{uniform = [low, high]}}, but is {value!r}."
         )
     ((kind, parameters),) = value.items()
     return getattr(qd, _INITIAL[one_of("initial", kind, _INITIAL)])(*parameters)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Array
 
+from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import refuse_what_does_not_fit
+from quenched.outputs import check_store
 from quenched.precision import double_precision
 from quenched.solution import Solution
 from quenched.solve import Progress
@@ -56,7 +58,7 @@ def sweep(
         key: seed of everything random, 0 if left out; a point's own key depends on its place in the grid alone.
         throw: raise SolveError, once everything is done, unless every point is solved; its `solution` is the Dataset.
         progress: called with (done, in all), counting the points of a theory, the networks of an experiment.
-        store: a folder to write a Zarr store into, as points complete.
+        store: a folder to write a Zarr store into, as points complete; its name ends in `.zarr`, or has no ending.
         resume: continue an interrupted sweep in `store`: compute only its points with status `not_run`.
         force: replace a sweep in `store`.
 
@@ -78,7 +80,9 @@ def sweep(
         0.352602
     """
     plan = make_plan(model, theory, over, solver, start, key)
-    place = None if store is None else Path(store)
+    throw, resume, force = checks.flag("throw", throw), checks.flag("resume", resume), checks.flag("force", force)
+    progress = checks.progress(progress)
+    place = None if store is None else check_store(checks.place("store", store), "Argument `store`")
     if place is None and (resume or force):
         raise ValueError("Arguments `resume` and `force` are about a `store`, but none is given.")
     if resume and force:

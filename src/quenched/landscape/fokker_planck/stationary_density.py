@@ -122,7 +122,8 @@ def stationary_density(
         "confinement": confinement,
         "cells": fine.cells,
     }
-    attributes |= {"status": status, "advice": _ADVICE[status], "quenched_version": version("quenched")}
+    attributes |= {"status": status, "advice": _ADVICE[status], "citations": "scharfetter1969"}
+    attributes["quenched_version"] = version("quenched")
     coordinates: dict[str, Any] = {name: fine.centres(axis) for axis, name in enumerate(_VARIABLES[: way.size])}
     coordinates["component"] = list(_VARIABLES[: way.size])
     return xr.Dataset({name: labelled(name, values) for name, values in arrays.items()}, coordinates, attributes)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched import checks
 from quenched.activations import AbstractActivation
 from quenched.landscape.dynamics import (
     AbstractAtRest,
@@ -18,7 +19,6 @@ from quenched.landscape.dynamics import (
     AbstractRateFunction,
     until_kink_of_fields,
 )
-from quenched.landscape.rnn.checked import one_vector
 from quenched.precision import double_precision
 
 State = Float[Array | np.ndarray, " neuron"]
@@ -56,16 +56,16 @@ class AbstractCell(AbstractKnownFunction):
     @double_precision
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
         """The next state."""
-        return self.next_state(one_vector("state", state, self.state_size), self._drive(inputs))
+        return self.next_state(checks.one_vector("state", state, self.state_size), self._drive(inputs))
 
     @double_precision
     def jacobian(self, state: State, inputs: Inputs | None = None) -> Float[Array, "neuron neuron"]:
         """d(next state)/d(state), without a product of matrices."""
-        return self.slope(one_vector("state", state, self.state_size), self._drive(inputs))
+        return self.slope(checks.one_vector("state", state, self.state_size), self._drive(inputs))
 
     def _drive(self, inputs: Inputs | None) -> Float[Array, " row"]:
         drive = jnp.asarray(self.bias_ih)
-        return drive if inputs is None else drive + self.weight_ih @ one_vector("inputs", inputs, self.input_size)
+        return drive if inputs is None else drive + self.weight_ih @ checks.one_vector("inputs", inputs, self.input_size)
 
     @property
     def bounded(self) -> bool | None:

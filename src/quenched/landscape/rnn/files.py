@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from quenched import checks
 from quenched.landscape.dynamics import Map
 from quenched.landscape.rnn.arrays import from_arrays
 from quenched.landscape.rnn.keras import from_keras_layers, keras_layers
@@ -56,7 +57,7 @@ def from_file(
         >>> qd.landscape.rnn.from_file(path, cell="gru").size
         2
     """
-    path = Path(path)
+    path = checks.place("path", path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     suffix = path.suffix.lower()

@@ -20,7 +20,6 @@ from quenched.landscape.dynamics import (
     until_kink_of_fields,
 )
 from quenched.landscape.rnn.cells import Inputs, State
-from quenched.landscape.rnn.checked import one_vector
 from quenched.models.labels import labelled
 from quenched.precision import double_precision
 
@@ -53,7 +52,7 @@ class Relaxation(AbstractRateFunction):
     @double_precision
     def __call__(self, state: State, inputs: Inputs | None = None) -> Float[Array, " neuron"]:
         """The velocity."""
-        state = one_vector("state", state, self.weights.shape[0])
+        state = checks.one_vector("state", state, self.weights.shape[0])
         drive = self._drive(inputs)
         if self.form == "rate":
             target = self.activation(self.weights @ state + drive)
@@ -64,7 +63,7 @@ class Relaxation(AbstractRateFunction):
     @double_precision
     def jacobian(self, state: State, inputs: Inputs | None = None) -> Float[Array, "neuron neuron"]:
         """d(velocity)/d(state), without a product of matrices."""
-        state = one_vector("state", state, self.weights.shape[0])
+        state = checks.one_vector("state", state, self.weights.shape[0])
         if self.form == "rate":
             target = self.activation.slope(self.weights @ state + self._drive(inputs))[:, None] * self.weights
         else:
@@ -75,7 +74,7 @@ class Relaxation(AbstractRateFunction):
         drive = jnp.asarray(self.bias)
         if inputs is None:
             return drive
-        return drive + self.input_weights @ one_vector("inputs", inputs, self.input_weights.shape[1])
+        return drive + self.input_weights @ checks.one_vector("inputs", inputs, self.input_weights.shape[1])
 
 
 class LeakyStep(AbstractKnownFunction):

@@ -118,12 +118,14 @@ def sample(
 
     solver = HMC() if solver is None else solver
     if not isinstance(solver, Sampler):
-        raise TypeError(f"Argument `solver` must be a qd.landscape.HMC, Langevin or ReplicaExchange, but is {solver!r}.")
+        raise TypeError(
+            f"Argument `solver` must be a qd.landscape.HMC, Langevin or ReplicaExchange, but is {checks.shown(solver)}."
+        )
     temperature = read_temperature(temperature)
     confinement = checks.number("confinement", confinement, low=0.0)
     chains, samples = checks.count("chains", chains, low=FEWEST_CHAINS), checks.count("samples", samples, low=_FEWEST_DRAWS)
     before, thinning = checks.count("warm_up", warm_up, low=50), checks.count("thinning", thinning)
-    record = checks.flag("record", record)
+    record, throw, progress = checks.flag("record", record), checks.flag("throw", throw), checks.progress(progress)
     target = read_target(dynamics, inputs, confinement, rate)
     refuse_what_does_not_fit(solver, target.dynamics.size, chains, samples, record)
     start_key, warm_key, draw_key = jax.random.split(read_key(key), 3)
@@ -147,6 +149,7 @@ def sample(
         "leapfrogs": int(warm.tuning.leapfrogs),
         "thinning": thinning,
         "size": target.dynamics.size,
+        "citations": "qiu2025",
     }
     if not solver.proposal().adjusted:
         attributes["outside_errors"] = "the step of unadjusted Langevin dynamics, O(step)"

@@ -103,7 +103,7 @@ def anneal(
 
     solver = HMC() if solver is None else solver
     if not isinstance(solver, HMC | Langevin):
-        raise TypeError(f"Argument `solver` must be an HMC or a Langevin, but is {solver!r}.")
+        raise TypeError(f"Argument `solver` must be an HMC or a Langevin, but is {checks.shown(solver)}.")
     temperature = read_temperature(temperature)
     steps, count = checks.count("steps", steps), checks.count("count", count)
     target = read_target(dynamics, inputs, checks.number("confinement", confinement, low=0.0), None)
