@@ -21,6 +21,7 @@ from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
 from quenched.dmft.variance import find_start, rate_pair, resolutions
 from quenched.gaussian.averages import average_of_jumps, meets_jumps
 from quenched.models import RandomNetwork
+from quenched.numerics.collocation import bytes_of_collocation
 from quenched.numerics.self_consistency import Newton
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -109,6 +110,9 @@ class StationaryGaussian(AbstractTheory):
                 f"Argument `centred` must be False for the activation {model.activation.name} with field {field}: "
                 "it promises an odd function and no field."
             )
+
+    def bytes_per_point(self, solver: Newton, start: Start) -> int:
+        return bytes_of_collocation(resolutions(solver)[1].points)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}

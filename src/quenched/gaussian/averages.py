@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.numerics.jumps import jump_sizes
-from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
+from quenched.numerics.quadrature import Scalar, check_nodes, clip_breakpoints, sinh_legendre
 from quenched.precision import double_precision
 
 Function = Callable[[Array], Array]
@@ -105,7 +105,7 @@ def average(
         >>> print(f"{qd.gaussian.average(lambda x: x**2, 1.0, 4.0):.12f}")
         5.000000000000
     """
-    kinks = tuple(breakpoints)
+    kinks, nodes = tuple(breakpoints), check_nodes("nodes", nodes, low=1)
 
     def rule(of: Function, at: Array, var: Array) -> Array:
         deviation = jnp.sqrt(jnp.maximum(var, 0.0))
@@ -163,7 +163,7 @@ def pair_average(
         >>> print(f"{qd.gaussian.pair_average(lambda x: x, lambda y: y, covariance=0.3):.12f}")
         0.300000000000
     """
-    kinks = tuple(breakpoints)
+    kinks, nodes = tuple(breakpoints), check_nodes("nodes", nodes, low=1)
 
     def rule(of_x: Function, of_y: Function, at: Array, var: Array, cov: Array) -> Array:
         # The wider field is the outer one: then the inner average varies no faster than f does.

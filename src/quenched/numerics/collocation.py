@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched.numerics.quadrature import gauss_legendre
+
 
 class Collocation(NamedTuple):
     """Nodes on [0, 1] and matrices that act on values at them."""
@@ -34,10 +36,15 @@ class Collocation(NamedTuple):
     """Between values and coefficients of P_k(2 x - 1)."""
 
 
+def bytes_of_collocation(count: int) -> int:
+    """What making the rule takes: polynomials at the nodes of an interval up to every node, a few times over."""
+    return 8 * 5 * count**3
+
+
 @lru_cache
 def collocation(count: int) -> Collocation:
     """The rule with `count` nodes."""
-    abscissae, weights = np.polynomial.legendre.leggauss(count)
+    abscissae, weights = gauss_legendre(count)
     nodes, weights = 0.5 * (abscissae + 1.0), 0.5 * weights
     polynomials = np.polynomial.legendre.legvander(abscissae, count - 1)
     fractions = nodes  # of the way to a node; the same rule integrates the interpolant exactly
@@ -84,7 +91,7 @@ def interpolation(rule: Collocation, points: Float[Array, " point"]) -> Float[Ar
 
 @lru_cache
 def _barycentric_of(count: int) -> np.ndarray:
-    abscissae, weights = np.polynomial.legendre.leggauss(count)
+    abscissae, weights = gauss_legendre(count)
     return (-1.0) ** np.arange(count) * np.sqrt((1.0 - abscissae**2) * weights)
 
 
