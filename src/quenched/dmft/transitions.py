@@ -14,7 +14,6 @@ from quenched import checks
 from quenched.activations import check_continuous
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.models import RandomNetwork
-from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.self_consistency import Newton
 from quenched.precision import double_precision
 from quenched.theory import Start
@@ -71,7 +70,6 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     branch = "quiescent" if model.noise == 0 else "stable"
     used = theory.default_solver() if solver is None else solver
     theory.check(model, used, Start(branch))
-    refuse_what_does_not_fit(theory.bytes_per_point(used, Start(branch)), "dmft.transitions", "the solver's `nodes`")
     ranges = np.log([[low, high], [low, high]])
     before = found = np.full(2, np.nan)
     for _ in range(_ROUNDS):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched.numerics.memory import BATCH_BYTES, refuse_what_does_not_fit
 from quenched.numerics.quadrature import gauss_legendre
 
 
@@ -36,9 +37,11 @@ class Collocation(NamedTuple):
     """Between values and coefficients of P_k(2 x - 1)."""
 
 
-def bytes_of_collocation(count: int) -> int:
-    """What making the rule takes: polynomials at the nodes of an interval up to every node, a few times over."""
-    return 8 * 5 * count**3
+def refuse_large_rule(count: int) -> None:
+    """Making a rule takes polynomials at the nodes of an interval up to every node, a few times over; points share it."""
+    needed = 8 * 5 * count**3
+    if needed > BATCH_BYTES:
+        refuse_what_does_not_fit(needed, f"Collocation at {count} points", "the solver's `nodes`")
 
 
 @lru_cache
