@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import quenched as qd
+from quenched.storage import write
 from quenched.stored_records import from_json, to_json
 
 
@@ -122,3 +123,51 @@ def test_fixed_points_are_loaded_as_what_draws_itself(tmp_path: Path) -> None:
     loaded = qd.load(tmp_path / "it.nc")
     xr.testing.assert_equal(loaded, found)
     assert loaded.plot().get_xlabel() == found.plot().get_xlabel()
+
+
+@pytest.mark.parametrize("how", ["gone", "half", "flipped", "a folder"])
+@pytest.mark.parametrize("name", ["status", "correlation"])
+def test_a_solution_that_has_lost_a_piece_is_refused_by_name(name: str, how: str, tmp_path: Path) -> None:
+    path = qd.solve(qd.RandomNetwork(1.5), qd.dmft.Static()).save(tmp_path / "it.zarr")
+    damage(path / name / "c", how)
+    must = r"it\.zarr/.*' *, must be a file" if how == "a folder" else rf"it\.zarr' is damaged: the array '{name}' has lost"
+    with pytest.raises(ValueError, match=must):
+        qd.load(path)
+
+
+def damage(piece: Path, how: str) -> None:
+    content = piece.read_bytes()
+    piece.unlink()
+    if how == "a folder":
+        piece.mkdir()
+    elif how != "gone":
+        piece.write_bytes(content[: len(content) // 2] if how == "half" else content[:-6] + b"\x5a\xa5" + content[-4:])
+
+
+def test_fixed_points_that_have_lost_a_piece_are_refused_and_those_of_xarray_are_not(tmp_path: Path) -> None:
+    found = qd.landscape.find_fixed_points(qd.Network(2.0 * np.eye(2)), 10, paths=2)
+    write(found, tmp_path / "it.zarr")
+    xr.testing.assert_identical(qd.load(tmp_path / "it.zarr"), found)
+    (tmp_path / "it.zarr" / "state" / "c" / "0" / "0").unlink()
+    with pytest.raises(ValueError, match=r"it\.zarr' is damaged: the array 'state' has lost a piece"):
+        qd.load(tmp_path / "it.zarr")
+    # xarray leaves out pieces that hold only NaN.
+    xr.Dataset({"x": ("trial", [np.nan, np.nan])}).to_zarr(tmp_path / "mine.zarr", consolidated=False)
+    assert np.isnan(qd.load(tmp_path / "mine.zarr")["x"].values).all()
+
+
+def test_attributes_that_are_torn_are_refused_by_name(tmp_path: Path) -> None:
+    path = qd.solve(qd.RandomNetwork(1.5), qd.dmft.Static()).save(tmp_path / "it.nc")
+    stored = xr.load_dataset(path)
+    for name, text in (("stored_model", '{"record": "quen'), ("stored_theory", '{"fields": {}}')):
+        stored.assign_attrs({name: text}).to_netcdf(tmp_path / "torn.nc")
+        with pytest.raises(ValueError, match=r"The solution in '.*torn\.nc' is damaged"):
+            qd.load(tmp_path / "torn.nc")
+
+
+def test_a_netcdf_file_that_scipy_cannot_read_is_refused(tmp_path: Path) -> None:
+    """An axis of length 0 that is not the first looks like the unlimited one."""
+    none = xr.Dataset({"state": (("fixed_point", "neuron"), np.zeros((1, 2)))}).isel(fixed_point=slice(0, 0))
+    xr.concat([none, none], "fixed_point").transpose("neuron", "fixed_point").to_netcdf(tmp_path / "none.nc", engine="scipy")
+    with pytest.raises(ValueError, match=r"none\.nc' must be a netCDF file .* or damaged"):
+        qd.load(tmp_path / "none.nc")

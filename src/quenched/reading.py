@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,9 @@ def load(path: str | Path) -> Any:
         store of several sweeps a dictionary of them. The data are read into memory.
 
     Raises:
-        FileNotFoundError: there is nothing. ValueError: it is no netCDF file and no Zarr store, or was stored by a version
-            whose models and theories have other parameters; `xarray.open_dataset` still reads the numbers.
+        FileNotFoundError: there is nothing. ValueError: it is no netCDF file and no Zarr store, or a piece of it is lost or
+            altered, or it was stored by a version whose models and theories have other parameters; `xarray.open_dataset`
+            still reads the numbers.
 
     Example:
         >>> import pathlib, tempfile, quenched as qd
@@ -52,7 +54,7 @@ def load(path: str | Path) -> Any:
         return next(iter(sweeps.values())) if len(sweeps) == 1 else sweeps
     dataset = _open(path)
     if MODEL in dataset.attrs:
-        return _solution(dataset)
+        return _solution(path, dataset)
     if "fixed_point" in dataset.dims and "end_state" in dataset:
         from quenched.landscape.dataset import FixedPointDataset
 
@@ -63,21 +65,36 @@ def load(path: str | Path) -> Any:
 def _open(path: Path) -> xr.Dataset:
     import xarray as xr
 
+    from quenched.sweeps.damage import DamagedStoreError, refuse_damage
+
     try:
         if path.is_dir():
+            refuse_damage(path)
             with xr.open_zarr(path, consolidated=False) as stored:
                 found = stored.load()
         else:
             with xr.open_dataset(path) as stored:
                 found = stored.load()
-    except (ValueError, OSError, KeyError) as error:
+    except (DamagedStoreError, MemoryError):
+        raise
+    except Exception as error:  # of a torn file every library has its own
         raise ValueError(
             f"{str(path)!r} must be a netCDF file or a Zarr store that this package wrote, but is something else or damaged."
         ) from error
     return found
 
 
-def _solution(dataset: xr.Dataset) -> Solution:
+def _solution(path: Path, dataset: xr.Dataset) -> Solution:
+    try:
+        return _made(dataset)
+    except (KeyError, TypeError, AttributeError, JSONDecodeError) as error:
+        raise ValueError(
+            f"The solution in {str(path)!r} is damaged, its attributes or its arrays are not those of a solution: "
+            f"{type(error).__name__} {error}; xarray still reads the numbers that are there."
+        ) from None
+
+
+def _made(dataset: xr.Dataset) -> Solution:
     attributes = dataset.attrs
     status, residual, steps = (dataset[name].values for name in _HOW_IT_WENT)
     quantities = [str(name) for name in dataset.data_vars if name not in _HOW_IT_WENT]

@@ -20,7 +20,7 @@ from quenched import checks
 from quenched.compiled import compiled
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.interrupts import results_in_hand
-from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, side_by_side
+from quenched.numerics.memory import KEY_BYTES, available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.statistics import RunningMean, mean_and_error
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
@@ -243,6 +243,9 @@ def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
     return Computed(arrays, jnp.max(measured.status), jnp.max(measured.residual), jnp.max(measured.steps))
 
 
+_SAMPLES = "how many there are (`networks` or `scramblings`)"
+
+
 def samples_at_once(theory: AbstractExperiment, solver: Any) -> int:
     """The largest divisor of the number of samples whose batch fits; refuses what does not fit at all."""
     needed, available = theory.bytes_per_sample(solver), available_bytes()
@@ -251,6 +254,7 @@ def samples_at_once(theory: AbstractExperiment, solver: Any) -> int:
             f"{type(theory).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "
             f"are free; lower {theory.memory_arguments}."
         )
+    refuse_what_does_not_fit(KEY_BYTES * theory.samples, f"The random keys of {theory.samples} samples", _SAMPLES)
     return side_by_side(theory.samples, needed) if theory.together == "batch" else 1
 
 

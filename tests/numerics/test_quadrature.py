@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from quenched.numerics.quadrature import clip_breakpoints, outermost, sinh_legendre
+import quenched as qd
+from quenched.numerics.quadrature import clip_breakpoints, gauss_legendre, outermost, sinh_legendre
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,25 @@ def test_the_outermost_point_is_found_from_above(edge: float) -> None:
 def test_the_ends_of_the_search() -> None:
     assert float(outermost(lambda t: t > -1.0, 1.0)) == np.inf
     assert float(outermost(lambda t: t < 0.0, 2.0)) <= 2.1e-4
+
+
+def test_many_nodes_are_made_fast_and_are_exact() -> None:
+    x, weights = gauss_legendre(2000)
+    assert float(np.sum(weights * x**200)) == pytest.approx(2 / 201, rel=1e-10)
+    few, many = gauss_legendre(256), gauss_legendre(257)
+    assert [np.sum(weight * np.cos(at)) for at, weight in (few, many)] == pytest.approx([2 * np.sin(1.0)] * 2, rel=1e-14)
+
+
+@pytest.mark.parametrize("nodes", [1001, 10**11])
+def test_more_nodes_than_anything_needs_are_refused(nodes: int) -> None:
+    calls: list[Any] = [
+        lambda: qd.Newton(nodes=nodes),
+        lambda: qd.dmft.Quadrature(nodes=nodes),
+        lambda: qd.gaussian.average(jnp.tanh, nodes=nodes),
+        lambda: qd.gaussian.pair_average(jnp.tanh, jnp.tanh, nodes=nodes),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"`nodes` must be at most 1000, but is {nodes}: .*`breakpoints`"):
+            call()
+    with pytest.raises(ValueError, match="`initial_nodes` must be at most 1000"):
+        qd.dmft.Quadrature(initial_nodes=nodes)

@@ -350,6 +350,20 @@ def test_without_noise_there_is_an_effective_temperature_but_no_violation() -> N
     np.testing.assert_allclose(found.effective_temperature, TEMPERATURE, rtol=1e-8)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["state_correlation", "state_response"])
+def test_what_is_no_number_is_named_with_its_lag(name: str, value: float) -> None:
+    lag = np.linspace(0.0, 20.0, 41)
+    broken = known(lag, np.exp(-lag), np.exp(-lag))
+    broken[name].values[3] = value
+    with pytest.raises(ValueError, match=rf"must hold finite numbers, but {name} is {value} at lag 1\.5; leave out"):
+        fluctuation_dissipation(broken, temperature=1.0)
+    whole = known(lag, np.exp(-lag), np.exp(-lag))
+    whole["state_response_error"] = ("lag", np.where(lag == 2.5, np.nan, 0.0))
+    with pytest.raises(ValueError, match=r"state_response_error is nan at lag 2\.5"):
+        fluctuation_dissipation(whole, temperature=1.0)
+
+
 def test_names_and_dimensions_are_in_the_vocabulary() -> None:
     for found in (
         one_network(0),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from test_sweep import MODEL, TRAJECTORIES, interrupt_at
 from toys import Lagged, Parabola
 
 import quenched as qd
+from quenched.sweeps.damage import DamagedStoreError
 from quenched.sweeps.engine import LANES
 from quenched.sweeps.store import read_sweeps
 
@@ -196,6 +198,64 @@ def test_an_array_that_nothing_is_known_of_is_named(tmp_path: Path, name: str, h
     tear(place / "zarr.json", how)
     with pytest.raises(FileExistsError, match=r"its zarr\.json is damaged; .* or remove it by hand"):
         qd.sweep(*arguments, store=place, resume=True)
+
+
+OVER_TWO: Any = (MODEL, Lagged(1.0), {"gain": [0.5, 1.0], "symmetry": [0.1, 0.2]})
+
+
+@pytest.mark.parametrize("how", ["gone", "half", "flipped"])
+@pytest.mark.parametrize("name", ["gain", "critical_gain", "lag"])
+def test_a_lost_coordinate_is_named_and_written_again(tmp_path: Path, name: str, how: str) -> None:
+    place = tmp_path / "sweep.zarr"
+    whole = qd.sweep(*OVER_TWO, store=place)
+    tear(place / name / "c" / "0", how)
+    with pytest.raises(ValueError, match=rf"sweep\.zarr' is damaged: the array '{name}' has lost a piece; .* resume=True"):
+        qd.load(place)
+    qd.sweep(*OVER_TWO, store=place, resume=True)
+    xr.testing.assert_identical(qd.load(place), whole)
+
+
+@pytest.mark.parametrize("piece", ["gain/c/0", "energy/c/0/0", "status/c/0/0"])
+def test_a_folder_in_place_of_a_piece_is_named(tmp_path: Path, piece: str) -> None:
+    place = tmp_path / "sweep.zarr"
+    whole = qd.sweep(*OVER_TWO, store=place)
+    (place / piece).unlink()
+    (place / piece).mkdir()
+    with pytest.raises(ValueError, match=rf"{piece}', must be a file, but is a folder; remove it and try again"):
+        qd.load(place)
+    (place / piece).rmdir()
+    xr.testing.assert_identical(qd.sweep(*OVER_TWO, store=place, resume=True), whole)
+
+
+@pytest.mark.parametrize("name", ["gain", "energy", "lag"])
+@pytest.mark.parametrize("also_in_the_group", [False, True])
+def test_an_array_of_another_shape_is_named(tmp_path: Path, name: str, also_in_the_group: bool) -> None:
+    place = tmp_path / "sweep.zarr"
+    qd.sweep(*OVER_TWO, store=place)
+    own = json.loads((place / name / "zarr.json").read_text())
+    own["shape"] = [5] * len(own["shape"])
+    (place / name / "zarr.json").write_text(json.dumps(own))
+    if also_in_the_group:
+        group = json.loads((place / "zarr.json").read_text())
+        group["consolidated_metadata"]["metadata"][name] = own
+        (place / "zarr.json").write_text(json.dumps(group))
+    with pytest.raises(DamagedStoreError, match=rf"sweep\.zarr' is damaged: .*{name}'"):
+        qd.load(place)
+    with pytest.raises(DamagedStoreError, match=rf"sweep\.zarr' is damaged: .* '{name}' .*5.*force=True"):
+        qd.sweep(*OVER_TWO, store=place, resume=True)
+
+
+@pytest.mark.parametrize("definition", ['{"theory": "Para', "[1]"])
+def test_a_torn_definition_is_named(tmp_path: Path, definition: str) -> None:
+    place = tmp_path / "sweep.zarr"
+    qd.sweep(*OVER_TWO, store=place)
+    group = json.loads((place / "zarr.json").read_text())
+    group["attributes"]["definition"] = definition
+    (place / "zarr.json").write_text(json.dumps(group))
+    with pytest.raises(ValueError, match=r"sweep\.zarr' is damaged: the attribute 'definition' .* must be a table in JSON"):
+        qd.load(place)
+    with pytest.raises(ValueError, match=r"the attribute 'definition' .* remove the store by hand"):
+        qd.sweep(*OVER_TWO, store=place, resume=True)
 
 
 def test_a_store_opens_without_a_warning_at_any_moment(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
 from quenched.dmft.variance import find_start, rate_pair, resolutions
 from quenched.gaussian.averages import average_of_jumps, meets_jumps
 from quenched.models import RandomNetwork
+from quenched.numerics.collocation import refuse_large_rule
 from quenched.numerics.self_consistency import Newton
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -98,6 +99,7 @@ class StationaryGaussian(AbstractTheory):
         return Newton(nodes=32)
 
     def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
+        refuse_large_rule(resolutions(solver)[1].points)
         field = model.constant_field("dmft.Stationary")
         if not isinstance(model.symmetry, jax.core.Tracer) and model.symmetry != 0:
             raise ValueError(

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from quenched import checks
 from quenched.activations import check_continuous
 from quenched.dmft.schemes import Scheme, scheme, stretches
 from quenched.gaussian.averages import average, average_of_jumps, pair_average, smooth_pair_average
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Uniform
 from quenched.numerics.memory import check_limit
+from quenched.numerics.quadrature import check_nodes, gauss_legendre
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -41,8 +41,8 @@ class Quadrature(eqx.Module):
     initial_nodes: int = eqx.field(static=True, default=8)
 
     def __check_init__(self) -> None:
-        checks.count("nodes", self.nodes, low=8)
-        checks.count("initial_nodes", self.initial_nodes, low=2)
+        check_nodes("nodes", self.nodes)
+        check_nodes("initial_nodes", self.initial_nodes, low=2)
 
 
 class TwoTimeGaussian(AbstractTheory):
@@ -213,7 +213,7 @@ def _initial_states(initial: AbstractInitial, nodes: int) -> tuple[Array, Array,
         density = np.exp(-0.5 * scores**2)
         states = initial.quantile(jax.scipy.special.ndtr(jnp.asarray(scores)))
         return states, jnp.asarray(density / density.sum()), jnp.zeros(())
-    abscissae, weights = np.polynomial.legendre.leggauss(nodes)
+    abscissae, weights = gauss_legendre(nodes)
     return initial.quantile(jnp.asarray(0.5 + 0.5 * abscissae)), jnp.asarray(0.5 * weights), jnp.zeros(())
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.numerics.jumps import jump_sizes
-from quenched.numerics.quadrature import Scalar, clip_breakpoints, sinh_legendre
+from quenched.numerics.quadrature import Scalar, check_nodes, clip_breakpoints, sinh_legendre
 from quenched.precision import double_precision, traced
 
 Function = Callable[[Array], Array]
@@ -112,7 +112,7 @@ def average(
     """
     _check_function("function", function)
     mean, variance = checks.number("mean", mean), checks.number("variance", variance, low=0.0)
-    kinks, nodes = _read_breakpoints(breakpoints), checks.count("nodes", nodes)
+    kinks, nodes = _read_breakpoints(breakpoints), check_nodes("nodes", nodes, low=1)
 
     def rule(of: Function, at: Array, var: Array) -> Array:
         deviation = jnp.sqrt(jnp.maximum(var, 0.0))
@@ -178,7 +178,7 @@ def pair_average(
     means, variances = _read_pair("means", means), _read_pair("variances", variances, low=0.0)
     covariance = checks.number("covariance", covariance)
     _check_covariance(variances, covariance)
-    kinks, nodes = _read_breakpoints(breakpoints), checks.count("nodes", nodes)
+    kinks, nodes = _read_breakpoints(breakpoints), check_nodes("nodes", nodes, low=1)
 
     def rule(of_x: Function, of_y: Function, at: Array, var: Array, cov: Array) -> Array:
         # The wider field is the outer one: then the inner average varies no faster than f does.

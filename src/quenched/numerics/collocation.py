@@ -14,6 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched.numerics.memory import BATCH_BYTES, refuse_what_does_not_fit
+from quenched.numerics.quadrature import gauss_legendre
+
 
 class Collocation(NamedTuple):
     """Nodes on [0, 1] and matrices that act on values at them."""
@@ -34,10 +37,17 @@ class Collocation(NamedTuple):
     """Between values and coefficients of P_k(2 x - 1)."""
 
 
+def refuse_large_rule(count: int) -> None:
+    """Making a rule takes polynomials at the nodes of an interval up to every node, a few times over; points share it."""
+    needed = 8 * 5 * count**3
+    if needed > BATCH_BYTES:
+        refuse_what_does_not_fit(needed, f"Collocation at {count} points", "the solver's `nodes`")
+
+
 @lru_cache
 def collocation(count: int) -> Collocation:
     """The rule with `count` nodes."""
-    abscissae, weights = np.polynomial.legendre.leggauss(count)
+    abscissae, weights = gauss_legendre(count)
     nodes, weights = 0.5 * (abscissae + 1.0), 0.5 * weights
     polynomials = np.polynomial.legendre.legvander(abscissae, count - 1)
     fractions = nodes  # of the way to a node; the same rule integrates the interpolant exactly
@@ -84,7 +94,7 @@ def interpolation(rule: Collocation, points: Float[Array, " point"]) -> Float[Ar
 
 @lru_cache
 def _barycentric_of(count: int) -> np.ndarray:
-    abscissae, weights = np.polynomial.legendre.leggauss(count)
+    abscissae, weights = gauss_legendre(count)
     return (-1.0) ** np.arange(count) * np.sqrt((1.0 - abscissae**2) * weights)
 
 

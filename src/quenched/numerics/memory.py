@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # What is computed side by side takes at most this much memory together.
 BATCH_BYTES = 256 * 2**20
+# A random key while many are made from one, as measured: one for each step of a run, one for each sample.
+KEY_BYTES = 24
 
 
 def available_bytes() -> int:

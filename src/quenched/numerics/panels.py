@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from quenched.numerics.quadrature import gauss_legendre
+
 Height = Callable[[Array], Array]
 Carry = tuple[Array, Array, Array, Array, Array, Array, Array]
 
@@ -73,6 +75,6 @@ def peak_nodes(height: Height, edges: Float[Array, " edge"], panels: int, count:
     left, width, matters, coarse, fits, _, best = jax.lax.while_loop(unfinished, halve, start)
     width = jnp.where(matters, width, 0.0)
     inside = jnp.all(height(jnp.stack([edges[0], edges[-1]])) > best + _NOTHING)
-    abscissae, gauss = np.polynomial.legendre.leggauss(count)
+    abscissae, gauss = gauss_legendre(count)
     x = left[:, None] + 0.5 * width[:, None] * (1.0 + abscissae)
     return Nodes(x.reshape(-1), (0.5 * width[:, None] * gauss).reshape(-1), fits & inside & ~jnp.any(coarse))

@@ -7,13 +7,47 @@ The rule is Gauss-Legendre in s on each piece between breakpoints, after x = cen
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from quenched import checks
+
 Scalar = Float[Array, ""] | float
+
+# Whatever is analytic between its breakpoints is resolved by far fewer.
+MOST_NODES = 1000
+# Up to here NumPy's own, whose time is the cube of the count: 2000 nodes take half a minute.
+_FEW = 256
+
+
+def check_nodes(name: str, value: Any, low: int = 8) -> int:
+    """A number of quadrature nodes."""
+    if checks.count(name, value, low=low) > MOST_NODES:
+        raise ValueError(
+            f"Argument `{name}` must be at most {MOST_NODES}, but is {value}: the error falls exponentially with the nodes, "
+            "and what so many do not resolve is a kink or a jump that is not among the `breakpoints` of the activation."
+        )
+    return int(value)
+
+
+@lru_cache
+def gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [-1, 1], in increasing order."""
+    rule: tuple[np.ndarray, np.ndarray]
+    if count <= _FEW:
+        rule = np.polynomial.legendre.leggauss(count)
+    else:
+        from scipy.special import roots_legendre
+
+        rule = roots_legendre(count)
+    for each in rule:
+        each.flags.writeable = False
+    return rule
 
 
 def sinh_legendre(
@@ -24,7 +58,7 @@ def sinh_legendre(
     Error: rho^(-2 count) a piece, with rho the Bernstein ellipse of the integrand in s. Edges must not decrease; equal
     ones give an empty piece, so shapes never change with their values.
     """
-    abscissae, gauss_weights = np.polynomial.legendre.leggauss(count)
+    abscissae, gauss_weights = gauss_legendre(count)
     s_edges = jnp.arcsinh((jnp.stack([jnp.asarray(edge) for edge in edges]) - centre) / width)
     half, middle = 0.5 * jnp.diff(s_edges), 0.5 * (s_edges[1:] + s_edges[:-1])
     s = middle[:, None] + half[:, None] * abscissae

@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
 from quenched.numerics.linear import solve_small, solve_with_sign
+from quenched.numerics.quadrature import check_nodes
 
 Residual = Callable[[Float[Array, " unknown"]], Float[Array, " unknown"]]
 Carry = tuple[Array, Array, Array, Array, Array, Array]
@@ -27,8 +28,8 @@ class Newton(eqx.Module):
     Arguments:
         tolerance: largest residual, relative to the size of each unknown, that counts as solved.
         max_steps: Newton steps, rejected ones included, before a point is given the status `out_of_steps`.
-        nodes: quadrature nodes on each piece of the integration axis. Every answer is corrected once with twice as
-            many, and the size of that correction is its `_error`.
+        nodes: quadrature nodes on each piece of the integration axis, 8 to 1000. Every answer is corrected once with twice
+            as many, and the size of that correction is its `_error`.
     """
 
     tolerance: float = eqx.field(static=True, default=1e-11)
@@ -38,7 +39,7 @@ class Newton(eqx.Module):
     def __check_init__(self) -> None:
         checks.number("tolerance", self.tolerance, above=0.0, high=1e-3)
         checks.count("max_steps", self.max_steps)
-        checks.count("nodes", self.nodes, low=8)
+        check_nodes("nodes", self.nodes)
 
 
 class Root(NamedTuple):

@@ -66,7 +66,8 @@ def fluctuation_dissipation(
 
     Raises:
         ValueError: names missing, dimensions other than these (select one point of a sweep first), lags that do not increase
-            from 0, fewer than four of them, unequal steps, no noise known and no temperature given, bad frequencies.
+            from 0, fewer than four of them, NaN over the lags, unequal steps, no noise known and no temperature given, bad
+            frequencies.
 
     Source: Cugliandolo, Kurchan & Peliti 1997 (effective temperature); Zou & Huang 2024 (the theorem in these networks).
 
@@ -128,6 +129,22 @@ def _dimensions(dataset: Any) -> tuple[str, ...]:
     return correlation
 
 
+def _refuse_gaps(dataset: Any) -> None:
+    """A spline through the lags has no place for what is no number; of two times only what is next to it is unknown."""
+    sampled = [f"sampled_{name}" for name in _NAMES]
+    beside = sampled if all(name in dataset for name in sampled) else [f"{name}_error" for name in _NAMES]
+    for name in (*_NAMES, *(name for name in beside if name in dataset)):
+        values = dataset[name].transpose(..., "lag").values
+        known = ~np.isnan(values) if name.endswith("_error") else np.isfinite(values)
+        if not known.all():
+            place = tuple(np.argwhere(~known)[0])
+            at = "".join(f", sample {number}" for number in place[:-1])
+            raise ValueError(
+                f"Argument `solution` must hold finite numbers, but {name} is {values[place]:g} at lag "
+                f"{dataset['lag'].values[place[-1]]:g}{at}; leave out the lags from there, or what diverged."
+            )
+
+
 def _error(dataset: Any, name: str) -> np.ndarray:
     """The error that stands beside a quantity, 0 where none does."""
     given = f"{name}_error"
@@ -176,6 +193,7 @@ def _bounds(
 
 
 def _of_lags(dataset: Any, temperature: float, rule: Rule, frequencies: Any) -> dict[str, Any]:
+    _refuse_gaps(dataset)
     lag = dataset["lag"].values
     rows = {name: dataset[name].values[None].astype(float) for name in _NAMES}
     omega = _frequencies(dataset, lag, frequencies)

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.activations import check_continuous
 from quenched.models import Network, RandomNetwork
-from quenched.numerics.memory import available_bytes, side_by_side
+from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.threads import one_blas_thread
 from quenched.observables.benettin import Growth, Schedule, follow
 from quenched.observables.networks import Networks, read_networks, read_states
@@ -27,6 +27,10 @@ from quenched.status import Status, raise_unsolved
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+# Of what is kept of one, without its numbers.
+_BYTES_OF_A_BLOCK = 1000
 
 
 @double_precision
@@ -152,7 +156,7 @@ def _measure(
     progress: Progress | None,
 ) -> list[Growth]:
     """Group by group. Groups that an interruption did not let end are left out, except the first."""
-    together = _at_once(batch, exponents)
+    together = _at_once(batch, exponents, schedule.blocks)
     frame_keys, noise_keys = (jax.random.split(key, batch.number) for key in keys)
     done, parts = 0, schedule.parts * (batch.number // together)
 
@@ -180,8 +184,11 @@ def _measure(
     return growths
 
 
-def _at_once(batch: Networks, exponents: int) -> int:
+def _at_once(batch: Networks, exponents: int, blocks: int) -> int:
     """The largest divisor of the number of networks whose batch fits into the memory for one."""
+    what = f"The {exponents} exponents of {batch.number} networks in {blocks} blocks"
+    kept = blocks * (_BYTES_OF_A_BLOCK + 3 * 8 * batch.number * exponents)
+    refuse_what_does_not_fit(kept, what, "`blocks`, `exponents` or `networks`")
     needed = 8 * (3 * batch.size**2 + 10 * (exponents + 1) * batch.size)
     if needed > available_bytes():
         raise MemoryError(

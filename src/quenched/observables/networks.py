@@ -15,6 +15,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.activations import AbstractActivation
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
+from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.observables.blocks import split
 from quenched.observables.tangent import Couplings
 
@@ -100,6 +101,7 @@ def _ensemble(model: RandomNetwork, size: Any, networks: Any, noise: Any, key: A
         raise ValueError("Argument `noise` must be left out with a qd.RandomNetwork, which has its own.")
     size, count = checks.count("size", size), checks.count("networks", networks, low=2)
     field = model.constant_field("observables.lyapunov_spectrum")
+    refuse_what_does_not_fit(3 * KEY_BYTES * count + 8 * count * size, f"The states of {count} networks", "`networks`")
     draws = jax.random.split(key, count)
     parameters = {"gain": float(model.gain), "symmetry": float(model.symmetry), "field": float(field)}
 

@@ -14,7 +14,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.activations import check_continuous
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
-from quenched.numerics.memory import available_bytes
+from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.numerics.threads import one_blas_thread
 from quenched.observables.stretches import Measured, Plan, measure_stretches
@@ -120,7 +120,7 @@ def measure_response(
     stretches = checks.count("stretches", stretches)
     parts = 1 + checks.flag("richardson", richardson)
     plan = Plan(method, scheme, float(step), lags, stretches, before, trials, _read_probes(probes), parts)
-    _refuse_what_does_not_fit(plan.halved() if richardson else plan, ensemble.size)
+    _refuse_what_does_not_fit(plan.halved() if richardson else plan, ensemble.size, ensemble.networks)
     start = read_initial(initial)
     size_of_kick = checks.number("kick", kick, above=0.0)
     keys = jax.random.split(read_key(key), ensemble.networks)
@@ -247,12 +247,15 @@ def _read_probes(probes: Any) -> int | None:
     return checks.count("probes", probes)
 
 
-def _refuse_what_does_not_fit(plan: Plan, size: int) -> None:
+def _refuse_what_does_not_fit(plan: Plan, size: int, networks: int) -> None:
     copies = (size if plan.probes is None else plan.probes) * (4 if plan.method == "kick" else 1)
     # States of two stretches with their transforms, and all perturbed states a few times over.
     needed = 8 * (3 * size**2 + plan.trials * size * (24 * plan.lags + 6 * copies))
+    # Six functions of the lag of every stretch and every network, and keys of steps, stretches and networks.
+    needed += 8 * 6 * (plan.lags + 1) * plan.trials * (plan.stretches + 1 + networks)
+    needed += KEY_BYTES * (plan.parts * max(plan.burn_in, plan.lags) + plan.stretches + networks)
     if needed > available_bytes():
         raise MemoryError(
             f"measure_response needs about {needed / 2**30:.1f} GiB at once, but {available_bytes() / 2**30:.1f} GiB are "
-            "free; lower `trials`, `longest_lag` or `probes`."
+            "free; lower `trials`, `longest_lag`, `probes`, `stretches`, `burn_in` or `networks`."
         )

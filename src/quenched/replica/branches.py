@@ -31,7 +31,12 @@ _COARSE = 1e-6
 # Tolerance on the way to where a solution is refined.
 _ROUGH = 1e-3
 # A batch of inner integrals on the finer quadrature. Few points side by side are fastest: each is a batch already.
-BYTES_PER_POINT = 64 * 2**20
+_BYTES_PER_POINT, _NODES = 64 * 2**20, 48
+
+
+def bytes_per_point(nodes: int, dimensions: int = 2) -> int:
+    """Memory of averages over fields of so many dimensions, each of which has as many values as the quadrature has nodes."""
+    return int(_BYTES_PER_POINT * max(1.0, nodes / _NODES) ** dimensions)
 
 
 def known_to_overlap(models: Sequence[RandomNetwork]) -> bool:

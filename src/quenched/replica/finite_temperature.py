@@ -14,7 +14,7 @@ from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton
 from quenched.replica.branches import (
-    BYTES_PER_POINT,
+    bytes_per_point,
     default_branch,
     known_to_overlap,
     ordered_branch,
@@ -114,7 +114,7 @@ class FiniteTemperature(AbstractTheory):
         return super().in_range(model) & (model.noise == 0.0) & (self.temperature > 0.0) & (self.confinement >= 0.0)
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
-        return 0 if start.branch == "zero_overlap" else BYTES_PER_POINT
+        return 0 if start.branch == "zero_overlap" else bytes_per_point(solver.nodes)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}

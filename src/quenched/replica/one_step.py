@@ -15,7 +15,7 @@ from quenched.models import RandomNetwork
 from quenched.numerics.continuation import follow
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
-from quenched.replica.branches import BYTES_PER_POINT, computed, known_to_overlap, seeded
+from quenched.replica.branches import bytes_per_point, computed, known_to_overlap, seeded
 from quenched.replica.fields import Overlaps
 from quenched.replica.finite_temperature import check_temperature
 from quenched.replica.overlapping import OrderParameters, Rule
@@ -151,7 +151,9 @@ class OneStepRSB(AbstractTheory):
         return super().in_range(model) & (model.noise == 0.0) & (self.temperature > 0.0) & (self.confinement >= 0.0)
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
-        return BYTES_PER_POINT * (1 if start.branch == "groups" else _FOUR_DIMENSIONS)
+        if start.branch == "groups":
+            return bytes_per_point(solver.nodes)
+        return _FOUR_DIMENSIONS * bytes_per_point(solver.nodes, 4)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
@@ -168,6 +170,8 @@ class OneStepRSB(AbstractTheory):
     def stages(self, model: RandomNetwork, solver: Newton, start: Start) -> Generator[tuple[int, int], None, Computed]:
         """The same, part by part: where replicas stay alike only the first, which is cheap, is compiled and run."""
         rough, stable = None, jnp.asarray(False)
+        # The look takes seconds where it is compiled first.
+        yield 0, _SHARES[-1]
         if start.values is None:
             look = _look_compiled(self, model, solver)
             # Groups apart begin at the ordered branch itself, so that without one there is nothing to search.

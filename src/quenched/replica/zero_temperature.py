@@ -13,7 +13,7 @@ from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
 from quenched.replica.at_rest import Law, marginal, one_fixed_point
-from quenched.replica.branches import BYTES_PER_POINT, computed, cool, default_branch, observables, seeded
+from quenched.replica.branches import bytes_per_point, computed, cool, default_branch, observables, seeded
 from quenched.replica.one_state import OneState, one_state
 from quenched.replica.overlapping import Rule
 from quenched.replica.stability import replicon_eigenvalue, zero_overlap_eigenvalue
@@ -115,7 +115,7 @@ class ZeroTemperature(AbstractTheory):
         return super().in_range(model) & (model.noise == 0.0)
 
     def bytes_per_point(self, solver: Newton, start: Start) -> int:
-        return 0 if start.branch == "zero_overlap" else BYTES_PER_POINT
+        return 0 if start.branch == "zero_overlap" else bytes_per_point(solver.nodes)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}

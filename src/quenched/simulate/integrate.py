@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key
 from quenched import checks
 from quenched.models import AbstractInitial, Network, Normal, Quantile
 from quenched.models.labels import in_order, named
-from quenched.numerics.memory import refuse_what_does_not_fit
+from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.precision import double_precision
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
@@ -133,8 +133,9 @@ def integrate(
     if initial is not None and not isinstance(initial, AbstractInitial) and not callable(initial):
         initial = checks.numbers("Argument `initial`", initial)
         trials = len(np.atleast_2d(initial))
-    # The states as they are kept, and once more with the last; the largest matrix in between is that of the weights.
-    needed, what = 2.2 * 8 * (steps + 1) * trials * network.size, f"{steps + 1} states of {trials} trials"
+    # The states as they are kept, once more with the last, and a key for each step; the largest matrix in between is that of
+    # the weights.
+    needed, what = (2.2 * 8 * trials * network.size + KEY_BYTES) * (steps + 1), f"{steps + 1} states of {trials} trials"
     refuse_what_does_not_fit(needed, what, "`duration` or `trials`, or raise `step`")
     start_key, noise_key = jax.random.split(read_key(key))
     state = _initial_states(initial, network.size, trials, start_key)

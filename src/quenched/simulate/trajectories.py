@@ -13,7 +13,7 @@ from jaxtyping import Array, Key
 
 from quenched import checks
 from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
-from quenched.numerics.memory import refuse_what_does_not_fit
+from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.schemes import SCHEMES
@@ -69,7 +69,7 @@ class Trajectories(AbstractExperiment):
     equation: ClassVar[str] = r"\mathrm{d}x = (-x + J\phi(x) + b)\,\mathrm{d}t + \sigma\,\mathrm{d}W"
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
     together: ClassVar[Literal["batch", "threads", "never"]] = "batch"
-    memory_arguments: ClassVar[str] = "`size` or `trials`"
+    memory_arguments: ClassVar[str] = "`size`, `trials` or `duration`, or raise `step`"
     estimators: ClassVar[Mapping[str, Estimator]] = {}
 
     def __init__(
@@ -116,8 +116,9 @@ class Trajectories(AbstractExperiment):
         return self.networks
 
     def bytes_per_sample(self, solver: None) -> int:
-        kept = self.trials * self.size * (count_steps(self.duration, self.step) if self.record else 8)
-        return 8 * (3 * self.size**2 + kept)
+        steps = count_steps(self.duration, self.step)
+        kept = self.trials * self.size * (steps if self.record else 8)
+        return 8 * (3 * self.size**2 + kept) + KEY_BYTES * (1 + self.richardson) * steps
 
     def coordinates(self) -> Mapping[str, Any]:
         if not self.record:

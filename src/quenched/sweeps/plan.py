@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched.models import RandomNetwork
+from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.solution import Solution, parameters
 from quenched.solve import check_types, checked_solver, read_key, read_start, refuse_start, samples_at_once
 from quenched.sweeps.grid import Grid, make_grid
@@ -61,6 +62,8 @@ def make_plan(
             point.check(each, solver)
     if isinstance(way, AbstractExperiment):
         samples_at_once(way, solver)
+    elif read is not None:
+        refuse_what_does_not_fit(way.bytes_per_point(solver, read), type(way).__name__, "the solver's `nodes`")
     random = read_key(key)
     seed = key if isinstance(key, int) else 0 if key is None else None
     fixed = {name: value for name, value in parameters(model, theory, way, seed).items() if name not in grid.axes}

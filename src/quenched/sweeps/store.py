@@ -6,14 +6,14 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quenched.status import Status
-from quenched.storage import without_zarr_warning, write_zarr
+from quenched.storage import with_checksum, without_zarr_warning, write_zarr
 from quenched.sweeps.damage import DamagedStoreError, damaged_arrays, open_arrays, read_array, read_status
 from quenched.sweeps.table import Table
 
@@ -69,14 +69,29 @@ def remove(path: Path) -> None:
 
 
 def read_definition(path: Path) -> dict[str, Any] | None:
-    """What the store at `path` says it holds, or None if it is no store of a sweep."""
+    """What the store at `path` says it holds, or None if it is no store of a sweep.
+
+    Raises DamagedStoreError where what it says is torn.
+    """
     import zarr
 
     try:
         definition = zarr.open_group(path, mode="r").attrs.get("definition")
-    except (ValueError, OSError):  # no group, or something else altogether
+    except Exception:  # no group, or something else altogether, for which every library has its own
         return None
-    return json.loads(definition) if isinstance(definition, str) else None
+    if not isinstance(definition, str):
+        return None
+    try:
+        stored = json.loads(definition)
+    except ValueError:
+        stored = None
+    if not isinstance(stored, dict):
+        raise DamagedStoreError(
+            f"The store {str(path)!r} is damaged: the attribute 'definition' in its zarr.json must be a table in JSON, but "
+            f"is {_short(definition)}; xarray.open_zarr still reads the numbers; choose another place for a new sweep, or "
+            "remove the store by hand."
+        )
+    return stored
 
 
 def create_group(path: Path, definition: Mapping[str, Any], **attributes: Any) -> None:
@@ -101,20 +116,30 @@ def open_sweep(path: Path) -> xr.Dataset:
 
     for name, lost in damaged_arrays(path).items():
         raise DamagedStoreError(
-            f"The store {str(path)!r} is damaged: the array {name!r} has lost {lost} points; continue the sweep with "
-            "resume=True (--resume on the command line), which computes these again."
+            f"The store {str(path)!r} is damaged: the array {name!r} has lost {lost}; continue the sweep with "
+            "resume=True (--resume on the command line), which mends it."
         )
-    with xr.open_zarr(path, consolidated=False) as stored:
-        return stored.load()
+    try:
+        with xr.open_zarr(path, consolidated=False) as stored:
+            return stored.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # the arrays are whole, but do not make a dataset
+        raise DamagedStoreError(f"The store {str(path)!r} is damaged: {error}; {_OFFER}.") from None
 
 
 def load_into(table: Table, path: Path) -> None:
     """Take over what an earlier run has left. Points of which something is missing or unreadable count as not run, which is
     told on stderr; what else is known of them stays as it is until they are computed again."""
     group, grid = open_arrays(path), table.plan.grid.shape
-    for name in table.rows:
+    for name, values in table.to_dataset().variables.items():
         if name not in group:
-            raise DamagedStoreError(f"The store {str(path)!r} has no array {name!r}; {_OFFER}.")
+            raise DamagedStoreError(f"The store {str(path)!r} has no array {str(name)!r}; {_OFFER}.")
+        if group[name].shape != values.shape:
+            raise DamagedStoreError(
+                f"The store {str(path)!r} is damaged: the array {str(name)!r} must have shape {values.shape}, but has "
+                f"{group[name].shape}; {_OFFER}."
+            )
     stored = {name: read_array(path, group[name], len(grid)) for name in table.rows}
     table.load({name: values for name, (values, _) in stored.items()})
     status, unknown = table.on_grid("status"), stored["status"][1]
@@ -159,7 +184,7 @@ class Writer:
         dataset = table.to_dataset()
         if not continued:
             _writable(path)
-            write_zarr(dataset, path, _encoding(table))
+            write_zarr(dataset, path, _encoding(table, map(str, dataset.coords)))
             if (path.parent / "zarr.json").exists():  # the group of a file with several sweeps
                 _consolidate(path.parent)
         self.table = table
@@ -194,17 +219,14 @@ class Writer:
         self.pending, self.written = [], time.monotonic()
 
 
-def _encoding(table: Table) -> dict[str, Any]:
+def _encoding(table: Table, coordinates: Iterable[str]) -> dict[str, Any]:
     """One chunk for all points of a number; one for each point of anything longer. A status that is lost is `not_run`."""
-    from zarr.codecs import ZstdCodec
-
     shape = table.plan.grid.shape
     chunks = {name: (shape if rows.ndim == 1 else (1,) * len(shape) + rows.shape[1:]) for name, rows in table.rows.items()}
-    # A byte that was flipped on the disk is noticed.
     found: dict[str, dict[str, Any]] = {
-        name: {"chunks": tuple(max(1, length) for length in chunk), "compressors": ZstdCodec(checksum=True)}
-        for name, chunk in chunks.items()
+        name: {"chunks": tuple(max(1, length) for length in chunk)} for name, chunk in chunks.items()
     }
+    found = {name: {**found.get(name, {}), "compressors": with_checksum()} for name in (*found, *coordinates)}
     found["status"] |= {"fill_value": int(Status.not_run)}
     return found
 

@@ -89,7 +89,7 @@ class Sampling(AbstractExperiment):
     citations: ClassVar[tuple[str, ...]] = ("qiu2025",)
     together: ClassVar[Literal["batch", "threads", "never"]] = "never"
     solvers: ClassVar[tuple[type, ...]] = (HMC, Langevin, ReplicaExchange)
-    memory_arguments: ClassVar[str] = "`size`, `chains` or `draws`"
+    memory_arguments: ClassVar[str] = "`size`, `chains`, `draws` or `warm_up`"
     estimators: ClassVar[Mapping[str, Estimator]] = {
         "r_hat": lambda values: (jnp.max(values), None),
         "sample_size": lambda values: (jnp.min(values), None),
@@ -129,7 +129,7 @@ class Sampling(AbstractExperiment):
         return self.networks
 
     def bytes_per_sample(self, solver: Any) -> int:
-        return bytes_needed(solver, self.size, self.chains, self.draws, record=False)
+        return bytes_needed(solver, self.size, self.chains, self.draws, False, self.warm_up)
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}

@@ -19,7 +19,7 @@ from quenched.landscape.sampling.starts import read_starts, read_target, read_te
 from quenched.landscape.sampling.target import Target
 from quenched.landscape.sampling.warm_up import Warm, ladder_size, warm_up
 from quenched.models.labels import in_order, named
-from quenched.numerics.memory import available_bytes
+from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 from quenched.solution import labelled
@@ -127,7 +127,7 @@ def sample(
     before, thinning = checks.count("warm_up", warm_up, low=50), checks.count("thinning", thinning)
     record, throw, progress = checks.flag("record", record), checks.flag("throw", throw), checks.progress(progress)
     target = read_target(dynamics, inputs, confinement, rate)
-    refuse_what_does_not_fit(solver, target.dynamics.size, chains, samples, record)
+    refuse_what_does_not_fit(solver, target.dynamics.size, chains, samples, record, before, thinning)
     start_key, warm_key, draw_key = jax.random.split(read_key(key), 3)
     starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
     states = read_starts(starts, target, chains, start_key)
@@ -215,20 +215,24 @@ def judged(finite: Any, r_hat: Any, sizes: Any) -> Status:
     return Status.solved if mixed else Status.not_mixed
 
 
-def bytes_needed(solver: Sampler, size: int, chains: int, samples: int, record: bool) -> int:
-    """Memory of a run: states and momenta, covariances, draws."""
+def bytes_needed(solver: Sampler, size: int, chains: int, samples: int, record: bool, before: int, thinning: int = 1) -> int:
+    """Memory of a run: states and momenta, covariances, draws; keys of the transitions before, and what is noted of those
+    between two draws."""
     rungs = ladder_size(solver, size)
     kept = 3 * samples * (chains * (chains + 10) + 3 * rungs + (chains * size if record else 0))
-    return 8 * (12 * rungs * chains * size + 4 * rungs * size**2 + kept)
+    in_between = max(KEY_BYTES * before, thinning * (KEY_BYTES + 8 * 3 * rungs + chains))
+    return 8 * (12 * rungs * chains * size + 4 * rungs * size**2 + kept) + in_between
 
 
-def refuse_what_does_not_fit(solver: Sampler, size: int, chains: int, samples: int, record: bool) -> None:
+def refuse_what_does_not_fit(
+    solver: Sampler, size: int, chains: int, samples: int, record: bool, before: int, thinning: int
+) -> None:
     """Refuse what is larger than the memory there is."""
-    needed = bytes_needed(solver, size, chains, samples, record)
+    needed = bytes_needed(solver, size, chains, samples, record, before, thinning)
     if needed > available_bytes():
         raise MemoryError(
             f"{chains} chains of {size} neurons and {samples} draws of each need about {needed / 2**30:.1f} GiB, more than "
-            "is free; lower `chains` or `samples`, or the solver's `rungs`."
+            "is free; lower `chains`, `samples`, `warm_up` or `thinning`, or the solver's `rungs`."
         )
 
 

@@ -16,7 +16,7 @@ from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.target import Target, identity, placed, rate_of
 from quenched.landscape.sampling.warm_up import cooled, start_temperature
 from quenched.models.labels import in_order
-from quenched.numerics.memory import refuse_what_does_not_fit
+from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.precision import double_precision
 
 # Langevin starts: steps, and how cold they end relative to where E/N = T/2 in the cloud.
@@ -109,8 +109,9 @@ def anneal(
     target = read_target(dynamics, inputs, checks.number("confinement", confinement, low=0.0), None)
     starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
     chains = count if starts is None else len(np.atleast_1d(starts))
-    needed = 8 * target.dynamics.size * (24 * chains + 8 * target.dynamics.size)
-    refuse_what_does_not_fit(needed, f"{chains} chains of {target.dynamics.size} neurons", "`count`")
+    needed = 8 * target.dynamics.size * (24 * chains + 8 * target.dynamics.size) + KEY_BYTES * steps
+    what = f"{steps} steps of {chains} chains of {target.dynamics.size} neurons"
+    refuse_what_does_not_fit(needed, what, "`count` or `steps`")
     start_key, cool_key = jax.random.split(read_key(key))
     states = read_starts(starts, target, count, start_key)
     return np.asarray(_anneal_compiled(solver, target, jnp.asarray(temperature), states, steps, cool_key))
