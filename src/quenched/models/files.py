@@ -86,7 +86,7 @@ def read_file(
     layout: str | None = None,
 ) -> Labelled:
     """As `read_weights`, with the names of the neurons if the file has them."""
-    path = Path(path)
+    path = checks.place("path", path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     suffix = path.suffix.lower()
