@@ -147,7 +147,9 @@ def _symlog(x: Any) -> Any:
         (lambda x: jnp.tanh(x) + 0.5 * (x > 0.4), (0.4,), 0.4, 1.0 - math.tanh(0.4) ** 2, False),
     ],
 )
-def test_slopes_that_are_artefacts_are_those_beside(function: Any, places: Any, at: float, slope: float, kinked: bool) -> None:
+def test_slopes_that_are_artefacts_are_those_beside(
+    function: Any, places: Any, at: float, slope: float, kinked: bool
+) -> None:
     activation = qd.Activation(function, "own", breakpoints=places)
     with jax.enable_x64(True):
         x = jnp.asarray([at, at + 0.07])

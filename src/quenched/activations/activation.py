@@ -120,8 +120,8 @@ class Activation(AbstractActivation):
     trajectories or states refuses such phi by name: tangents, Lyapunov exponents, fixed points and their certificates,
     memory (symmetry other than 0). A steep continuous phi, such as tanh(50 x), is for these.
 
-    Where autodiff's slope is an artefact (0 for sign(x) log(1 + |x|) at 0, NaN for what holds sqrt(x^2)) it is the limit from
-    both sides, or their mean: at the breakpoints, at 0, and at quarters and tenths up to 4.
+    Where autodiff's slope is an artefact (0 for sign(x) log(1 + |x|) at 0, NaN for what holds sqrt(x^2)) it is the limit
+    from both sides, or their mean: at the breakpoints, at 0, and at quarters and tenths up to 4.
 
     Raises:
         TypeError: the function cannot be called on a JAX array, or does not act element by element.

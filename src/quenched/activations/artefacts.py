@@ -1,7 +1,7 @@
 """Where autodiff's slope of a function of one number is an artefact of how the function is written.
 
-sign(x) log(1 + |x|) has the slope 1 at 0, but the rules of sign and |x| make it 0 there; x sqrt(x^2)/(1 + x^2) has 0, but they
-make it NaN. On both sides they are right.
+sign(x) log(1 + |x|) has the slope 1 at 0, but the rules of sign and |x| make it 0 there; x sqrt(x^2)/(1 + x^2) has 0, but
+they make it NaN. On both sides they are right.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 Function = Callable[[Array], Array]
 
-# Steps from which limits are taken, in units of max(1, |place|), and how well those of two neighbours agree where there is one.
+# Steps from which limits are taken, in units of max(1, |place|), and how well neighbouring ones agree.
 _STEPS, _SAME = 10.0 ** -np.arange(2.0, 9.0), 1e-7
 # A cubic through the values at 1, 2, 3 and 4 steps, at 0.
 _CUBIC = np.array([4.0, -6.0, 4.0, -1.0])

@@ -74,14 +74,12 @@ def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " la
         return -log_x - jnp.expm1(log_x) * delay - target
 
     fixed, fixed_target = jax.lax.stop_gradient((orbit, target))
-    # From the next node, from which Newton's steps do not pass x = 1: with noise and jumps of phi the pace is 0 there. Lag 0 is
-    # x = 1 itself. Beyond the last node the delay is what it is at x = 0.
+    # From the next node, from which Newton's steps do not pass x = 1: with noise and jumps of phi the pace is 0 there. Lag 0
+    # is x = 1 itself. Beyond the last node the delay is what it is at x = 0.
     known = jnp.log(jnp.asarray(rule.nodes))
     passed = miss(known, fixed.delay, 0.0)
     later = jnp.where(passed >= fixed_target[:, None], passed, jnp.inf)
-    log_x = jnp.where(
-        fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, known[jnp.argmin(later, axis=1)]
-    )
+    log_x = jnp.where(fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, known[jnp.argmin(later, axis=1)])
     at_once = lags == 0.0
     log_x = jnp.where(at_once, 0.0, log_x)
 

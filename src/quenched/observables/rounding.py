@@ -42,7 +42,7 @@ class Effect(NamedTuple):
 
 
 def begin_turn(outside: Float[Array, "direction neuron"], layout: Layout) -> Turn:
-    """No turn, and one direction out of the frame with the share 1 of each vector, in blocks that their modes do not span."""
+    """No turn, and one direction out of the frame with the share 1 of each vector, in blocks that modes do not span."""
     blocks, modes = outside.shape[1], len(layout.block_of_mode)
     in_block = layout.block_of_mode == jnp.arange(blocks)[:, None]
     open_block = jnp.sum(in_block, axis=1) < jnp.bincount(layout.block_of_neuron, length=blocks)
