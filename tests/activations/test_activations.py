@@ -124,6 +124,66 @@ def test_a_jump_has_to_be_named(function: Any, places: Any, named: str) -> None:
         qd.Activation(function, "own", breakpoints=places)
 
 
+def _symlog(x: Any) -> Any:
+    return jnp.sign(x) * jnp.log1p(jnp.abs(x))
+
+
+@pytest.mark.parametrize(
+    ("function", "places", "at", "slope", "kinked"),
+    [
+        (_symlog, (0.0,), 0.0, 1.0, False),
+        (_symlog, (), 0.0, 1.0, False),
+        (lambda x: 1e-4 * _symlog(x - 0.3), (), 0.3, 1e-4, False),
+        (lambda x: _symlog(x - 0.123), (0.123,), 0.123, 1.0, False),
+        (lambda x: jnp.sign(x) * (1.0 - jnp.exp(-jnp.abs(x))), (), 0.0, 1.0, False),
+        # NaN by autodiff.
+        (lambda x: x / jnp.sqrt(1.0 + jnp.sqrt(x * x)), (0.0,), 0.0, 1.0, False),
+        (lambda x: jnp.sqrt(x * x), (0.0,), 0.0, 0.0, True),
+        # A kink, where 0 is neither side's slope.
+        (lambda x: _symlog(x) + jax.nn.relu(x), (0.0,), 0.0, 1.5, True),
+        # What autodiff says stays.
+        (jax.nn.relu, (0.0,), 0.0, 0.0, True),
+        (lambda x: jnp.tanh(1e9 * x), (), 0.0, 1e9, False),
+        (lambda x: jnp.tanh(x) + 0.5 * (x > 0.4), (0.4,), 0.4, 1.0 - math.tanh(0.4) ** 2, False),
+    ],
+)
+def test_slopes_that_are_artefacts_are_those_beside(
+    function: Any, places: Any, at: float, slope: float, kinked: bool
+) -> None:
+    activation = qd.Activation(function, "own", breakpoints=places)
+    with jax.enable_x64(True):
+        x = jnp.asarray([at, at + 0.07])
+        found, autodiff = activation.slope(x), jax.vmap(jax.grad(lambda x: activation(x)))(x)
+        beside = jax.grad(function)(x[1])
+    np.testing.assert_allclose(found, [slope, beside], rtol=1e-13)
+    np.testing.assert_allclose(autodiff, found, rtol=1e-15)
+    assert activation.kinked_at(at) == kinked
+
+
+def test_what_is_mended_has_the_derivatives_beside() -> None:
+    """exp(x - 0.3) - 1, smooth at 0.3, written so that autodiff has 0 there."""
+    activation = qd.Activation(lambda x: jnp.sign(x - 0.3) * jnp.where(x > 0.3, jnp.expm1(x - 0.3), -jnp.expm1(x - 0.3)))
+    with jax.enable_x64(True):
+        derivatives = [activation.slope, jax.grad(activation.slope), jax.grad(jax.grad(activation.slope))]
+        np.testing.assert_allclose([each(jnp.asarray(0.3)) for each in derivatives], 1.0, rtol=1e-8)
+
+
+def test_rest_at_an_artefact_has_the_slope_of_its_sides() -> None:
+    """x = 0 of sign(x) log(1 + |x|), whose slope is 1: stable up to gain 1."""
+    phi = qd.Activation(_symlog, "symlog", breakpoints=(0.0,))
+    assert float(qd.RandomNetwork(1.0, 0.25, activation=phi).critical_gain) == 1.0 / 1.25
+    for gain, margin in ((0.5, 0.75), (3.0, -8.0)):
+        rest = qd.solve(qd.RandomNetwork(gain, activation=phi), qd.dmft.Static(), start="quiescent")
+        np.testing.assert_allclose(rest.arrays["stability_margin"], margin, rtol=1e-13)
+    assert float(qd.solve(qd.RandomNetwork(3.0, activation=phi), qd.dmft.Static())["correlation"]) > 1.0
+    network = qd.Network(np.diag([3.0, 2.0]), phi)
+    np.testing.assert_array_equal(network.jacobian(np.zeros(2)), np.diag([2.0, 1.0]))
+    found = qd.observables.lyapunov_spectrum(network, 50.0, 0.05, initial=np.zeros(2))
+    # Heun's: ln(1 + h mu + (h mu)^2/2)/h.
+    exact = [math.log(1.0 + 0.05 * mu + (0.05 * mu) ** 2 / 2) / 0.05 for mu in (2.0, 1.0)]
+    np.testing.assert_allclose(found.lyapunov_exponent, exact, rtol=1e-12)
+
+
 @pytest.mark.usefixtures("unchecked_types")
 def test_a_bare_function_is_no_activation() -> None:
     with pytest.raises(TypeError, match=r"wrap a function of your own in qd\.Activation"):

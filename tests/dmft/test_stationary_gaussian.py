@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import integrate, linalg, optimize
+from scipy import integrate, linalg, optimize, special, stats
 
 import closed_forms
 import quenched as qd
+from quenched.dmft.pairs import pair_of_same
 
 LAGS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 100.0)
 FREQUENCIES = (0.0, 0.3, 2.0)
@@ -347,3 +348,46 @@ def test_relu_with_noise_has_the_arc_cosine_kernel() -> None:
     assert float(found.arrays["mean_square_state"]) == pytest.approx(variance, abs=1e-8)
     assert float(found.arrays["state_correlation"][-1]) == pytest.approx(rest(variance), abs=1e-8)
     assert float(found.arrays["local_instability"]) == pytest.approx(0.5, abs=1e-12)
+
+
+PLACE, SIZE = 0.4, 0.5
+BUMP = qd.Activation(lambda x: jnp.tanh(x) + SIZE * jnp.where(x > PLACE, 1.0, 0.0), "tanh and a step", breakpoints=(PLACE,))
+
+
+def bump_rates(covariance: float, variance: float, field: float) -> float:
+    """<phi phi'> of tanh and a step: over a shared z, the step smoothed in closed form."""
+    shared, private = sqrt(covariance), sqrt(variance - covariance)
+    nodes, weights = np.polynomial.legendre.leggauss(300)
+    middle, width = (PLACE - field) / shared, min(private / shared, 5.0)
+    low, high = (np.arcsinh((end - middle) / width) for end in (-9.0, 9.0))
+    t = 0.5 * (high - low) * nodes + 0.5 * (high + low)
+    z, share = middle + width * np.sinh(t), 0.5 * (high - low) * weights * width * np.cosh(t)
+    w, w_weights = np.polynomial.hermite_e.hermegauss(100)
+    mean = np.tanh(field + shared * z[:, None] + private * w) @ w_weights / sqrt(2 * pi)
+    mean += SIZE * special.ndtr((field + shared * z - PLACE) / private)
+    return float(np.sum(share * stats.norm.pdf(z) * mean**2))
+
+
+@pytest.mark.parametrize(("gain", "noise", "field"), [(0.5, 0.5, 0.6), (1.3, 0.5, 0.6), (1.3, 0.5, 2.0), (2.0, 0.5, 0.6)])
+def test_a_step_beside_a_smooth_rate_in_a_field(gain: float, noise: float, field: float) -> None:
+    """The particle of its v and c_inf starts with the speed of the noise, and comes to rest."""
+    theory = qd.dmft.StationaryGaussian(lags=(0.0, 1e-6, 400.0), frequencies=(0.0,))
+    found = qd.solve(qd.RandomNetwork(gain, noise=noise, field=field, activation=BUMP), theory).arrays
+    total, next_to_it, lasting = (float(each) - field**2 for each in found["state_correlation"])
+    error = float(found["mean_square_state_error"])
+    assert total - next_to_it == pytest.approx(0.5 * noise**2 * 1e-6, rel=1e-4)
+    assert lasting == pytest.approx(gain**2 * bump_rates(lasting, total, field), abs=1e-9 + 10 * error)
+    # c = v - y0 u^2 takes the square root of v - c out.
+    u, weights = np.polynomial.legendre.leggauss(40)
+    path = [(0.5 * (1 + at), total - (total - lasting) * (0.5 * (1 + at)) ** 2) for at in u]
+    forces = [2 * at * (c - gain**2 * bump_rates(c, total, field)) for at, c in path]
+    work = 0.5 * (total - lasting) * float(weights @ forces)
+    assert work == pytest.approx(noise**4 / 8, abs=1e-9 + 10 * error)
+
+
+@pytest.mark.parametrize("covariance", [0.0, 1e-30, 1e-20])
+def test_pairs_that_share_nothing_are_products(covariance: float) -> None:
+    """In a field, where a covariance is less than rounding of the field leaves."""
+    with jax.enable_x64(True):
+        found = float(pair_of_same(jax.nn.relu, 0.6, covariance, 1.0, (0.0,), 48))
+    assert found == pytest.approx((0.6 * stats.norm.cdf(0.6) + stats.norm.pdf(0.6)) ** 2, rel=1e-11)

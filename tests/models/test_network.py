@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import sparse
@@ -61,6 +62,15 @@ def test_velocity_and_jacobian(weights: Any) -> None:
     np.testing.assert_allclose(velocity, -at + WEIGHTS @ np.tanh(at) + field, rtol=1e-14)
     np.testing.assert_allclose(jacobian, WEIGHTS * (1 - np.tanh(at) ** 2) - np.eye(3), rtol=1e-14)
     np.testing.assert_allclose(jacobian, autodiff, rtol=1e-14)
+
+
+def test_the_jacobian_on_a_jump_is_no_number() -> None:
+    """And beside it that of the smooth part."""
+    phi = qd.Activation(lambda x: jnp.tanh(x) + 0.5 * (x > 0.4), "tanh and a step", breakpoints=(0.4,))
+    state = np.array([0.4, 0.3, 0.0])
+    expected = WEIGHTS * (1 - np.tanh(state) ** 2) - np.eye(3)
+    expected[:, 0] = np.nan
+    np.testing.assert_allclose(qd.Network(WEIGHTS, phi).jacobian(state), expected, rtol=1e-14)
 
 
 def test_weights_keep_double_precision_in_a_program_of_single() -> None:

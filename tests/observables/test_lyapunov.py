@@ -429,6 +429,32 @@ def test_hidden_chains_are_imprecise(exponents: int) -> None:
     assert lyapunov_spectrum(qd.Network(network.weights), 60.0, 0.1, exponents=exponents).attrs["amplification"] < 1e6
 
 
+def _pairs(drive: float) -> np.ndarray:
+    """Ten rotating pairs, each driven by the one before."""
+    return np.kron(np.diag(np.full(9, drive), -1), np.ones((2, 2))) + np.kron(np.eye(10), [[0.3, 0.5], [-0.5, 0.3]])
+
+
+@pytest.mark.parametrize(
+    ("weights", "largest"),
+    [
+        (_pairs(3.0), np.full(10, -0.7 + 0.5j)),
+        (_pairs(0.0), np.full(10, -0.7 + 0.5j)),
+        # Symmetric pairs, of eigenvalues +-w.
+        (np.kron(np.diag(np.arange(1, 7) / 10), [[0.0, 1.0], [1.0, 0.0]]), np.arange(6, 0, -1) / 10 - 1.0),
+    ],
+)
+def test_what_modes_span_has_no_direction_out_of_it(weights: np.ndarray, largest: np.ndarray) -> None:
+    """Asked for some or for all, the same pairs amplify the same little."""
+    network, exact = qd.Network(weights, qd.Linear()), of_map(largest, 0.05, "euler")
+    rest = np.zeros(len(weights))
+    for exponents in (2, 3, 5, len(weights) - 1):
+        found = lyapunov_spectrum(network, 200.0, 0.05, initial=rest, scheme="euler", exponents=exponents)
+        assert found.attrs["amplification"] < 30.0
+        known = min(exponents, len(largest))
+        deviation = np.abs(found.lyapunov_exponent.values[:known] - exact[:known])
+        assert np.all(deviation < 2 * found.lyapunov_exponent_error.values[:known])
+
+
 def test_errors_contain_a_slow_approach() -> None:
     """A hidden chain of three: growths tend to -1 as 1/t, all of them from the same side for half of the modes."""
     leak = of_map(np.array([-1.0]), 0.1, "second_order")[0]

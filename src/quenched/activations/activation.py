@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
+from quenched.activations.artefacts import Mended, derivative, find_artefacts, mended_slope
 from quenched.numerics.jumps import find_jumps, jump_sizes
 from quenched.precision import own_settings
 
@@ -25,6 +26,8 @@ from quenched.precision import own_settings
 _REACH, _SAME = 30.0, 1e-9
 # Where a user's function is probed once, to see that it is finite and whether it is odd.
 _PROBE = np.concatenate([np.linspace(0.0, 4.0, 41)[1:], [7.0, 12.5, 30.0]])
+# Where a function is likely to be put together of pieces, beside its breakpoints: quarters and tenths.
+_LIKELY = (*(np.arange(-40.0, 41.0) / 10.0), *(np.arange(-16.0, 17.0) / 4.0))
 
 
 class AbstractActivation(eqx.Module):
@@ -64,8 +67,9 @@ class AbstractActivation(eqx.Module):
 
     def kinked_at(self, state: float) -> bool:
         """Whether the slope jumps there, where a state of rest would sit."""
-        if state not in self.breakpoints:
-            return False
+        return state in self.breakpoints and self._slope_jumps(state)
+
+    def _slope_jumps(self, state: float) -> bool:
         with jax.ensure_compile_time_eval(), own_settings():
             left, right = self.slope(state + jnp.asarray([-1e-9, 1e-9]))
             return bool(jnp.abs(right - left) > 1e-6)
@@ -116,6 +120,9 @@ class Activation(AbstractActivation):
     trajectories or states refuses such phi by name: tangents, Lyapunov exponents, fixed points and their certificates,
     memory (symmetry other than 0). A steep continuous phi, such as tanh(50 x), is for these.
 
+    Where autodiff's slope is an artefact (0 for sign(x) log(1 + |x|) at 0, NaN for what holds sqrt(x^2)) it is the limit
+    from both sides, or their mean: at the breakpoints, at 0, and at quarters and tenths up to 4.
+
     Raises:
         TypeError: the function cannot be called on a JAX array, or does not act element by element.
         ValueError: it returns NaN or infinity somewhere in [-30, 30], or jumps there where no breakpoint is.
@@ -135,6 +142,7 @@ class Activation(AbstractActivation):
     _jumps: tuple[tuple[float, float], ...] = eqx.field(static=True)
     _odd: bool = eqx.field(static=True)
     _bounded: bool = eqx.field(static=True)
+    _mended: tuple[Mended, ...] = eqx.field(static=True)
 
     def __init__(
         self,
@@ -147,6 +155,7 @@ class Activation(AbstractActivation):
         if not callable(function):
             raise TypeError(f"Argument `function` must be a function of x, but is {function!r}.")
         self.function = function
+        self._mended = ()
         self._name = name or str(getattr(function, "__name__", "activation"))
         self._breakpoints = tuple(sorted(checks.real_array("Argument `breakpoints`", breakpoints, (None,)).tolist()))
         with own_settings(), jax.ensure_compile_time_eval():
@@ -163,6 +172,7 @@ class Activation(AbstractActivation):
                 far = np.abs(np.asarray(function(jnp.asarray([-1e6, -1e3, 1e3, 1e6]))))
                 bounded = bool(np.all(np.isfinite(far)) and far[0] < 2 * far[1] + 1 and far[3] < 2 * far[2] + 1)
             self._bounded = bounded
+            self._mended = find_artefacts(self._value, (*self._breakpoints, *_LIKELY))
 
     def _named_jumps(self, found: np.ndarray) -> tuple[tuple[float, float], ...]:
         """The jumps at breakpoints; others are refused."""
@@ -196,13 +206,30 @@ class Activation(AbstractActivation):
     def jumps(self) -> tuple[tuple[float, float], ...]:
         return self._jumps
 
+    def kinked_at(self, state: float) -> bool:
+        return super().kinked_at(state) or (any(state == each.place for each in self._mended) and self._slope_jumps(state))
+
     def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return _of_mended_slope(self, state) if self._mended else self._value(state)
+
+    def _value(self, state: Array) -> Array:
         # A step may be written with whole numbers or as a comparison.
         return jnp.asarray(self.function(state), state.dtype)
 
     def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
         # phi acts element by element, so one push-forward of ones is its derivative everywhere.
-        return jax.jvp(self, (state,), (jnp.ones_like(state),))[1]
+        return mended_slope(self._value, self._mended, state) if self._mended else derivative(self._value)(state)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _of_mended_slope(activation: Activation, state: Array) -> Array:
+    """phi, for autodiff too with the slope that the activation says."""
+    return activation._value(state)
+
+
+@_of_mended_slope.defjvp
+def _(activation: Activation, at: tuple[Array], along: tuple[Array]) -> tuple[Array, Array]:
+    return activation._value(at[0]), activation.slope(at[0]) * along[0]
 
 
 def _probe(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:

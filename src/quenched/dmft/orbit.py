@@ -74,20 +74,24 @@ def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " la
         return -log_x - jnp.expm1(log_x) * delay - target
 
     fixed, fixed_target = jax.lax.stop_gradient((orbit, target))
-    # From the nearest node, or from x = 1, which is lag 0; beyond the last node the delay is what it is at x = 0.
-    known = jnp.append(jnp.log(rule.nodes), 0.0)
-    passed = miss(known, jnp.append(fixed.delay, 0.0), 0.0)
-    log_x = known[jnp.argmin(jnp.abs(passed - fixed_target[:, None]), axis=1)]
-    log_x = jnp.where(fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, log_x)
+    # From the next node, from which Newton's steps do not pass x = 1: with noise and jumps of phi the pace is 0 there. Lag 0
+    # is x = 1 itself. Beyond the last node the delay is what it is at x = 0.
+    known = jnp.log(jnp.asarray(rule.nodes))
+    passed = miss(known, fixed.delay, 0.0)
+    later = jnp.where(passed >= fixed_target[:, None], passed, jnp.inf)
+    log_x = jnp.where(fixed_target > passed[0], rule.at_zero @ fixed.delay - fixed_target, known[jnp.argmin(later, axis=1)])
+    at_once = lags == 0.0
+    log_x = jnp.where(at_once, 0.0, log_x)
 
     def step(log_x: Array, delay: Array, target: Array) -> Array:
         weights = interpolation(rule, jnp.exp(log_x))
-        return log_x + miss(log_x, weights @ delay, target) / (weights @ fixed.pace)
+        ahead = miss(log_x, weights @ delay, target) / jnp.where(at_once, 1.0, weights @ fixed.pace)
+        return log_x + jnp.where(at_once, 0.0, ahead)
 
     def advance(_: Array, log_x: Array) -> Array:
         return jnp.minimum(step(log_x, fixed.delay, fixed_target), 0.0)
 
-    log_x = jax.lax.stop_gradient(jax.lax.fori_loop(0, 5, advance, log_x))
+    log_x = jax.lax.stop_gradient(jax.lax.fori_loop(0, 8, advance, log_x))
     x = jnp.exp(step(log_x, orbit.delay, target))
     straight = orbit.bend < 1e-4
     safe = jnp.where(straight, 1.0, orbit.bend)

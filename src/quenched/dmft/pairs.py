@@ -50,7 +50,7 @@ def pair_of_same(
     if kinks:
         z, weights = jax.lax.stop_gradient(_outer_pieces(*fixed, kinks, nodes))
         x = fixed[0] + jnp.sqrt(fixed[1]) * z
-        weights = weights * _density_ratio(x - mean, shared, z, fixed[1])
+        weights = weights * _density_ratio(fixed[0] - mean, shared, z, fixed[1])
     else:
         z, weights = jax.lax.stop_gradient(_trapezoid(*_feature(fixed[0], fixed[1], 1.0 + fixed[2]), nodes, half=even))
         x = mean + jnp.sqrt(shared) * z
@@ -88,7 +88,7 @@ def _smoothed(
     def on_pieces(centre: Array, fixed_centre: Array) -> Array:
         w, weights = jax.lax.stop_gradient(gaussian_nodes(fixed_centre, jnp.sqrt(fixed), kinks, nodes))
         x = fixed_centre + jnp.sqrt(fixed) * w
-        return jnp.sum(weights * _density_ratio(x - centre, variance, w, fixed) * function(x), axis=-1)
+        return jnp.sum(weights * _density_ratio(fixed_centre - centre, variance, w, fixed) * function(x), axis=-1)
 
     if kinks:
         return jax.vmap(on_pieces, out_axes=-1)(centres, fixed_centres)
@@ -151,6 +151,8 @@ def _outer_pieces(mean: Array, shared: Array, private: Array, kinks: tuple[float
     return z, weights * jnp.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
 
 
-def _density_ratio(shift: Array, variance: Array, z: Array, fixed: Array) -> Array:
-    """N(shift; 0, variance) over itself at the fixed variance: 1, but with a derivative."""
+def _density_ratio(moved: Array, variance: Array, z: Array, fixed: Array) -> Array:
+    """The density at the nodes sqrt(fixed) z over itself at the fixed mean, which is `moved` from the mean, and the fixed
+    variance: 1, but with a derivative. The nodes are not added to the mean: beside a small variance it would round them."""
+    shift = jnp.sqrt(fixed) * z + moved
     return jnp.exp(-0.5 * (shift**2 / variance - z**2)) * jnp.sqrt(fixed / variance)

@@ -139,9 +139,16 @@ class Network(Record):
 
     @double_precision
     def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:
-        """F'(x) = -1 + J diag(phi'(x)), dense, at one state."""
+        """F'(x) = -1 + J diag(phi'(x)), dense, at one state.
+
+        Where phi jumps (`Activation.jumps`) phi' has a delta function, which this leaves out: it is F' between the jumps.
+        For a neuron exactly on a jump there is no derivative, and its column is NaN.
+        """
         state = checks.one_vector("state", state, self.size)
-        return self.dense_weights * self.activation.slope(state) - jnp.eye(self.size)
+        slope = self.activation.slope(state)
+        for place, _ in self.activation.jumps:
+            slope = jnp.where(state == place, jnp.nan, slope)
+        return self.dense_weights * slope - jnp.eye(self.size)
 
 
 def _checked_weights(weights: Any) -> Any:

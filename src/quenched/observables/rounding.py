@@ -27,7 +27,7 @@ class Turn(NamedTuple):
     inside: Float[Array, "... mode mode"]
     """L: by how much vector j turns towards vector i > j."""
     outside: Float[Array, "... direction neuron"]
-    """b, of length one in each block. There is none where the frame spans all."""
+    """b, of length one in each block; 0 in a block that its modes span, where what is left of b is rounding."""
     share: Float[Array, "... direction mode"]
     """c."""
 
@@ -39,6 +39,15 @@ class Effect(NamedTuple):
     """Sum of |d ln R_ii|."""
     largest: Float[Array, " mode"]
     """The largest turn of a vector or change of its growth in a stretch, of each vector and those before it."""
+
+
+def begin_turn(outside: Float[Array, "direction neuron"], layout: Layout) -> Turn:
+    """No turn, and one direction out of the frame with the share 1 of each vector, in blocks that modes do not span."""
+    blocks, modes = outside.shape[1], len(layout.block_of_mode)
+    in_block = layout.block_of_mode == jnp.arange(blocks)[:, None]
+    open_block = jnp.sum(in_block, axis=1) < jnp.bincount(layout.block_of_neuron, length=blocks)
+    share = jnp.where(open_block[layout.block_of_mode], 1.0, 0.0) * jnp.ones((len(outside), 1))
+    return Turn(jnp.zeros((modes, modes)), jnp.where(open_block[layout.block_of_neuron], outside, 0.0), share)
 
 
 def carry_turn(
@@ -56,9 +65,10 @@ def carry_turn(
     inside = jnp.tril(moved, -1)
 
     square = jax.vmap(lambda each: jax.ops.segment_sum(each, layout.block_of_neuron, len(each)))(outside**2)
-    length = jnp.sqrt(jnp.where(square > 0.0, square, 1.0))
+    # A direction that came to nothing takes its share with it.
+    length = jnp.sqrt(square)
     share = share * jnp.where(layout.block_of_mode < 0, 0.0, length[:, layout.block_of_mode])
-    outside = outside / length[:, layout.block_of_neuron]
+    outside = outside / jnp.where(length > 0.0, length, 1.0)[:, layout.block_of_neuron]
 
     change = jnp.abs(jnp.diagonal(moved))
     each = jnp.maximum(jnp.max(jnp.abs(jnp.concatenate([inside, share])), axis=0), change)

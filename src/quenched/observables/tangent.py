@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from quenched.activations import AbstractActivation
 from quenched.numerics.quadrature import Scalar
 from quenched.observables.blocks import Blocks, Layout, rows_of
-from quenched.observables.rounding import Effect, Turn, carry_turn
+from quenched.observables.rounding import Effect, Turn, begin_turn, carry_turn
 from quenched.simulate.schemes import SCHEMES
 
 # A growth smaller than this beside the largest is all rounding.
@@ -64,12 +64,11 @@ def begin(states: Float[Array, "network neuron"], layout: Layout, exponents: int
 @partial(jax.jit, static_argnums=(3, 4))
 def _begin(states: Array, layout: Layout, keys: Array, rows: int, directions: int) -> Bundle:
     def one(state: Array, layout: Layout, key: Array) -> Bundle:
-        neurons, modes = len(state), len(layout.block_of_mode)
+        neurons = len(state)
         drawn = jax.random.normal(key, (neurons, rows)).T
         frame = _orthonormal(drawn, layout)[0]
         outside = jnp.roll(drawn[:directions], 1, axis=1) / jnp.sqrt(neurons)
-        turn = Turn(jnp.zeros((modes, modes)), outside, jnp.ones((directions, modes)))
-        return Bundle(state, frame, turn, jnp.asarray(False))
+        return Bundle(state, frame, begin_turn(outside, layout), jnp.asarray(False))
 
     return jax.vmap(one)(states, layout, keys)
 
