@@ -1,4 +1,17 @@
-from quenched import activations, dmft, gaussian, landscape, models, observables, plots, replica, simulate, sweeps
+from quenched import (
+    activations,
+    couplings,
+    dmft,
+    gaussian,
+    landscape,
+    models,
+    observables,
+    plots,
+    replica,
+    simulate,
+    sweeps,
+    units,
+)
 from quenched.about import about
 from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
 from quenched.citation import cite
@@ -32,6 +45,7 @@ __all__ = [
     "activations",
     "cite",
     "compile_cache",
+    "couplings",
     "dmft",
     "gaussian",
     "landscape",
@@ -44,4 +58,5 @@ __all__ = [
     "solve",
     "sweep",
     "sweeps",
+    "units",
 ]

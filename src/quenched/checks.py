@@ -149,6 +149,46 @@ def real_array(what: str, values: Any, shape: tuple[int | None, ...]) -> np.ndar
     return array
 
 
+def fractions(name: str, values: Any) -> Any:
+    """Parts of a whole, (population,): at least 0, of sum 1."""
+    if isinstance(values, jax.core.Tracer):
+        return values
+    array = real_array(f"Argument `{name}`", values, (None,))
+    if not array.size or np.any(array < 0.0) or abs(array.sum() - 1.0) > 1e-9:
+        raise ValueError(
+            f"Argument `{name}` must be one number for each population, at least 0, of sum 1, but is {array.tolist()}, "
+            f"of sum {array.sum():g}."
+        )
+    return array
+
+
+def entries(name: str, values: Any, shape: tuple[int, ...], *, low: float = -np.inf, high: float = np.inf) -> Any:
+    """One number for all, or an array of them of this shape."""
+    if isinstance(values, jax.core.Tracer):
+        if values.ndim and values.shape != shape:
+            raise ValueError(f"Argument `{name}` must be one number or have shape {shape}, but has {values.shape}.")
+        return values
+    if np.ndim(values) == 0:
+        return number(name, values, low=low, high=high)
+    array = numbers(f"Argument `{name}`", values)
+    if array.shape != shape:
+        raise ValueError(f"Argument `{name}` must be one number or have shape {shape}, but has {array.shape}.")
+    for place in np.argwhere(~np.isfinite(array) | (array < low) | (array > high))[:1]:
+        number(f"{name}[{', '.join(map(str, place))}]", array[tuple(place)], low=low, high=high)
+    return array
+
+
+def symmetric(name: str, matrix: Any, why: str) -> None:
+    """Refuse a matrix that is not its own transpose."""
+    if isinstance(matrix, jax.core.Tracer) or np.ndim(matrix) == 0:
+        return
+    for row, column in np.argwhere(matrix != matrix.T)[:1]:
+        raise ValueError(
+            f"Argument `{name}` must be symmetric, since {why}, but {name}[{row}, {column}] is {matrix[row, column]:g} and "
+            f"{name}[{column}, {row}] is {matrix[column, row]:g}."
+        )
+
+
 def traceable_numbers(what: str, values: Any) -> Any:
     """`numbers`, or a traced value of JAX's as it is: for what is called inside of other programs too."""
     return values if isinstance(values, jax.core.Tracer) else numbers(what, values)

@@ -22,6 +22,10 @@ class Record(eqx.Module):
     equation: ClassVar[str] = ""
     """The equation in LaTeX, for notebooks."""
 
+    def listed(self) -> dict[str, Any]:
+        """What the printed form lists."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def __repr__(self) -> str:
         return one_line(self)
 
@@ -29,17 +33,17 @@ class Record(eqx.Module):
         return record_html(self)
 
 
-def one_line(record: Any) -> str:
+def one_line(record: Record) -> str:
     """Name and parameters, as one would type them. Of a theory only those that differ from what is taken if left out."""
     package, _, chapter = type(record).__module__.partition(".")
     in_a_chapter = package == "quenched" and not chapter.startswith("models.")
     defaults = inspect.signature(type(record)).parameters if in_a_chapter else {}
+    values = record.listed()
 
     def left_out(name: str) -> bool:
-        return name in defaults and printed(getattr(record, name)) == printed(defaults[name].default)
+        return name in defaults and printed(values[name]) == printed(defaults[name].default)
 
-    names = [field.name for field in fields(record) if not left_out(field.name)]
-    listing = ", ".join(f"{name}={printed(getattr(record, name))}" for name in names)
+    listing = ", ".join(f"{name}={printed(value)}" for name, value in values.items() if not left_out(name))
     return f"{public_name(record)}({listing})"
 
 

@@ -184,11 +184,10 @@ def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | No
     from importlib.metadata import version
 
     found: dict[str, Any] = {"theory": public_name(theory)}
-    for owner in (model, theory):
-        for name in (field.name for field in fields(owner) if owner is model or hasattr(way, field.name)):
-            value = getattr(owner, name)
-            value = value.item() if isinstance(value, np.generic) else value
-            found[name] = value if isinstance(value, int | float | str) else printed(value)
+    taken = {field.name: getattr(theory, field.name) for field in fields(theory) if hasattr(way, field.name)}
+    for name, value in {**model.values(), **taken}.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        found[name] = value if isinstance(value, int | float | str) else printed(value)
     outside = "" if isinstance(way, AbstractChoice) else way.outside_errors()
     if outside:
         found["outside_errors"] = outside

@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
 
+from quenched.couplings.elliptic import Elliptic
 from quenched.models import RandomNetwork
-from quenched.records import Record
+from quenched.records import Record, public_name
 from quenched.status import Status
 
 
@@ -43,6 +44,18 @@ class Start(eqx.Module):
 
     branch: str = eqx.field(static=True)
     values: dict[str, Array] | None = None
+
+
+def one_population(model: RandomNetwork, what: str) -> None:
+    """Refuse, in the name of a theory, all but elliptic couplings without a mean."""
+    instead = "networks of other couplings are drawn by `model.draw(size, key)`"
+    if type(model.couplings) is not Elliptic:
+        raise ValueError(
+            f"Argument `couplings` must be qd.couplings.Elliptic for {what}, but is {public_name(model.couplings)}; "
+            f"{instead}."
+        )
+    if model.couplings.mean is not None:
+        raise ValueError(f"Argument `mean` must be left out for {what}, whose couplings have none; {instead}.")
 
 
 class AbstractTheory(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from scipy import integrate, linalg, special
 
 import quenched as qd
-from quenched.models import draw_couplings
+from quenched.couplings import Elliptic
 from quenched.numerics.threads import one_blas_thread
 
 LAGS = (0.0, 0.5, 1.0, 3.0)
@@ -21,7 +22,7 @@ FIELD, NOISE = 0.3, 0.8
 POINTS = [(0.5, 0.0), (0.95, 0.0), (0.6, 0.5), (0.45, 1.0), (0.499, 1.0), (0.9, -0.5), (1.9, -0.5), (1.5, -1.0), (0.9, 0.05)]
 
 
-def linear(gain: float, symmetry: float, **options: float) -> qd.RandomNetwork:
+def linear(gain: float, symmetry: float, **options: Any) -> qd.RandomNetwork:
     return qd.RandomNetwork(gain, symmetry, **{"noise": NOISE, "field": FIELD, **options}, activation=qd.Linear())
 
 
@@ -67,7 +68,7 @@ def test_finite_networks_tend_to_it(gain: float, symmetry: float) -> None:
     with one_blas_thread():
         for row, size in enumerate(sizes):
             for draw in range(draws):
-                couplings = np.asarray(draw_couplings(gain, symmetry, size, jax.random.key(draw + 100 * row)))
+                couplings = np.asarray(Elliptic(gain, symmetry).draw(size, jax.random.key(draw + 100 * row)))
                 drift = couplings - np.eye(size)
                 covariance = linalg.solve_continuous_lyapunov(drift, -(NOISE**2) * np.eye(size))
                 rest = linalg.solve(-drift, np.full(size, FIELD))

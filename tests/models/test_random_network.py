@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array
 
 import quenched as qd
-from quenched.models import draw_couplings
+from quenched.couplings import Elliptic
 
 
 @pytest.mark.usefixtures("unchecked_types")
@@ -96,7 +96,7 @@ def test_critical_gain(symmetry: float, critical: float) -> None:
 def test_couplings_have_the_covariance_they_are_named_for(symmetry: float, key: Array) -> None:
     gain, size = 1.7, 400
     with jax.enable_x64(True):
-        couplings = np.asarray(draw_couplings(gain, symmetry, size, key))
+        couplings = np.asarray(Elliptic(gain, symmetry).draw(size, key))
     pairs = couplings[np.triu_indices(size, 1)], couplings.T[np.triu_indices(size, 1)]
     scale = gain**2 / size
     # Some 80 000 independent pairs: five standard errors of a second moment are 5 sqrt(2/80000) = 2.5 %.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import quenched as qd
-from quenched.models import draw_couplings
+from quenched.couplings import Elliptic
 
 
 def test_couplings_have_the_ensembles_variances() -> None:
@@ -16,7 +16,7 @@ def test_couplings_have_the_ensembles_variances() -> None:
 
     gain, symmetry, size = 1.3, 0.4, 600
     with jax.enable_x64(True):
-        weights = np.asarray(draw_couplings(gain, symmetry, size, jax.random.key(0)))
+        weights = np.asarray(Elliptic(gain, symmetry).draw(size, jax.random.key(0)))
     upper, lower = weights[np.triu_indices(size, 1)], weights.T[np.triu_indices(size, 1)]
     spread = np.sqrt(2.0 / upper.size)
     assert np.var(upper) * size / gain**2 == pytest.approx(1.0, abs=5 * spread)

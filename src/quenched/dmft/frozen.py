@@ -23,7 +23,7 @@ def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tupl
     silent = phi.rests_at(jnp.asarray(model.field, float))
     # Noise has no state of rest, and a silent one needs no search: something easy is solved in their place.
     idle = silent | (model.noise > 0.0)
-    used = RandomNetwork(jnp.where(idle, 0.0, model.gain), 0.0, 0.0, jnp.where(idle, 1.0, model.field), model.activation)
+    used = model.replace(gain=jnp.where(idle, 0.0, model.gain), noise=0.0, field=jnp.where(idle, 1.0, model.field))
     fixed = jax.lax.stop_gradient(used)
     high, bounded = largest_variance(fixed)
 

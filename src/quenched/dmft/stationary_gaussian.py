@@ -215,12 +215,10 @@ def _in_one(function: Callable[..., Array], *dictionaries: dict[str, Array]) -> 
 
 def _either(real: Array, model: RandomNetwork) -> RandomNetwork:
     """The model, or where it is not to be solved one that is easy."""
-    return RandomNetwork(
-        jnp.where(real, model.gain, 0.0),
-        0.0,
-        jnp.where(real, model.noise, 1.0),
-        jnp.where(real, model.field, 0.0),
-        model.activation,
+    return model.replace(
+        gain=jnp.where(real, model.gain, 0.0),
+        noise=jnp.where(real, model.noise, 1.0),
+        field=jnp.where(real, model.field, 0.0),
     )
 
 

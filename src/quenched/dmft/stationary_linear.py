@@ -89,7 +89,7 @@ class StationaryLinear(AbstractTheory):
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         refuse_values(start)
         bounded = model.gain * (1.0 + model.symmetry) < 1.0
-        used = RandomNetwork(jnp.where(bounded, model.gain, 0.1), model.symmetry, model.noise, model.field, model.activation)
+        used = model.replace(gain=jnp.where(bounded, model.gain, 0.1))
         points = _POINTS_PER_NODE * solver.nodes
         fine = self._observables(used, 2 * points)
         coarse = self._observables(jax.lax.stop_gradient(used), points)

@@ -16,7 +16,7 @@ from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton
 from quenched.precision import double_precision
-from quenched.theory import Start
+from quenched.theory import Start, one_population
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,6 +60,7 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     low, high = checks.number("low", low, above=0.0), checks.number("high", high, above=0.0)
     if not low < high:
         raise ValueError(f"Argument `low` must be below `high` = {high:g}, but is {low:g}.")
+    one_population(model, "dmft.transitions")
     check_continuous(
         model.activation,
         "dmft.transitions",
@@ -100,7 +101,7 @@ def _criteria(
     """What is negative before each transition and positive behind it."""
 
     def at(gain: Array) -> Array:
-        here = RandomNetwork(gain, 0.0, model.noise, model.field, model.activation)
+        here = model.replace(gain=gain, symmetry=0.0)
         arrays = theory.compute(here, solver, Start(branch)).arrays
         unstable = arrays["local_instability"] - 1.0
         # Twice the kinetic energy is noise^2 + g^2 <phi^2> - v.

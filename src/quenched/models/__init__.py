@@ -4,7 +4,7 @@ from quenched.models.drive import Drive
 from quenched.models.files import read_weights
 from quenched.models.initial import AbstractInitial, Normal, Quantile, Uniform, read_initial
 from quenched.models.network import Network
-from quenched.models.random_network import RandomNetwork, draw_couplings
+from quenched.models.random_network import RandomNetwork
 
 __all__ = [
     "AbstractInitial",
@@ -14,7 +14,6 @@ __all__ = [
     "Quantile",
     "RandomNetwork",
     "Uniform",
-    "draw_couplings",
     "read_initial",
     "read_weights",
 ]

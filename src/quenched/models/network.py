@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
-from quenched.activations import AbstractActivation, Tanh
+from quenched.activations import AbstractActivation
 from quenched.models.labels import in_order, labelled, read_names
 from quenched.precision import double_precision, own_settings
 from quenched.records import Record, printed
+from quenched.units.leaky import Leaky
 
 State = Float[Array | np.ndarray, " neuron"]
 
@@ -49,16 +50,14 @@ class Network(Record):
     equation: ClassVar[str] = r"F_i(x) = -x_i + \sum_j J_{ij}\,\phi(x_j) + b_i"
 
     weights: Any
-    activation: AbstractActivation
+    unit: Leaky
     field: Any
     names: tuple[str, ...] | None = eqx.field(static=True)
 
     def __init__(self, weights: Any, activation: AbstractActivation | None = None, field: Any = None, *, names: Any = None):
         if isinstance(weights, str | Path):
             raise TypeError(f"Argument `weights` must be an array, but is {weights!r}; use qd.Network.from_file for a file.")
-        self.activation = Tanh() if activation is None else activation
-        if not isinstance(self.activation, AbstractActivation):
-            raise TypeError(f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}.")
+        self.unit = Leaky(activation)
         checks.refuse_datasets("Argument `weights`", weights)
         checks.refuse_datasets("Argument `field`", field)
         weights, own = labelled(weights)
@@ -116,6 +115,11 @@ class Network(Record):
         return f" ({', '.join(shown)})"
 
     @property
+    def activation(self) -> AbstractActivation:
+        """phi."""
+        return self.unit.activation
+
+    @property
     def size(self) -> int:
         """Number of neurons."""
         return int(self.weights.shape[0])
@@ -134,8 +138,12 @@ class Network(Record):
     @double_precision
     def velocity(self, state: State) -> Float[Array, " neuron"]:
         """F(x), without noise, at one state; `jax.vmap(network.velocity)` takes many."""
-        state = checks.one_vector("state", state, self.size)
-        return -state + self.weights @ self.activation(state) + self.field
+        return self.drift(checks.one_vector("state", state, self.size))
+
+    def drift(self, states: Float[Array, "... neuron"], drive: Any = 0.0) -> Float[Array, "... neuron"]:
+        """F(x) of one state or many, with something added to the field."""
+        received = (self.weights @ self.unit.rate(states).T).T
+        return self.unit.drift(states, received + self.field + drive)
 
     @double_precision
     def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
-from quenched.activations import AbstractActivation, Tanh
+from quenched.activations import AbstractActivation
+from quenched.couplings.base import AbstractCouplings
+from quenched.couplings.elliptic import Elliptic
 from quenched.models.drive import Drive
 from quenched.models.network import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision, own_settings
-from quenched.records import Record
+from quenched.records import Record, public_name
+from quenched.units.base import AbstractUnit
+from quenched.units.leaky import Leaky
 
 Real = float | Float[Array, ""]
 
@@ -35,6 +41,8 @@ class RandomNetwork(Record):
         noise: sigma, strength of white noise, at least 0, in state / sqrt(time).
         field: b, input added to dx/dt, the same for all neurons: a number, or a function of the time.
         activation: phi.
+        couplings: in place of gain and symmetry, another law of J: `qd.couplings.Blocks`, `LowRank`, or a sum of several.
+        unit: in place of activation, what a neuron does with its input.
 
     Raises:
         ValueError, TypeError: an argument is outside its range, NaN, or not one number.
@@ -53,41 +61,89 @@ class RandomNetwork(Record):
         r"\mathrm{Var}\,J_{ij} = \frac{g^2}{N},\quad \langle J_{ij} J_{ji}\rangle = \frac{\eta\,g^2}{N}"
     )
 
-    gain: Real
-    symmetry: Real
+    couplings: AbstractCouplings
     noise: Real
     field: Any
-    activation: AbstractActivation
+    unit: AbstractUnit
 
     def __init__(
         self,
-        gain: Real,
-        symmetry: Real = 0.0,
+        gain: Real | None = None,
+        symmetry: Real | None = None,
         noise: Real = 0.0,
         field: Real | Drive | Callable[[Any], Any] = 0.0,
         activation: AbstractActivation | None = None,
+        *,
+        couplings: AbstractCouplings | None = None,
+        unit: AbstractUnit | None = None,
     ):
         for name, given in (("gain", gain), ("symmetry", symmetry), ("noise", noise), ("field", field)):
             if isinstance(given, AbstractActivation):
                 raise TypeError(f"Argument `{name}` must be a number, but is the activation {given}; give `activation=`.")
-        self.gain = checks.number("gain", gain, low=0.0)
-        self.symmetry = checks.number("symmetry", symmetry, low=-1.0, high=1.0)
+        self.couplings = _read_couplings(couplings, gain, symmetry)
+        self.unit = _read_unit(unit, activation)
         self.noise = checks.number("noise", noise, low=0.0)
         self.field = (
             field if isinstance(field, Drive) else Drive(field) if callable(field) else checks.number("field", field)
         )
-        self.activation = Tanh() if activation is None else activation
-        if not isinstance(self.activation, AbstractActivation):
-            raise TypeError(
-                f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}; "
-                "wrap a function of your own in qd.Activation(function)."
-            )
+
+    def listed(self) -> dict[str, Any]:
+        in_short = type(self.couplings) is Elliptic and self.couplings.mean is None and type(self.unit) is Leaky
+        return self.values() if in_short else super().listed()
+
+    @property
+    def gain(self) -> Real:
+        """g, of elliptic couplings."""
+        return self._of_part("couplings", Elliptic, "gain")
+
+    @property
+    def symmetry(self) -> Real:
+        """eta, of elliptic couplings."""
+        return self._of_part("couplings", Elliptic, "symmetry")
+
+    @property
+    def activation(self) -> AbstractActivation:
+        """phi, of leaky units."""
+        return self._of_part("unit", Leaky, "activation")
+
+    def _of_part(self, part: str, kind: type, name: str) -> Any:
+        owner = getattr(self, part)
+        if type(owner) is not kind:
+            raise AttributeError(f"A RandomNetwork with {part} {public_name(owner)} has no one `{name}`; see model.{part}.")
+        return getattr(owner, name)
+
+    @property
+    def parameters(self) -> dict[str, tuple[str, ...]]:
+        """Names of all parameters, such as `gain`, or `couplings.gain` where several parts have one; and where they are."""
+        found = _paths(self)
+        ends = Counter(path[-1] for path in found)
+        return {path[-1] if ends[path[-1]] == 1 else ".".join(path): path for path in found}
+
+    def values(self) -> dict[str, Any]:
+        """The parameters by name, without those that were left out."""
+        found = {name: reduce(getattr, path, self) for name, path in self.parameters.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def replace(self, **changes: Any) -> RandomNetwork:
+        """The model with other values of some `parameters`; each meets the checks that it always meets.
+
+        Example:
+            >>> import quenched as qd
+            >>> qd.RandomNetwork(gain=1.5, symmetry=0.2).replace(gain=2.0)
+            RandomNetwork(gain=2, symmetry=0.2, noise=0, field=0, activation=tanh)
+        """
+        changed = self
+        for name, value in changes.items():
+            if name not in self.parameters:
+                raise ValueError(f"A RandomNetwork has no parameter {name!r}.{checks.nearest(name, self.parameters)}")
+            changed = _replaced(changed, self.parameters[name], value)
+        return changed
 
     def in_range(self) -> Array:
         """What is refused at once, of parameters that were traced then."""
         field = jnp.asarray(0.0 if isinstance(self.field, Drive) else self.field)
-        finite = jnp.isfinite(jnp.asarray(self.gain)) & jnp.isfinite(jnp.asarray(self.noise)) & jnp.isfinite(field)
-        return finite & (self.gain >= 0.0) & (jnp.abs(jnp.asarray(self.symmetry)) <= 1.0) & (self.noise >= 0.0)
+        finite = jnp.isfinite(jnp.asarray(self.noise)) & jnp.isfinite(field)
+        return self.couplings.in_range() & finite & (self.noise >= 0.0)
 
     @property
     def critical_gain(self) -> Real:
@@ -121,16 +177,40 @@ class RandomNetwork(Record):
     def draw(self, size: int, key: Key[Array, ""]) -> Network:
         """One network of `size` neurons; MemoryError where its couplings would not fit."""
         refuse_what_does_not_fit(8 * 4 * size**2, f"The couplings of {size} neurons", "`size`")
-        return Network(
-            draw_couplings(self.gain, self.symmetry, size, key), self.activation, self.constant_field("one qd.Network")
-        )
+        return Network(self.couplings.draw(size, key), self.activation, self.constant_field("one qd.Network"))
 
 
-@double_precision
-def draw_couplings(gain: Real, symmetry: Real, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
-    """Gaussian J with Var J_ij = gain^2/N and E[J_ij J_ji] = symmetry gain^2/N; Var J_ii is (1 + symmetry) gain^2/N."""
-    independent = jax.random.normal(key, (size, size))
-    # J = a X + b X^T with a^2 + b^2 = 1 and 2ab = symmetry.
-    half_sum, half_difference = 0.5 * jnp.sqrt(1.0 + symmetry), 0.5 * jnp.sqrt(1.0 - symmetry)
-    direct, transposed = half_sum + half_difference, half_sum - half_difference
-    return gain / jnp.sqrt(size) * (direct * independent + transposed * independent.T)
+def _read_couplings(couplings: AbstractCouplings | None, gain: Any, symmetry: Any) -> AbstractCouplings:
+    if couplings is None:
+        if gain is None:
+            raise TypeError("Argument `gain` must be a real number, but is None; give it, or `couplings=` in its place.")
+        return Elliptic(gain, 0.0 if symmetry is None else symmetry)
+    if gain is not None or symmetry is not None:
+        raise TypeError("Arguments `gain` and `symmetry` say what `couplings` are; give them, or `couplings=`, not both.")
+    if not isinstance(couplings, AbstractCouplings):
+        raise TypeError(f"Argument `couplings` must be couplings such as qd.couplings.Elliptic(1.5), but is {couplings!r}.")
+    return couplings
+
+
+def _read_unit(unit: AbstractUnit | None, activation: AbstractActivation | None) -> AbstractUnit:
+    if unit is None:
+        return Leaky(activation)
+    if activation is not None:
+        raise TypeError("Argument `activation` belongs to a leaky unit; give it, or `unit=`, not both.")
+    if not isinstance(unit, AbstractUnit):
+        raise TypeError(f"Argument `unit` must be a unit such as qd.units.Leaky(qd.Tanh()), but is {unit!r}.")
+    return unit
+
+
+def _paths(record: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for each in dataclasses.fields(record):
+        value, path = getattr(record, each.name), (*above, each.name)
+        found += _paths(value, path) if isinstance(value, AbstractCouplings | AbstractUnit) else [path]
+    return found
+
+
+def _replaced(record: Any, path: tuple[str, ...], value: Any) -> Any:
+    first, *rest = path
+    inside = _replaced(getattr(record, first), tuple(rest), value) if rest else value
+    return dataclasses.replace(record, **{first: inside})

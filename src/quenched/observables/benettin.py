@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from quenched.activations import AbstractActivation
 from quenched.observables.tangent import Bundle, Couplings, Measured, Span, advance
 from quenched.status import RUNAWAY
+from quenched.units.base import AbstractUnit
 
 # A frame of this condition has lost six digits of its smallest growth: it is made orthonormal more often.
 _ILL_CONDITIONED = 1e6
@@ -67,7 +67,7 @@ class Growth(NamedTuple):
 
 def follow(
     couplings: Couplings,
-    activation: AbstractActivation,
+    unit: AbstractUnit,
     bundle: Bundle,
     schedule: Schedule,
     noise: float,
@@ -87,7 +87,7 @@ def follow(
         for first, steps, counts in schedule.spans():
             while True:
                 span = Span(first, steps, -(-steps // every))
-                after, measured = advance(couplings, activation, bundle, span, schedule.step, noise, schedule.scheme)
+                after, measured = advance(couplings, unit, bundle, span, schedule.step, noise, schedule.scheme)
                 condition = float(np.max(jax.device_get(measured.condition)))
                 if condition <= _ILL_CONDITIONED or every == 1:
                     break

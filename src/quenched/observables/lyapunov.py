@@ -130,9 +130,8 @@ def lyapunov_spectrum(
 
     draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
     batch = read_networks(dynamics, size, networks, noise, draw_key)
-    check_continuous(
-        batch.activation, "observables.lyapunov_spectrum", "the smallest difference becomes one of the jump's size there"
-    )
+    jumps = "the smallest difference becomes one of the jump's size there"
+    check_continuous(batch.unit.activation, "observables.lyapunov_spectrum", jumps)
     wanted = batch.size if exponents is None else checks.count("exponents", exponents)
     if wanted > batch.size:
         raise ValueError(f"Argument `exponents` must be at most the number of neurons, {batch.size}, but is {wanted}.")
@@ -173,7 +172,7 @@ def _measure(
             chosen = slice(first, first + together)
             couplings = batch.couplings(chosen, noise_keys, exponents)
             bundle = begin(states[chosen], couplings.blocks.layout, exponents, frame_keys[chosen])
-            growth = follow(couplings, batch.activation, bundle, schedule, batch.noise, tell)
+            growth = follow(couplings, batch.unit, bundle, schedule, batch.noise, tell)
             if not (growth.interrupted and growths):
                 growths.append(growth)
             if growth.interrupted:
@@ -222,7 +221,7 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
         **batch.parameters,
         "size": batch.size,
         "networks": sum(len(growth.rates) for growth in growths),
-        "activation": batch.activation.name,
+        "activation": batch.unit.activation.name,
         "noise": batch.noise,
         "scheme": schedule.scheme,
         "step": schedule.step,

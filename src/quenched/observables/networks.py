@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.activations import AbstractActivation
-from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
+from quenched.couplings.base import AbstractCouplings
+from quenched.models import AbstractInitial, Network, RandomNetwork, read_initial
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.observables.blocks import split
 from quenched.observables.tangent import Couplings
@@ -25,7 +25,7 @@ class Networks(NamedTuple):
 
     size: int
     number: int
-    activation: AbstractActivation
+    unit: Any
     noise: float
     kind: str
     """"one", "several", or "ensemble"."""
@@ -78,7 +78,7 @@ def _given(several: Sequence[Network], alone: bool, noise: float) -> Networks:
             raise ValueError(
                 f"Argument `dynamics` must hold networks of one size, but has {first.size} and {network.size} neurons."
             )
-        if not eqx.tree_equal(network.activation, first.activation):
+        if not eqx.tree_equal(network.unit, first.unit):
             raise ValueError(
                 "Argument `dynamics` must hold networks of one activation, "
                 f"but has {first.activation.name} and {network.activation.name}."
@@ -89,7 +89,7 @@ def _given(several: Sequence[Network], alone: bool, noise: float) -> Networks:
         fields = np.stack([np.broadcast_to(np.asarray(network.field), first.size) for network in several[chosen]])
         return Couplings(split(jnp.asarray(weights), exponents), jnp.asarray(fields), keys[chosen])
 
-    return Networks(first.size, len(several), first.activation, noise, "one" if alone else "several", couplings, {})
+    return Networks(first.size, len(several), first.unit, noise, "one" if alone else "several", couplings, {})
 
 
 def _ensemble(model: RandomNetwork, size: Any, networks: Any, noise: Any, key: Array) -> Networks:
@@ -103,15 +103,17 @@ def _ensemble(model: RandomNetwork, size: Any, networks: Any, noise: Any, key: A
     field = model.constant_field("observables.lyapunov_spectrum")
     refuse_what_does_not_fit(3 * KEY_BYTES * count + 8 * count * size, f"The states of {count} networks", "`networks`")
     draws = jax.random.split(key, count)
-    parameters = {"gain": float(model.gain), "symmetry": float(model.symmetry), "field": float(field)}
+    known = model.values() | {"field": field}
+    numbers = {name: value for name, value in known.items() if name != "noise" and isinstance(value, float)}
+    parameters = {name: float(value) for name, value in numbers.items()}
 
     def couplings(chosen: slice, keys: Array, exponents: int) -> Couplings:
-        weights = _draw(model.gain, model.symmetry, size, draws[chosen])
+        weights = _draw(model.couplings, size, draws[chosen])
         return Couplings(split(weights, exponents), jnp.full(weights.shape[:2], field), keys[chosen])
 
-    return Networks(size, count, model.activation, float(model.noise), "ensemble", couplings, parameters)
+    return Networks(size, count, model.unit, float(model.noise), "ensemble", couplings, parameters)
 
 
-@partial(jax.jit, static_argnums=2)
-def _draw(gain: Any, symmetry: Any, size: int, keys: Array) -> Array:
-    return jax.vmap(lambda key: draw_couplings(gain, symmetry, size, key).T)(keys)
+@partial(jax.jit, static_argnums=1)
+def _draw(couplings: AbstractCouplings, size: int, keys: Array) -> Array:
+    return jax.vmap(lambda key: couplings.draw(size, key).T)(keys)

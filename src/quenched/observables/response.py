@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.activations import check_continuous
-from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
+from quenched.models import AbstractInitial, Network, RandomNetwork, read_initial
 from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.numerics.threads import one_blas_thread
@@ -23,6 +23,7 @@ from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
 from quenched.status import RUNAWAY
+from quenched.theory import one_population
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -194,7 +195,7 @@ def _networks_compiled(
 ) -> Measured:
     def one(key: Array) -> Measured:
         coupling_key, run_key = jax.random.split(key)
-        couplings = draw_couplings(model.gain, model.symmetry, size, coupling_key)
+        couplings = model.couplings.draw(size, coupling_key)
         network = Network(couplings, model.activation, jnp.full(size, model.field))
         return measure_stretches(network, model.noise, initial, kick, plan, run_key)
 
@@ -213,6 +214,7 @@ def _read_network(network: Any, size: Any, networks: Any, noise: Any) -> _Ensemb
         if noise is not None:
             raise ValueError("Argument `noise` must be left out with a qd.RandomNetwork, which has its own.")
         size, networks = checks.count("size", size), checks.count("networks", networks, low=2)
+        one_population(network, "observables.measure_response")
         field = network.constant_field("observables.measure_response")
         known = {"gain": network.gain, "symmetry": network.symmetry, "noise": network.noise, "field": field}
         return _Ensemble(size, networks, network.noise, _attributes(network, known, size) | {"networks": networks})

@@ -56,15 +56,12 @@ def measure_stretches(
     shape = (plan.trials, network.size)
     advance = SCHEMES[plan.scheme]
 
-    def velocity(x: State) -> State:
-        return -x + (network.weights @ network.activation(x).T).T + network.field
-
     def keys_of_steps(key: Array, steps: int) -> Array:
         return jax.random.split(key, steps * plan.parts).reshape(steps, plan.parts)
 
     def next_step(step_keys: Array) -> Step:
         shaken = noise * jnp.sqrt(plan.step / plan.parts) * sum(jax.random.normal(key, shape) for key in step_keys)
-        return lambda x: advance(velocity, x, velocity(x), plan.step, shaken)
+        return lambda x: advance(network.drift, x, network.drift(x), plan.step, shaken)
 
     def forget(x: State, step_keys: Array) -> tuple[State, None]:
         return next_step(step_keys)(x), None

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from quenched.activations import AbstractActivation
 from quenched.numerics.quadrature import Scalar
 from quenched.observables.blocks import Blocks, Layout, rows_of
 from quenched.observables.rounding import Effect, Turn, begin_turn, carry_turn
 from quenched.simulate.schemes import SCHEMES
+from quenched.units.base import AbstractUnit
 
 # A growth smaller than this beside the largest is all rounding.
 _LOST = 1e-13
@@ -76,7 +76,7 @@ def _begin(states: Array, layout: Layout, keys: Array, rows: int, directions: in
 @partial(jax.jit, static_argnames=("scheme",))
 def advance(
     couplings: Couplings,
-    activation: AbstractActivation,
+    unit: AbstractUnit,
     bundle: Bundle,
     span: Span,
     step: Scalar,
@@ -84,7 +84,7 @@ def advance(
     scheme: str,
 ) -> tuple[Bundle, Measured]:
     """Advance every network over the span."""
-    one = partial(_advance_one, activation=activation, span=span, step=step, noise=noise, scheme=scheme)
+    one = partial(_advance_one, unit=unit, span=span, step=step, noise=noise, scheme=scheme)
     batch = (*couplings, bundle)
     if jax.default_backend() == "cpu":
         # One product fills the cores; batched ones were no faster between 10 and 100 neurons.
@@ -100,7 +100,7 @@ def _advance_one(
     key: Key[Array, ""],
     bundle: Bundle,
     *,
-    activation: AbstractActivation,
+    unit: AbstractUnit,
     span: Span,
     step: Scalar,
     noise: Scalar,
@@ -112,11 +112,13 @@ def _advance_one(
     def motion(vectors: Array) -> Array:
         """F(x), and F'(x) v of each tangent vector v, times the step; one product serves all where the weights are alike."""
         state = vectors[:1]
-        rates = jnp.where(state_row, activation(state), activation.slope(state) * vectors)
+        rates = jnp.where(state_row, unit.rate(state), unit.rate_slope(state) * vectors)
         inputs = rates @ blocks.within
         if blocks.whole is not None:
             inputs = inputs.at[0].set(rates[0] @ blocks.whole)
-        return step * (-vectors + inputs + jnp.where(state_row, field, 0.0))
+        received = inputs[:1] + field
+        by_state, by_field = unit.drift_slopes(state, received)
+        return step * jnp.where(state_row, unit.drift(state, received), by_state * vectors + by_field * inputs)
 
     def one_step(index: Array, vectors: Array) -> Array:
         kick = jax.lax.cond(

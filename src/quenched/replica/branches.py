@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -130,7 +129,7 @@ def _place(model: RandomNetwork, temperature: Array, travelled: Array) -> Place:
     hot, end = _hot(model, temperature), jnp.log(temperature)
     ahead = travelled - _lead(model)
     if not model.activation.bounded:
-        model = eqx.tree_at(lambda m: m.gain, model, model.gain * jnp.minimum(travelled / _lead(model), 1.0))
+        model = model.replace(gain=model.gain * jnp.minimum(travelled / _lead(model), 1.0))
     return Place(model, jnp.exp(jnp.clip(hot - ahead, end, hot)), jnp.maximum(ahead - (hot - end), 0.0))
 
 
@@ -166,7 +165,7 @@ def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver:
         at = _place(model, temperature, travelled)
         # Not to the very end, where a branch that then has no overlap is singular.
         left = seed - _NEARLY * (seed - field) * jnp.clip(at.beyond / _SWITCH, 0.0, 1.0)
-        here = eqx.tree_at(lambda m: m.field, at.model, left)
+        here = at.model.replace(field=left)
         return overlapping.residuals(here, at.temperature, confinement, overlapping.alike(unknowns), Rule(rough.nodes))
 
     zero = jnp.zeros(())

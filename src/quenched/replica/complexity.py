@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +23,7 @@ from quenched.replica.log_determinant import of_equal_slopes
 from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
 from quenched.replica.zero_temperature import ZeroTemperature
 from quenched.status import Status, raise_unsolved
+from quenched.theory import one_population
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,6 +98,7 @@ def complexity(
     which = checks.one_of("which", which, (_BOTH, _ANNEALED, _DOMINATING))
     if not isinstance(model, RandomNetwork):
         raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {checks.shown(model)}.")
+    one_population(model, "replica.complexity")
     solver = _check(model, which, Newton() if solver is None else solver)
     values = np.asarray(model.gain) if gains is None else checks.real_array("Argument `gains`", gains, (None,))
     if values.size == 0:
@@ -227,7 +228,7 @@ def _curve(
 def _at(model: RandomNetwork, ratio: Array, symmetry: Array, exponent: Scalar) -> RandomNetwork:
     """The model where g |phi'(0)| (1 + gamma)^exponent is `ratio`."""
     gain = ratio / ((1.0 + symmetry) ** exponent * _steepness(model))
-    return eqx.tree_at(lambda m: (m.gain, m.symmetry), model, (gain, symmetry))
+    return model.replace(gain=gain, symmetry=symmetry)
 
 
 def _steepness(model: RandomNetwork) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -367,7 +366,7 @@ def _seeded_groups(
     weak = jnp.where(own == 0.0, _REST * strong, own)
 
     def at(share: Array) -> RandomNetwork:
-        return eqx.tree_at(lambda m: m.field, model, strong + share * (weak - strong))
+        return model.replace(field=strong + share * (weak - strong))
 
     def residual(share: Array, unknowns: Array) -> Array:
         return overlapping.residuals(at(share), temperature, confinement, in_groups(unknowns), Rule(rough.nodes))

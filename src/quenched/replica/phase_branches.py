@@ -59,7 +59,7 @@ def without_overlap(
 
     def one_way(gains: Array, symmetry: Array, temperature: Array) -> Line:
         def at(unknowns: Array, gain: Array) -> tuple[Array, tuple[dict[str, Array], Array]]:
-            here = RandomNetwork(gain, symmetry, 0.0, 0.0, model.activation)
+            here = model.replace(gain=gain, symmetry=symmetry, noise=0.0, field=0.0)
             next_one = newton(lambda u: equations(here, temperature, u, quick.nodes, confinement), unknowns, quick)
             cooled = cool(here, temperature, confinement, fine)
             root: Root = jax.tree.map(lambda a, b: jnp.where(next_one.converged, a, b), next_one, cooled)
@@ -68,7 +68,7 @@ def without_overlap(
             coarse = observables(here, temperature, confinement, root.unknowns, fine.nodes)
             return root.unknowns, (_with_errors(values, coarse), root.converged)
 
-        first = cool(RandomNetwork(gains[0], symmetry, 0.0, 0.0, model.activation), temperature, confinement, fine)
+        first = cool(model.replace(gain=gains[0], symmetry=symmetry, noise=0.0, field=0.0), temperature, confinement, fine)
         _, (arrays, converged) = jax.lax.scan(at, first.unknowns, gains)
         return Line(arrays, converged, jnp.ones_like(converged))
 
@@ -100,7 +100,7 @@ def with_overlap(
         last, before, known, every = carry
         index, downward = place
         gain, eigenvalue = gains[index], eigenvalues[index]
-        here = RandomNetwork(gain, symmetry, 0.0, 0.0, model.activation)
+        here = model.replace(gain=gain, symmetry=symmetry, noise=0.0, field=0.0)
 
         def residual(unknowns: Array, rule: Rule) -> Array:
             return overlapping.residuals(here, temperature, confinement, overlapping.alike(unknowns), rule)

@@ -23,6 +23,7 @@ from quenched.replica.phase_branches import NAMES, Line, with_overlap, without_o
 from quenched.replica.phase_lines import choose, crossings
 from quenched.replica.zero_overlap import check_integrals, check_no_noise, check_odd_without_field
 from quenched.status import Status
+from quenched.theory import one_population
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -179,6 +180,7 @@ def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, 
     """The axes, refused where they are wrong."""
     if not isinstance(model, RandomNetwork):
         raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {checks.shown(model)}.")
+    one_population(model, "replica.phase_diagram")
     check_odd_without_field(model, "replica.phase_diagram")
     check_no_noise(model, "replica.phase_diagram")
     axes: dict[str, np.ndarray] = {}
@@ -199,6 +201,6 @@ def _axes(model: RandomNetwork, gains: Any, symmetries: Any, temperatures: Any, 
         RandomNetwork(1.0, float(most(axes["symmetry"])))
         check_temperature(float(most(axes["temperature"])), confinement)
     for value in axes["symmetry"]:
-        largest = RandomNetwork(float(axes["gain"][-1]), float(value), activation=model.activation)
+        largest = model.replace(gain=float(axes["gain"][-1]), symmetry=float(value))
         check_integrals(largest, confinement, "replica.phase_diagram")
     return axes

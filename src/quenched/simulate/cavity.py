@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.activations import check_continuous
-from quenched.models import AbstractInitial, RandomNetwork, draw_couplings, read_initial
+from quenched.models import AbstractInitial, RandomNetwork, read_initial
 from quenched.numerics.richardson import ORDERS
 from quenched.simulate.added_neurons import Added, draw_one_neuron, past_weights, respond, run_with_and_without
 from quenched.simulate.draws import normal_rows, random_signs
@@ -170,7 +170,7 @@ class Cavity(AbstractExperiment):
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         coupling_key, added_key, start_key, noise_key, probe_key = jax.random.split(key, 5)
         steps = count_steps(self.duration, self.step)
-        network = draw_couplings(model.gain, model.symmetry, self.size, coupling_key)
+        network = model.couplings.draw(self.size, coupling_key)
         # Couplings over gain, so that nothing is divided by it.
         outgoing, incoming = draw_one_neuron(model.symmetry, (self.added, self.size), added_key)
         start = self.initial.draw((self.size + self.added,), start_key)

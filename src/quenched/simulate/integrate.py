@@ -48,8 +48,7 @@ def run(
     advance = SCHEMES[scheme]
 
     def velocity(x: State, index: Array) -> State:
-        driven = 0.0 if field_at is None else field_at(step * index)
-        return -x + (network.weights @ network.activation(x).T).T + network.field + driven
+        return network.drift(x, 0.0 if field_at is None else field_at(step * index))
 
     def one_step(now: tuple[State, Any], each: tuple[Array, Array]) -> tuple[tuple[State, Any], Any]:
         (x, seen), (index, step_keys) = now, each

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.models import AbstractInitial, Network, RandomNetwork, draw_couplings, read_initial
+from quenched.models import AbstractInitial, Network, RandomNetwork, read_initial
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps, run
@@ -141,7 +141,7 @@ class Trajectories(AbstractExperiment):
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key, before_key, after_key = jax.random.split(key, 4)
-        network = Network(draw_couplings(model.gain, model.symmetry, self.size, coupling_key), model.activation)
+        network = Network(model.couplings.draw(self.size, coupling_key), model.activation)
         state = self.initial.draw((self.trials, self.size), start_key)
         arrays, kept = self._averages(model, network, state, (before_key, after_key), 1)
         if self.richardson:

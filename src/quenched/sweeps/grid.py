@@ -55,7 +55,7 @@ class Grid:
         model = self.points[0][0]
         if "symmetry" not in self.axes:
             return (), np.asarray(model.critical_gain)
-        models = (replace(model, symmetry=value) for value in self.axes["symmetry"])
+        models = (model.replace(symmetry=value) for value in self.axes["symmetry"])
         return ("symmetry",), np.array([float(each.critical_gain) for each in models])
 
 
@@ -86,7 +86,9 @@ def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Any]) -> 
 
 
 def _numbers(owner: Any) -> list[str]:
-    """Fields that hold one number and are no part of a compiled shape."""
+    """Parameters that hold one number and are no part of a compiled shape."""
+    if isinstance(owner, RandomNetwork):
+        return [name for name, value in owner.values().items() if isinstance(value, int | float | np.number)]
     return [
         field.name
         for field in fields(owner)
@@ -131,4 +133,6 @@ def _is_list(values: Any) -> bool:
 
 
 def _replaced(owner: Any, changes: dict[str, Any]) -> Any:
+    if isinstance(owner, RandomNetwork):
+        return owner.replace(**changes)
     return replace(owner, **changes) if changes else owner

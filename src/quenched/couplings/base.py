@@ -1,0 +1,96 @@
+"""What every ensemble of couplings provides: a law for infinitely many neurons, and a draw for finitely many."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from quenched.records import Record
+
+
+class Rates(NamedTuple):
+    """What the neurons of each population do, on average.
+
+    After the axes named here come those of the time: none for states at rest, (time,) for means and (time, earlier_time) or
+    (lag,) for what joins two times.
+    """
+
+    fractions: Float[Array, " population"]
+    """How large a part of the network each population is."""
+    mean: Float[Array, "population ..."]
+    """m = <phi>."""
+    correlation: Float[Array, "population ..."]
+    """C = <phi phi'>, the raw second moment."""
+    response: Float[Array, "population ..."]
+    """R, of phi to a field."""
+    latent: Float[Array, "rank ..."]
+    """kappa, of low-rank parts."""
+    latent_response: Float[Array, "population rank ..."]
+    """R kappa: the response, applied to each latent."""
+
+
+class Field(NamedTuple):
+    """The law of h_i = sum_j J_ij phi(x_j) for a neuron of each population; one row serves all where they are alike."""
+
+    mean: Float[Array, "population ..."]
+    covariance: Float[Array, "population ..."]
+    memory: Float[Array, "population ..."]
+    """What comes back of a neuron's own past: h contains memory times its rates."""
+
+
+class AbstractCouplings(Record):
+    """A law of the couplings J_ij, from neuron j to neuron i. Independent ones add: `couplings + couplings`."""
+
+    @property
+    def population_fractions(self) -> Any:
+        """How large each population is, (population,); one of all neurons where they are alike."""
+        return np.ones(1)
+
+    @property
+    def rank(self) -> int:
+        """How many latent quantities there are."""
+        return 0
+
+    @abstractmethod
+    def field(self, rates: Rates) -> Field:
+        """What infinitely many neurons receive: linear in averages of rates."""
+
+    def latent(self, rates: Rates) -> Float[Array, "rank ..."]:
+        """kappa, as these rates make it: kappa itself where they are consistent."""
+        return rates.latent
+
+    @abstractmethod
+    def draw(self, size: int, key: Key[Array, ""]) -> Any:
+        """The weights J of one network, (neuron, neuron), its populations one after another."""
+
+    @abstractmethod
+    def in_range(self) -> Bool[Array, ""]:
+        """What the constructor refuses, of parameters that were traced then."""
+
+    def __add__(self, other: Any) -> AbstractCouplings:
+        from quenched.couplings.sum import Sum
+
+        return Sum(self, other)
+
+
+def over_populations(fractions: Any, values: Float[Array, "population ..."]) -> Float[Array, "1 ..."]:
+    """The average over all neurons, as one row."""
+    return jnp.einsum("b,b...->...", fractions, values)[None]
+
+
+def at_two_times(first: Array, second: Array, rates: Rates) -> Array:
+    """Products of two means at what the correlation joins: one time, all pairs of times, or, of constants, every lag."""
+    if rates.correlation.ndim == 3:
+        return first[..., :, None] * second[..., None, :]
+    product = first * second
+    return product[..., None] if rates.correlation.ndim == 2 else product
+
+
+def population_of_neurons(fractions: Any, size: int) -> Int[Array, " neuron"]:
+    """Which population each of `size` neurons is of, one population after another; sizes are rounded."""
+    ends = jnp.cumsum(jnp.asarray(fractions, float))[:-1]
+    return jnp.searchsorted(ends, (jnp.arange(size) + 0.5) / size)

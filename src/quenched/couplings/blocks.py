@@ -1,0 +1,97 @@
+"""Several populations, such as excitatory and inhibitory neurons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from quenched import checks
+from quenched.couplings.base import AbstractCouplings, Field, Rates, at_two_times, over_populations, population_of_neurons
+from quenched.couplings.elliptic import correlated_normals
+from quenched.precision import double_precision
+
+
+class Blocks(AbstractCouplings):
+    """Couplings whose law depends on the populations a of neuron i and b of neuron j; population a is a fraction f_a of all.
+
+        E J_ij = M_ab/N,   Var J_ij = g_ab^2/N,   Cov(J_ij, J_ji) = eta_ab g_ab g_ba/N.
+
+    Population a receives a field of mean sum_b M_ab f_b <phi_b>, covariance sum_b g_ab^2 f_b C_b and memory
+    sum_b eta_ab g_ab g_ba f_b R_b.
+
+    Arguments:
+        fractions: f_a, (population,), each at least 0, of sum 1.
+        gain: g_ab, one number or (population, population), at least 0, from population b (column) to a (row).
+        symmetry: eta_ab, one number or a symmetric matrix, between -1 and 1.
+        mean: M_ab, one number or (population, population). Below 0 in the columns of inhibitory neurons.
+        balanced_rows: subtract from the random part of each row its average, so that no outlier comes of it. The covariance
+            is then that of phi - <phi>, with the average over all neurons.
+
+    Raises:
+        ValueError, TypeError: fractions that do not add up to 1, a matrix of the wrong shape, a number out of range.
+
+    Example:
+        >>> import quenched as qd
+        >>> couplings = qd.couplings.Blocks((0.8, 0.2), gain=1.2, mean=[[2.0, -8.0], [2.0, -8.0]])
+        >>> couplings.fractions.tolist()
+        [0.8, 0.2]
+
+    Source: Aljadeff, Stern & Sharpee 2015; balanced rows: Rajan & Abbott 2006.
+    """
+
+    fractions: Any
+    gain: Any
+    symmetry: Any
+    mean: Any
+    balanced_rows: bool = eqx.field(static=True)
+
+    def __init__(self, fractions: Any, gain: Any, symmetry: Any = 0.0, mean: Any = 0.0, balanced_rows: bool = False):
+        self.fractions = checks.fractions("fractions", fractions)
+        shape = (len(self.fractions),) * 2
+        self.gain = checks.entries("gain", gain, shape, low=0.0)
+        self.symmetry = checks.entries("symmetry", symmetry, shape, low=-1.0, high=1.0)
+        self.mean = checks.entries("mean", mean, shape)
+        self.balanced_rows = checks.flag("balanced_rows", balanced_rows)
+        checks.symmetric("symmetry", self.symmetry, "Cov(J_ij, J_ji) is one number")
+
+    @property
+    def population_fractions(self) -> Any:
+        return self.fractions
+
+    def field(self, rates: Rates) -> Field:
+        gain, symmetry, mean = self._matrices()
+
+        def received(matrix: Array, values: Array) -> Array:
+            return jnp.einsum("ab,b,b...->a...", matrix, rates.fractions, values)
+
+        correlation = rates.correlation
+        if self.balanced_rows:
+            overall = over_populations(rates.fractions, rates.mean)
+            cross = at_two_times(rates.mean, overall, rates) + at_two_times(overall, rates.mean, rates)
+            correlation = correlation - cross + at_two_times(overall, overall, rates)
+        memory = received(symmetry * gain * gain.T, rates.response)
+        return Field(received(mean, rates.mean), received(gain**2, correlation), memory)
+
+    @double_precision
+    def draw(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
+        """J, its populations one after another."""
+        population = population_of_neurons(self.fractions, size)
+        gain, symmetry, mean = (matrix[population[:, None], population] for matrix in self._matrices())
+        random = gain / jnp.sqrt(size) * correlated_normals(symmetry, size, key)
+        if self.balanced_rows:
+            random = random - jnp.mean(random, axis=1, keepdims=True)
+        return mean / size + random
+
+    def _matrices(self) -> tuple[Array, Array, Array]:
+        shape = (len(self.fractions),) * 2
+        gain, symmetry, mean = (jnp.broadcast_to(each, shape) for each in (self.gain, self.symmetry, self.mean))
+        return gain, symmetry, mean
+
+    def in_range(self) -> Bool[Array, ""]:
+        gain, symmetry, mean = self._matrices()
+        whole = (jnp.abs(jnp.sum(self.fractions) - 1.0) < 1e-9) & jnp.all(jnp.asarray(self.fractions) >= 0.0)
+        correlated = jnp.all((jnp.abs(symmetry) <= 1.0) & (symmetry == symmetry.T))
+        return whole & correlated & jnp.all(jnp.isfinite(gain) & (gain >= 0.0) & jnp.isfinite(mean))

@@ -1,0 +1,71 @@
+"""Gaussian couplings, correlated with those that come back."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from quenched import checks
+from quenched.couplings.base import AbstractCouplings, Field, Rates, over_populations
+from quenched.precision import double_precision
+
+Real = float | Float[Array, ""]
+
+
+class Elliptic(AbstractCouplings):
+    """Gaussian couplings with a correlation of J_ij and J_ji: eigenvalues fill an ellipse, but for one if there is a mean.
+
+        E J_ij = mean/N,   Var J_ij = gain^2/N,   Cov(J_ij, J_ji) = symmetry gain^2/N.
+
+    Infinitely many neurons receive a field of mean `mean` <phi>, covariance gain^2 C and memory symmetry gain^2 R.
+
+    Arguments:
+        gain: g, coupling scale, at least 0.
+        symmetry: eta, between -1 (antisymmetric) and 1 (symmetric).
+        mean: of the couplings, times N; below 0 for inhibition. None if left out, which many theories need.
+
+    Raises:
+        ValueError, TypeError: an argument is outside its range, NaN, or not one number.
+
+    Example:
+        >>> import jax, quenched as qd
+        >>> qd.couplings.Elliptic(gain=1.5).draw(3, jax.random.key(0)).shape
+        (3, 3)
+
+    Source: Sommers, Crisanti, Sompolinsky & Stein 1988; Zou & Huang 2024, section 2.
+    """
+
+    gain: Real
+    symmetry: Real
+    mean: Real | None
+
+    def __init__(self, gain: Real, symmetry: Real = 0.0, mean: Real | None = None):
+        self.gain = checks.number("gain", gain, low=0.0)
+        self.symmetry = checks.number("symmetry", symmetry, low=-1.0, high=1.0)
+        self.mean = None if mean is None else checks.number("mean", mean)
+
+    def field(self, rates: Rates) -> Field:
+        mean, correlation, response = (over_populations(rates.fractions, each) for each in rates[1:4])
+        mean = jnp.zeros_like(mean) if self.mean is None else self.mean * mean
+        return Field(mean, self.gain**2 * correlation, self.symmetry * self.gain**2 * response)
+
+    @double_precision
+    def draw(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
+        """J; Var J_ii is (1 + symmetry) gain^2/N."""
+        random = self.gain / jnp.sqrt(size) * correlated_normals(self.symmetry, size, key)
+        return random if self.mean is None else self.mean / size + random
+
+    def in_range(self) -> Bool[Array, ""]:
+        gain, symmetry = jnp.asarray(self.gain), jnp.asarray(self.symmetry)
+        mean = jnp.asarray(0.0 if self.mean is None else self.mean)
+        return jnp.isfinite(gain) & (gain >= 0.0) & (jnp.abs(symmetry) <= 1.0) & jnp.isfinite(mean)
+
+
+def correlated_normals(symmetry: Array | float, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
+    """Standard normal Z with E[Z_ij Z_ji] = symmetry, one number or a symmetric matrix of them; Var Z_ii = 1 + symmetry."""
+    independent = jax.random.normal(key, (size, size))
+    # Z = a X + b X^T with a^2 + b^2 = 1 and 2ab = symmetry.
+    half_sum, half_difference = 0.5 * jnp.sqrt(1.0 + symmetry), 0.5 * jnp.sqrt(1.0 - symmetry)
+    direct, transposed = half_sum + half_difference, half_sum - half_difference
+    return direct * independent + transposed * independent.T

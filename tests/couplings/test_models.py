@@ -1,0 +1,80 @@
+"""Models in parts: what they are called, what they refuse, and networks that are drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+import quenched as qd
+from quenched.couplings import Blocks, Elliptic, LowRank
+
+E_AND_I = qd.RandomNetwork(couplings=Blocks((0.8, 0.2), 0.5, mean=[[1.0, -4.0], [1.0, -4.0]]), noise=0.2)
+
+
+def test_both_ways_to_write_one_model() -> None:
+    short, long = (
+        qd.RandomNetwork(1.5, 0.2, 0.1, 0.3, qd.Erf()),
+        qd.RandomNetwork(couplings=Elliptic(1.5, 0.2), unit=qd.units.Leaky(qd.Erf()), noise=0.1, field=0.3),
+    )
+    assert repr(short) == repr(long) == "RandomNetwork(gain=1.5, symmetry=0.2, noise=0.1, field=0.3, activation=erf)"
+    assert eqx.tree_equal(short, long)
+    assert short.replace(gain=2.0, field=0.0).values() == qd.RandomNetwork(2.0, 0.2, 0.1, 0.0, qd.Erf()).values()
+    assert repr(E_AND_I).startswith("RandomNetwork(couplings=Blocks(")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: qd.RandomNetwork(1.0, couplings=Elliptic(1.0)), "say what `couplings` are"),
+        (lambda: qd.RandomNetwork(1.0, activation=qd.Tanh(), unit=qd.units.Leaky()), "give it, or `unit=`, not both"),
+        (lambda: qd.RandomNetwork(couplings=cast(Any, 1.5)), "must be couplings such as"),
+        (lambda: qd.RandomNetwork(1.5, unit=cast(Any, qd.Tanh())), "must be a unit such as"),
+        (lambda: qd.RandomNetwork(), "`gain` must be a real number, but is None; give it, or `couplings=`"),
+    ],
+)
+def test_parts_that_do_not_fit(build: Callable[[], Any], message: str, unchecked_types: None) -> None:
+    with pytest.raises(TypeError, match=message):
+        build()
+
+
+def test_changed_parameters_meet_their_checks() -> None:
+    with pytest.raises(ValueError, match="`gain` must be a finite number at least 0"):
+        qd.RandomNetwork(1.0).replace(gain=-1.0)
+    with pytest.raises(ValueError, match=r"no parameter 'gian'. Did you mean 'gain'"):
+        qd.RandomNetwork(1.0).replace(gian=1.0)
+    with pytest.raises(AttributeError, match=r"with couplings couplings.Blocks has no one `gain`; see model.couplings"):
+        E_AND_I.gain  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: qd.solve(model, qd.dmft.Static()),
+        lambda model: qd.solve(model, qd.dmft.TwoTime(1.0, 0.1)),
+        lambda model: qd.solve(model, qd.simulate.Trajectories(10, 2, 1.0, 0.1)),
+        lambda model: qd.sweep(model, qd.dmft.Stationary(), {"noise": [0.1, 0.2]}),
+        lambda model: qd.dmft.transitions(model),
+        lambda model: qd.replica.complexity(model),
+        lambda model: qd.observables.measure_response(model, 1.0, 0.1, size=10, networks=2),
+    ],
+)
+def test_theories_of_one_population_refuse_others_by_name(ask: Callable[[Any], Any]) -> None:
+    with pytest.raises(ValueError, match=r"`couplings` must be qd.couplings.Elliptic for \w+.*, but is couplings.Blocks"):
+        ask(E_AND_I)
+    with pytest.raises(ValueError, match="`mean` must be left out for"):
+        ask(qd.RandomNetwork(couplings=Elliptic(1.0, 0.0, -1.0)))
+
+
+def test_networks_are_drawn_of_all_laws() -> None:
+    """Exponents at rest are the eigenvalues of J - 1: of a draw with an outlier, of inhibition and of a low rank."""
+    for couplings in (E_AND_I.couplings, Elliptic(0.3, 0.5, 1.8), Elliptic(0.3) + LowRank([[1.0, 1.7], [1.7, 4.0]])):
+        model = qd.RandomNetwork(couplings=couplings, activation=qd.Linear())
+        network = model.draw(60, jax.random.key(1))
+        exact = np.linalg.eigvals(np.asarray(network.weights) - np.eye(60)).real.max()
+        found = qd.observables.lyapunov_spectrum(network, 300.0, 0.05, exponents=1, initial=np.zeros(60))
+        assert float(found.lyapunov_exponent[0]) == pytest.approx(exact, abs=2e-3)
