@@ -532,7 +532,7 @@ def test_bad_arguments() -> None:
         Langevin()
     with pytest.raises(ValueError, match=r"`noise` must be 0 for sampling"):
         qd.solve(qd.RandomNetwork(1.0, noise=0.1), Sampling(10, 2, 1.0))
-    with pytest.raises(MemoryError, match="lower `chains` or `samples`"):
+    with pytest.raises(MemoryError, match="lower `chains`, `samples`, `warm_up` or `thinning`"):
         sample(rest, 1.0, chains=10**6)
 
 

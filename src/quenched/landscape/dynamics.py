@@ -326,8 +326,8 @@ class NetworkFlow(AbstractDynamics):
         self.network, self.size = network.unnamed, network.size
 
     def residual(self, state: State, inputs: Any) -> State:
-        velocity = self.network.velocity(state)
-        return velocity if inputs is None else velocity + inputs
+        state = checks.one_vector("state", state, self.size)
+        return self.network.drift(state, 0.0 if inputs is None else inputs)
 
     def jacobian(self, state: State, inputs: Any) -> Matrix:
         return self.network.jacobian(state)
