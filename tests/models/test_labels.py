@@ -402,6 +402,13 @@ def test_weights_of_a_graph_by_other_names(tmp_path: Path, name: str, others: di
         np.testing.assert_array_equal(network.weights, [[0, -2], [3, 0]])
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.int64, np.uint8])
+def test_numbers_of_any_width_are_weights_of_a_graph(kind: Any) -> None:
+    drawn = nx.DiGraph()
+    drawn.add_edge("a", "b", synapses=kind(3), excitatory=True)
+    np.testing.assert_array_equal(qd.Network(drawn).weights, [[0, 0], [3, 0]])
+
+
 def test_several_numbers_of_a_graph_are_asked_about() -> None:
     drawn = nx.DiGraph()
     drawn.add_edge("a", "b", delay=2.0, strength=3.0)

@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -156,21 +157,23 @@ def from_graph(graph: Any, array: str | None = None, sign: str | None = None) ->
 
 def _weight_of_edges(graph: Any) -> str | None:
     """The attribute that holds the weights: `weight`, in capitals or not, or else the only one that holds numbers."""
-    numbers = [
-        name
-        for name in dict.fromkeys(name for *_, data in graph.edges(data=True) for name in data)
-        if str(name).lower() not in ("id", "key")
-        and all(isinstance(data.get(name, 0), int | float) for *_, data in graph.edges(data=True))
-    ]
-    present = {str(name) for *_, data in graph.edges(data=True) for name in data}
+    present: dict[str, list[Any]] = {}
+    for *_, data in graph.edges(data=True):
+        for name, value in data.items():
+            present.setdefault(str(name), []).append(value)
     called = [name for name in present if name.lower() in ("weight", "weights")]
-    found = called or numbers
+    found = called or [name for name in present if name.lower() not in ("id", "key") and all(map(_counts, present[name]))]
     if len(found) > 1:
         raise ValueError(
             f"The edges of the graph have several numbers that may be weights, {', '.join(map(repr, sorted(found)))}: "
             "choose one by `array` where the graph is in a file, or keep only that one."
         )
-    return str(found[0]) if found else None
+    return found[0] if found else None
+
+
+def _counts(value: Any) -> bool:
+    """Whether it is a number, NumPy's of any width too, and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def read_names(names: Any, own: Names, size: int) -> Names:
