@@ -19,6 +19,7 @@ from quenched.couplings.elliptic import Elliptic
 from quenched.models import RandomNetwork
 from quenched.records import Record, public_name
 from quenched.status import Status
+from quenched.units.leaky import Leaky
 
 
 class Computed(NamedTuple):
@@ -47,7 +48,9 @@ class Start(eqx.Module):
 
 
 def one_population(model: RandomNetwork, what: str) -> None:
-    """Refuse, in the name of a theory, all but elliptic couplings without a mean."""
+    """Refuse, in the name of a theory, all but elliptic couplings without a mean and leaky units."""
+    if type(model.unit) is not Leaky:
+        raise ValueError(f"Argument `unit` must be qd.units.Leaky for {what}, but is {public_name(model.unit)}.")
     instead = "networks of other couplings are drawn by `model.draw(size, key)`"
     if type(model.couplings) is not Elliptic:
         raise ValueError(
