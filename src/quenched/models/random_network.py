@@ -94,23 +94,17 @@ class RandomNetwork(Record):
     @property
     def gain(self) -> Real:
         """g, of elliptic couplings."""
-        return self._of_part("couplings", Elliptic, "gain")
+        return _of_part(self, "couplings", Elliptic, "gain")
 
     @property
     def symmetry(self) -> Real:
         """eta, of elliptic couplings."""
-        return self._of_part("couplings", Elliptic, "symmetry")
+        return _of_part(self, "couplings", Elliptic, "symmetry")
 
     @property
     def activation(self) -> AbstractActivation:
         """phi, of leaky units."""
-        return self._of_part("unit", Leaky, "activation")
-
-    def _of_part(self, part: str, kind: type, name: str) -> Any:
-        owner = getattr(self, part)
-        if type(owner) is not kind:
-            raise AttributeError(f"A RandomNetwork with {part} {public_name(owner)} has no one `{name}`; see model.{part}.")
-        return getattr(owner, name)
+        return _of_part(self, "unit", Leaky, "activation")
 
     @property
     def parameters(self) -> dict[str, tuple[str, ...]]:
@@ -132,11 +126,11 @@ class RandomNetwork(Record):
             >>> qd.RandomNetwork(gain=1.5, symmetry=0.2).replace(gain=2.0)
             RandomNetwork(gain=2, symmetry=0.2, noise=0, field=0, activation=tanh)
         """
-        changed = self
+        changed, known = self, self.parameters
         for name, value in changes.items():
-            if name not in self.parameters:
-                raise ValueError(f"A RandomNetwork has no parameter {name!r}.{checks.nearest(name, self.parameters)}")
-            changed = _replaced(changed, self.parameters[name], value)
+            if name not in known:
+                raise ValueError(f"A RandomNetwork has no parameter {name!r}.{checks.nearest(name, known)}")
+            changed = _replaced(changed, known[name], value)
         return changed
 
     def in_range(self) -> Array:
@@ -200,6 +194,14 @@ def _read_unit(unit: AbstractUnit | None, activation: AbstractActivation | None)
     if not isinstance(unit, AbstractUnit):
         raise TypeError(f"Argument `unit` must be a unit such as qd.units.Leaky(qd.Tanh()), but is {unit!r}.")
     return unit
+
+
+def _of_part(model: RandomNetwork, part: str, kind: type, name: str) -> Any:
+    """A parameter under its short name. No method: Equinox makes a module of each method that is looked up."""
+    owner = getattr(model, part)
+    if type(owner) is not kind:
+        raise AttributeError(f"A RandomNetwork with {part} {public_name(owner)} has no one `{name}`; see model.{part}.")
+    return getattr(owner, name)
 
 
 def _paths(record: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
