@@ -15,7 +15,7 @@ from quenched import (
 from quenched.about import about
 from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
 from quenched.citation import cite
-from quenched.models import Network, Normal, Quantile, RandomNetwork, Uniform
+from quenched.models import Network, Normal, Quantile, RandomNetwork, Sinusoid, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.program_store import compile_cache
 from quenched.reading import load
@@ -36,6 +36,7 @@ __all__ = [
     "Quantile",
     "RandomNetwork",
     "ReLU",
+    "Sinusoid",
     "Solution",
     "SolveError",
     "Status",

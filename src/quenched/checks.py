@@ -178,6 +178,24 @@ def entries(name: str, values: Any, shape: tuple[int, ...], *, low: float = -np.
     return array
 
 
+def of_populations(name: str, value: Any, populations: int | None, *, low: float = -np.inf, above: float = -np.inf) -> Any:
+    """One number, or one for each population; of how many populations is not asked if it is None."""
+    if np.ndim(value) == 0 or isinstance(value, str):
+        return number(name, value, low=low, above=above)
+    shape = np.shape(value) if hasattr(value, "shape") else (len(value),)
+    if len(shape) != 1 or (populations is not None and shape != (populations,)) or populations == 1:
+        must = "" if populations == 1 else " or one number for each population"
+        several = f", of which there are {populations}" if populations and populations > 1 else ""
+        instead = "; for several values use qd.sweep" if populations == 1 else ""
+        raise ValueError(f"Argument `{name}` must be one number{must}{several}, but has shape {shape}{instead}.")
+    if isinstance(value, jax.core.Tracer):
+        return value
+    array = numbers(f"Argument `{name}`", value)
+    for place in np.flatnonzero(~np.isfinite(array) | (array < low) | (array <= above))[:1]:
+        number(f"{name}[{place}]", array[place], low=low, above=above)
+    return array
+
+
 def symmetric(name: str, matrix: Any, why: str) -> None:
     """Refuse a matrix that is not its own transpose."""
     if isinstance(matrix, jax.core.Tracer) or np.ndim(matrix) == 0:

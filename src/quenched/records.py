@@ -43,7 +43,8 @@ def one_line(record: Record) -> str:
     def left_out(name: str) -> bool:
         return name in defaults and printed(values[name]) == printed(defaults[name].default)
 
-    listing = ", ".join(f"{name}={printed(value)}" for name, value in values.items() if not left_out(name))
+    given = {name: value for name, value in values.items() if value is not None and not left_out(name)}
+    listing = ", ".join(f"{name}={printed(value)}" for name, value in given.items())
     return f"{public_name(record)}({listing})"
 
 
@@ -61,6 +62,8 @@ def printed(value: Any) -> str:
         return "traced"
     if hasattr(value, "name"):
         return str(value.name)
+    if isinstance(value, Record) and public_name(value).startswith(("couplings.", "units.")):
+        return one_line(value)
     if isinstance(value, eqx.Module):
         return f"{type(value).__name__}({', '.join(printed(getattr(value, field.name)) for field in fields(value))})"
     if isinstance(value, bool | np.bool_):

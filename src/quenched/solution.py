@@ -92,7 +92,8 @@ class Solution(eqx.Module):
         """Everything as an `xarray.Dataset`: units and symbols with each variable, parameters in the attributes."""
         import xarray as xr
 
-        variables = {name: labelled(name, array) for name, array in self.arrays.items()}
+        several = self.model.populations
+        variables = {name: labelled(name, array, populations=several) for name, array in self.arrays.items()}
         for name, array in (("status", self.status), ("residual", self.residual), ("steps", self.steps)):
             variables[name] = labelled(name, array)
         return xr.Dataset(variables, dict(self.coordinates), self.attributes())
@@ -162,16 +163,17 @@ class Solution(eqx.Module):
                 changed = self.arrays.get(f"{name}_discretisation")
                 rows.append((name, text if changed is None else f"{text}, of which {float(changed):+.1e} by the step", True))
             else:
-                dims = describe(name).dims_for(np.ndim(array))
+                dims = describe(name).dims_for(np.ndim(array), self.model.populations)
                 shape = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
                 rows.append((name, shape, False))
         return rows
 
 
-def labelled(name: str, array: Any, leading: tuple[str, ...] = ()) -> Any:
-    """(dims, values, attributes) of a quantity, as xarray wants a variable; `leading` are the axes of a sweep."""
+def labelled(name: str, array: Any, leading: tuple[str, ...] = (), populations: int = 1) -> Any:
+    """(dims, values, attributes) of a quantity, as xarray wants a variable; `leading` are the axes of a sweep, and
+    `populations` how many the network has."""
     quantity, values = describe(name), np.asarray(array)
-    dims = leading + quantity.dims_for(values.ndim - len(leading))
+    dims = leading + quantity.dims_for(values.ndim - len(leading), populations)
     attributes: dict[str, Any] = {"symbol": quantity.symbol, "units": quantity.units, "long_name": quantity.meaning}
     if name == "status":
         attributes["codes"] = ", ".join(f"{status.value} {status.name}" for status in Status)

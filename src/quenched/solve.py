@@ -24,10 +24,9 @@ from quenched.numerics.memory import KEY_BYTES, available_bytes, refuse_what_doe
 from quenched.numerics.statistics import RunningMean, mean_and_error
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision, traced
-from quenched.records import public_name
 from quenched.solution import Solution
 from quenched.status import Status
-from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Computed, Cost, Start, Theory, one_population
+from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Computed, Cost, Start, Theory
 from quenched.vocabulary import describe
 
 Progress = Callable[[int, int], None]
@@ -329,7 +328,7 @@ def check_types(model: Any, theory: Any) -> None:
         raise TypeError(f"Argument `theory` must be an instance: write {theory.__name__}(...), with parentheses.")
     if not isinstance(theory, AbstractTheory | AbstractExperiment | AbstractChoice):
         raise TypeError(f"Argument `theory` must be a theory such as qd.dmft.Static(), but is {checks.shown(theory)}.")
-    one_population(model, public_name(theory))
+    theory.covers(model)
 
 
 def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> Any:

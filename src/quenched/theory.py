@@ -16,7 +16,7 @@ import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
 
 from quenched.couplings.elliptic import Elliptic
-from quenched.models import RandomNetwork
+from quenched.models import RandomNetwork, Sinusoid
 from quenched.records import Record, public_name
 from quenched.status import Status
 from quenched.units.leaky import Leaky
@@ -48,10 +48,8 @@ class Start(eqx.Module):
 
 
 def one_population(model: RandomNetwork, what: str) -> None:
-    """Refuse, in the name of a theory, all but elliptic couplings without a mean and leaky units."""
-    if type(model.unit) is not Leaky:
-        raise ValueError(f"Argument `unit` must be qd.units.Leaky for {what}, but is {public_name(model.unit)}.")
-    instead = "networks of other couplings are drawn by `model.draw(size, key)`"
+    """Refuse, in the name of a theory, all but elliptic couplings without a mean and the usual leaky units."""
+    instead = "qd.dmft.Static, qd.dmft.TwoTime and qd.simulate.Trajectories take others"
     if type(model.couplings) is not Elliptic:
         raise ValueError(
             f"Argument `couplings` must be qd.couplings.Elliptic for {what}, but is {public_name(model.couplings)}; "
@@ -59,6 +57,14 @@ def one_population(model: RandomNetwork, what: str) -> None:
         )
     if model.couplings.mean is not None:
         raise ValueError(f"Argument `mean` must be left out for {what}, whose couplings have none; {instead}.")
+    unit = model.unit
+    if type(unit) is not Leaky:
+        raise ValueError(f"Argument `unit` must be qd.units.Leaky for {what}, but is {public_name(unit)}; {instead}.")
+    for name in ("time_constant", "self_coupling"):
+        if getattr(unit, name) is not None:
+            raise ValueError(f"Argument `{name}` must be left out for {what}, whose units have none; {instead}.")
+    if isinstance(model.field, Sinusoid):
+        raise ValueError(f"Argument `field` must not be a sinusoid for {what}; {instead}.")
 
 
 class AbstractTheory(Record):
@@ -70,6 +76,10 @@ class AbstractTheory(Record):
     """Order parameters that `start` must give when it is a mapping."""
     citations: eqx.AbstractClassVar[tuple[str, ...]]
     """Keys of quenched.citation.BIBTEX."""
+
+    def covers(self, model: RandomNetwork) -> None:
+        """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
+        one_population(model, public_name(self))
 
     brief: ClassVar[bool] = False
     """Whether one point takes milliseconds, so that an optimising compiler would take longer than it ever saves."""
@@ -138,6 +148,10 @@ class AbstractExperiment(Record):
     memory_arguments: eqx.AbstractClassVar[str]
     """What to lower where one sample does not fit into memory."""
 
+    def covers(self, model: RandomNetwork) -> None:
+        """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
+        one_population(model, public_name(self))
+
     @property
     @abstractmethod
     def samples(self) -> int:
@@ -189,6 +203,10 @@ class AbstractChoice(Record):
 
     citations: eqx.AbstractClassVar[tuple[str, ...]]
     """Keys of quenched.citation.BIBTEX."""
+
+    def covers(self, model: RandomNetwork) -> None:
+        """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
+        one_population(model, public_name(self))
 
     @abstractmethod
     def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:

@@ -1,7 +1,8 @@
 """Every stored quantity once: name, symbol, dimensions, meaning.
 
 Axes are the same words in type annotations, in xarray and in prose. A quantity's dimensions are a choice of tuples, told
-apart by their length: a correlation may be a number, a function of the lag, or of two times.
+apart by their length: a correlation may be a number, a function of the lag, or of two times. Averages over the neurons of
+each population have the axis `population` before these, where there are several.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 AXES = (
     "neuron",
+    "population",
+    "rank",
     "time",
     "earlier_time",
     "lag",
@@ -51,9 +54,13 @@ class Quantity:
     meaning: str
     dims: tuple[tuple[str, ...], ...] = ((),)
     units: str = "1"
+    of_neurons: bool = False
+    """Whether it is an average over the neurons of a population."""
 
-    def dims_for(self, rank: int) -> tuple[str, ...]:
-        """The names of the axes of an array with `rank` of them."""
+    def dims_for(self, rank: int, populations: int = 1) -> tuple[str, ...]:
+        """The names of the axes of an array with `rank` of them, of a network of so many populations."""
+        if self.of_neurons and populations > 1:
+            return ("population", *self.dims_for(rank - 1))
         for dims in self.dims:
             if len(dims) == rank:
                 return dims
@@ -69,23 +76,52 @@ _ON_A_GRID: tuple[tuple[str, ...], ...] = (("x",), ("x", "y"))
 
 _QUANTITIES = (
     # averages over neurons
-    Quantity("mean_state", "m_x", "average of the state x", _IN_TIME),
-    Quantity("mean_rate", r"m_\phi", "average of the rate phi(x)", _IN_TIME),
-    Quantity("mean_square_state", r"\langle x^2\rangle", "average of x^2", _IN_TIME),
-    Quantity("mean_square_rate", r"\langle\phi^2\rangle", "average of phi(x)^2", _IN_TIME),
-    Quantity("state_correlation", r"C_x = \Delta", "average of x(t) x(t')", _TWO_TIMES),
-    Quantity("correlation", "C", "average of phi(x(t)) phi(x(t')); without dimensions, of a state at rest", _TWO_TIMES),
-    Quantity("state_response", "R_x", "d<x(t)>/db(s), b a field added to dx/dt", _TWO_TIMES[1:]),
-    Quantity("response", "R", "d<phi(x(t))>/db(s), b a field added to dx/dt", _TWO_TIMES[1:]),
+    Quantity("mean_state", "m_x", "average of the state x", _IN_TIME, of_neurons=True),
+    Quantity("mean_rate", r"m_\phi", "average of the rate phi(x)", _IN_TIME, of_neurons=True),
+    Quantity("mean_square_state", r"\langle x^2\rangle", "average of x^2", _IN_TIME, of_neurons=True),
+    Quantity("mean_square_rate", r"\langle\phi^2\rangle", "average of phi(x)^2", _IN_TIME, of_neurons=True),
     Quantity(
-        "integrated_response", r"R_\mathrm{int}", "the response integrated over all past: d<phi>/db of a state at rest"
+        "state_correlation", r"C_x = \Delta", "average of x(t) x(t'), the raw second moment", _TWO_TIMES, of_neurons=True
     ),
-    Quantity("kinetic_energy", r"\langle F^2\rangle/2", "half the mean square drift velocity per neuron", _IN_TIME),
+    Quantity(
+        "correlation",
+        "C",
+        "average of phi(x(t)) phi(x(t')), the raw second moment; without dimensions, at rest",
+        _TWO_TIMES,
+        of_neurons=True,
+    ),
+    Quantity("state_response", "R_x", "d<x(t)>/db(s), b a field added to dx/dt", _TWO_TIMES[1:], of_neurons=True),
+    Quantity("response", "R", "d<phi(x(t))>/db(s), b a field added to dx/dt", _TWO_TIMES[1:], of_neurons=True),
+    Quantity(
+        "integrated_response",
+        r"R_\mathrm{int}",
+        "the response integrated over all past: d<phi>/db of a state at rest",
+        of_neurons=True,
+    ),
+    Quantity(
+        "kinetic_energy",
+        r"\langle F^2\rangle/2",
+        "half the mean square drift velocity per neuron",
+        _IN_TIME,
+        of_neurons=True,
+    ),
     Quantity("lyapunov_exponent", r"\lambda_\mathrm{max}", "growth rate of a small difference", ((), ("mode",)), "1/time"),
     Quantity("lyapunov_dimension", "D_\\mathrm{KY}", "Kaplan-Yorke dimension of the attractor"),
     Quantity("entropy_rate", "h", "sum of the positive Lyapunov exponents", units="1/time"),
-    Quantity("power_spectrum", r"S_x(\omega)", "Fourier transform of the state correlation over the lag", (("frequency",),)),
-    Quantity("rate_spectrum", r"S_\phi(\omega)", "Fourier transform of the correlation over the lag", (("frequency",),)),
+    Quantity(
+        "power_spectrum",
+        r"S_x(\omega)",
+        "Fourier transform of the state correlation over the lag",
+        (("frequency",),),
+        of_neurons=True,
+    ),
+    Quantity(
+        "rate_spectrum",
+        r"S_\phi(\omega)",
+        "Fourier transform of the correlation over the lag",
+        (("frequency",),),
+        of_neurons=True,
+    ),
     Quantity(
         "effective_temperature",
         r"T_\mathrm{eff}",
@@ -113,10 +149,23 @@ _QUANTITIES = (
         "(C_x(t,t) - C_x(t,s) - T chi(t,s)) / C_x(t,t): how much more the state fluctuates than is thermal at T = noise^2/2",
         _TWO_TIMES[1:],
     ),
-    Quantity("sampled_state_correlation", "C_x", "state_correlation of each sample", (("sample", "lag"),)),
-    Quantity("sampled_state_response", "R_x", "state_response of each sample", (("sample", "lag"),)),
+    Quantity("sampled_state_correlation", "C_x", "state_correlation of each sample", (("sample", "lag"),), of_neurons=True),
+    Quantity("sampled_state_response", "R_x", "state_response of each sample", (("sample", "lag"),), of_neurons=True),
     Quantity(
         "kick_nonlinearity", r"\delta R_x", "what the finite size of the kicks may change in state_response", (("lag",),)
+    ),
+    Quantity(
+        "latent",
+        r"\kappa",
+        "(1/N) sum_i n_i phi(x_i) of each term m n^T/N of a low-rank part",
+        (("rank",), ("rank", "time"), ("rank", "lag"), ("rank", "time", "earlier_time")),
+    ),
+    Quantity("surviving_fraction", r"\varphi", "fraction of the species that do not die out", of_neurons=True),
+    Quantity(
+        "outlier",
+        r"\max\mathrm{Re}\,\lambda",
+        "largest real part by which a small change of means and latents grows; the state is unstable to them above 0",
+        units="1/time",
     ),
     # one neuron added to a network
     Quantity(
@@ -376,5 +425,5 @@ def describe(name: str) -> Quantity:
         base = name.removesuffix(suffix)
         if base != name:
             of = describe(base)
-            return Quantity(name, rf"{symbol} {of.symbol}", f"{meaning} {base}", of.dims, of.units)
+            return Quantity(name, rf"{symbol} {of.symbol}", f"{meaning} {base}", of.dims, of.units, of.of_neurons)
     raise KeyError(f"{name!r} is not in the vocabulary.")

@@ -1,6 +1,6 @@
 """What is random, and one draw of it."""
 
-from quenched.models.drive import Drive
+from quenched.models.drive import Drive, Sinusoid
 from quenched.models.files import read_weights
 from quenched.models.initial import AbstractInitial, Normal, Quantile, Uniform, read_initial
 from quenched.models.network import Network
@@ -13,6 +13,7 @@ __all__ = [
     "Normal",
     "Quantile",
     "RandomNetwork",
+    "Sinusoid",
     "Uniform",
     "read_initial",
     "read_weights",

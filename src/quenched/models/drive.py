@@ -1,4 +1,4 @@
-"""A field that changes in time."""
+"""Fields that change in time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
+from quenched import checks
 from quenched.precision import own_settings
+from quenched.records import Record
 
 
 class Drive(eqx.Module):
-    """b(t), the same for every neuron. `qd.RandomNetwork(field=function)` makes one of any function.
+    """b(t), the same for every neuron of a population. `qd.RandomNetwork(field=function)` makes one of any function.
 
     Arguments:
-        function: of the time, one number, written with `jnp`.
+        function: of the time, one number, written with `jnp`; it returns one number, or one for each population.
+        populations: how many there are.
 
     Raises:
-        TypeError, ValueError: it cannot be traced by JAX, or does not return one finite number at time 0.
+        TypeError, ValueError: it cannot be traced by JAX, or does not return finite numbers at time 0.
 
     Example:
         >>> import jax.numpy as jnp, quenched as qd
@@ -31,7 +35,7 @@ class Drive(eqx.Module):
 
     function: Callable[[Any], Any] = eqx.field(static=True)
 
-    def __init__(self, function: Callable[[Any], Any]):
+    def __init__(self, function: Callable[[Any], Any], populations: int = 1):
         self.function = function
         with own_settings(), jax.ensure_compile_time_eval():
             try:
@@ -41,8 +45,9 @@ class Drive(eqx.Module):
                     "Argument `field` must be a number or a function of the time that JAX can trace (jnp, not np, inside), "
                     f"but calling it failed: {error}"
                 ) from error
-        if first.shape or not np.isfinite(first):
-            raise ValueError(f"Argument `field` must return one finite number, but returns {first} at time 0.")
+        if first.shape not in ((), (populations,)[: populations > 1]) or not np.isfinite(first).all():
+            must = "one finite number" + (f", or one for each of the {populations} populations" if populations > 1 else "")
+            raise ValueError(f"Argument `field` must return {must}, but returns {first} at time 0.")
 
     @property
     def name(self) -> str:
@@ -51,3 +56,54 @@ class Drive(eqx.Module):
 
     def __call__(self, time: Float[Array, ""] | float) -> Any:
         return self.function(time)
+
+
+class Sinusoid(Record):
+    """b_i(t) = mean + amplitude cos(angular_frequency t + theta_i), the phase theta_i of each neuron drawn uniformly.
+
+    Averaged over neurons the field has the mean `mean` and the covariance (amplitude^2/2) cos(angular_frequency (t - s)).
+
+    Arguments:
+        amplitude: I, at least 0; one number, or one for each population.
+        angular_frequency: w, above 0, in radians per unit of time; likewise.
+        mean: likewise; 0 if left out.
+
+    Raises:
+        ValueError, TypeError: a number is out of range, NaN, or none.
+
+    Example:
+        >>> import quenched as qd
+        >>> qd.RandomNetwork(1.5, field=qd.Sinusoid(0.4, angular_frequency=1.0)).field.mean
+        np.float64(0.0)
+
+    Source: Rajan, Abbott & Sompolinsky 2010.
+    """
+
+    amplitude: Any
+    angular_frequency: Any
+    mean: Any
+
+    def __init__(self, amplitude: Any, angular_frequency: Any, mean: Any = 0.0):
+        self.amplitude = _numbers("amplitude", amplitude, low=0.0)
+        self.angular_frequency = _numbers("angular_frequency", angular_frequency, above=0.0)
+        self.mean = _numbers("mean", mean)
+
+    def of_populations(self, populations: int) -> Sinusoid:
+        """The same, with one number or one for each population in every place; refused where that is not so."""
+        for name in ("amplitude", "angular_frequency", "mean"):
+            checks.of_populations(name, getattr(self, name), populations)
+        return self
+
+    def covariance(self, lag: Any) -> Array:
+        """(amplitude^2/2) cos(angular_frequency lag)."""
+        return 0.5 * self.amplitude**2 * jnp.cos(self.angular_frequency * lag)
+
+    def in_range(self) -> Bool[Array, ""]:
+        """What the constructor refuses, of parameters that were traced then."""
+        amplitude, frequency, mean = map(jnp.asarray, (self.amplitude, self.angular_frequency, self.mean))
+        finite = jnp.isfinite(amplitude) & jnp.isfinite(frequency) & jnp.isfinite(mean)
+        return jnp.all(finite & (amplitude >= 0.0) & (frequency > 0.0))
+
+
+def _numbers(name: str, value: Any, **limits: float) -> Any:
+    return checks.of_populations(name, value, None, **limits)

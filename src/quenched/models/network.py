@@ -15,7 +15,8 @@ from quenched import checks
 from quenched.activations import AbstractActivation
 from quenched.models.labels import in_order, labelled, read_names
 from quenched.precision import double_precision, own_settings
-from quenched.records import Record, printed
+from quenched.records import Record, printed, public_name
+from quenched.units.base import AbstractUnit
 from quenched.units.leaky import Leaky
 
 State = Float[Array | np.ndarray, " neuron"]
@@ -32,6 +33,7 @@ class Network(Record):
         activation: phi, tanh if left out.
         field: b, one number or one per neuron; none if left out. A pandas.Series with the neurons' names is put in order.
         names: of the neurons; those of a table or a graph if left out.
+        unit: in place of activation, what a neuron does with its input, such as `qd.units.Discrete()`: F_i is its drift.
 
     Results have the names as the coordinate `neuron`.
 
@@ -50,14 +52,22 @@ class Network(Record):
     equation: ClassVar[str] = r"F_i(x) = -x_i + \sum_j J_{ij}\,\phi(x_j) + b_i"
 
     weights: Any
-    unit: Leaky
+    unit: AbstractUnit
     field: Any
     names: tuple[str, ...] | None = eqx.field(static=True)
 
-    def __init__(self, weights: Any, activation: AbstractActivation | None = None, field: Any = None, *, names: Any = None):
+    def __init__(
+        self,
+        weights: Any,
+        activation: AbstractActivation | None = None,
+        field: Any = None,
+        *,
+        names: Any = None,
+        unit: AbstractUnit | None = None,
+    ):
         if isinstance(weights, str | Path):
             raise TypeError(f"Argument `weights` must be an array, but is {weights!r}; use qd.Network.from_file for a file.")
-        self.unit = Leaky(activation)
+        self.unit = _read_unit(unit, activation)
         checks.refuse_datasets("Argument `weights`", weights)
         checks.refuse_datasets("Argument `field`", field)
         weights, own = labelled(weights)
@@ -101,7 +111,7 @@ class Network(Record):
             f"{self.size} neuron{'s' if self.size > 1 else ''}{self._called()}",
             f"{100 * density:.3g} % of the couplings",
             f"gain {gain:.3g} = sqrt(N Var J)",
-            f"activation={printed(self.activation)}",
+            f"activation={printed(self.activation)}" if _usual(self.unit) else f"unit={printed(self.unit)}",
         ]
         if np.ndim(self.field) or self.field != 0:
             listed.append(f"field={printed(self.field)}")
@@ -116,8 +126,16 @@ class Network(Record):
 
     @property
     def activation(self) -> AbstractActivation:
-        """phi."""
-        return self.unit.activation
+        """phi, of units that have one."""
+        found = getattr(self.unit, "activation", None)
+        if found is None:
+            raise AttributeError(f"A Network of {public_name(self.unit)} has no one `activation`; see network.unit.")
+        return found
+
+    @property
+    def state_size(self) -> int:
+        """How many numbers a state of the network is: as many as neurons, times the variables of each."""
+        return self.size * self.unit.state_size
 
     @property
     def size(self) -> int:
@@ -127,7 +145,7 @@ class Network(Record):
     @property
     def unnamed(self) -> Network:
         """The same network without names, which are no part of a compiled program."""
-        return self if self.names is None else Network(self.weights, self.activation, self.field)
+        return self if self.names is None else Network(self.weights, field=self.field, unit=self.unit)
 
     @property
     @double_precision
@@ -137,26 +155,51 @@ class Network(Record):
 
     @double_precision
     def velocity(self, state: State) -> Float[Array, " neuron"]:
-        """F(x), without noise, at one state; `jax.vmap(network.velocity)` takes many."""
-        return self.drift(checks.one_vector("state", state, self.size))
+        """F(x), without noise, at one state; `jax.vmap(network.velocity)` takes many. Of a map the next state.
+
+        A state of several variables for each neuron is one after the other: (variable 1 of all neurons, variable 2, ...).
+        """
+        state = checks.one_vector("state", state, self.state_size)
+        several = self.unit.state_size > 1
+        return jnp.ravel(self.drift(state.reshape(self.unit.state_size, -1) if several else state))
+
+    def received(self, states: Float[Array, "... neuron"], drive: Any = 0.0) -> Float[Array, "... neuron"]:
+        """h of one state or many, with something added to the field."""
+        return (self.weights @ self.unit.rate(states).T).T + self.field + drive
 
     def drift(self, states: Float[Array, "... neuron"], drive: Any = 0.0) -> Float[Array, "... neuron"]:
         """F(x) of one state or many, with something added to the field."""
-        received = (self.weights @ self.unit.rate(states).T).T
-        return self.unit.drift(states, received + self.field + drive)
+        return self.unit.drift(states, self.received(states, drive))
 
     @double_precision
     def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:
-        """F'(x) = -1 + J diag(phi'(x)), dense, at one state.
+        """F'(x), dense, at one state: -1 + J diag(phi'(x)) for leaky units.
 
         Where phi jumps (`Activation.jumps`) phi' has a delta function, which this leaves out: it is F' between the jumps.
         For a neuron exactly on a jump there is no derivative, and its column is NaN.
         """
-        state = checks.one_vector("state", state, self.size)
-        slope = self.activation.slope(state)
-        for place, _ in self.activation.jumps:
+        state = checks.one_vector("state", state, self.state_size)
+        if self.unit.state_size > 1:
+            return jax.jacfwd(self.velocity)(state)
+        slope = self.unit.rate_slope(state)
+        for place, _ in self.unit.jumps:
             slope = jnp.where(state == place, jnp.nan, slope)
-        return self.dense_weights * slope - jnp.eye(self.size)
+        along, of_field = self.unit.drift_slopes(state, self.received(state))
+        return jnp.diag(along) + of_field[:, None] * self.dense_weights * slope
+
+
+def _read_unit(unit: AbstractUnit | None, activation: AbstractActivation | None) -> AbstractUnit:
+    if unit is None:
+        return Leaky(activation)
+    if activation is not None:
+        raise TypeError("Argument `activation` belongs to a leaky unit; give it, or `unit=`, not both.")
+    if not isinstance(unit, AbstractUnit):
+        raise TypeError(f"Argument `unit` must be a unit such as qd.units.Leaky(qd.Tanh()), but is {unit!r}.")
+    return unit
+
+
+def _usual(unit: AbstractUnit) -> bool:
+    return isinstance(unit, Leaky) and unit.usual
 
 
 def _checked_weights(weights: Any) -> Any:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.activations import AbstractActivation
-from quenched.couplings.base import AbstractCouplings
+from quenched.couplings.base import AbstractCouplings, population_of_neurons
 from quenched.couplings.elliptic import Elliptic
-from quenched.models.drive import Drive
+from quenched.models.critical_gain import critical_gain
+from quenched.models.drive import Drive, Sinusoid
 from quenched.models.network import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
-from quenched.precision import double_precision, own_settings
+from quenched.precision import double_precision
 from quenched.records import Record, public_name
 from quenched.units.base import AbstractUnit
 from quenched.units.leaky import Leaky
+from quenched.units.mixed import Mixed
+from quenched.units.unit import Unit
 
 Real = float | Float[Array, ""]
 
@@ -38,11 +41,14 @@ class RandomNetwork(Record):
     Arguments:
         gain: g, coupling scale, at least 0.
         symmetry: eta, between -1 (antisymmetric) and 1 (symmetric).
-        noise: sigma, strength of white noise, at least 0, in state / sqrt(time).
-        field: b, input added to dx/dt, the same for all neurons: a number, or a function of the time.
+        noise: sigma, strength of white noise, at least 0, in state / sqrt(time); of a map in each step.
+        field: b, input added to that from other neurons: a number, a function of the time, or `qd.Sinusoid`, whose phase
+            each neuron draws.
         activation: phi.
         couplings: in place of gain and symmetry, another law of J: `qd.couplings.Blocks`, `LowRank`, or a sum of several.
-        unit: in place of activation, what a neuron does with its input.
+        unit: in place of activation, what a neuron does with its input; one unit, or a tuple of one for each population.
+
+    With several populations noise and field may be one number for each; results then have the axis `population` first.
 
     Raises:
         ValueError, TypeError: an argument is outside its range, NaN, or not one number.
@@ -62,49 +68,63 @@ class RandomNetwork(Record):
     )
 
     couplings: AbstractCouplings
-    noise: Real
+    noise: Any
     field: Any
-    unit: AbstractUnit
+    unit: AbstractUnit | tuple[AbstractUnit, ...]
 
     def __init__(
         self,
         gain: Real | None = None,
         symmetry: Real | None = None,
-        noise: Real = 0.0,
-        field: Real | Drive | Callable[[Any], Any] = 0.0,
+        noise: Any = 0.0,
+        field: Any = 0.0,
         activation: AbstractActivation | None = None,
         *,
         couplings: AbstractCouplings | None = None,
-        unit: AbstractUnit | None = None,
+        unit: AbstractUnit | Sequence[AbstractUnit] | None = None,
     ):
         for name, given in (("gain", gain), ("symmetry", symmetry), ("noise", noise), ("field", field)):
             if isinstance(given, AbstractActivation):
                 raise TypeError(f"Argument `{name}` must be a number, but is the activation {given}; give `activation=`.")
         self.couplings = _read_couplings(couplings, gain, symmetry)
-        self.unit = _read_unit(unit, activation)
-        self.noise = checks.number("noise", noise, low=0.0)
-        self.field = (
-            field if isinstance(field, Drive) else Drive(field) if callable(field) else checks.number("field", field)
-        )
+        self.unit = _read_unit(unit, activation, self.populations)
+        self.noise = checks.of_populations("noise", noise, self.populations, low=0.0)
+        self.field = _read_field(field, self.populations)
 
     def listed(self) -> dict[str, Any]:
-        in_short = type(self.couplings) is Elliptic and self.couplings.mean is None and type(self.unit) is Leaky
+        usual = isinstance(self.unit, Leaky) and self.unit.usual
+        in_short = type(self.couplings) is Elliptic and self.couplings.mean is None and usual
         return self.values() if in_short else super().listed()
+
+    @property
+    def populations(self) -> int:
+        """How many populations there are."""
+        return len(self.couplings.population_fractions)
+
+    @property
+    def units(self) -> tuple[AbstractUnit, ...]:
+        """What the neurons of each population do."""
+        return self.unit if isinstance(self.unit, tuple) else (self.unit,) * self.populations
+
+    @property
+    def kind(self) -> str:
+        """ "flow" or "map"."""
+        return self.units[0].kind
 
     @property
     def gain(self) -> Real:
         """g, of elliptic couplings."""
-        return _of_part(self, "couplings", Elliptic, "gain")
+        return _of_part(self, "couplings", "gain")
 
     @property
     def symmetry(self) -> Real:
         """eta, of elliptic couplings."""
-        return _of_part(self, "couplings", Elliptic, "symmetry")
+        return _of_part(self, "couplings", "symmetry")
 
     @property
     def activation(self) -> AbstractActivation:
-        """phi, of leaky units."""
-        return _of_part(self, "unit", Leaky, "activation")
+        """phi, where all units have one."""
+        return _of_part(self, "unit", "activation")
 
     @property
     def parameters(self) -> dict[str, tuple[str, ...]]:
@@ -115,7 +135,7 @@ class RandomNetwork(Record):
 
     def values(self) -> dict[str, Any]:
         """The parameters by name, without those that were left out."""
-        found = {name: reduce(getattr, path, self) for name, path in self.parameters.items()}
+        found = {name: reduce(_inside, path, self) for name, path in self.parameters.items()}
         return {name: value for name, value in found.items() if value is not None}
 
     def replace(self, **changes: Any) -> RandomNetwork:
@@ -135,43 +155,68 @@ class RandomNetwork(Record):
 
     def in_range(self) -> Array:
         """What is refused at once, of parameters that were traced then."""
-        field = jnp.asarray(0.0 if isinstance(self.field, Drive) else self.field)
-        finite = jnp.isfinite(jnp.asarray(self.noise)) & jnp.isfinite(field)
-        return self.couplings.in_range() & finite & (self.noise >= 0.0)
+        inside = self.couplings.in_range() & jnp.all(jnp.isfinite(jnp.asarray(self.noise)) & (self.noise >= 0.0))
+        if isinstance(self.field, Sinusoid):
+            inside &= self.field.in_range()
+        elif not isinstance(self.field, Drive):
+            inside &= jnp.all(jnp.isfinite(jnp.asarray(self.field)))
+        units = self.unit if isinstance(self.unit, tuple) else (self.unit,)
+        return reduce(jnp.logical_and, (unit.in_range() for unit in units), inside)
 
     @property
     def critical_gain(self) -> Real:
-        """g_c = 1 / ((1 + symmetry) |phi'(0)|): where the state of rest loses stability.
+        """The gain at which the state of rest without field loses stability; of leaky units 1 / ((1 + symmetry) |phi'(0)|).
 
-        Infinite for symmetry -1; NaN where phi has a kink at 0 (ReLU); 0 where phi itself jumps there (sign).
+        Of other units the smallest at which 1/T, the inverse of their answer to a wave of input, meets the ellipse of the
+        eigenvalues of the couplings. Infinite where no gain will do; NaN where phi has a kink at 0 (ReLU), and of couplings
+        other than `qd.couplings.Elliptic` without a mean; 0 where phi itself jumps there (sign).
         """
-        if any(place == 0.0 for place, _ in self.activation.jumps):
-            with own_settings():
-                return jnp.where(jnp.asarray(self.symmetry) > -1.0, 0.0, jnp.inf)
-        if self.activation.kinked_at_zero:
-            return np.float64(np.nan)
-        with own_settings():
-            slope = jnp.abs(self.activation.slope(jnp.zeros(())))
-            return 1.0 / ((1.0 + self.symmetry) * slope)
+        return critical_gain(self)
 
     def field_at(self, time: Any) -> Any:
-        """b(t)."""
+        """b(t), one number or one for each population; of a sinusoid its mean."""
+        if isinstance(self.field, Sinusoid):
+            return self.field.mean
         return self.field(time) if isinstance(self.field, Drive) else self.field
 
     def constant_field(self, theory: str) -> Any:
-        """b, where it is a number; a field that changes in time is refused in the name of `theory`."""
-        if isinstance(self.field, Drive):
+        """b, where it is constant; a field that changes in time is refused in the name of `theory`."""
+        if isinstance(self.field, Drive | Sinusoid):
+            what = "a sinusoid" if isinstance(self.field, Sinusoid) else f"the function {self.field.name!r} of the time"
             raise ValueError(
-                f"Argument `field` must be a number for {theory}, which is about steady states, but is the function "
-                f"{self.field.name!r} of the time; use qd.dmft.TwoTime or qd.simulate.Trajectories."
+                f"Argument `field` must be a number for {theory}, which is about steady states, but is {what}; "
+                "use qd.dmft.TwoTime or qd.simulate.Trajectories."
             )
         return self.field
+
+    def of_neurons(self, values: Any, size: int) -> Any:
+        """One number for all neurons as it is; one for each population as one for each of `size` neurons."""
+        return values if jnp.ndim(values) == 0 else jnp.asarray(values)[self.population(size)]
+
+    def population(self, size: int) -> Array:
+        """Which population each of `size` neurons is of."""
+        return population_of_neurons(self.couplings.population_fractions, size)
+
+    def fields_of_neurons(self, size: int, key: Key[Array, ""]) -> Callable[[Any], Any]:
+        """b_i(t), a function of the time; of a sinusoid with phases drawn."""
+        if isinstance(self.field, Sinusoid):
+            phases = 2.0 * jnp.pi * jax.random.uniform(key, (size,))
+            mean, amplitude, frequency = (
+                self.of_neurons(each, size) for each in (self.field.mean, self.field.amplitude, self.field.angular_frequency)
+            )
+            return lambda time: mean + amplitude * jnp.cos(frequency * time + phases)
+        return lambda time: self.of_neurons(self.field_at(time), size)
+
+    def unit_of_neurons(self, size: int) -> AbstractUnit:
+        """What each of `size` neurons does."""
+        return Mixed(self.unit, self.population(size)) if isinstance(self.unit, tuple) else self.unit
 
     @double_precision
     def draw(self, size: int, key: Key[Array, ""]) -> Network:
         """One network of `size` neurons; MemoryError where its couplings would not fit."""
         refuse_what_does_not_fit(8 * 4 * size**2, f"The couplings of {size} neurons", "`size`")
-        return Network(self.couplings.draw(size, key), self.activation, self.constant_field("one qd.Network"))
+        field = self.of_neurons(self.constant_field("one qd.Network"), size)
+        return Network(self.couplings.draw(size, key), field=field, unit=self.unit_of_neurons(size))
 
 
 def _read_couplings(couplings: AbstractCouplings | None, gain: Any, symmetry: Any) -> AbstractCouplings:
@@ -186,33 +231,73 @@ def _read_couplings(couplings: AbstractCouplings | None, gain: Any, symmetry: An
     return couplings
 
 
-def _read_unit(unit: AbstractUnit | None, activation: AbstractActivation | None) -> AbstractUnit:
+def _read_unit(
+    unit: AbstractUnit | Sequence[AbstractUnit] | None, activation: AbstractActivation | None, populations: int
+) -> AbstractUnit | tuple[AbstractUnit, ...]:
     if unit is None:
         return Leaky(activation)
     if activation is not None:
         raise TypeError("Argument `activation` belongs to a leaky unit; give it, or `unit=`, not both.")
-    if not isinstance(unit, AbstractUnit):
-        raise TypeError(f"Argument `unit` must be a unit such as qd.units.Leaky(qd.Tanh()), but is {unit!r}.")
-    return unit
+    if isinstance(unit, type):
+        raise TypeError(f"Argument `unit` must be an instance: write qd.units.{unit.__name__}(...), with parentheses.")
+    for each in unit if isinstance(unit, tuple | list) else (unit,):
+        if not isinstance(each, AbstractUnit):
+            raise TypeError(f"Argument `unit` must be a unit such as qd.units.Leaky(qd.Tanh()), but is {each!r}.")
+    if isinstance(unit, AbstractUnit):
+        return unit
+    if len(unit) != populations:
+        raise ValueError(
+            f"Argument `unit` must be one unit or one for each of the {populations} populations, but holds {len(unit)}."
+        )
+    if len({(each.kind, each.state_size) for each in unit}) > 1:
+        raise ValueError("Argument `unit` must hold units of one kind, flows or maps, and of equally many variables.")
+    return unit[0] if len(unit) == 1 else tuple(unit)
 
 
-def _of_part(model: RandomNetwork, part: str, kind: type, name: str) -> Any:
+def _read_field(field: Any, populations: int) -> Any:
+    if isinstance(field, Sinusoid):
+        return field.of_populations(populations)
+    if isinstance(field, Drive):
+        return field
+    return Drive(field, populations) if callable(field) else checks.of_populations("field", field, populations)
+
+
+def _of_part(model: RandomNetwork, part: str, name: str) -> Any:
     """A parameter under its short name. No method: Equinox makes a module of each method that is looked up."""
     owner = getattr(model, part)
-    if type(owner) is not kind:
-        raise AttributeError(f"A RandomNetwork with {part} {public_name(owner)} has no one `{name}`; see model.{part}.")
+    if name not in getattr(owner, "__dict__", {}):
+        called = "one for each population" if isinstance(owner, tuple) else public_name(owner)
+        raise AttributeError(f"A RandomNetwork with {part} {called} has no one `{name}`; see model.{part}.")
     return getattr(owner, name)
 
 
+def _inside(record: Any, name: str) -> Any:
+    return record[int(name)] if isinstance(record, tuple) else getattr(record, name)
+
+
 def _paths(record: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    names = [str(index) for index in range(len(record))] if isinstance(record, tuple) else _names(record)
     found = []
-    for each in dataclasses.fields(record):
-        value, path = getattr(record, each.name), (*above, each.name)
-        found += _paths(value, path) if isinstance(value, AbstractCouplings | AbstractUnit) else [path]
+    for name in names:
+        value, path = _inside(record, name), (*above, name)
+        deeper = isinstance(value, AbstractCouplings | AbstractUnit | Sinusoid) or (isinstance(value, tuple) and not above)
+        found += _paths(value, path) if deeper else [path]
     return found
+
+
+def _names(record: Any) -> list[str]:
+    # Functions are no parameters.
+    return [] if isinstance(record, Unit) else [each.name for each in dataclasses.fields(record)]
 
 
 def _replaced(record: Any, path: tuple[str, ...], value: Any) -> Any:
     first, *rest = path
-    inside = _replaced(getattr(record, first), tuple(rest), value) if rest else value
-    return dataclasses.replace(record, **{first: inside})
+    inside = _replaced(_inside(record, first), tuple(rest), value) if rest else value
+    if isinstance(record, tuple):
+        return tuple(inside if str(place) == first else each for place, each in enumerate(record))
+    return _with(record, first, inside)
+
+
+def _with(record: Any, name: str, value: Any) -> Any:
+    """The record with another value of one field, checked by its constructor."""
+    return dataclasses.replace(record, **{name: value})

@@ -58,10 +58,10 @@ def run_with_and_without(
     last = jnp.arange(size + 1) == size
 
     def velocity(x: State, time: Array) -> State:
-        rate = model.unit.rate(x)
+        rate = model.units[0].rate(x)
         field = jnp.sum(incoming * rate, axis=1, keepdims=True)
         received = rate @ weights.T + rate[:, size:] * outgoing + jnp.where(last, field, 0.0)
-        return model.unit.drift(x, received + model.field_at(time))
+        return model.units[0].drift(x, received + model.field_at(time))
 
     def one(x: State, each: tuple[Array, Array]) -> tuple[State, State]:
         index, kick = each
@@ -70,7 +70,7 @@ def run_with_and_without(
 
     end, kept = jax.lax.scan(one, first, (jnp.arange(kicks.shape[0]), shaken))
     states = jnp.concatenate([kept, end[None]])
-    return states[:, 0, :size], states[:, 1:, :size], model.unit.rate(states[:, 1:, size])
+    return states[:, 0, :size], states[:, 1:, :size], model.units[0].rate(states[:, 1:, size])
 
 
 def respond(
@@ -90,7 +90,7 @@ def respond(
     late = scheme == "euler"
 
     def velocity(x: State, time: Array) -> State:
-        return model.unit.drift(x, model.unit.rate(x) @ added.weights.T + model.field_at(time))
+        return model.units[0].drift(x, model.units[0].rate(x) @ added.weights.T + model.field_at(time))
 
     def step_from(index: Array, kick: Array) -> Callable[[State], State]:
         def ahead(x: State) -> State:
@@ -100,7 +100,7 @@ def respond(
         return ahead
 
     def read(change: Array, x: Array) -> tuple[Array, Array]:
-        rate_change = model.unit.rate_slope(x) * change
+        rate_change = model.units[0].rate_slope(x) * change
         trace = jnp.mean(jnp.sum(signs * rate_change[:, :probes], axis=2), axis=1) / size
         return trace, jnp.mean(jnp.sum(added.incoming * rate_change[:, probes:], axis=2), axis=1)
 

@@ -51,8 +51,8 @@ class Table:
         """Labelled, with coordinates and parameters."""
         import xarray as xr
 
-        swept = tuple(self.plan.grid.axes)
-        variables = {name: labelled(name, self.on_grid(name), swept) for name in self.rows}
+        swept, several = tuple(self.plan.grid.axes), self.plan.grid.points[0][0].populations
+        variables = {name: labelled(name, self.on_grid(name), swept, several) for name in self.rows}
         dims, critical = self.plan.grid.critical_gain()
         own = self.plan.theory.coordinates()
         coordinates = {**own, **self.plan.grid.coordinates(), "critical_gain": labelled("critical_gain", critical, dims)}

@@ -3,29 +3,122 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any, ClassVar
 
-from jaxtyping import Array, Float
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from quenched.records import Record
+from quenched.units.rest import state_at_rest
+
+State = Float[Array, "..."]
 
 
 class AbstractUnit(Record):
-    """One neuron: a flow dx/dt = f(x, h) of its state x and its input h, and its rate."""
+    """One neuron: a flow dx/dt = f(x, h), or a map x' = f(x, h), of its state x and its input h; and its rate.
+
+    A state of one variable has the shape of its input. Of several variables they are the first axis of the state,
+    (variable, ...), and noise enters the first of them.
+    """
+
+    kind: ClassVar[str] = "flow"
+    """"flow" or "map"."""
+    nonnegative: ClassVar[bool] = False
+    """Whether states are numbers of individuals: at 0 or above, and without white noise."""
+
+    @property
+    def state_size(self) -> int:
+        """How many variables a state has."""
+        return 1
 
     @abstractmethod
-    def drift(self, state: Float[Array, "..."], field: Float[Array, "..."]) -> Float[Array, "..."]:
+    def drift(self, state: State, field: State) -> State:
         """f(x, h), element by element."""
 
     @abstractmethod
-    def rate(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+    def rate(self, state: State) -> State:
         """What the others receive of x, element by element."""
 
-    @abstractmethod
-    def rate_slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The derivative of the rate."""
+    def rate_slope(self, state: State) -> State:
+        """The derivative of the rate by each variable of the state."""
+        return _by_state(self.rate, state, self.state_size)
 
-    @abstractmethod
-    def drift_slopes(
-        self, state: Float[Array, "..."], field: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """The derivatives of f by x and by h."""
+    def drift_slopes(self, state: State, field: State) -> tuple[State, State]:
+        """The derivatives of f by the state, (changed variable, variable, ...) where there are several, and by h."""
+        along = _by_state(lambda x: self.drift(x, field), state, self.state_size)
+        of_field = jax.jvp(lambda h: self.drift(state, h), (field,), (jnp.ones_like(field),))[1]
+        return (jnp.moveaxis(along, 0, 1) if self.state_size > 1 else along), of_field
+
+    # How a time step is taken.
+
+    def speed(self, state: State, field: State) -> State:
+        """What a scheme averages over a step: f, if nothing of it is known better."""
+        return self.drift(state, field)
+
+    def advance(self, state: State, speed: State, step: Any, scheme: str) -> State:
+        """The state after a step at this speed: exactly, of what is known; of a map the speed is the next state itself."""
+        return speed if self.kind == "map" else state + step * speed
+
+    # The states of rest, along a curve of places: h = resting_field(place), x = resting_state(place).
+
+    def resting_field(self, place: State) -> State:
+        """The constant input at which the unit rests there."""
+        return place
+
+    def resting_state(self, place: State) -> State:
+        """The state there; by Newton's method from zero, if not given in closed form, and NaN where none is found."""
+        return state_at_rest(self, place)
+
+    def resting_slopes(self, place: State) -> tuple[State, State]:
+        """The derivatives of the constant input and of the rate along the places."""
+        ones = jnp.ones_like(place)
+        of_field = jax.jvp(self.resting_field, (place,), (ones,))[1]
+        return of_field, jax.jvp(lambda at: self.rate(self.resting_state(at)), (place,), (ones,))[1]
+
+    @property
+    def breakpoints(self) -> tuple[float, ...]:
+        """Places where the rate at rest, or a derivative of it, jumps."""
+        return ()
+
+    @property
+    def jumps(self) -> tuple[tuple[float, float], ...]:
+        """Those where the rate itself jumps, and by how much."""
+        return ()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether rates stay below a constant."""
+        return False
+
+    @property
+    def odd(self) -> bool:
+        """Whether -x under -h is as good a state as x under h, with minus its rate."""
+        return False
+
+    def in_range(self) -> Bool[Array, ""]:
+        """What the constructor refuses, of parameters that were traced then."""
+        return jnp.asarray(True)
+
+    def transfer(self, place: State, frequency: Float[Array, " frequency"]) -> Array:
+        """How much the rate answers to a small wave of input, about the state of rest at one place.
+
+        d rate/dh = rate' (i frequency - df/dx)^-1 df/dh; of a map exp(i frequency) for i frequency.
+        """
+        state, field = self.resting_state(place), self.resting_field(place)
+        along, of_field = self.drift_slopes(state, field)
+        size, slope = self.state_size, self.rate_slope(state)
+        wave = jnp.exp(1j * frequency) if self.kind == "map" else 1j * frequency
+        if size == 1:
+            return slope * of_field / (wave - along)
+        matrices = wave[:, None, None] * np.eye(size) - along
+        return jnp.linalg.solve(matrices, jnp.broadcast_to(of_field + 0j, (len(wave), size))[..., None])[..., 0] @ slope
+
+
+def _by_state(function: Any, state: State, size: int) -> State:
+    """Its derivative by each variable, the variables first."""
+    if size == 1:
+        return jax.jvp(function, (state,), (jnp.ones_like(state),))[1]
+    units = [jnp.zeros_like(state).at[row].set(1.0) for row in range(size)]
+    return jnp.stack([jax.jvp(function, (state,), (unit,))[1] for unit in units])
