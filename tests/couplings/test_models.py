@@ -18,7 +18,7 @@ class Forgetful(qd.units.Leaky):
     """A unit of the user's own."""
 
 
-E_AND_I = qd.RandomNetwork(couplings=couplings.Blocks((0.8, 0.2), 0.5, mean=[[1.0, -4.0], [1.0, -4.0]]), noise=0.2)
+E_AND_I = qd.RandomNetwork(couplings=Blocks((0.8, 0.2), 0.5, mean=[[1.0, -4.0], [1.0, -4.0]]), noise=0.2)
 
 
 def test_both_ways_to_write_one_model() -> None:
@@ -74,7 +74,7 @@ def test_theories_of_one_population_refuse_others_by_name(ask: Callable[[Any], A
     with pytest.raises(ValueError, match="`mean` must be left out for"):
         ask(qd.RandomNetwork(couplings=Elliptic(1.0, 0.0, -1.0)))
     with pytest.raises(ValueError, match=r"`unit` must be qd.units.Leaky for \w+.*, but is Forgetful"):
-        ask(qd.RandomNetwork(1.0, unit=Forgetful()))
+        ask(qd.RandomNetwork(1.0, unit=Forgetful(qd.Tanh(), None, None)))
 
 
 def test_networks_are_drawn_of_all_laws() -> None:

@@ -19,10 +19,11 @@ class Mixed(AbstractUnit):
         units: of each population, of one kind and number of variables.
         population: which of them each neuron is.
 
-    >>> import numpy as np, quenched as qd
-    >>> unit = qd.units.Mixed((qd.units.Leaky(), qd.units.Leaky(qd.ReLU())), np.array([0, 1]))
-    >>> unit.rate(np.array([-1.0, -1.0])).round(3).tolist()
-    [-0.762, 0.0]
+    >>> import jax, quenched as qd
+    >>> both = qd.couplings.Blocks((0.5, 0.5), gain=1.0)
+    >>> model = qd.RandomNetwork(couplings=both, unit=(qd.units.Leaky(), qd.units.Leaky(qd.ReLU())))
+    >>> model.draw(4, jax.random.key(0)).unit.population.tolist()
+    [0, 0, 1, 1]
     """
 
     units: tuple[AbstractUnit, ...]
