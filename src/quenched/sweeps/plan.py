@@ -61,7 +61,7 @@ def make_plan(
         elif isinstance(point, AbstractExperiment):
             point.check(each, solver)
     if isinstance(way, AbstractExperiment):
-        samples_at_once(way, solver)
+        samples_at_once(model, way, solver)
     elif read is not None:
         refuse_what_does_not_fit(way.bytes_per_point(solver, read), type(way).__name__, "the solver's `nodes`")
     random = read_key(key)

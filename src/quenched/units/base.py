@@ -61,6 +61,10 @@ class AbstractUnit(Record):
         """The state after a step at this speed: exactly, of what is known; of a map the speed is the next state itself."""
         return speed if self.kind == "map" else state + step * speed
 
+    def extinct_below(self, time: Any) -> Any:
+        """Of a state of 0 or above, below what it counts as 0 at this time after the beginning."""
+        return 0.0
+
     # The states of rest, along a curve of places: h = resting_field(place), x = resting_state(place).
 
     def resting_field(self, place: State) -> State:

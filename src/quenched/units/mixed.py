@@ -72,6 +72,9 @@ class Mixed(AbstractUnit):
     def advance(self, state: State, speed: State, step: Any, scheme: str) -> State:
         return self._of_each(lambda unit: unit.advance(state, speed, step, scheme))
 
+    def extinct_below(self, time: Any) -> Any:
+        return self._of_each(lambda unit: jnp.asarray(unit.extinct_below(time), float))
+
     def resting_state(self, place: State) -> State:
         return self._of_each(lambda unit: unit.resting_state(place))
 
