@@ -69,6 +69,13 @@ class Mixed(AbstractUnit):
     def speed(self, state: State, field: State) -> State:
         return self._of_each(lambda unit: unit.speed(state, field))
 
+    def speed_slopes(self, state: State, field: State) -> tuple[State, State]:
+        return self._of_each(lambda unit: unit.speed_slopes(state, field))
+
+    @property
+    def advances_plainly(self) -> bool:
+        return all(unit.advances_plainly for unit in self.units)
+
     def advance(self, state: State, speed: State, step: Any, scheme: str) -> State:
         return self._of_each(lambda unit: unit.advance(state, speed, step, scheme))
 
