@@ -52,7 +52,7 @@ def test_changed_parameters_meet_their_checks() -> None:
         qd.RandomNetwork(1.0).replace(gain=-1.0)
     with pytest.raises(ValueError, match=r"no parameter 'gian'. Did you mean 'gain'"):
         qd.RandomNetwork(1.0).replace(gian=1.0)
-    with pytest.raises(AttributeError, match=r"with couplings couplings.Blocks has no one `gain`; see model.couplings"):
+    with pytest.raises(AttributeError, match=r"with couplings couplings.Sum has no one `gain`; see model.couplings"):
         E_AND_I.gain  # noqa: B018
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -10,10 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from quenched.activations import AbstractActivation, check_continuous
-from quenched.gaussian.averages import REACH, average_of_jumps, meets_jumps
+from quenched.activations import check_continuous
+from quenched.dmft.one_neuron import Neuron, averages
 from quenched.models import RandomNetwork
-from quenched.numerics.quadrature import Scalar, clip_breakpoints, outermost, sinh_legendre
 from quenched.numerics.self_consistency import Newton, Residual, newton, polish
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -296,116 +295,20 @@ def unbounded(model: RandomNetwork) -> Array:
 
 
 def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> dict[str, Array]:
-    """Averages over one neuron, as integrals over its state x instead of its field: with the density of x,
-
-        dz p(z) = dx (1 - memory phi'(x)) N(x - memory phi(x); b, g^2 C),
-
-    no equation has to be solved for x, and in R the fraction cancels.
-    """
-    phi = model.activation
-    memory = model.gain**2 * model.symmetry * response
-    x, by_state, margin = _states(model, correlation, response, nodes)
-    rate, slope = phi(x), phi.slope(x)
-    opening = 1.0 - memory * slope
-    by_field = by_state * opening
-    # Only without memory.
-    variance = _variance(model, correlation)
-    jumping = (model.gain > 0.0) & meets_jumps(phi.jumps, model.field, variance)
-    stability = 1.0 - model.gain**2 * jnp.sum(by_state * slope**2 / opening)
-    return {
-        "correlation": jnp.sum(by_field * rate**2),
-        "integrated_response": jnp.sum(by_state * slope) + average_of_jumps(phi.jumps, model.field, variance),
-        "mean_square_state": jnp.sum(by_field * x**2),
-        "mean_rate": jnp.sum(by_field * rate),
-        "mean_state": jnp.sum(by_field * x),
-        "invertibility_margin": margin,
-        # chi = phi' / opening
-        "stability_margin": jnp.where(jumping, -jnp.inf, stability),
-    }
+    """Averages over one neuron in the field that C and R make."""
+    found = averages(neuron_of(model, correlation, response), nodes)
+    # Without couplings a jump of phi reaches nobody.
+    square = jnp.where(model.gain > 0.0, found.pop("square_response"), 0.0)
+    return found | {"stability_margin": 1.0 - jnp.where(model.gain > 0.0, model.gain**2 * square, 0.0)}
 
 
-def _variance(model: RandomNetwork, correlation: Array, narrowest: float = 0.0) -> Array:
-    """Of the field: at gain 0 every neuron has the field itself."""
+def neuron_of(model: RandomNetwork, correlation: Array, response: Array, narrowest: float = 0.0) -> Neuron:
+    """One neuron in the field that C and R make, of at least the variance `narrowest`: at gain 0 every neuron has the field
+    itself."""
     alone = jnp.asarray(model.field, float)
     least = jax.lax.stop_gradient(_NARROWEST * (alone**2 + model.activation(alone) ** 2))
-    return jnp.maximum(model.gain**2 * correlation, jnp.maximum(least, narrowest))
-
-
-def states_and_weights(
-    model: RandomNetwork, correlation: Array, response: Array, nodes: int, narrowest: float
-) -> tuple[Array, Array]:
-    """Nodes and weights for averages over the state of one neuron, whose field has at least the variance `narrowest`."""
-    x, by_state, _ = _states(model, correlation, response, nodes, narrowest)
-    memory = model.gain**2 * model.symmetry * response
-    return x, by_state * (1.0 - memory * model.activation.slope(x))
-
-
-def _states(
-    model: RandomNetwork, correlation: Array, response: Array, nodes: int, narrowest: float = 0.0
-) -> tuple[Array, Array, Array]:
-    """States on the nodes, weights times N(x - memory phi; b, g^2 C), and min_x 1 - memory phi'(x)."""
-    phi, variance = model.activation, _variance(model, correlation, narrowest)
-    memory = model.gain**2 * model.symmetry * response
-    low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
-    below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)
-    above = sinh_legendre([resume, *clip_breakpoints(phi.breakpoints, resume, high), high], nodes)
-    x, weights = jnp.concatenate([below[0], above[0]]), jnp.concatenate([below[1], above[1]])
-    deviate = (x - memory * phi(x) - model.field) ** 2 / variance
-    return x, weights * jnp.exp(-0.5 * deviate) / jnp.sqrt(2.0 * jnp.pi * variance), margin
-
-
-def _support(phi: AbstractActivation, memory: Array, field: Scalar, variance: Array) -> tuple[Array, ...]:
-    """Where the integral over x begins, pauses, resumes and ends, and min_x 1 - memory phi'(x).
-
-    While that minimum is positive x is a function of its field and there is no pause. Beyond, the field of sign s leads to
-    the outermost state of that sign, and the states between the outermost zeros of x - memory phi(x) are left out.
-    """
-
-    def own_field(x: Array, memory: Array) -> Array:
-        return x - memory * phi(x)
-
-    fixed = jax.lax.stop_gradient(memory)
-    deviation, field = jax.lax.stop_gradient((jnp.sqrt(variance), field))
-    scale = deviation + jnp.abs(field)
-    high = outermost(lambda t: own_field(t, fixed) - field < REACH * deviation, scale)
-    low = -outermost(lambda t: own_field(-t, fixed) - field > -REACH * deviation, scale)
-    probe = jnp.sinh(jnp.linspace(jnp.arcsinh(low), jnp.arcsinh(high), 33))
-    margin = 1.0 - jnp.max(memory * phi.slope(jnp.append(probe, 0.0)))
-
-    def zero(sign: float) -> Array:
-        near = sign * outermost(lambda t: sign * own_field(sign * t, fixed) <= 0.0, scale)
-        for _ in range(4):
-            near = _newton_step(phi, jax.lax.stop_gradient(near), fixed)
-        # The last step carries the derivative of the zero with respect to the memory.
-        return sign * jnp.clip(
-            sign * _newton_step(phi, jax.lax.stop_gradient(near), memory), 0.0, sign * (high if sign > 0 else low)
-        )
-
-    single = margin > 0.0
-
-    def end(deviations: float) -> Array:
-        """In a field far larger than its deviation all states lie close together and far from 0."""
-        return _bisect(lambda x: own_field(x, fixed) < field + deviations * deviation, low, high)
-
-    low, high = jnp.where(single, end(-REACH), low), jnp.where(single, end(REACH), high)
-    middle = jnp.clip(0.0, low, high)
-    return low, jnp.where(single, middle, zero(-1.0)), jnp.where(single, middle, zero(1.0)), high, margin
-
-
-def _bisect(below: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Where `below` ceases to hold."""
-
-    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        middle = 0.5 * (ends[0] + ends[1])
-        rises = below(middle)
-        return jnp.where(rises, middle, ends[0]), jnp.where(rises, ends[1], middle)
-
-    low, high = jax.lax.fori_loop(0, 40, halve, (low, high))
-    return 0.5 * (low + high)
-
-
-def _newton_step(phi: AbstractActivation, x: Array, memory: Array) -> Array:
-    return x - (x - memory * phi(x)) / (1.0 - memory * phi.slope(x))
+    variance = jnp.maximum(model.gain**2 * correlation, jnp.maximum(least, narrowest))
+    return Neuron(model.units[0], model.field, variance, model.gain**2 * model.symmetry * response)
 
 
 def _verdicts(invertibility_margin: Array, stability_margin: Array) -> dict[str, Array]:
