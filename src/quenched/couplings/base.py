@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -44,6 +44,9 @@ class Field(NamedTuple):
 
 class AbstractCouplings(Record):
     """A law of the couplings J_ij, from neuron j to neuron i. Independent ones add: `couplings + couplings`."""
+
+    redrawn: ClassVar[bool] = False
+    """Whether they are drawn anew at every step."""
 
     @property
     def population_fractions(self) -> Any:
