@@ -169,7 +169,7 @@ class Solution(eqx.Module):
                 dims = describe(name).dims_for(np.ndim(array), self.model.populations)
                 shape = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
                 if dims in (("population",), ("rank",)) and len(array) <= _FEW:
-                    error = self.arrays.get(f"{name}_error", np.full(len(array), np.nan))
+                    error = self.arrays.get(f"{name}_error", np.zeros(len(array)))
                     each = [with_error(float(value), float(own)) for value, own in zip(array, error, strict=True)]
                     shape = f"{', '.join(each)} ({dims[0]})"
                 rows.append((name, shape, False))

@@ -37,7 +37,8 @@ class Sum(AbstractCouplings):
                 raise TypeError(f"Couplings add to couplings such as qd.couplings.Elliptic(1.5), but not to {each!r}.")
             if each.redrawn:
                 raise ValueError(
-                    "Couplings that are drawn anew at every step do not add to others: write qd.couplings.Redrawn(first + second)."
+                    "Couplings that are drawn anew at every step do not add to others; "
+                    "write qd.couplings.Redrawn(first + second)."
                 )
         self.first, self.second = first, second
         fractions = [each.population_fractions for each in (first, second) if len(each.population_fractions) > 1]
