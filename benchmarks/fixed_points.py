@@ -230,8 +230,8 @@ def certified(arrays: dict[str, np.ndarray], states: np.ndarray) -> tuple[int, i
     import jax
 
     import quenched as qd
+    from quenched.dynamics.flow_and_map import read_dynamics
     from quenched.landscape.catalogue import Collection
-    from quenched.landscape.dynamics import read_dynamics
 
     with jax.enable_x64(True):
         dynamics, _ = read_dynamics(qd.landscape.rnn.from_arrays(arrays))
@@ -315,8 +315,8 @@ def large_networks() -> None:
     import jax
 
     import quenched as qd
+    from quenched.dynamics.flow_and_map import read_dynamics
     from quenched.landscape.catalogue import Collection
-    from quenched.landscape.dynamics import read_dynamics
 
     none = qd.landscape.LevenbergMarquardt(max_steps=1)
     for size, starts, paths, asked in (
@@ -367,8 +367,8 @@ def real_networks(finder: str | None, python: str, worm: str | None, lstm: str |
     import jax
 
     import quenched as qd
+    from quenched.dynamics.flow_and_map import read_dynamics
     from quenched.landscape.catalogue import default_starts
-    from quenched.landscape.dynamics import read_dynamics
 
     generator, hidden = np.random.default_rng(0), 128
     shapes = {"weight_ih_l0": (3 * hidden, 4), "weight_hh_l0": (3 * hidden, hidden), "bias_ih_l0": (3 * hidden,)}

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import quenched as qd
+from quenched.dynamics.flow_and_map import read_dynamics
 from quenched.landscape import LevenbergMarquardt, Outcome, find_fixed_points, rnn
-from quenched.landscape.dynamics import read_dynamics
 from quenched.landscape.equation import equation_of
 
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from quenched.dynamics.traced_functions import traced_function
 from quenched.landscape import Flow, Map, find, find_fixed_points
-from quenched.landscape.programs import traced_function
 
 
 def searches_compiled() -> int:

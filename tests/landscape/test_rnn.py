@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import quenched as qd
+from quenched.dynamics.flow_and_map import read_dynamics
 from quenched.landscape import Map, rnn
-from quenched.landscape.dynamics import read_dynamics
 
 HIDDEN, INPUTS = 5, 3
 BLOCKS = {"rnn": 1, "gru": 3, "lstm": 4}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import quenched as qd
+from quenched.dynamics.flow_and_map import NetworkFlow, read_dynamics
 from quenched.landscape import Flow, Map, connections, find_fixed_points
-from quenched.landscape.dynamics import NetworkFlow, read_dynamics
 from quenched.landscape.stability import spectrum
 from quenched.precision import double_precision
 

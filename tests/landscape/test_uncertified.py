@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import quenched as qd
+from quenched.dynamics.rnn import continuous_time, leaky
 from quenched.landscape import Flow, Map, Outcome, find_fixed_points
-from quenched.landscape.rnn import continuous_time, leaky
 
 
 def clip(x: Any) -> Any:

@@ -1,7 +1,7 @@
-from quenched.landscape import rnn
+from quenched.dynamics import rnn
+from quenched.dynamics.flow_and_map import Flow, Map
 from quenched.landscape.connections import connections
 from quenched.landscape.continuation import continue_fixed_points
-from quenched.landscape.dynamics import Flow, Map
 from quenched.landscape.energy import energy, energy_gradient
 from quenched.landscape.find import find_fixed_points
 from quenched.landscape.fixed_points import FixedPoints

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from quenched.landscape.dynamics import AbstractDynamics, SpeedDescent, frozen
+from quenched.dynamics.flow_and_map import AbstractDynamics, SpeedDescent, frozen
 
 # Candidates closer than this are one, unless rounding already hides more; certified roots are told apart by their radius.
 CLOSER = 1e-9

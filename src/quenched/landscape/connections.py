@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.landscape.dynamics import AbstractDynamics, read_dynamics
+from quenched.dynamics.flow_and_map import AbstractDynamics, read_dynamics
 from quenched.landscape.follow import NEAR, UNDER_WAY, End, Places, follow_trajectories, nothing_reached
 from quenched.landscape.stability import nearest, real_parts, spectrum
 from quenched.models import Network

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.dynamics.flow_and_map import AbstractDynamics, Flow, Map, NetworkFlow, read_dynamics
+from quenched.dynamics.traced_functions import traced_function
 from quenched.landscape.certificates import smoothness
-from quenched.landscape.dynamics import AbstractDynamics, Flow, Map, NetworkFlow, read_dynamics
-from quenched.landscape.programs import traced_function
 from quenched.landscape.stability import Spectrum, jacobian_compiled, spectrum
 from quenched.models import Network
 from quenched.models.labels import in_order, named

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from quenched.landscape.dynamics import AbstractAtRest, AbstractDynamics, AbstractKnownFunction, Flow, Map, NetworkFlow
+from quenched.dynamics.flow_and_map import AbstractAtRest, AbstractDynamics, AbstractKnownFunction, Flow, Map, NetworkFlow
 from quenched.models import Network
 
 

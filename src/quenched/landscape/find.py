@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.dynamics.flow_and_map import AbstractDynamics, Map, read_dynamics
 from quenched.landscape.catalogue import Collection, default_starts
-from quenched.landscape.dynamics import AbstractDynamics, Map, read_dynamics
 from quenched.landscape.lanes import GOES_ON
 from quenched.landscape.listing import Descents, Followed, describe_points, nothing_run, residuals_compiled
 from quenched.landscape.paths import Homotopy, follow_on, nothing_followed

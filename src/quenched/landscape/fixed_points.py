@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
+from quenched.dynamics.flow_and_map import NetworkFlow, check_velocity, frozen
 from quenched.landscape.catalogue import Catalogue, certify, default_starts
-from quenched.landscape.dynamics import NetworkFlow, check_velocity, frozen
 from quenched.landscape.search import LevenbergMarquardt, Outcome, search
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present

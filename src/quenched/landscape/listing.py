@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.landscape.dynamics import AbstractDynamics, Map, batched
+from quenched.dynamics.flow_and_map import AbstractDynamics, Map, batched
 from quenched.landscape.paths import Homotopy
 from quenched.landscape.search import Outcome
 from quenched.landscape.stability import Spectrum, nearest, real_parts, spectrum

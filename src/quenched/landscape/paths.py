@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
-from quenched.landscape.dynamics import AbstractDynamics, batched, frozen
+from quenched.dynamics.flow_and_map import AbstractDynamics, batched, frozen
 from quenched.landscape.lanes import GOES_ON, Step, Work, nothing_done, work_off
 from quenched.landscape.search import Outcome
 

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from quenched.dynamics.flow_and_map import AbstractDynamics, Map
 from quenched.landscape.catalogue import ALIKE, AT_ONCE, Collection, where_wanted
 from quenched.landscape.certificates import CLOSER, smoothness
-from quenched.landscape.dynamics import AbstractDynamics, Map
 from quenched.landscape.listing import Descents, Followed
 from quenched.landscape.search import Outcome
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from quenched.landscape.dynamics import AbstractDynamics, NetworkFlow
+from quenched.dynamics.flow_and_map import AbstractDynamics, NetworkFlow
 
 State = Float[Array, " neuron"]
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
-from quenched.landscape.dynamics import (
+from quenched.dynamics.flow_and_map import (
     AbstractKnownFunction,
     AbstractRateFunction,
     Flow,
@@ -19,7 +19,7 @@ from quenched.landscape.dynamics import (
     until_kink,
     until_kink_of_fields,
 )
-from quenched.landscape.rnn.cells import Inputs, State
+from quenched.dynamics.rnn.cells import Inputs, State
 from quenched.models.labels import labelled
 from quenched.precision import double_precision
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from quenched.landscape.rnn.cells import GRU, State
+from quenched.dynamics.rnn.cells import GRU, State
 
 
 class ResetFirstGRU(GRU):

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from quenched import checks
-from quenched.landscape.dynamics import Map
-from quenched.landscape.rnn.arrays import from_arrays
-from quenched.landscape.rnn.keras import from_keras_layers, keras_layers
-from quenched.landscape.rnn.pytorch import from_torch
+from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.rnn.arrays import from_arrays
+from quenched.dynamics.rnn.keras import from_keras_layers, keras_layers
+from quenched.dynamics.rnn.pytorch import from_torch
 
 _INSTEAD = "save the weights alone: torch.save(model.state_dict(), 'weights.pt'), numpy.savez or safetensors"
 

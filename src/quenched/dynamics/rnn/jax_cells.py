@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from quenched import checks
-from quenched.landscape.dynamics import Map
-from quenched.landscape.rnn.arrays import from_arrays
+from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.rnn.arrays import from_arrays
 from quenched.precision import double_precision
 
 # The letters of Flax's gates in PyTorch's order.

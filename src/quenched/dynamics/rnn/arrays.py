@@ -10,8 +10,8 @@ import numpy as np
 
 from quenched import checks
 from quenched.activations import AbstractActivation, ReLU, Tanh
-from quenched.landscape.dynamics import Map
-from quenched.landscape.rnn.cells import CELLS, Elman
+from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.rnn.cells import CELLS, Elman
 
 ACTIVATIONS: dict[str, type[AbstractActivation]] = {"tanh": Tanh, "relu": ReLU}
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quenched import checks
-from quenched.landscape.dynamics import Map
-from quenched.landscape.rnn.arrays import from_arrays
-from quenched.landscape.rnn.reset_first import ResetFirstGRU
+from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.rnn.arrays import from_arrays
+from quenched.dynamics.rnn.reset_first import ResetFirstGRU
 from quenched.models.archives import hdf5
 
 _KINDS = {1: "rnn", 3: "gru", 4: "lstm"}

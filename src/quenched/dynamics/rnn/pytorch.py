@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from quenched.landscape.dynamics import Map
-from quenched.landscape.rnn.arrays import from_arrays
+from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.rnn.arrays import from_arrays
 
 
 def from_torch(

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation
-from quenched.landscape.dynamics import (
+from quenched.dynamics.flow_and_map import (
     AbstractAtRest,
     AbstractKnownFunction,
     AbstractRateFunction,

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from quenched import checks
-from quenched.landscape.dynamics import Map
-from quenched.landscape.rnn.arrays import from_arrays
-from quenched.landscape.rnn.jax_cells import which_function
-from quenched.landscape.rnn.reset_first import ResetFirstGRU
+from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.rnn.arrays import from_arrays
+from quenched.dynamics.rnn.jax_cells import which_function
+from quenched.dynamics.rnn.reset_first import ResetFirstGRU
 
 _BRAINSTATE = ("ValinaRNNCell", "GRUCell", "MGUCell", "LSTMCell")
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Activation, check_continuous
-from quenched.landscape.programs import traced_function
+from quenched.dynamics.traced_functions import traced_function
 from quenched.models import Network
 from quenched.models.labels import in_order
 from quenched.precision import double_precision
