@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quenched import checks
-from quenched.landscape.search import Outcome
+from quenched.fixed_points.descent import Outcome
 from quenched.numerics.components import Components, principal_components
 from quenched.plots.curves import new_axes
 from quenched.vocabulary import VOCABULARY
@@ -98,7 +98,7 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     if not dataset.sizes["fixed_point"]:
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     axes = new_axes() if axes is None else axes
-    from quenched.landscape.listing import eigenvalues
+    from quenched.fixed_points.describe import eigenvalues
 
     values, unstable = eigenvalues(dataset).values, dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(_KINDS):

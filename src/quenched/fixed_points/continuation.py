@@ -15,8 +15,8 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.dynamics.flow_and_map import AbstractDynamics, Flow, Map, NetworkFlow, read_dynamics
 from quenched.dynamics.traced_functions import traced_function
-from quenched.landscape.certificates import smoothness
-from quenched.landscape.stability import Spectrum, jacobian_compiled, spectrum
+from quenched.fixed_points.certificates import smoothness
+from quenched.fixed_points.stability import Spectrum, jacobian_compiled, spectrum
 from quenched.models import Network
 from quenched.models.labels import in_order, named
 from quenched.numerics.memory import refuse_what_does_not_fit

@@ -25,8 +25,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
 from quenched.dynamics.flow_and_map import AbstractDynamics, batched, frozen
-from quenched.landscape.lanes import GOES_ON, Step, Work, nothing_done, work_off
-from quenched.landscape.search import Outcome
+from quenched.fixed_points.descent import Outcome
+from quenched.fixed_points.lanes import GOES_ON, Step, Work, nothing_done, work_off
 
 
 class Homotopy(eqx.Module):

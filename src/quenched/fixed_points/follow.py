@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched.dynamics.flow_and_map import AbstractDynamics
-from quenched.landscape.lanes import GOES_ON, Step, Work, nothing_done, work_off
+from quenched.fixed_points.lanes import GOES_ON, Step, Work, nothing_done, work_off
 
 if TYPE_CHECKING:
     from quenched.solve import Progress

@@ -12,8 +12,8 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.dynamics.flow_and_map import AbstractDynamics, read_dynamics
-from quenched.landscape.follow import NEAR, UNDER_WAY, End, Places, follow_trajectories, nothing_reached
-from quenched.landscape.stability import nearest, real_parts, spectrum
+from quenched.fixed_points.follow import NEAR, UNDER_WAY, End, Places, follow_trajectories, nothing_reached
+from quenched.fixed_points.stability import nearest, real_parts, spectrum
 from quenched.models import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.threads import one_blas_thread

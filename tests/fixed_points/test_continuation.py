@@ -163,7 +163,7 @@ def test_a_fold_in_the_last_step_is_seen() -> None:
 
 
 def test_families_made_anew_are_compiled_once() -> None:
-    from quenched.landscape import continuation
+    from quenched.fixed_points import continuation
 
     compiled: Any = continuation._bordered
     sizes = []

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from quenched.dynamics.flow_and_map import AbstractDynamics, Map, batched
-from quenched.landscape.certificates import CLOSER, Root, examine, ghost, polish
-from quenched.landscape.equation import equation_of
+from quenched.fixed_points.certificates import CLOSER, Root, examine, ghost, polish
+from quenched.fixed_points.equation import equation_of
 
 # Half of the default starts have followed the dynamics, at most for this long.
 _MOST_STEPS = 50

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from quenched.dynamics.flow_and_map import AbstractDynamics, Map
-from quenched.landscape.catalogue import ALIKE, AT_ONCE, Collection, where_wanted
-from quenched.landscape.certificates import CLOSER, smoothness
-from quenched.landscape.listing import Descents, Followed
-from quenched.landscape.search import Outcome
+from quenched.fixed_points.certificates import CLOSER, smoothness
+from quenched.fixed_points.collection import ALIKE, AT_ONCE, Collection, where_wanted
+from quenched.fixed_points.descent import Outcome
+from quenched.fixed_points.describe import Descents, Followed
 
 # What rounding leaves of F, relative to F' nearby and the state.
 _FLOOR = 1e-14

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.dynamics.flow_and_map import NetworkFlow, check_velocity, frozen
-from quenched.landscape.catalogue import Catalogue, certify, default_starts
-from quenched.landscape.search import LevenbergMarquardt, Outcome, search
+from quenched.fixed_points.collection import Catalogue, certify, default_starts
+from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, search
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
 from quenched.status import Status

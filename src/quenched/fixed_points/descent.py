@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int
 
 from quenched import checks
 from quenched.dynamics.flow_and_map import AbstractDynamics, batched, frozen
-from quenched.landscape.lanes import GOES_ON, TO_THE_END, Step, Work, nothing_done, work_off
+from quenched.fixed_points.lanes import GOES_ON, TO_THE_END, Step, Work, nothing_done, work_off
 
 # The state, and F'^T F' there.
 NormalMatrix = Callable[[Float[Array, " neuron"]], Float[Array, "neuron neuron"]]

@@ -11,8 +11,8 @@ import pytest
 
 import quenched as qd
 from quenched.dynamics.flow_and_map import read_dynamics
+from quenched.fixed_points.equation import equation_of
 from quenched.landscape import LevenbergMarquardt, Outcome, find_fixed_points, rnn
-from quenched.landscape.equation import equation_of
 
 
 def cell(kind: str, hidden: int, gain: float = 1.0, seed: int = 0) -> Any:
@@ -142,7 +142,7 @@ def test_progress_may_ask_for_the_points() -> None:
 
 def test_a_time_limit_keeps_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock of the test moves by a second each time that it is looked at."""
-    from quenched.landscape import find
+    from quenched.fixed_points import find
 
     ticks = iter(range(10**6))
     monkeypatch.setattr(find.time, "monotonic", lambda: float(next(ticks)))

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from quenched.dynamics.traced_functions import traced_function
-from quenched.landscape import Flow, Map, find, find_fixed_points
+from quenched.fixed_points import find
+from quenched.landscape import Flow, Map, find_fixed_points
 
 
 def searches_compiled() -> int:

@@ -8,8 +8,8 @@ import pytest
 
 import quenched as qd
 from quenched.dynamics.flow_and_map import NetworkFlow, read_dynamics
+from quenched.fixed_points.stability import spectrum
 from quenched.landscape import Flow, Map, connections, find_fixed_points
-from quenched.landscape.stability import spectrum
 from quenched.precision import double_precision
 
 

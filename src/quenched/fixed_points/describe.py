@@ -11,16 +11,16 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.dynamics.flow_and_map import AbstractDynamics, Map, batched
-from quenched.landscape.paths import Homotopy
-from quenched.landscape.search import Outcome
-from quenched.landscape.stability import Spectrum, nearest, real_parts, spectrum
+from quenched.fixed_points.descent import Outcome
+from quenched.fixed_points.paths import Homotopy
+from quenched.fixed_points.stability import Spectrum, nearest, real_parts, spectrum
 from quenched.solution import labelled
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from quenched.landscape.dataset import FixedPointDataset
-    from quenched.landscape.uncertified import Uncertified
+    from quenched.fixed_points.dataset import FixedPointDataset
+    from quenched.fixed_points.uncertified import Uncertified
 
 # A state that the map returns to within this, relative to its size, has come back.
 _BACK = 1e-8
@@ -65,7 +65,7 @@ def describe_points(
 
     `belongs` says at which certified root each start ended, `at_uncertified` at which other one, -1 for none.
     """
-    from quenched.landscape.dataset import FixedPointDataset
+    from quenched.fixed_points.dataset import FixedPointDataset
 
     collection = uncertified.collection
     dynamics, conditions = collection.dynamics, collection.inputs

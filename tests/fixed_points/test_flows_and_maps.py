@@ -166,7 +166,7 @@ def test_where_fixed_points_form_a_line_none_is_certified() -> None:
     assert np.all(line.outcome == Outcome.uncertified)
 
 
-FLIP_FLOP = Path(__file__).parent / "flip_flop_gru.npz"
+FLIP_FLOP = Path(__file__).parents[1] / "dynamics" / "flip_flop_gru.npz"
 
 
 def test_a_trained_network_of_three_bits_has_its_27_points() -> None:
@@ -282,9 +282,9 @@ def test_an_interrupted_search_keeps_what_it_found_and_says_so() -> None:
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_while_points_are_described_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    from quenched.landscape import listing
+    from quenched.fixed_points import describe
 
-    plain = listing.spectrum
+    plain = describe.spectrum
 
     def pressed(*arguments: Any) -> Any:
         if not pressed.calls:  # type: ignore[attr-defined]
@@ -293,7 +293,7 @@ def test_an_interruption_while_points_are_described_loses_none(monkeypatch: pyte
         return plain(*arguments)
 
     pressed.calls = 0  # type: ignore[attr-defined]
-    monkeypatch.setattr(listing, "spectrum", pressed)
+    monkeypatch.setattr(describe, "spectrum", pressed)
     before = signal.getsignal(signal.SIGINT)
     found = find_fixed_points(qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), 20)
     assert (found.sizes["fixed_point"], found.attrs["interrupted"]) == (3, 1)
@@ -362,13 +362,13 @@ def test_each_start_counts_for_the_root_that_it_is_at(scale: float) -> None:
 
 
 def test_an_interruption_while_points_are_certified_keeps_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    from quenched.landscape import catalogue, find
+    from quenched.fixed_points import collection, find
 
     def pressed(*_: Any) -> Any:
         raise KeyboardInterrupt
 
     # One start of each is certified by then, and the others are being compared with these.
-    monkeypatch.setattr(catalogue, "_bent", pressed)
+    monkeypatch.setattr(collection, "_bent", pressed)
     starts = np.repeat([[-3.0], [0.1], [3.0]], 40, axis=0)
     found = find_fixed_points(Flow(lambda x: x - x**3, size=1), starts, paths=0)
     assert (found.sizes["fixed_point"], found.attrs["interrupted"]) == (3, 1)

@@ -15,13 +15,13 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.dynamics.flow_and_map import AbstractDynamics, Map, read_dynamics
-from quenched.landscape.catalogue import Collection, default_starts
-from quenched.landscape.lanes import GOES_ON
-from quenched.landscape.listing import Descents, Followed, describe_points, nothing_run, residuals_compiled
-from quenched.landscape.paths import Homotopy, follow_on, nothing_followed
+from quenched.fixed_points.collection import Collection, default_starts
+from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, nothing_searched, search_on
+from quenched.fixed_points.describe import Descents, Followed, describe_points, nothing_run, residuals_compiled
+from quenched.fixed_points.lanes import GOES_ON
+from quenched.fixed_points.paths import Homotopy, follow_on, nothing_followed
+from quenched.fixed_points.uncertified import Uncertified, settle_paths, settle_starts
 from quenched.landscape.sampling.starts import langevin_starts
-from quenched.landscape.search import LevenbergMarquardt, Outcome, nothing_searched, search_on
-from quenched.landscape.uncertified import Uncertified, settle_paths, settle_starts
 from quenched.models import Network
 from quenched.models.labels import in_order, named
 from quenched.numerics.interrupts import held_interrupts, results_in_hand
@@ -30,7 +30,7 @@ from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 
 if TYPE_CHECKING:
-    from quenched.landscape.dataset import FixedPointDataset
+    from quenched.fixed_points.dataset import FixedPointDataset
 
 # A chunk holds this many starts for each lane, so that few lanes idle at its end.
 _STARTS_PER_LANE = 8
