@@ -230,7 +230,7 @@ def certified(arrays: dict[str, np.ndarray], states: np.ndarray) -> tuple[int, i
     import jax
 
     import quenched as qd
-    from quenched.dynamics.flow_and_map import read_dynamics
+    from quenched.dynamics.read import read_dynamics
     from quenched.fixed_points.collection import Collection
 
     with jax.enable_x64(True):
@@ -315,7 +315,7 @@ def large_networks() -> None:
     import jax
 
     import quenched as qd
-    from quenched.dynamics.flow_and_map import read_dynamics
+    from quenched.dynamics.read import read_dynamics
     from quenched.fixed_points.collection import Collection
 
     none = qd.landscape.LevenbergMarquardt(max_steps=1)
@@ -367,7 +367,7 @@ def real_networks(finder: str | None, python: str, worm: str | None, lstm: str |
     import jax
 
     import quenched as qd
-    from quenched.dynamics.flow_and_map import read_dynamics
+    from quenched.dynamics.read import read_dynamics
     from quenched.fixed_points.collection import default_starts
 
     generator, hidden = np.random.default_rng(0), 128

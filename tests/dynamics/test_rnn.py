@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import quenched as qd
-from quenched.dynamics.flow_and_map import read_dynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape import Map, rnn
 
 HIDDEN, INPUTS = 5, 3

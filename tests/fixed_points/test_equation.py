@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import quenched as qd
-from quenched.dynamics.flow_and_map import read_dynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.fixed_points.equation import equation_of
 from quenched.landscape import LevenbergMarquardt, Outcome, find_fixed_points, rnn
 

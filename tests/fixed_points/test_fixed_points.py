@@ -157,7 +157,7 @@ def test_gradient_of_the_energy() -> None:
 
 def test_response_of_the_weighted_average_is_its_own_finite_difference() -> None:
     """S = (1/N) sum_i d<phi_i>/df_i with the weights 1/|det F'| moving too; <phi_i> by a search of its own."""
-    from quenched.dynamics.flow_and_map import NetworkFlow
+    from quenched.dynamics.network_flow import NetworkFlow
     from quenched.fixed_points.collection import certify
     from quenched.fixed_points.descent import search
     from quenched.fixed_points.ensemble import _responses, weighted_averages

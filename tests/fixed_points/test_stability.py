@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import quenched as qd
-from quenched.dynamics.flow_and_map import NetworkFlow, read_dynamics
+from quenched.dynamics.network_flow import NetworkFlow
+from quenched.dynamics.read import read_dynamics
 from quenched.fixed_points.stability import spectrum
 from quenched.landscape import Flow, Map, connections, find_fixed_points
 from quenched.precision import double_precision

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import quenched as qd
-from quenched.dynamics.flow_and_map import read_dynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape.sampling import (
     HMC,
     Langevin,

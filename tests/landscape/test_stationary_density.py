@@ -13,7 +13,7 @@ from scipy import integrate, linalg, sparse
 from scipy.sparse.linalg import splu
 
 import quenched as qd
-from quenched.dynamics.flow_and_map import read_dynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape import Flow, Map, find_fixed_points
 from quenched.landscape.fokker_planck import stationary_density
 from quenched.landscape.fokker_planck.grid import Grid, work

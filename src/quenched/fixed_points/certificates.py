@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from quenched.dynamics.flow_and_map import AbstractDynamics, SpeedDescent, frozen
+from quenched.dynamics.base import AbstractDynamics, frozen
+from quenched.dynamics.flow_and_map import SpeedDescent
 
 # Candidates closer than this are one, unless rounding already hides more; certified roots are told apart by their radius.
 CLOSER = 1e-9

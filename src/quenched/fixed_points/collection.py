@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from quenched.dynamics.flow_and_map import AbstractDynamics, Map, batched
+from quenched.dynamics.base import AbstractDynamics, batched
+from quenched.dynamics.flow_and_map import Map
 from quenched.fixed_points.certificates import CLOSER, Root, examine, ghost, polish
 from quenched.fixed_points.equation import equation_of
 

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import AbstractDynamics, read_dynamics
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.fixed_points.follow import NEAR, UNDER_WAY, End, Places, follow_trajectories, nothing_reached
 from quenched.fixed_points.stability import nearest, real_parts, spectrum
 from quenched.models import Network

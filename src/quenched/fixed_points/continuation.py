@@ -13,7 +13,10 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import AbstractDynamics, Flow, Map, NetworkFlow, read_dynamics
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.flow_and_map import Flow, Map
+from quenched.dynamics.network_flow import NetworkFlow
+from quenched.dynamics.read import read_dynamics
 from quenched.dynamics.traced_functions import traced_function
 from quenched.fixed_points.certificates import smoothness
 from quenched.fixed_points.stability import Spectrum, jacobian_compiled, spectrum

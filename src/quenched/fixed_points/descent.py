@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import AbstractDynamics, batched, frozen
+from quenched.dynamics.base import AbstractDynamics, batched, frozen
 from quenched.fixed_points.lanes import GOES_ON, TO_THE_END, Step, Work, nothing_done, work_off
 
 # The state, and F'^T F' there.

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import AbstractDynamics, Map, batched
+from quenched.dynamics.base import AbstractDynamics, batched
+from quenched.dynamics.flow_and_map import Map
 from quenched.fixed_points.descent import Outcome
 from quenched.fixed_points.paths import Homotopy
 from quenched.fixed_points.stability import Spectrum, nearest, real_parts, spectrum

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import NetworkFlow, check_velocity, frozen
+from quenched.dynamics.base import frozen
+from quenched.dynamics.network_flow import NetworkFlow
+from quenched.dynamics.read import check_velocity
 from quenched.fixed_points.collection import Catalogue, certify, default_starts
 from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, search
 from quenched.models import Network, RandomNetwork

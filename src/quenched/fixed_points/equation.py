@@ -20,7 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from quenched.dynamics.flow_and_map import AbstractAtRest, AbstractDynamics, AbstractKnownFunction, Flow, Map, NetworkFlow
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.flow_and_map import Flow, Map
+from quenched.dynamics.known_functions import AbstractAtRest, AbstractKnownFunction
+from quenched.dynamics.network_flow import NetworkFlow
 from quenched.models import Network
 
 

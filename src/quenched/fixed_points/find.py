@@ -14,7 +14,9 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import AbstractDynamics, Map, read_dynamics
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.read import read_dynamics
 from quenched.fixed_points.collection import Collection, default_starts
 from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, nothing_searched, search_on
 from quenched.fixed_points.describe import Descents, Followed, describe_points, nothing_run, residuals_compiled

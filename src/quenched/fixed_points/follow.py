@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from quenched.dynamics.flow_and_map import AbstractDynamics
+from quenched.dynamics.base import AbstractDynamics
 from quenched.fixed_points.lanes import GOES_ON, Step, Work, nothing_done, work_off
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import AbstractDynamics, batched, frozen
+from quenched.dynamics.base import AbstractDynamics, batched, frozen
 from quenched.fixed_points.descent import Outcome
 from quenched.fixed_points.lanes import GOES_ON, Step, Work, nothing_done, work_off
 

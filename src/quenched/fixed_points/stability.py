@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from quenched.dynamics.flow_and_map import AbstractDynamics
+from quenched.dynamics.base import AbstractDynamics
 
 # Of eigenvalues that rounding may have moved across, so many places on the border are looked at, the nearest first.
 _LOOKED_AT = 50

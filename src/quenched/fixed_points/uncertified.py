@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from quenched.dynamics.flow_and_map import AbstractDynamics, Map
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.flow_and_map import Map
 from quenched.fixed_points.certificates import CLOSER, smoothness
 from quenched.fixed_points.collection import ALIKE, AT_ONCE, Collection, where_wanted
 from quenched.fixed_points.descent import Outcome

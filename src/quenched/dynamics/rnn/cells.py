@@ -13,12 +13,8 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation
-from quenched.dynamics.flow_and_map import (
-    AbstractAtRest,
-    AbstractKnownFunction,
-    AbstractRateFunction,
-    until_kink_of_fields,
-)
+from quenched.dynamics.known_functions import AbstractAtRest, AbstractKnownFunction, AbstractRateFunction
+from quenched.dynamics.lipschitz import until_kink_of_fields
 from quenched.precision import double_precision
 
 State = Float[Array | np.ndarray, " neuron"]

@@ -11,14 +11,9 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, Tanh
-from quenched.dynamics.flow_and_map import (
-    AbstractKnownFunction,
-    AbstractRateFunction,
-    Flow,
-    Map,
-    until_kink,
-    until_kink_of_fields,
-)
+from quenched.dynamics.flow_and_map import Flow, Map
+from quenched.dynamics.known_functions import AbstractKnownFunction, AbstractRateFunction
+from quenched.dynamics.lipschitz import until_kink, until_kink_of_fields
 from quenched.dynamics.rnn.cells import Inputs, State
 from quenched.models.labels import labelled
 from quenched.precision import double_precision

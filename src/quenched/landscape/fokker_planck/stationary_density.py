@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.dynamics.flow_and_map import AbstractDynamics, read_dynamics
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape.fokker_planck.grid import Grid, velocities, work
 from quenched.landscape.fokker_planck.hopping import Hops, generator, hops
 from quenched.models import Network
