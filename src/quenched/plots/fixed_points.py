@@ -8,7 +8,7 @@ import numpy as np
 
 from quenched import checks
 from quenched.fixed_points.descent import Outcome
-from quenched.numerics.components import Components, principal_components
+from quenched.numerics.principal_components import Components, principal_components
 from quenched.plots.curves import new_axes
 from quenched.vocabulary import VOCABULARY
 

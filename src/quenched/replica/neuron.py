@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.numerics.panels import peak_nodes
+from quenched.numerics.peaks import peak_nodes
 from quenched.numerics.quadrature import clip_breakpoints
 
 # Panels of an integral at most, and how many it begins with; how often the interval may be doubled.

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from quenched.numerics.normals import stratified, with_exact_moments
+from quenched.numerics.exact_moments import stratified, with_exact_moments
 
 
 @pytest.fixture(autouse=True)

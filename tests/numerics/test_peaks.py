@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from quenched.numerics.panels import peak_nodes
+from quenched.numerics.peaks import peak_nodes
 
 CASES = [(1.0, 0.0, 0.0), (1e-2, 0.5, 0.3), (1e-6, 0.5, 0.3), (1e-4, 1.5, 0.01), (1e-6, 1.5, 0.0), (1e-8, -2.0, 0.7)]
 
