@@ -13,11 +13,11 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.dmft.frozen import frozen_state, frozen_variance
+from quenched.dmft.equal_pairs import single_average
+from quenched.dmft.lag_functions import at_lags, follow, growth_rate, rate_spectrum
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
-from quenched.dmft.orbit import at_lags, follow, growth_rate, rate_spectrum
-from quenched.dmft.pairs import single_average
 from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
+from quenched.dmft.rest_without_symmetry import frozen_state, frozen_variance
 from quenched.dmft.variance import find_start, rate_pair, resolutions
 from quenched.gaussian.averages import average_of_jumps, meets_jumps
 from quenched.models import RandomNetwork

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from quenched.dmft.pairs import pair_of_same, slope_pair
+from quenched.dmft.equal_pairs import pair_of_same, slope_pair
 from quenched.dmft.potential import FULL_BEND, Resolution, choose_bend, energy, is_pinned, largest_variance, slope_pairs
 from quenched.models import RandomNetwork
 from quenched.numerics.bracket import illinois, newton_nearby

@@ -12,8 +12,8 @@ from jaxtyping import Array
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
-from quenched.replica.at_rest import Law, marginal, one_fixed_point
 from quenched.replica.branches import bytes_per_point, computed, cool, default_branch, observables, seeded
+from quenched.replica.low_temperature_laws import Law, marginal, one_fixed_point
 from quenched.replica.one_state import OneState, one_state
 from quenched.replica.overlapping import Rule
 from quenched.replica.stability import replicon_eigenvalue, zero_overlap_eigenvalue
