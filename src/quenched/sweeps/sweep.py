@@ -21,7 +21,7 @@ from quenched.precision import double_precision
 from quenched.solution import Solution
 from quenched.solve import Progress
 from quenched.status import Status, raise_unsolved
-from quenched.sweeps.engine import compute_theory, measure_points, shapes
+from quenched.sweeps.compute import compute_theory, measure_points, shapes
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import Writer, claim, load_into, remove
 from quenched.sweeps.table import Table

@@ -12,15 +12,15 @@ from quenched.models import RandomNetwork
 from quenched.outputs import check_store
 from quenched.precision import double_precision
 from quenched.sweeps.grid import make_grid
-from quenched.sweeps.names import build_activation, build_solver, build_theory
 from quenched.sweeps.plan import Plan, make_plan
+from quenched.sweeps.registry import build_activation, build_solver, build_theory
 from quenched.sweeps.store import claim, create_group, existing, remove
 from quenched.sweeps.sweep import execute, interruption
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from quenched.sweeps.schema import SweepFile, TheorySection
+    from quenched.sweeps.file_schema import SweepFile, TheorySection
 
 
 class Job(NamedTuple):
@@ -38,7 +38,7 @@ def read_job(path: str | Path, output: str | Path = ".") -> Job:
 
     Raises ValueError or TypeError, with one line for each problem that the file has, and FileNotFoundError.
     """
-    from quenched.sweeps.schema import read_sweep_file
+    from quenched.sweeps.file_schema import read_sweep_file
 
     path, folder = checks.place("path", path), checks.place("output", output)
     content = read_sweep_file(path)
