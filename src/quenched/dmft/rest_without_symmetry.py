@@ -14,7 +14,7 @@ from quenched.numerics.linear import solve_small
 from quenched.numerics.self_consistency import Newton, Residual
 
 
-def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tuple[Array, Array, Array, Array]:
+def resting_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tuple[Array, Array, Array, Array]:
     """v, 0 where x = b is the state of rest; the residual, the steps, and whether it was found."""
     if centred and not model.activation.jumps:
         nothing = jnp.zeros(())
@@ -51,7 +51,7 @@ def frozen_variance(model: RandomNetwork, solver: Newton, centred: bool) -> tupl
     )
 
 
-def frozen_state(
+def resting_state(
     model: RandomNetwork, variance: Array, lags: tuple[float, ...], frequencies: tuple[float, ...]
 ) -> dict[str, Array]:
     """What a network at rest returns: constants; a small difference grows as the largest eigenvalue of J phi' - 1."""

@@ -60,7 +60,7 @@ class AbstractDynamics(eqx.Module):
         return state + 0.2 * self.residual(state, inputs)
 
 
-def frozen(tree: Any) -> Any:
+def without_derivatives(tree: Any) -> Any:
     """The same without derivatives; functions in it stay as they are."""
     arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
     return eqx.combine(jax.lax.stop_gradient(arrays), rest)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from quenched.dynamics.base import AbstractDynamics, frozen
+from quenched.dynamics.base import AbstractDynamics, without_derivatives
 from quenched.dynamics.flow_and_map import SpeedDescent
 
 # Candidates closer than this are one, unless rounding already hides more; certified roots are told apart by their radius.
@@ -43,7 +43,7 @@ def polish(
 ) -> tuple[Float[Array, " neuron"], Bool[Array, ""]]:
     """Newton's steps as long as they shrink, and whether they ended at rounding. The last carries the derivative of the root
     with respect to the dynamics (implicit function)."""
-    fixed, settled = frozen((dynamics, state))
+    fixed, settled = without_derivatives((dynamics, state))
 
     def newton(which: AbstractDynamics, at: Array) -> Array:
         return at - jnp.linalg.solve(fixed.jacobian(at, inputs), which.residual(at, inputs))
@@ -91,7 +91,7 @@ def smoothness(
     dynamics: AbstractDynamics, state: Float[Array, " neuron"], inputs: Array | None
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """How fast F' changes and how far from a state that holds, 0 where F itself jumps. Carries no derivatives."""
-    dynamics, state = frozen((dynamics, state))
+    dynamics, state = without_derivatives((dynamics, state))
     lipschitz, valid = dynamics.lipschitz(state, inputs)
     speed, jacobian = dynamics.residual(state, inputs), dynamics.jacobian(state, inputs)
     steepness = jnp.max(jnp.sum(jnp.abs(jacobian), axis=1))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from quenched import checks
-from quenched.dynamics.base import AbstractDynamics, batched, frozen
+from quenched.dynamics.base import AbstractDynamics, batched, without_derivatives
 from quenched.fixed_points.lanes import GOES_ON, TO_THE_END, Step, Work, nothing_done, work_off
 
 # The state, and F'^T F' there.
@@ -117,7 +117,7 @@ def search_on(
     most: Any,
 ) -> Work:
     """Follow the first `wanted` starts to their ends, or for `most` steps of all lanes. Carries no derivatives."""
-    dynamics, starts, inputs = frozen((dynamics, jnp.asarray(starts), inputs))
+    dynamics, starts, inputs = without_derivatives((dynamics, jnp.asarray(starts), inputs))
     count, normal_matrix = len(starts), dynamics.normal_matrix()
 
     def advance(working: Lanes, start: Array, ended_at: Array) -> Step:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
-from quenched.dynamics.base import frozen
+from quenched.dynamics.base import without_derivatives
 from quenched.dynamics.network_flow import NetworkFlow
 from quenched.dynamics.read import check_velocity
 from quenched.fixed_points.collection import Catalogue, certify, default_starts
@@ -122,7 +122,7 @@ class FixedPoints(AbstractExperiment):
         coupling_key, start_key = jax.random.split(key)
         network = model.draw(self.size, coupling_key)
         dynamics = NetworkFlow(network)
-        starts = default_starts(frozen(dynamics), None, self.starts, start_key)
+        starts = default_starts(without_derivatives(dynamics), None, self.starts, start_key)
         found = search(dynamics, starts, None, solver)
         catalogue = certify(dynamics, found.state, found.outcome == Outcome.fixed_point)
         # A root that could not be certified is none.

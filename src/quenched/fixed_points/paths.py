@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
-from quenched.dynamics.base import AbstractDynamics, batched, frozen
+from quenched.dynamics.base import AbstractDynamics, batched, without_derivatives
 from quenched.fixed_points.descent import Outcome
 from quenched.fixed_points.lanes import GOES_ON, Step, Work, nothing_done, work_off
 
@@ -94,7 +94,7 @@ def follow_on(
 ) -> Work:
     """Follow the paths from the first `wanted` starts to their ends, or for `most` steps of all lanes. Carries no
     derivatives."""
-    dynamics, starts, inputs = frozen((dynamics, jnp.asarray(starts), inputs))
+    dynamics, starts, inputs = without_derivatives((dynamics, jnp.asarray(starts), inputs))
     count = len(starts)
 
     def advance(working: _Lanes, start: Array, results: tuple[Array, Array]) -> Step:

@@ -201,14 +201,14 @@ class OneStepRSB(AbstractTheory):
 
     def _look(self, model: RandomNetwork, solver: Newton) -> _Look:
         """Replicas alike, on the ordered branch."""
-        frozen = self._parameters(model)
-        root = seeded(*frozen, solver)
+        fixed = self._parameters(model)
+        root = seeded(*fixed, solver)
 
         def observables(unknowns: Array) -> dict[str, Array]:
-            return overlapping.observables(*frozen, overlapping.alike(unknowns), Rule(solver.nodes))[0]
+            return overlapping.observables(*fixed, overlapping.alike(unknowns), Rule(solver.nodes))[0]
 
         # Roughly known: one Newton step says how roughly.
-        better = polish(lambda u: overlapping.residuals(*frozen, overlapping.alike(u), Rule(solver.nodes)), root.unknowns)
+        better = polish(lambda u: overlapping.residuals(*fixed, overlapping.alike(u), Rule(solver.nodes)), root.unknowns)
         both = jax.vmap(observables)(jnp.stack([root.unknowns, better]))
         both |= {"overlap_within": both["overlap"], "overlap_between": both["overlap"]}
         values = {name: after for name, (_, after) in both.items()}
@@ -221,33 +221,33 @@ class OneStepRSB(AbstractTheory):
         """The way to groups from replicas alike; where these are stable there is none."""
         apart = start.branch == "groups"
         search = _sign_change if apart else _seeded_groups
-        frozen, rough = self._parameters(model), _rough(solver, apart)
+        fixed, rough = self._parameters(model), _rough(solver, apart)
 
         def nowhere() -> Root:
             nothing = jnp.full(7 if apart else 10, jnp.nan)
             return Root(nothing, jnp.zeros(()), look.alike.steps, jnp.asarray(False))
 
         def found() -> Root:
-            return search(*frozen, look.alike, rough, apart)._replace(residual=jnp.zeros(()), orientation=0.0)
+            return search(*fixed, look.alike, rough, apart)._replace(residual=jnp.zeros(()), orientation=0.0)
 
         return jax.lax.cond(look.stable, nowhere, found)
 
     def _given(self, model: RandomNetwork, start: Start) -> Root:
         assert start.values is not None
-        frozen, cold, _ = self._parameters(model)
-        return _given(frozen, cold, start.values, start.branch == "groups")
+        fixed, cold, _ = self._parameters(model)
+        return _given(fixed, cold, start.values, start.branch == "groups")
 
     def _refine(self, model: RandomNetwork, solver: Newton, start: Start, rough: Root, stable: Array) -> Computed:
         """Newton's method, a finer quadrature, and what it all means."""
         temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
-        frozen, cold, tight = self._parameters(model)
+        fixed, cold, tight = self._parameters(model)
         apart = start.branch == "groups"
         absent = jnp.where(stable, Status.no_such_branch, Status.out_of_steps)
         rule = Rule(solver.nodes, even=apart)
         better = Rule(2 * solver.nodes if apart else 4 * solver.nodes // 3, even=apart)
 
         def residual(unknowns: Array) -> Array:
-            return overlapping.residuals(frozen, cold, tight, in_groups(unknowns), rule)
+            return overlapping.residuals(fixed, cold, tight, in_groups(unknowns), rule)
 
         def finer(unknowns: Array) -> Array:
             return overlapping.residuals(model, temperature, confinement, in_groups(unknowns), better)
@@ -256,7 +256,7 @@ class OneStepRSB(AbstractTheory):
         found = found._replace(steps=found.steps + rough.steps)
         refined = in_groups(polish(finer, found.unknowns))
         fine, fits = overlapping.observables(model, temperature, confinement, refined, better)
-        coarse, _ = overlapping.observables(frozen, cold, tight, in_groups(found.unknowns), rule)
+        coarse, _ = overlapping.observables(fixed, cold, tight, in_groups(found.unknowns), rule)
         outcome = computed(fine, coarse, found)
         status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
         *_, within, _, _, size = found.unknowns
