@@ -66,8 +66,8 @@ def _derivatives(made: core.ClosedJaxpr, function: Callable[..., Any], arguments
     except Exception:
         # No derivative, which whoever needs it will say: this is a program of its own.
         return (object(),)
-    own = tuple(_content(each) for way in (forward, backward) for each in way.consts)
-    written = [(str(way.jaxpr), *_numbers_inside(way.jaxpr)) for way in (forward, backward)]
+    own = tuple(_content(each) for mode in (forward, backward) for each in mode.consts)
+    written = [(str(mode.jaxpr), *_numbers_inside(mode.jaxpr)) for mode in (forward, backward)]
     return (*written, tuple(each for each in own if each not in known))
 
 

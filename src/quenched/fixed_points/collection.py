@@ -21,7 +21,7 @@ _MOST_STEPS = 50
 _AWAY = 1e6
 # Candidates closer than this, relative to their size, are likely to be at the same root; and roots without a certificate are
 # taken for one: where |F| grows as the third power, rounding parts them so far.
-ALIKE = 1e-4
+SAME_ROOT = 1e-4
 
 
 class Catalogue(NamedTuple):
@@ -69,7 +69,7 @@ def certify(dynamics: AbstractDynamics, candidates: Float[Array, "row neuron"], 
     proven = jax.lax.map(lambda state: jnp.any(certain & (_apart(polished, state) <= nearly)), polished)
     proven = (settled & proven)[: len(candidates)]
     # Where Newton's steps are of no use, the search has ended at a root all the same.
-    uncertified = _first_of_each(candidates, valid & ~proven, jnp.full(len(candidates), ALIKE))
+    uncertified = _first_of_each(candidates, valid & ~proven, jnp.full(len(candidates), SAME_ROOT))
     return Catalogue(roots, distinct, proven, uncertified)
 
 
@@ -104,7 +104,7 @@ class Collection:
         belongs = np.full(len(candidates), -1) if belongs is None else belongs
         belongs[:] = self._surely(candidates, of_input)
         waiting = np.flatnonzero(belongs < 0)
-        rows = waiting[_some_apart(candidates[waiting], of_input[waiting], ALIKE)]
+        rows = waiting[_some_apart(candidates[waiting], of_input[waiting], SAME_ROOT)]
         while waiting.size:
             belongs[rows] = self._add_some(candidates[rows], of_input[rows])
             waiting = np.setdiff1d(waiting, rows)
@@ -144,8 +144,8 @@ class Collection:
         """States in the middle between random pairs of points of one input, and that input."""
         of_input = np.array(self.of_input, int)
         one, other = np.triu_indices(len(of_input), 1)
-        alike = np.flatnonzero(of_input[one] == of_input[other])
-        chosen = alike if len(alike) <= most else np.random.default_rng(seed).choice(alike, most, replace=False)
+        together = np.flatnonzero(of_input[one] == of_input[other])
+        chosen = together if len(together) <= most else np.random.default_rng(seed).choice(together, most, replace=False)
         states = np.array([root.state for root in self.roots]).reshape(-1, self.dynamics.size)
         return 0.5 * (states[one[chosen]] + states[other[chosen]]), of_input[one[chosen]]
 

@@ -129,22 +129,22 @@ def find_fixed_points(
     solver = _checked_options("solver", solver, LevenbergMarquardt)
     follow = _checked_options("follow", follow, Homotopy)
     progress = checks.progress(progress)
-    way, given = read_dynamics(dynamics, inputs)
+    searched, given = read_dynamics(dynamics, inputs)
     period = checks.count("period", period)
     single = None
     if period > 1:
-        if not isinstance(way, Map):
+        if not isinstance(searched, Map):
             raise ValueError(f"Argument `period` must be 1 for a flow, whose cycles are no points, but is {period}.")
-        single, way = way, way.iterated(period)
+        single, searched = searched, searched.iterated(period)
     paths, rounds = checks.count("paths", paths, low=0), checks.count("rounds", rounds, low=0)
     starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
-    _refuse_what_does_not_fit(way, starts, paths, solver, follow)
-    states, conditions, of_start = _starts(way, starts, given, read_key(key))
+    _refuse_what_does_not_fit(searched, starts, paths, solver, follow)
+    states, conditions, of_start = _starts(searched, starts, given, read_key(key))
     number = min(paths, len(states))
 
     # Of several inputs, some of each.
     begins = np.arange(number) * (1 if conditions is None or len(conditions) == 1 else len(states) // max(number, 1))
-    collection = Collection(way, conditions)
+    collection = Collection(searched, conditions)
     uncertified = Uncertified(collection)
     work = _Search(collection, progress, len(states) + number, ends_at)
     with one_blas_thread(), results_in_hand(lambda: work.begun):

@@ -73,9 +73,9 @@ def _marginal(matrix: np.ndarray, values: np.ndarray, vectors: np.ndarray, borde
             break
         # One of a complex pair stands for both, one of many at a place for all.
         here = border[waiting[0]]
-        alike = np.abs(border[waiting] - np.where(border[waiting].imag * here.imag < 0, here.conj(), here)) <= error
-        found[waiting[alike]] = _is_singular(matrix, triangle, here, 2.0 * error)
-        waiting = waiting[~alike]
+        same = np.abs(border[waiting] - np.where(border[waiting].imag * here.imag < 0, here.conj(), here)) <= error
+        found[waiting[same]] = _is_singular(matrix, triangle, here, 2.0 * error)
+        waiting = waiting[~same]
     return found
 
 
@@ -97,8 +97,8 @@ def _is_singular(matrix: np.ndarray, triangle: np.ndarray, shift: complex, withi
     vector = np.random.default_rng(0).normal(size=len(triangle)).astype(complex)
     size: float = np.inf
     try:
-        for way in ("N", "C", "N", "C"):
-            vector = solve_triangular(shifted, vector / np.linalg.norm(vector), trans=way, check_finite=False)
+        for transposed in ("N", "C", "N", "C"):
+            vector = solve_triangular(shifted, vector / np.linalg.norm(vector), trans=transposed, check_finite=False)
             size = min(size, float(1.0 / np.linalg.norm(vector)))
     except LinAlgError:
         size = 0.0
@@ -118,9 +118,9 @@ def real_parts(vector: np.ndarray) -> list[np.ndarray]:
 def nearest(states: np.ndarray, of_input: np.ndarray | None = None) -> np.ndarray:
     """How far the nearest other point under the same input is, in the largest difference of any neuron."""
     found = np.full(len(states), np.inf)
-    alike = np.zeros(len(states), int) if of_input is None else of_input
+    group = np.zeros(len(states), int) if of_input is None else of_input
     for row, state in enumerate(states):
-        others = (alike == alike[row]) & (np.arange(len(states)) != row)
+        others = (group == group[row]) & (np.arange(len(states)) != row)
         if others.any():
             found[row] = np.min(np.max(np.abs(states[others] - state), axis=1))
     return found

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 from quenched.dynamics.base import AbstractDynamics
 from quenched.dynamics.flow_and_map import Map
 from quenched.fixed_points.certificates import CLOSER, smoothness
-from quenched.fixed_points.collection import ALIKE, AT_ONCE, Collection, where_wanted
+from quenched.fixed_points.collection import AT_ONCE, SAME_ROOT, Collection, where_wanted
 from quenched.fixed_points.descent import Outcome
 from quenched.fixed_points.describe import Descents, Followed
 
@@ -82,7 +82,7 @@ class Uncertified:
         if self.states:
             apart = np.max(np.abs(np.array(self.states) - state), axis=1)
             apart[np.array(self.of_input) != of_input] = np.inf
-            if np.min(apart) <= ALIKE * (1.0 + np.max(np.abs(state))):
+            if np.min(apart) <= SAME_ROOT * (1.0 + np.max(np.abs(state))):
                 return int(np.argmin(apart))
         self.states.append(state)
         self.of_input.append(of_input)

@@ -92,17 +92,21 @@ def ordered_branch(
         guess, steps = overlapping.unknowns_of(fixed, cold, given), jnp.zeros((), jnp.int32)
 
     def residual(unknowns: Array) -> Array:
-        return overlapping.residuals(fixed, cold, tight, overlapping.alike(unknowns), Rule(solver.nodes))
+        return overlapping.residuals(fixed, cold, tight, overlapping.replica_symmetric(unknowns), Rule(solver.nodes))
 
     def finer(unknowns: Array) -> Array:
-        return overlapping.residuals(model, temperature, confinement, overlapping.alike(unknowns), Rule(2 * solver.nodes))
+        return overlapping.residuals(
+            model, temperature, confinement, overlapping.replica_symmetric(unknowns), Rule(2 * solver.nodes)
+        )
 
     # Where the rough branch ends early there is nothing to refine.
     found = newton(residual, guess, solver)
     found = found._replace(steps=found.steps + steps)
-    refined = overlapping.alike(polish(finer, found.unknowns))
+    refined = overlapping.replica_symmetric(polish(finer, found.unknowns))
     fine, fits = overlapping.observables(model, temperature, confinement, refined, Rule(2 * solver.nodes))
-    coarse, _ = overlapping.observables(fixed, cold, tight, overlapping.alike(found.unknowns), Rule(solver.nodes))
+    coarse, _ = overlapping.observables(
+        fixed, cold, tight, overlapping.replica_symmetric(found.unknowns), Rule(solver.nodes)
+    )
     outcome = _unless_divergent(computed(fine, coarse, found), diverges)
     status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
     # As its field is switched off a branch without overlap ends in a singular point, at which Newton's method creeps.
@@ -166,7 +170,9 @@ def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver:
         # Not to the very end, where a branch that then has no overlap is singular.
         left = seed - _NEARLY * (seed - field) * jnp.clip(at.beyond / _SWITCH, 0.0, 1.0)
         here = at.model.replace(field=left)
-        return overlapping.residuals(here, at.temperature, confinement, overlapping.alike(unknowns), Rule(rough.nodes))
+        return overlapping.residuals(
+            here, at.temperature, confinement, overlapping.replica_symmetric(unknowns), Rule(rough.nodes)
+        )
 
     zero = jnp.zeros(())
     hottest = jnp.stack([_hottest_width(model, temperature), zero, zero, jnp.asarray(0.01), zero, jnp.asarray(1e-6)])

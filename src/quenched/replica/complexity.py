@@ -32,7 +32,7 @@ _NAME = "replica.complexity"
 _BOTH, _ANNEALED, _DOMINATING = "both", "annealed", "dominating"
 # The power k of each kind, and the exponent e of the r = g |phi'(0)| (1 + gamma)^e at which it leaves x = 0.
 _KINDS = {_ANNEALED: (1.0, 1.0), _DOMINATING: (0.0, 0.5)}
-# Where following begins: r, at symmetry 0; and its longest step, in a way of length 1.
+# Where following begins: r, at symmetry 0; and its longest step, of a path of length 1.
 _BEGIN, _LONGEST = 1.5, 0.1
 # ln a there is looked for in +-this.
 _WIDEST, _GRID = 14.0, 113
@@ -198,11 +198,11 @@ def _curve(
         target = jnp.where(share > 0.0, symmetry, 0.0)
         ratio = jnp.where(share > 0.0, 1.0 + jnp.maximum(beyond, _SOFT), _BEGIN)
 
-        def passing(way: Array) -> RandomNetwork:
-            return _at(model, _BEGIN * (ratio / _BEGIN) ** way, way * target, exponent)
+        def passing(part: Array) -> RandomNetwork:
+            return _at(model, _BEGIN * (ratio / _BEGIN) ** part, part * target, exponent)
 
-        def residual(way: Array, unknowns: Array) -> Array:
-            here = passing(way)
+        def residual(part: Array, unknowns: Array) -> Array:
+            here = passing(part)
             fallen = unknowns[3] > (1.0 - _FALLEN) * _depth_at_rest(here)
             return jnp.where(fallen, jnp.nan, kac_rice.equations(here, power, unknowns, solver.nodes))
 

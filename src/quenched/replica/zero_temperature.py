@@ -203,7 +203,7 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     fine_one, coarse_one = one_state(model, solver)
 
     def residual(unknowns: Array) -> Array:
-        return overlapping.residuals(fixed, zero, zero, overlapping.alike(unknowns), Rule(solver.nodes))
+        return overlapping.residuals(fixed, zero, zero, overlapping.replica_symmetric(unknowns), Rule(solver.nodes))
 
     def cooled() -> Root:
         warm = seeded(fixed, jnp.asarray(_WARM), zero, solver)
@@ -221,7 +221,7 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     found = jax.lax.cond(one, unused, cooled)
 
     def finer(unknowns: Array) -> Array:
-        return overlapping.residuals(model, somewhere, zero, overlapping.alike(unknowns), Rule(2 * solver.nodes))
+        return overlapping.residuals(model, somewhere, zero, overlapping.replica_symmetric(unknowns), Rule(2 * solver.nodes))
 
     fine_many, fits = _many_states(model, polish(finer, found.unknowns), 2 * solver.nodes)
     coarse_many, _ = _many_states(fixed, found.unknowns, solver.nodes)
@@ -243,7 +243,7 @@ def _one_observables(state: OneState) -> dict[str, Array]:
 
 
 def _many_states(model: RandomNetwork, unknowns: Array, nodes: int) -> tuple[dict[str, Array], Array]:
-    found, zero = overlapping.alike(unknowns), jnp.zeros(())
+    found, zero = overlapping.replica_symmetric(unknowns), jnp.zeros(())
     assert found.between is not None
     true, width, square = (
         overlapping.averages(model, zero, zero, found, Rule(nodes)),

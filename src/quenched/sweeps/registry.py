@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Words, so that a misspelt one is refused before anything is imported; a test keeps them complete.
 THEORIES = {
     "dmft.Static": "states at rest: correlation and response",
-    "dmft.Stationary": "over the lag, in the way that fits the model",
+    "dmft.Stationary": "over the lag, by the method that fits the model",
     "dmft.StationaryGaussian": "over the lag without symmetry, exactly",
     "dmft.StationaryLinear": "over the lag for linear phi, in closed form",
     "dmft.StationarySampled": "over the lag at any symmetry, with error bars",

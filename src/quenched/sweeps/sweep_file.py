@@ -113,9 +113,9 @@ def _plan(content: SweepFile, section: TheorySection) -> Plan:
     )
     arguments = dict(section.model_extra or {})
     theory = build_theory(section.theory, arguments, also=type(section).model_fields)
-    # The way that serves the whole grid, not the base values.
-    way = make_grid(model, theory, over).points[0][1]
-    return make_plan(model, theory, over, build_solver(way, section.solver), section.start, content.seed)
+    # The method that serves the whole grid, not the base values.
+    method = make_grid(model, theory, over).points[0][1]
+    return make_plan(model, theory, over, build_solver(method, section.solver), section.start, content.seed)
 
 
 def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:
