@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
 from quenched.activations import check_continuous
+from quenched.errors import raise_unsolved
 from quenched.models import RandomNetwork
 from quenched.numerics.continuation import follow
 from quenched.numerics.quadrature import Scalar
@@ -22,7 +23,7 @@ from quenched.replica.branches import computed
 from quenched.replica.log_determinant import of_equal_slopes
 from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
 from quenched.replica.zero_temperature import ZeroTemperature
-from quenched.status import Status, raise_unsolved
+from quenched.status import Status
 from quenched.theory import one_population
 
 if TYPE_CHECKING:
