@@ -31,7 +31,7 @@ step = 0.5
 
 [output]
 store = "small.zarr"
-figure = "small.png"
+figures = { edge_of_chaos = "small.png" }
 """
 
 

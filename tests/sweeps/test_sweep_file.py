@@ -34,7 +34,7 @@ initial = { uniform = [-0.5, 0.5] }
 
 [output]
 store = "small.zarr"
-figure = "small.png"
+figures = { edge_of_chaos = "small.png" }
 """
 
 
@@ -102,7 +102,13 @@ def test_a_range_holds_the_numbers_one_would_type(tmp_path: Path) -> None:
     [
         ("[model]", "[modle]", r"small\.toml: unknown key `modle`\. Did you mean 'model'\? Known here: title, seed, "),
         ("symmetry =", "symetry =", r"unknown key `model\.symetry`\. Did you mean 'symmetry'\?"),
-        ("figure =", "figur =", r"unknown key `output\.figur`\. Did you mean 'figure'\?"),
+        ("figures =", "figurs =", r"unknown key `output\.figurs`\. Did you mean 'figures'\?"),
+        (
+            "edge_of_chaos =",
+            "edge_of_chaso =",
+            r"key `output\.figures`: it must name some of edge_of_chaos, but .* Did you mean 'edge_of_chaos'\?",
+        ),
+        ('"small.png"', "3", r"key `output\.figures\.edge_of_chaos` must be text in quotes, but is 3"),
         ("symmetry = 0.2", 'symmetry = "0.2"', r"key `model\.symmetry` must be a number, but is '0\.2'"),
         (
             "symmetry = 0.2",
@@ -150,6 +156,12 @@ def test_what_is_wrong_with_a_file_is_said_before_any_work(tmp_path: Path, old: 
     with pytest.raises(ValueError, match=message):
         run_file(path, output=tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_a_figure_that_no_sweep_would_be_in_is_refused(tmp_path: Path) -> None:
+    text = GOOD.replace("gain = {", "noise = {").replace("over.gain", "over.noise").replace("dmft.Static", "dmft.Stationary")
+    with pytest.raises(ValueError, match=r"'edge_of_chaos' is a figure of sweeps over 'gain', but nothing is swept over it"):
+        read_job(write(tmp_path, text))
 
 
 def test_every_problem_of_a_file_is_named_at_once(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class OutputSection(_Section):
     """[output]: where the results go."""
 
     store: str
-    figure: str | None = None
+    figures: dict[str, str] = Field(default_factory=dict)
 
 
 class SweepFile(_Section):

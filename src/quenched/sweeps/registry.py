@@ -1,4 +1,4 @@
-"""Theories, activations and solvers by the names that files and the command line use."""
+"""Theories, activations, solvers and figures by the names that files and the command line use."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ THEORIES = {
     "landscape.FixedPoints": "fixed points, averaged in two ways",
     "landscape.Sampling": "the measure exp(-E/T), sampled",
 }
+# Figures of qd.plots that a file may ask for, and the parameter that one of its sweeps must run over.
+FIGURES = {"edge_of_chaos": "gain"}
 ACTIVATIONS = {"tanh": "Tanh", "erf": "Erf", "relu": "ReLU", "linear": "Linear"}
 _INITIAL = {"normal": "Normal", "uniform": "Uniform"}
 

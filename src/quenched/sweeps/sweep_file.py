@@ -1,9 +1,9 @@
-"""A sweep out of a TOML file: several theories, one store, one figure."""
+"""Sweeps out of a TOML file: several theories, one store, and figures of all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from quenched.outputs import check_store
 from quenched.precision import double_precision
 from quenched.sweeps.grid import make_grid
 from quenched.sweeps.plan import Plan, make_plan
-from quenched.sweeps.registry import build_activation, build_solver, build_theory
+from quenched.sweeps.registry import FIGURES, build_activation, build_solver, build_theory
 from quenched.sweeps.store import claim, create_group, existing, remove
 from quenched.sweeps.sweep import execute, interruption
 
@@ -29,7 +29,7 @@ class Job(NamedTuple):
     title: str
     plans: dict[str, Plan]
     store: Path
-    figure: Path | None
+    figures: dict[str, Path]
 
 
 @double_precision
@@ -52,10 +52,10 @@ def read_job(path: str | Path, output: str | Path = ".") -> Job:
         store = check_store(folder / content.output.store, "key `output.store`")
     except ValueError as error:
         problems.append(f"{path.name}: {error}")
+    problems += [f"{path.name}: key `output.figures`: {problem}" for problem in _wrong_figures(content, plans)]
     if problems:
         raise ValueError("\n".join(problems))
-    figure = content.output.figure
-    return Job(content.title, plans, store, None if figure is None else folder / figure)
+    return Job(content.title, plans, store, {name: folder / figure for name, figure in content.output.figures.items()})
 
 
 @double_precision
@@ -67,16 +67,17 @@ def run_file(
     output: str | Path = ".",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> xr.DataTree:
-    """Run the sweeps of a TOML file, store them, and draw its figure.
+    """Run the sweeps of a TOML file, store them, and draw its figures.
 
     The file has the keys `title` and `seed`; [model] with what is not swept; [over] with lists or {start, stop, points};
     [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, `solver` and an `over` that adds
-    to or replaces parts of the common one; [output] with `store` and, where wanted, `figure`.
+    to or replaces parts of the common one; [output] with `store` and, where wanted,
+    `figures`, such as { edge_of_chaos = "edge.png" }: a name of `qd.plots` and where to write what it draws of all sweeps.
 
     Arguments:
         path: the file.
         resume, force: what to do with a store that exists, as for `qd.sweep`.
-        output: the folder that `store` and `figure` are in.
+        output: the folder that `store` and `figures` are in.
         progress: called with (NAME, done, in all).
 
     Returns:
@@ -98,10 +99,10 @@ def run_file(
             raise KeyboardInterrupt(stopped)
     tree = xr.DataTree.from_dict(found)
     tree.attrs["title"] = job.title
-    if job.figure is not None:
-        from quenched.plots import edge_of_chaos
+    for name, place in job.figures.items():
+        from quenched import plots
 
-        edge_of_chaos(tree)[0, 0].figure.savefig(job.figure, dpi=150)
+        getattr(plots, name)(tree).flat[0].figure.savefig(place, dpi=150)
     return tree
 
 
@@ -118,11 +119,20 @@ def _plan(content: SweepFile, section: TheorySection) -> Plan:
     return make_plan(model, theory, over, build_solver(method, section.solver), section.start, content.seed)
 
 
+def _wrong_figures(content: SweepFile, plans: dict[str, Plan]) -> Iterator[str]:
+    """A figure that is none, and one that no sweep would be in; not asked where a sweep is wrong itself."""
+    for name in content.output.figures:
+        if name not in FIGURES:
+            yield f"it must name some of {', '.join(FIGURES)}, but names {name!r}.{checks.nearest(name, FIGURES)}"
+        elif len(plans) == len(content.theories) and not any(FIGURES[name] in plan.grid.axes for plan in plans.values()):
+            yield f"{name!r} is a figure of sweeps over {FIGURES[name]!r}, but nothing is swept over it."
+
+
 def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:
     """Decide about every store and make sure that the results can be written, before anything is computed or removed."""
     if resume and force:
         raise ValueError("--resume and --force exclude each other: continue the store, or replace it.")
-    for wanted in (job.store.parent, *([] if job.figure is None else [job.figure.parent])):
+    for wanted in (job.store.parent, *(place.parent for place in job.figures.values())):
         if not wanted.is_dir() or not os.access(wanted, os.W_OK):
             raise OSError(f"The folder {str(wanted)!r} does not exist or cannot be written; choose another by --output.")
     stored = existing(job.store)
