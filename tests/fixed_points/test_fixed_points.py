@@ -12,6 +12,7 @@ import pytest
 from scipy import optimize, sparse
 
 import quenched as qd
+from quenched.fixed_points.collection import Collection
 from quenched.landscape import LevenbergMarquardt, Outcome, find_fixed_points
 
 
@@ -143,6 +144,24 @@ def test_progress_counts_the_searches_that_the_result_counts() -> None:
     searches = found.sizes["start"] + found.sizes["path"] + found.attrs["searches_between"]
     # Three points have three middles.
     assert shown[-1] == (searches, searches) == (39, 39)
+
+
+def test_pairs_to_search_between_follow_from_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    middles, chosen = Collection.middles, []
+
+    def watched(*arguments: Any) -> Any:
+        found = middles(*arguments)
+        chosen.append(found[0])
+        return found
+
+    monkeypatch.setattr(Collection, "middles", watched)
+    # With their mirror images far more pairs than starts, of which as many are chosen.
+    starts = 2.0 * np.array([[1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1], [1, 1, 0], [1, 0, 1]])
+    for key in (0, 0, 1):
+        find_fixed_points(qd.Network(2.0 * np.eye(3)), starts, rounds=1, paths=0, key=key)
+    assert all(len(each) == len(starts) for each in chosen)
+    np.testing.assert_array_equal(chosen[0], chosen[1])
+    assert np.max(np.abs(chosen[2] - chosen[0])) > 0.1
 
 
 def test_gradient_of_the_energy() -> None:

@@ -140,12 +140,12 @@ class Collection:
         sums = np.bincount(np.array(self.of_input, int), [float(root.sign) for root in self.roots], minlength=count)
         return bool(np.all(sums == 1.0))
 
-    def middles(self, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def middles(self, most: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """States in the middle between random pairs of points of one input, and that input."""
         of_input = np.array(self.of_input, int)
         one, other = np.triu_indices(len(of_input), 1)
         together = np.flatnonzero(of_input[one] == of_input[other])
-        chosen = together if len(together) <= most else np.random.default_rng(seed).choice(together, most, replace=False)
+        chosen = together if len(together) <= most else random.choice(together, most, replace=False)
         states = np.array([root.state for root in self.roots]).reshape(-1, self.dynamics.size)
         return 0.5 * (states[one[chosen]] + states[other[chosen]]), of_input[one[chosen]]
 

@@ -77,7 +77,7 @@ def find_fixed_points(
         rounds: search again from the middle between points that were found, as long as that finds new ones or the index sum
             is not 1, at most this often; 0 for never.
         period: of a map, find its points of this period (and of its divisors).
-        key: seed of the starts, 0 if left out.
+        key: seed of the starts and of the pairs that later rounds search between, 0 if left out.
         solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
         follow: `qd.landscape.Homotopy(max_steps=, most_points=, lanes=, furthest=)`.
         progress: called with (starts done, starts in all), paths and later rounds counted too; and, if it has an argument
@@ -139,7 +139,8 @@ def find_fixed_points(
     paths, rounds = checks.count("paths", paths, low=0), checks.count("rounds", rounds, low=0)
     starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
     _refuse_what_does_not_fit(searched, starts, paths, solver, follow)
-    states, conditions, of_start = _starts(searched, starts, given, read_key(key))
+    random_key = read_key(key)
+    states, conditions, of_start = _starts(searched, starts, given, random_key)
     number = min(paths, len(states))
 
     # Of several inputs, some of each.
@@ -168,8 +169,9 @@ def find_fixed_points(
                 points.add_mirror_images()
                 if single is not None:
                     points.add_orbits(single, period)
-            for each in range(rounds):
-                if not _search_between(uncertified, work, solver, len(states), each) and collection.adds_up():
+            random = np.random.default_rng(np.asarray(jax.random.key_data(random_key)))
+            for _ in range(rounds):
+                if not _search_between(uncertified, work, solver, len(states), random) and collection.adds_up():
                     break
         except (KeyboardInterrupt, _TimeIsUp):
             # What is certified by now is kept; starts and paths that are not are as if they had not been run.
@@ -184,10 +186,12 @@ def find_fixed_points(
     return named(found, dynamics)
 
 
-def _search_between(uncertified: Uncertified, work: _Search, solver: LevenbergMarquardt, most: int, seed: int) -> bool:
+def _search_between(
+    uncertified: Uncertified, work: _Search, solver: LevenbergMarquardt, most: int, random: np.random.Generator
+) -> bool:
     """Search from the middle between known points, where saddles are; whether that finds new ones."""
     collection = uncertified.collection
-    middles, of_middle = collection.middles(most, seed)
+    middles, of_middle = collection.middles(most, random)
     if not len(middles):
         return False
     known, (ended, _) = len(collection.roots), nothing_run(middles, 0, Homotopy())
