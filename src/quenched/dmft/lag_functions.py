@@ -38,7 +38,7 @@ class Orbit(NamedTuple):
     """-V'(v)/y0 = c''(0+)/y0."""
 
 
-def follow(model: RandomNetwork, decaying: Array, bend: Array, pairs: Array, rule: Collocation) -> Orbit:
+def integrate_orbit(model: RandomNetwork, decaying: Array, bend: Array, pairs: Array, rule: Collocation) -> Orbit:
     """The orbit from (d tau)^2 = (d y)^2/(2 [V(c_inf) - V(c)]), every factor divided by what makes it vanish."""
     curve, x = shape(bend, rule), jnp.asarray(rule.nodes)
     opening = 1.0 - model.gain**2 * pairs

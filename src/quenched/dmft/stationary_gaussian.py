@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.dmft.equal_pairs import single_average
-from quenched.dmft.lag_functions import at_lags, follow, growth_rate, rate_spectrum
+from quenched.dmft.lag_functions import at_lags, growth_rate, integrate_orbit, rate_spectrum
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
 from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
 from quenched.dmft.rest_without_symmetry import resting_state, resting_variance
@@ -157,7 +157,7 @@ class StationaryGaussian(AbstractTheory):
     ) -> tuple[dict[str, Array], Array]:
         phi, lags, frequencies = model.activation, jnp.asarray(self.lags), jnp.asarray(self.frequencies)
         pairs = slope_pairs(model, variance, decaying, bend, how, self.centred)
-        orbit = follow(model, decaying, bend, pairs, how.rule)
+        orbit = integrate_orbit(model, decaying, bend, pairs, how.rule)
         falling, rates = at_lags(orbit, lags)
         exponent = growth_rate(orbit)
         lasting, lasting_rate = self._lasting(model, variance, decaying, how)
