@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched.checks import nearest
+from quenched.errors import raise_unsolved
 from quenched.models import RandomNetwork
 from quenched.numerics.statistics import with_error
 from quenched.records import one_line, printed, public_name
-from quenched.status import Status, raise_unsolved
+from quenched.status import Status
 from quenched.theory import AbstractChoice, AbstractTheory, Theory
 from quenched.vocabulary import VOCABULARY, describe
 

@@ -46,9 +46,9 @@ class OneState(NamedTuple):
 def one_state(model: RandomNetwork, solver: Newton) -> tuple[OneState, OneState]:
     """On the finer quadrature and on the other."""
     static = Static().compute(model, solver, Start("stable")).arrays
-    frozen = jax.lax.stop_gradient((model, static["correlation"], static["integrated_response"]))
+    fixed = jax.lax.stop_gradient((model, static["correlation"], static["integrated_response"]))
     fine = _limits(model, static["correlation"], static["integrated_response"], 2 * solver.nodes)
-    coarse = _limits(*frozen, solver.nodes)
+    coarse = _limits(*fixed, solver.nodes)
     exists = (static["invertible"] == 1.0) & (static["stability_margin"] > 0.0)
     return fine._replace(exists=exists), coarse._replace(exists=exists)
 
