@@ -53,7 +53,7 @@ def test_changed_parameters_meet_their_checks() -> None:
     with pytest.raises(ValueError, match=r"no parameter 'gian'. Did you mean 'gain'"):
         qd.RandomNetwork(1.0).replace(gian=1.0)
     with pytest.raises(AttributeError, match=r"with couplings couplings.Sum has no one `gain`; see model.couplings"):
-        E_AND_I.gain  # noqa: B018
+        qd.RandomNetwork(couplings=E_AND_I.couplings + Elliptic(1.0)).gain  # noqa: B018
 
 
 @pytest.mark.parametrize(

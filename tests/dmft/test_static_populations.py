@@ -63,13 +63,14 @@ def by_quadrature(function: Callable[[float], float], mean: float, variance: flo
 def test_excitation_and_inhibition_by_another_route() -> None:
     """Symmetry 0: x is Gaussian in each population. SciPy's quadrature and root finder."""
     gain, mean, fractions, field = np.array([[0.8, 1.5], [1.1, 0.4]]), np.array([[2.0, -6.0], [3.0, -5.0]]), (0.7, 0.3), 0.4
-    phis = (np.tanh, lambda x: max(x, 0.0))
+    phis: tuple[Any, ...] = (np.tanh, lambda x: max(x, 0.0))
 
     def missing(unknowns: np.ndarray) -> np.ndarray:
         rate, square = unknowns[:2], unknowns[2:]
         at, spread = mean @ (fractions * rate) + field, gain**2 @ (fractions * square)
         new = [
-            [by_quadrature(f, *pair, (0.0,)) for f in (p, lambda x, p=p: p(x) ** 2)] for p, *pair in zip(phis, at, spread)
+            [by_quadrature(f, *pair, (0.0,)) for f in (p, lambda x, p=p: p(x) ** 2)]
+            for p, *pair in zip(phis, at, spread, strict=True)
         ]
         return np.ravel(np.transpose(new)) - unknowns
 
@@ -114,8 +115,8 @@ def test_where_structure_appears() -> None:
     # Another root by its order parameters: minus the state is a state too.
     model = qd.RandomNetwork(couplings=Elliptic(0.5) + LowRank([[1.0, 2.0], [2.0, 5.0]]))
     above = qd.solve(model, qd.dmft.Static())
-    below = {name: above.arrays[name] for name in ("mean_rate", "correlation", "integrated_response")}
-    below = qd.solve(model, qd.dmft.Static(), start={**below, "latent": -above.arrays["latent"]})
+    opposite: dict[str, Any] = {name: above.arrays[name] for name in ("mean_rate", "correlation", "integrated_response")}
+    below = qd.solve(model, qd.dmft.Static(), start={**opposite, "latent": -above.arrays["latent"]})
     np.testing.assert_allclose(below.arrays["latent"], -above.arrays["latent"], rtol=1e-12)
 
 
@@ -213,7 +214,6 @@ def test_bulk_and_outlier_of_draws() -> None:
     for measured, expected, power in ((outliers, 1 + float(found["outlier"]), 1.0), (radii, None, 0.5)):
         rows = np.array(measured)
         errors = rows.std(axis=1) / np.sqrt(rows.shape[1])
-        (limit, _), covariance = np.polyfit(sizes**-power, rows.mean(axis=1), 1, w=1 / errors, cov="unscaled")[0][::-1], None
         fit, spread = np.polyfit(sizes**-power, rows.mean(axis=1), 1, w=1 / errors, cov="unscaled")
         expected = np.sqrt(1 - float(found["stability_margin"])) if expected is None else expected
         assert abs(fit[1] - expected) < 4 * np.sqrt(spread[1, 1]) + 1e-3, (fit[1], expected)
@@ -238,7 +238,8 @@ def settled(model: qd.RandomNetwork, size: int, key: Any) -> dict[str, np.ndarra
         state = later(state, network.weights)
         moved = np.abs(np.asarray(network.drift(state))).max()
         rate = np.asarray(unit.rate(state))
-    assert moved < 1e-7
+    # Species that die out do so slowly.
+    assert moved < (1e-5 if unit.nonnegative else 1e-7)
     of = [population == row for row in range(model.populations)]
     return {
         "mean_rate": np.array([rate[one].mean() for one in of]),
@@ -284,9 +285,9 @@ def test_derivatives_batches_and_one_program() -> None:
         return solve_populations(model, qd.Newton(), Start("stable")).arrays["correlation"][1]
 
     with jax.enable_x64(True):
-        slope = jax.jit(jax.grad(square))(1.1)
-        values = jax.jit(jax.vmap(square))(jnp.array([1.1 - 1e-4, 1.1, 1.1 + 1e-4]))
-        assert slope == pytest.approx((values[2] - values[0]) / 2e-4, rel=1e-6)
+        slope = float(jax.jit(jax.grad(square))(1.1))
+        values = np.asarray(jax.jit(jax.vmap(square))(jnp.array([1.1 - 1e-4, 1.1, 1.1 + 1e-4])))
+    assert slope == pytest.approx((values[2] - values[0]) / 2e-4, rel=1e-6)
     from quenched.solve import _brief_theory_compiled
 
     model = NETWORKS["species"]
