@@ -144,17 +144,6 @@ def test_products_of_fresh_gaussian_matrices() -> None:
     np.testing.assert_array_less(np.abs(found.lyapunov_exponent - exact), 4 * found.lyapunov_exponent_error)
 
 
-def test_lasting_couplings_stay_beside_fresh_ones() -> None:
-    """Fresh ones of gain 0 change nothing: the exponents add up to ln|det J| of what lasts."""
-    law, unit, size = Elliptic(0.9, 0.3), Discrete(qd.Linear()), 8
-    summed = qd.RandomNetwork(couplings=law + Redrawn(Elliptic(0.0)), unit=unit)
-    found = lyapunov_spectrum(summed, 60, size=size, networks=2, initial=np.zeros(size))
-    with jax.enable_x64(True):
-        keys = jax.random.split(jax.random.split(jax.random.key(0), 4)[0], 2)
-        volumes = [np.linalg.slogdet(np.asarray(law.draw(size, key)))[1] for key in keys]
-    assert float(found.lyapunov_exponent.sum()) == pytest.approx(np.mean(volumes), rel=1e-9)
-
-
 def test_a_sinusoid_silences_chaos() -> None:
     """Rajan, Abbott & Sompolinsky 2010: the exponent falls with the amplitude, through zero."""
     exponents = [

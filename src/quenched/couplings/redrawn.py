@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
@@ -31,6 +31,8 @@ class Redrawn(AbstractCouplings):
 
     couplings: AbstractCouplings
 
+    redrawn: ClassVar[bool] = True
+
     def __init__(self, couplings: AbstractCouplings):
         if not isinstance(couplings, AbstractCouplings) or couplings.rank:
             raise TypeError(f"Argument `couplings` must be couplings without a low-rank part, but is {couplings!r}.")
@@ -39,14 +41,6 @@ class Redrawn(AbstractCouplings):
     @property
     def population_fractions(self) -> Any:
         return self.couplings.population_fractions
-
-    @property
-    def redrawn(self) -> AbstractCouplings:
-        return self
-
-    @property
-    def lasting(self) -> None:
-        return None
 
     def bytes_of_draw(self, size: int) -> int:
         return self.couplings.bytes_of_draw(size)

@@ -35,6 +35,11 @@ class Sum(AbstractCouplings):
         for each in (first, second):
             if not isinstance(each, AbstractCouplings):
                 raise TypeError(f"Couplings add to couplings such as qd.couplings.Elliptic(1.5), but not to {each!r}.")
+            if each.redrawn:
+                raise ValueError(
+                    "Couplings that are drawn anew at every step do not add to others; "
+                    "write qd.couplings.Redrawn(first + second)."
+                )
         self.first, self.second = first, second
         fractions = [each.population_fractions for each in (first, second) if len(each.population_fractions) > 1]
         if len(fractions) == 2 and not _alike(*fractions):
@@ -66,14 +71,6 @@ class Sum(AbstractCouplings):
         first, second = self._parts(rates)
         return jnp.concatenate([self.first.latent(first), self.second.latent(second)])
 
-    @property
-    def redrawn(self) -> AbstractCouplings | None:
-        return _joined(self.first.redrawn, self.second.redrawn)
-
-    @property
-    def lasting(self) -> AbstractCouplings | None:
-        return _joined(self.first.lasting, self.second.lasting)
-
     def bytes_of_draw(self, size: int) -> int:
         return self.first.bytes_of_draw(size) + self.second.bytes_of_draw(size)
 
@@ -91,10 +88,6 @@ def added(first: Any, second: Any) -> Any:
     if hasattr(first, "todense") != hasattr(second, "todense"):
         first, second = (each.todense() if hasattr(each, "todense") else each for each in (first, second))
     return first + second
-
-
-def _joined(first: AbstractCouplings | None, second: AbstractCouplings | None) -> AbstractCouplings | None:
-    return Sum(first, second) if first is not None and second is not None else first if second is None else second
 
 
 def _alike(first: Any, second: Any) -> bool:

@@ -36,16 +36,16 @@ class Blocks(NamedTuple):
     layout: Layout
 
 
-def split(weights: Float[Array, "network neuron neuron"], exponents: int, variables: int = 1) -> Blocks:
+def split(weights: Float[Array, "network neuron neuron"], exponents: int, variables: int = 1, even: bool = True) -> Blocks:
     """Blocks of each network, and room for the `exponents` largest exponents of each block; of neurons with several
     `variables` a block has all of those.
 
     The Jacobian is block triangular where the blocks are put in their order, so that the exponents are those of the blocks,
-    taken together. In other units, v -> v/u, they are the same.
+    taken together. In other units, v -> v/u, they are the same; such units are sought if they are to be `even`.
     """
     whole = np.asarray(weights)
     blocks = [_strong_components(each) for each in whole]
-    units = [_even_units(each, block) for each, block in zip(whole, blocks, strict=True)]
+    units = [_even_units(each, block) if even else np.ones(len(each)) for each, block in zip(whole, blocks, strict=True)]
     if all(block.max() == 0 and np.all(unit == 1.0) for block, unit in zip(blocks, units, strict=True)):
         return Blocks(weights, None, _layout(blocks, exponents, variables))
     within = [
@@ -53,17 +53,6 @@ def split(weights: Float[Array, "network neuron neuron"], exponents: int, variab
         for each, block, unit in zip(whole, blocks, units, strict=True)
     ]
     return Blocks(jnp.asarray(np.stack(within)), weights, _layout(blocks, exponents, variables))
-
-
-def without_lasting(
-    pattern: Float[Array, "network neuron neuron"],
-    lasting: Float[Array, "network neuron neuron"],
-    exponents: int,
-    variables: int,
-) -> Blocks:
-    """Blocks of couplings that are drawn anew at every step, where `pattern` is not 0, and the weights that last."""
-    blocks = [_strong_components(each) for each in np.asarray(pattern)]
-    return Blocks(lasting, None, _layout(blocks, exponents, variables))
 
 
 def rows_of(layout: Layout, exponents: int) -> int:

@@ -18,7 +18,7 @@ from quenched.models import AbstractInitial, Network, RandomNetwork, Sinusoid
 from quenched.models.drive import Drive
 from quenched.models.starts import check_starts, draw_states, read_starts
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
-from quenched.observables.blocks import Blocks, split, without_lasting
+from quenched.observables.blocks import split
 from quenched.observables.tangent import Couplings
 from quenched.simulate.integrate import read_field, read_noise
 from quenched.simulate.refusals import check_couplings
@@ -143,33 +143,18 @@ def _ensemble(model: RandomNetwork, size: Any, networks: Any, noise: Any, field:
     numbers = {name: value for name, value in model.values().items() if name != "noise" and isinstance(value, float)}
     parameters = {name: float(value) for name, value in numbers.items()}
     constant = 0.0 if isinstance(model.field, Drive | Sinusoid) else model.of_neurons(model.field, size)
-    fresh, lasting = model.couplings.redrawn, model.couplings.lasting
+    fresh = model.couplings if model.couplings.redrawn else None
     unit = model.unit_of_neurons(size)
 
     def couplings(chosen: slice, keys: Array, exponents: int) -> Couplings:
         number = len(draws[chosen])
         fields = jnp.broadcast_to(jnp.asarray(constant), (number, size))
-        blocks = _blocks(model.couplings, fresh, lasting, size, draws[chosen], exponents, unit.state_size)
+        weights = _draw(model.couplings, size, draws[chosen])
+        blocks = split(weights, exponents, unit.state_size, even=fresh is None)
         return Couplings(blocks, fields, keys[chosen], _drive(model, size, draws[chosen]))
 
     noise = model.of_neurons(model.noise, size)
     return Networks(size, count, unit, model.units, noise, "ensemble", couplings, parameters, fresh)
-
-
-def _blocks(
-    couplings: AbstractCouplings,
-    fresh: AbstractCouplings | None,
-    lasting: AbstractCouplings | None,
-    size: int,
-    keys: Array,
-    exponents: int,
-    variables: int,
-) -> Blocks:
-    weights = _draw(couplings, size, keys)
-    if fresh is None:
-        return split(weights, exponents, variables)
-    stays = jnp.zeros_like(weights) if lasting is None else _draw(lasting, size, keys)
-    return without_lasting(weights, stays, exponents, variables)
 
 
 @partial(jax.jit, static_argnums=1)

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from quenched.couplings import AbstractCouplings
-from quenched.couplings.sum import added
 from quenched.numerics.quadrature import Scalar
 from quenched.observables.blocks import Blocks, Layout, rows_of
 from quenched.observables.rounding import Effect, Turn, begin_turn, carry_turn
@@ -89,7 +88,7 @@ def advance(
     scheme: str,
     fresh: AbstractCouplings | None = None,
 ) -> tuple[Bundle, Measured]:
-    """Advance every network over the span. Of the couplings `fresh` are drawn anew at every step."""
+    """Advance every network over the span. Of `fresh` couplings new ones are drawn at every step."""
     one = partial(_advance_one, unit=unit, span=span, step=step, noise=noise, scheme=scheme, fresh=fresh)
     batch = (*couplings, bundle)
     if jax.default_backend() == "cpu":
@@ -197,14 +196,11 @@ def _weights_now(blocks: Blocks, fresh: AbstractCouplings | None, key: Key[Array
     """Weights within the blocks, and those of the whole network where they differ, at one step; transposed."""
     if fresh is None:
         return blocks.within, blocks.whole
-    size = blocks.within.shape[0]
-    drawn = added(blocks.within if blocks.whole is None else blocks.whole, _dense(fresh.draw(size, key)).T)
+    size = len(blocks.within)
+    drawn = fresh.draw(size, key)
+    drawn = (drawn.todense() if hasattr(drawn, "todense") else drawn).T
     block = blocks.layout.block_of_neuron[:size]
     return jnp.where(block[:, None] == block, drawn, 0.0), drawn
-
-
-def _dense(weights: Any) -> Array:
-    return weights.todense() if hasattr(weights, "todense") else weights
 
 
 def _orthonormal(rows: Float[Array, "row neuron"], layout: Layout) -> tuple[Array, Array, Array]:

@@ -32,7 +32,7 @@ def check_run(units: Sequence[AbstractUnit], step: Any, noise: Any) -> None:
 
 def check_couplings(couplings: AbstractCouplings, kind: str, what: str) -> None:
     """Refuse fresh couplings at every step where time is continuous."""
-    if kind == "flow" and couplings.redrawn is not None:
+    if kind == "flow" and couplings.redrawn:
         raise ValueError(
             f"Argument `couplings` must last for {what} with units that are flows, but qd.couplings.Redrawn is drawn anew "
             "at every step; use units that are maps, such as qd.units.Discrete(), or the couplings inside of it."

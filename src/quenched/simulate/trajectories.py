@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.couplings.sum import added
 from quenched.models import AbstractInitial, Network, RandomNetwork
 from quenched.models.populations import OverNeurons
 from quenched.models.starts import check_starts, draw_states, read_starts
@@ -244,7 +243,7 @@ class _Runs(NamedTuple):
     model: RandomNetwork
     network: Network
     network_at: Callable[[Array], Network] | None
-    """The network of one step, where some couplings are drawn anew."""
+    """The network of one step, where couplings are drawn anew."""
     fields: Callable[[Any], Any]
     """b_i(t)."""
     keys: tuple[Key[Array, ""], Key[Array, ""]]
@@ -254,17 +253,9 @@ class _Runs(NamedTuple):
 def _networks(
     model: RandomNetwork, unit: AbstractUnit, size: int, key: Key[Array, ""]
 ) -> tuple[Network, Callable[[Array], Network] | None]:
-    """The network whose couplings last, and what it is at a step where some are drawn anew."""
-    couplings, fresh = model.couplings.lasting, model.couplings.redrawn
-    if couplings is None:
-        assert fresh is not None
-        couplings = fresh
-    network = Network(couplings.draw(size, key), unit=unit)
-    if fresh is None:
-        return network, None
+    """A network, and what it is at a step where the couplings are drawn anew at each."""
 
-    def at(step_key: Array) -> Network:
-        drawn = fresh.draw(size, step_key)
-        return Network(drawn if couplings is fresh else added(network.weights, drawn), unit=unit)
+    def at(key: Array) -> Network:
+        return Network(model.couplings.draw(size, key), unit=unit)
 
-    return network, at
+    return at(key), at if model.couplings.redrawn else None
