@@ -84,6 +84,15 @@ class AbstractUnit(Record):
         """The state there; by Newton's method from zero, if not given in closed form, and NaN where none is found."""
         return state_at_rest(self, place)
 
+    @property
+    def knows_its_rest(self) -> bool:
+        """Whether these curves hold every state of rest that counts."""
+        return type(self).resting_state is not AbstractUnit.resting_state
+
+    def place(self, state: State, field: State) -> State:
+        """The place of a state of rest, and of the field that it is at rest in."""
+        return field
+
     def resting_slopes(self, place: State) -> tuple[State, State]:
         """The derivatives of the constant input and of the rate along the places."""
         ones = jnp.ones_like(place)

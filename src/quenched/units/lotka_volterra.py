@@ -84,6 +84,9 @@ class LotkaVolterra(AbstractUnit):
         below = 2.0 * self.immigration / self.growth / jnp.where(root > place, root - place, 1.0)
         return jnp.where(place > 0.0, 0.5 * (place + root), jnp.where(root > place, below, 0.0))
 
+    def place(self, state: State, field: State) -> State:
+        return field + self.capacity
+
     def resting_slopes(self, place: State) -> tuple[State, State]:
         # dx/dplace = x^2/(x^2 + m/r)
         square = self.resting_state(place) ** 2

@@ -82,6 +82,13 @@ class Mixed(AbstractUnit):
     def extinct_below(self, time: Any) -> Any:
         return self._of_each(lambda unit: jnp.asarray(unit.extinct_below(time), float))
 
+    @property
+    def knows_its_rest(self) -> bool:
+        return all(unit.knows_its_rest for unit in self.units)
+
+    def place(self, state: State, field: State) -> State:
+        return self._of_each(lambda unit: unit.place(state, field))
+
     def resting_state(self, place: State) -> State:
         return self._of_each(lambda unit: unit.resting_state(place))
 
