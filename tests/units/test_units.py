@@ -49,7 +49,8 @@ def differences(function: Any, at: Any, along: Any) -> Any:
 
 @pytest.mark.parametrize("name", UNITS)
 def test_derivatives_are_those_of_differences(name: str) -> None:
-    unit, close = UNITS[name], {"rtol": 1e-7, "atol": 1e-8}
+    unit = UNITS[name]
+    close: dict[str, Any] = {"rtol": 1e-7, "atol": 1e-8}
     with jax.enable_x64(True):
         state, field = state_of(unit), jnp.linspace(-0.4, 0.5, NEURONS)
         for function, slopes in ((unit.drift, unit.drift_slopes), (unit.speed, unit.speed_slopes)):
@@ -89,7 +90,8 @@ def test_states_of_rest_rest(name: str) -> None:
         np.testing.assert_allclose(unit.place(state, field), place, atol=1e-12)
         if isinstance(unit, Mixed):
             return
-        ones, close = jnp.ones(NEURONS), {"rtol": 1e-6, "atol": 1e-8}
+        ones = jnp.ones(NEURONS)
+        close: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-8}
         of_field, of_rate = unit.resting_slopes(place)
         np.testing.assert_allclose(of_field, differences(unit.resting_field, place, ones), **close)
         np.testing.assert_allclose(of_rate, differences(lambda p: unit.rate(unit.resting_state(p)), place, ones), **close)
