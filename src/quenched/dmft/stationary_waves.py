@@ -191,6 +191,7 @@ class Ring(NamedTuple):
         found = self.respond(state)
         matrix = handed_on(self.model, _at_one_time(self.rates(state, jnp.ones(self.model.populations))))
         weights, neurons = jnp.stack([each.handed_on for each in found]), self.neurons
+        apart = jnp.min(weights[:, self.waves.times // 4 :], axis=1)
         floor = jnp.max(jnp.stack([_slowest(each.unit) for each in neurons]))
 
         def apply(powers: Array, vector: Array) -> tuple[Array, Array]:
@@ -202,8 +203,8 @@ class Ring(NamedTuple):
             powers = jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in neurons])
             step = lambda _, carry: apply(powers, carry[0])  # noqa: E731
             vector, size = jax.lax.fori_loop(0, _APPLICATIONS, step, (vector, jnp.ones(())))
-            # Far apart W is constant: there pure waves are solutions, which a packet comes near but slowly.
-            waves = jax.vmap(spectral_radius)(matrix * (weights[:, -1] * powers.T)[:, None, :])
+            # Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly.
+            waves = jax.vmap(spectral_radius)(matrix * (apart * powers.T)[:, None, :])
             return vector, jnp.maximum(size, jnp.max(waves))
 
         def halve(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
