@@ -195,7 +195,11 @@ class AbstractExperiment(Record):
 
     @abstractmethod
     def bytes_per_sample(self, solver: Any) -> int:
-        """Memory that `measure` needs for one sample."""
+        """Memory that `measure` needs for one sample, with dense weights."""
+
+    def bytes_measuring(self, model: RandomNetwork, solver: Any) -> int:
+        """Memory that `measure` needs for one sample of this model."""
+        return self.bytes_per_sample(solver)
 
     @abstractmethod
     def coordinates(self) -> Mapping[str, Any]:

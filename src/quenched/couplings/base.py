@@ -70,6 +70,10 @@ class AbstractCouplings(Record):
     def draw(self, size: int, key: Key[Array, ""]) -> Any:
         """The weights J of one network, (neuron, neuron), its populations one after another."""
 
+    def bytes_of_draw(self, size: int) -> int:
+        """Memory that the weights of one network take."""
+        return 8 * size**2
+
     @abstractmethod
     def in_range(self) -> Bool[Array, ""]:
         """What the constructor refuses, of parameters that were traced then."""

@@ -42,6 +42,9 @@ class Redrawn(AbstractCouplings):
     def population_fractions(self) -> Any:
         return self.couplings.population_fractions
 
+    def bytes_of_draw(self, size: int) -> int:
+        return self.couplings.bytes_of_draw(size)
+
     def field(self, rates: Rates) -> Field:
         field = self.couplings.field(rates)
         return field._replace(memory=jnp.zeros_like(field.memory))
