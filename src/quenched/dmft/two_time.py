@@ -12,12 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from quenched import checks
+from quenched.dmft.received import remembers
 from quenched.dmft.schemes import scheme
+from quenched.dmft.two_time_covers import check_parts, check_slopes, is_usual
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
-from quenched.models import AbstractInitial, Normal, RandomNetwork, read_initial
+from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid, read_initial
 from quenched.numerics.normals import ENOUGH
-from quenched.precision import own_settings
+from quenched.precision import own_settings, traced
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.theory import AbstractChoice
@@ -148,16 +151,22 @@ class TwoTime(AbstractChoice):
         self.memory_limit = float(checks.number("memory_limit", memory_limit, above=0.0))
         unlimited = isinstance(time_limit, float) and time_limit == np.inf
         self.time_limit = np.inf if unlimited else float(checks.number("time_limit", time_limit, above=0.0))
-        population = self._population(steps)
+        population = self._population((1 + self.richardson) * steps)
         if self.tangents is not None and self.tangents > population:
             raise ValueError(f"Argument `tangents` must be at most the {population} trajectories, but is {self.tangents}.")
 
-    def _population(self, steps: int) -> int:
-        """Enough for exact second moments of what drives a neuron, in each step and at the beginning."""
-        dimensions = 1 + (1 + self.richardson) * steps
-        return self.trajectories or max(_FEWEST, 64 * math.ceil(ENOUGH * dimensions / 64))
+    def _population(self, normals: int, populations: int = 1) -> int:
+        """Enough for exact second moments of what drives a neuron, so many normal numbers and its initial state."""
+        enough = max(_FEWEST, populations * 64 * math.ceil(ENOUGH * (1 + normals) / 64))
+        return self.trajectories or enough
+
+    def covers(self, model: RandomNetwork) -> None:
+        if not is_usual(model):
+            check_parts(model, self.step, self.initial)
 
     def choose(self, models: Sequence[RandomNetwork]) -> TwoTimeGaussian | TwoTimeSampled:
+        if not all(map(is_usual, models)):
+            return self._of_parts(models)
         for model in models:
             self._check_stable(model)
         steps = count_steps(self.duration, self.step)
@@ -176,7 +185,7 @@ class TwoTime(AbstractChoice):
                 self.memory_limit,
                 self.precision,
             )
-        population = self._population(steps)
+        population = self._population((1 + self.richardson) * steps)
         tangents = self.tangents or min(population, default_tangents(population))
         return TwoTimeSampled(
             steps,
@@ -192,6 +201,40 @@ class TwoTime(AbstractChoice):
             self.precision,
             self.memory_limit,
             self.time_limit,
+        )
+
+    def _of_parts(self, models: Sequence[RandomNetwork]) -> TwoTimeParts:
+        steps, populations = count_steps(self.duration, self.step), max(model.populations for model in models)
+        needed = any(model.couplings.rank or remembers(model.couplings) for model in models)
+        memory = needed or bool(self.response)
+        if memory:
+            check_slopes(models)
+        noisy = any(traced(model.noise) or np.any(np.asarray(model.noise) > 0.0) for model in models)
+        waves = any(isinstance(model.field, Sinusoid) for model in models)
+        population = self._population((1 + noisy) * steps + 1 + 2 * waves, populations)
+        own = population // populations
+        if own < 2:
+            raise ValueError(
+                f"Argument `trajectories` must be at least 2 for each of the {populations} populations, but is {population}."
+            )
+        return TwoTimeParts(
+            steps,
+            self.step,
+            self.initial,
+            "map" if models[0].kind == "map" else self.scheme,
+            needed if self.response is None else self.response,
+            memory,
+            own * populations,
+            self.tangents or populations * min(own, default_tangents(own)),
+            False,
+            self.scramblings,
+            self.precision,
+            self.memory_limit,
+            self.time_limit,
+            populations,
+            models[0].units[0].state_size,
+            noisy,
+            waves,
         )
 
     def _check_stable(self, model: RandomNetwork) -> None:

@@ -129,7 +129,7 @@ class TwoTimeSampled(AbstractExperiment):
         uniform = stratified(self.trajectories, initial_key)
         drive = jax.random.normal(drive_key, ((1 + self.richardson) * self.steps, self.trajectories))
         normals = with_exact_moments(jnp.concatenate([jax.scipy.special.ndtri(uniform)[None], drive]))
-        return Draws(_starting(self.initial, uniform, normals[0]), normals[1:])
+        return Draws(starting(self.initial, uniform, normals[0]), normals[1:])
 
     def _sweep(self, model: RandomNetwork, draws: Draws, finer: int) -> Swept:
         step, tangents = self.step / finer, self.tangents if self.memory else 0
@@ -178,7 +178,7 @@ class TwoTimeSampled(AbstractExperiment):
         return replace(self, scramblings=min(math.ceil(self.scramblings * improvement**2), MOST_SCRAMBLINGS))
 
 
-def _starting(initial: AbstractInitial, uniform: Array, normal: Array) -> Array:
+def starting(initial: AbstractInitial, uniform: Array, normal: Array) -> Array:
     """x(0), by the numbers whose mean and variance are exact where it is normal."""
     return initial.mean + initial.std * normal if isinstance(initial, Normal) else initial.quantile(uniform)
 
