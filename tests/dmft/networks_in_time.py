@@ -91,12 +91,12 @@ def extrapolated(model: Any, theory: Any, networks: int, kicked: int = 0) -> dic
 
 def distances(model: Any, theory: Any, networks: int, kicked: int = 0, every: int = 5) -> dict[str, tuple[float, float]]:
     """How far theory is from networks in their common errors, at worst, and the largest of these errors; of each average."""
-    solution = qd.solve(model, theory, key=3)
+    arrays: dict[str, Any] = qd.solve(model, theory, key=3).arrays
     found = {}
     for name, (value, error) in extrapolated(model, theory, networks, kicked).items():
-        own, own_error = solution.arrays.get(name), solution.arrays.get(f"{name}_error")
-        if own is None:
+        if name not in arrays:
             continue
+        own, own_error = arrays[name], arrays[f"{name}_error"]
         if model.populations == 1:
             own, own_error = own[None], own_error[None]
         if name == "response":

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from quenched.dmft.growing import zero_padded
 from quenched.dmft.linearised import Linearised, going_back, shares, with_means
@@ -39,6 +39,7 @@ class Past(NamedTuple):
 
 
 def no_past(variables: int, trajectories: int, tangents: int) -> Past:
+    """Of a neuron with so many variables."""
     columns = tangents + 2 if tangents else 0
     one = () if variables == 1 else (variables,)
     vector, matrix = jnp.zeros((0, *one, columns)), jnp.zeros((0, *one, *one, columns))
@@ -60,54 +61,52 @@ def with_room(past: Past, times: int) -> Past:
 
 
 class Answer(NamedTuple):
-    """How a population answers now to what happened before."""
+    """How the mean of something now follows from what happened to single neurons before."""
 
-    pulses: Array
-    """Mean rate now by the input of each earlier step."""
-    kicks: Array
-    state_pulses: Array
-    state_kicks: Array
-    weights: Array
-    """How much each tangent counts in the mean rate, and, of one variable, by which slope."""
-    slopes: Array
+    inputs: Float[Array, " earlier_time"]
+    """To the input of each earlier step."""
+    kicks: Float[Array, "earlier_time *variable tangent"]
+    """To kicks of the state, of each tangent, times how much it counts."""
+
+
+class Answers(NamedTuple):
+    """Of the rate and of the state, the first variable."""
+
+    of_rate: Answer
+    of_state: Answer
+    slopes: Float[Array, "time *variable tangent"]
     """d rate/dx of the tangents, up to now."""
 
 
-def answer(unit: AbstractUnit, past: Past, state: Array, plan: Plan, index: Array) -> Answer:
-    size = len(past.rates)
-    if not plan.tangents:
-        none = jnp.zeros(size)
-        return Answer(none, none, none, none, none, past.slopes)
+def answers(unit: AbstractUnit, past: Past, state: Array, plan: Plan, index: Int[Array, ""]) -> Answers:
+    """Of one population."""
     slope = with_means(unit.rate_slope(state), plan.tangents)
     slopes = past.slopes.at[index].set(slope)
-    back = going_back(past.steps, plan.scheme == "second_order")
-    share = shares(plan.tangents)
+    back, share = going_back(past.steps, plan.scheme == "second_order"), shares(plan.tangents)
+
+    def answer(kick: Array | float, weights: Array) -> Answer:
+        kicks, inputs = response_row(back, past.kernel, slopes, index, BLOCK, "kick", kick)
+        return Answer(inputs @ weights, kicks * weights)
+
     if unit.state_size == 1:
-        kicks, inputs = response_row(back, past.kernel, slopes, index, BLOCK, "kick")
-        return Answer(inputs @ (share * slope), kicks, inputs @ share, kicks, share * slope, slopes)
-    kicks, inputs = response_row(back, past.kernel, slopes, index, BLOCK, "kick", slope)
-    of_state, of_state_inputs = kicks, jnp.zeros_like(inputs)
-    if plan.state_response:
-        first = jnp.zeros_like(slope).at[0].set(1.0)
-        of_state, of_state_inputs = response_row(back, past.kernel, slopes, index, BLOCK, "kick", first)
-    return Answer(inputs @ share, kicks, of_state_inputs @ share, of_state, share, slopes)
+        # Both follow from the same row.
+        of_state, inputs = response_row(back, past.kernel, slopes, index, BLOCK, "kick")
+        of_rate, of_state_alone = (Answer(inputs @ each, of_state * each) for each in (share * slope, share))
+        return Answers(of_rate, of_state_alone, slopes)
+    of_rate = answer(slope, share)
+    first = jnp.zeros_like(slope).at[0].set(1.0)
+    return Answers(of_rate, answer(first, share) if plan.state_response else of_rate, slopes)
 
 
-def reported(answer: Answer, direct: Array, plan: Plan, index: Array) -> tuple[Array, Array]:
-    """R(n, .) of rates and of states, for each unit of input and of time."""
+def reported(answer: Answer, direct: Array, plan: Plan, index: Int[Array, ""]) -> Float[Array, " earlier_time"]:
+    """R(n, .) for each unit of input and of time. `direct` is the derivative of the velocity by the input."""
     if plan.scheme != "second_order":
-        return answer.pulses / plan.step, answer.state_pulses / plan.step
+        return answer.inputs / plan.step
     times = jnp.arange(len(direct))
     ends = ((times == 0) | (times == index)).reshape(-1, *[1] * (direct.ndim - 1))
-
-    def mean(kicks: Array, weights: Array) -> Array:
-        # The scheme extrapolates to the middle of a step: a kick of the state counts as one half a step earlier.
-        between = jnp.where(ends, kicks, 0.5 * (kicks + jnp.roll(kicks, -1, axis=0)))
-        moved = between * direct
-        return (moved if moved.ndim == 2 else jnp.sum(moved, axis=1)) @ weights
-
-    share = shares(plan.tangents)
-    return mean(answer.kicks, answer.weights), mean(answer.state_kicks, share)
+    # The scheme extrapolates to the middle of a step: a kick of the state counts as one half a step earlier.
+    between = jnp.where(ends, answer.kicks, 0.5 * (answer.kicks + jnp.roll(answer.kicks, -1, axis=0)))
+    return jnp.sum(between * direct, axis=tuple(range(1, direct.ndim)))
 
 
 def beside_the_diagonal(response: Float[Array, "time earlier_time"]) -> Float[Array, "time earlier_time"]:

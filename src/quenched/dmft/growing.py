@@ -1,4 +1,4 @@
-"""What grows with time: arrays with room for later rows, and the Cholesky factor of a covariance that is measured row by row."""
+"""What grows with time: arrays with room for later rows, and the Cholesky factor of a covariance measured row by row."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def zero_padded(rows: Array, count: int) -> Array:
 def next_row(
     factor: Float[Array, "time earlier_time"], covariances: Float[Array, "row earlier_time"], index: Int[Array, ""]
 ) -> tuple[Float[Array, "row earlier_time"], Float[Array, ""], Float[Array, ""]]:
-    """How what is Gaussian at `index` follows from its past, f = L z, by the first of `covariances`: with that past and itself.
+    """How a Gaussian process L z goes on at `index`, by the first of `covariances`: with its past and itself.
 
-    `factor` is L^T, since LAPACK reads L by columns, with rows of the unit matrix for times to come. Returns the next row of L
-    before `index` (and such a row of the other covariances), the deviation of what is new, and its relative variance.
+    `factor` is L^T, since LAPACK reads L by columns, with rows of the unit matrix for times to come. Returns the next row of
+    L before `index` (and such a row for the other covariances), the deviation of what is new, and its relative variance.
     """
     covariance = covariances[0]
     # notation: the covariance is L L^T.
@@ -41,3 +41,12 @@ def next_row(
     # What is zero stays zero: instability would blow up anything put in its place.
     deviation = jnp.where(variance > 0.0, jnp.sqrt(jnp.where(variance > 0.0, variance, 1.0)), 0.0)
     return rows, deviation, pivot
+
+
+def fewer_normals(
+    combined: Float[Array, "row time"], normals: Float[Array, "time trajectory"]
+) -> Float[Array, "row trajectory"]:
+    """As many normal numbers z' as combinations B z of normals, with B z = L' z' and L' a Cholesky factor: B = L' Q^T."""
+    orthonormal, triangle = jnp.linalg.qr(combined.T)
+    signs = jnp.where(jnp.diagonal(triangle) < 0.0, -1.0, 1.0)
+    return signs[:, None] * (orthonormal.T @ normals)

@@ -24,7 +24,7 @@ EXTRAPOLATED = (1.5, -0.5)
 
 
 class Linearised(NamedTuple):
-    """Derivatives of one step of each trajectory: of units with several variables (changed by, changed variable, trajectory)."""
+    """Derivatives of one step of each trajectory; of several variables matrices (changed by, changed, trajectory)."""
 
     carried: Float[Array, "... trajectory"]
     """dA/dx."""

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from quenched.dmft.growing import next_row, padded, zero_padded
+from quenched.dmft.growing import fewer_normals, next_row, padded, zero_padded
 from quenched.dmft.schemes import BLOCK, Scheme, memory_weights, stretches
 from quenched.dmft.tangent import response_row
 from quenched.models import RandomNetwork
@@ -108,12 +108,9 @@ def sweep(
 def with_twice_the_step(draws: Draws, factor: Float[Array, "step step"], leak: float) -> Draws:
     """Draws for half as many steps, whose drive is that of two steps: the same neurons, seen less finely.
 
-    With B the rows of L, two and two, as they add up within both steps, B = L' Q^T: the normals are Q^T z.
+    The rows of L add up, two and two, within both steps.
     """
-    added = leak * factor[0::2] + factor[1::2]
-    orthonormal, triangle = jnp.linalg.qr(added.T)
-    signs = jnp.where(jnp.diagonal(triangle) < 0.0, -1.0, 1.0)
-    return Draws(draws.initial, signs[:, None] * (orthonormal.T @ draws.normals))
+    return Draws(draws.initial, fewer_normals(leak * factor[0::2] + factor[1::2], draws.normals))
 
 
 def _room(past: _Past, times: int) -> _Past:

@@ -1,8 +1,8 @@
-"""The causal sweep for populations of any units: a sub-population of trajectories each, in the mean field that all of them make.
+"""The causal sweep for populations of any units: a sub-population of trajectories each, in the mean field that all make.
 
-As in `population`, everything at a time follows from the past. At step n, in this order: C(n, .) of each population is measured;
-the responses of single neurons give R(n, .) and with it the latents; the couplings turn both into mean, covariance and memory of
-the field; the next row of a Cholesky factor draws it; each unit takes its step,
+As in `population`, everything at a time follows from the past. At step n, in this order: C(n, .) of each population is
+measured; the responses of single neurons give R(n, .) and with it the latents; the couplings turn both into mean, covariance
+and memory of the field; the next row of a Cholesky factor draws it; each unit takes its step,
 
     s_n = speed(x_n, h_n),   x_{n+1} = advance(x_n, now s_n + before s_{n-1}) + noise,   h = mean + gamma + memory + b,
 
@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from quenched.dmft.answers import Answer, Past, Plan, answer, beside_the_diagonal, no_past, reported, with_room
-from quenched.dmft.growing import next_row, padded, zero_padded
+from quenched.dmft.answers import Answers, Past, Plan, answers, beside_the_diagonal, no_past, reported, with_room
+from quenched.dmft.growing import fewer_normals, next_row, padded, zero_padded
 from quenched.dmft.linearised import EXTRAPOLATED, linearised, summed
 from quenched.dmft.received import Averages, latents_now, received
 from quenched.dmft.schemes import stretches
@@ -87,7 +87,8 @@ def sweep(model: RandomNetwork, plan: Plan, draws: tuple[Draws, ...]) -> tuple[t
         part = tuple(each._replace(normals=zero_padded(each.normals[:size], size)) for each in draws)
 
         def advance(carry: Any, index: Array, part: tuple[Draws, ...] = part) -> tuple[Any, tuple[_Rows, ...]]:
-            return _advance(model, plan, part, *carry, index)
+            pasts, nows, averages = carry
+            return _advance(model, plan, part, pasts, nows, averages, index)
 
         (pasts, nows, averages), rows = jax.lax.scan(advance, (pasts, nows, averages), jnp.arange(begin, end))
         found.append(tuple(_widened(each, times) for each in rows))
@@ -96,13 +97,19 @@ def sweep(model: RandomNetwork, plan: Plan, draws: tuple[Draws, ...]) -> tuple[t
     return swept, averages.latents[:, :times]
 
 
+def with_twice_the_step(draws: Draws, factor: Float[Array, "time earlier_time"]) -> Draws:
+    """Draws for half as many steps, with the same fields at every second time: the same neurons, seen less finely."""
+    noise = (draws.noise[0::2] + draws.noise[1::2]) / jnp.sqrt(2.0)
+    return draws._replace(normals=fewer_normals(factor[::2], draws.normals), noise=noise)
+
+
 def _swept(rows: _Rows, now: _Now, past: Past, times: int, plan: Plan) -> Swept:
     state_correlation = jnp.tril(rows.state @ rows.state.T / rows.state.shape[1])
-    responses = (rows.response, rows.state_response)
-    if plan.scheme == "second_order" and times > 2:
-        responses = tuple(map(beside_the_diagonal, responses))
+    response, state_response = rows.response, rows.state_response
+    if plan.scheme == "second_order":
+        response, state_response = beside_the_diagonal(response), beside_the_diagonal(state_response)
     factor = past.factor[:times, :times].T
-    return Swept(rows.correlation, state_correlation, *responses, rows.averages, now.conditioning, factor)
+    return Swept(rows.correlation, state_correlation, response, state_response, rows.averages, now.conditioning, factor)
 
 
 def _beginning(unit: AbstractUnit, draws: Draws) -> _Now:
@@ -131,22 +138,25 @@ def _advance(
     rates = [unit.rate(now.state) for unit, now in zip(units, nows, strict=True)]
     histories = [past.rates.at[index].set(rate) for past, rate in zip(pasts, rates, strict=True)]
     rows = jnp.stack([history @ rate / rate.size for history, rate in zip(histories, rates, strict=True)])
-    answers = [answer(unit, past, now.state, plan, index) for unit, past, now in zip(units, pasts, nows, strict=True)]
-    pulses = jnp.stack([each.pulses for each in answers])
+    answered: list[Answers | None] = [None] * len(units)
+    inputs = jnp.zeros_like(rows)
+    if plan.tangents:
+        every = [answers(unit, past, now.state, plan, index) for unit, past, now in zip(units, pasts, nows, strict=True)]
+        answered, inputs = list(every), jnp.stack([each.of_rate.inputs for each in every])
     averages = averages._replace(
         means=averages.means.at[:, index].set(jnp.stack([jnp.mean(rate) for rate in rates])),
         squares=averages.squares.at[:, index].set(rows[:, index]),
     )
     if couplings.rank:
-        kappa = latents_now(couplings, averages, pulses, index)
+        kappa = latents_now(couplings, averages, inputs, index)
         averages = averages._replace(latents=averages.latents.at[:, index].set(kappa))
-    field = received(couplings, averages, rows, pulses, index)
+    field = received(couplings, averages, rows, inputs, index)
     done = []
     for place, unit in enumerate(units):
         past = pasts[place]._replace(rates=histories[place])
         own = jax.tree.map(lambda each, place=place: each[place], field)
         outside = _outside(model, plan.step * index, place, draws[place].phases)
-        done.append(_one(unit, plan, draws[place], past, nows[place], answers[place], own, outside, rows[place], index))
+        done.append(_one(unit, plan, draws[place], past, nows[place], answered[place], own, outside, rows[place], index))
     noises = jnp.broadcast_to(jnp.asarray(model.noise, float), (len(units),))
     following, nows_after, left = zip(*done, strict=True)
     shaken = tuple(
@@ -175,7 +185,7 @@ def _one(
     draws: Draws,
     past: Past,
     now: _Now,
-    answered: Answer,
+    answered: Answers | None,
     field: Any,
     outside: Array,
     row: Array,
@@ -185,7 +195,7 @@ def _one(
     state, times = now.state, len(past.rates)
     (known,), deviation, pivot = next_row(past.factor, field.covariance[None], index)
     force = field.mean + outside + known.at[index].set(deviation) @ draws.normals
-    if plan.tangents:
+    if answered is not None:
         force = force + field.memory @ past.rates
     speed = unit.speed(state, force)
     average = speed
@@ -194,11 +204,11 @@ def _one(
         average = jnp.where(index == 0, speed, current * speed + before * now.speed)
     ahead = unit.advance(state, average, plan.step, plan.scheme)
     response = state_response = jnp.zeros(times)
-    if plan.tangents:
+    if answered is not None:
         here = linearised(unit, state, average, force, plan.step, plan.scheme).of_tangents(plan.tangents)
         steps = jax.tree.map(lambda history, each: history.at[index].set(each), past.steps, here)
         past = past._replace(slopes=answered.slopes, steps=steps, kernel=past.kernel.at[index].set(field.memory))
-        response, state_response = reported(answered, steps.direct, plan, index)
+        response, state_response = (reported(each, steps.direct, plan, index) for each in answered[:2])
     first = state if unit.state_size == 1 else state[0]
     averages = {
         "mean_state": jnp.mean(first),

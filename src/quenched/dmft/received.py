@@ -31,7 +31,7 @@ def received(
 ) -> Field:
     """The mean of the field at `index`, (population,), and its covariance with earlier times and memory of them.
 
-    `correlation` and `response` are the rows C(n, .) and R(n, .). The law is asked about two times at once, for each earlier one.
+    `correlation` and `response` are the rows C(n, .) and R(n, .). The law is asked about two times, for each earlier one.
     """
     fractions = jnp.asarray(couplings.population_fractions)
     now = jax.tree.map(lambda history: history[:, index], past)
@@ -66,7 +66,7 @@ def latents_now(
     response: Float[Array, "population earlier_time"],
     index: Int[Array, ""],
 ) -> Float[Array, " rank"]:
-    """kappa at `index`, from the mean rates there and from what earlier kappa have done: each step of a field answers later."""
+    """kappa at `index`, from the mean rates there and what earlier kappa have done; a field is answered a step later."""
     means = past.means[:, index]
     answered = jnp.einsum("bt,rt->br", response, past.latents)
     zeros = jnp.zeros_like(means)

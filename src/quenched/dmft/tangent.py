@@ -4,10 +4,10 @@ For one trajectory let G(n, s) be the response of x_n to a kick of the state at 
 
     G(n, s) = kick delta_ns + a_s(n) + phi'(x_s) sum_{m>=s} u_m W(m, s),
 
-where u_m is the response of x_n to an input at m, W the memory kernel of the past and a_s what the kick does beside the memory.
-Of the neuron of `schemes` a_s = leak G(n, s+1) and u_m = now G(n, m+1) + before G(n, m+2); of any unit both are in `linearised`.
-W is the same for all trajectories, so that the sum is matrix products; it needs the past alone, fits into the causal sweep and
-keeps nothing between times. Running G forward in n instead would need G(m, s) of all earlier m.
+where u_m is the response of x_n to an input at m, W the memory kernel of the past and a_s what the kick does beside the
+memory. Of the neuron of `schemes` a_s = leak G(n, s+1) and u_m = now G(n, m+1) + before G(n, m+2); of any unit both are in
+`linearised`. W is the same for all trajectories, so that the sum is matrix products; it needs the past alone, fits into the
+causal sweep and keeps nothing between times. Running G forward in n instead would need G(m, s) of all earlier m.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def response_row(
     """The response at `index` of each trajectory to kicks of the state, and u, to inputs, at all earlier times.
 
     `kernel` is W for the times before `index`, `slopes` is phi'(x) up to `index`; the number of times is a multiple of
-    `block`. `kick` is what is asked of x(index): 1, or the weight of each variable. Cost: trajectories x index^2 operations, as
-    products of `block` x `block` with `block` x trajectories.
+    `block`. `kick` is what is asked of x(index): 1, or the weight of each variable. Cost: trajectories x index^2 operations,
+    as products of `block` x `block` with `block` x trajectories.
 
     Responses are `to` a kick at each time, or one step after it, or at a time that is the end of one part of a trapezoidal
     memory and the beginning of the next: a kick there changes phi for the half that lies after it.

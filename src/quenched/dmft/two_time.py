@@ -163,6 +163,8 @@ class TwoTime(AbstractChoice):
     def covers(self, model: RandomNetwork) -> None:
         if not is_usual(model):
             check_parts(model, self.step, self.initial)
+            if model.kind == "map" and self.richardson and self.precision is None:
+                raise ValueError("Argument `richardson` must be False for units that are maps, whose step is 1.")
 
     def choose(self, models: Sequence[RandomNetwork]) -> TwoTimeGaussian | TwoTimeSampled:
         if not all(map(is_usual, models)):
@@ -211,7 +213,9 @@ class TwoTime(AbstractChoice):
             check_slopes(models)
         noisy = any(traced(model.noise) or np.any(np.asarray(model.noise) > 0.0) for model in models)
         waves = any(isinstance(model.field, Sinusoid) for model in models)
-        population = self._population((1 + noisy) * steps + 1 + 2 * waves, populations)
+        # A map has no step to extrapolate.
+        richardson = self.richardson and models[0].kind == "flow"
+        population = self._population((1 + richardson) * (1 + noisy) * steps + 1 + 2 * waves, populations)
         own = population // populations
         if own < 2:
             raise ValueError(
@@ -226,7 +230,7 @@ class TwoTime(AbstractChoice):
             memory,
             own * populations,
             self.tangents or populations * min(own, default_tangents(own)),
-            False,
+            richardson,
             self.scramblings,
             self.precision,
             self.memory_limit,

@@ -36,14 +36,14 @@ def check_parts(model: RandomNetwork, step: float, initial: AbstractInitial) -> 
     if model.kind == "map":
         if step != 1.0:
             raise ValueError(
-                f"Argument `step` must be 1 for units that are maps, such as {public_name(model.units[0])}, whose time counts "
-                f"steps, but is {step:g}."
+                f"Argument `step` must be 1 for units that are maps, such as {public_name(model.units[0])}, whose time "
+                f"counts steps, but is {step:g}."
             )
     else:
         if _redrawn(model.couplings):
             raise ValueError(
-                "Argument `couplings` must last for dmft.TwoTime with units that are flows, but couplings.Redrawn is drawn anew "
-                "at every step; use units that are maps, such as qd.units.Discrete(), or the couplings inside of it."
+                "Argument `couplings` must last for dmft.TwoTime with units that are flows, but couplings.Redrawn is drawn "
+                "anew at every step; use units that are maps, such as qd.units.Discrete(), or the couplings inside of it."
             )
         for unit in model.units:
             _check_step(unit, step)
@@ -80,8 +80,8 @@ def _check_step(unit: AbstractUnit, step: float) -> None:
     rates = -np.linalg.eigvals(along.reshape(size, size)).real if np.isfinite(along).all() else np.zeros(1)
     if step * rates.max() > 1.0 + 1e-12:
         raise ValueError(
-            f"Argument `step` must be at most {1.0 / rates.max():.3g}, the shortest time in which {public_name(unit)} relaxes, "
-            f"but is {step:g}."
+            f"Argument `step` must be at most {1.0 / rates.max():.3g}, the shortest time in which {public_name(unit)} "
+            f"relaxes, but is {step:g}."
         )
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array
 
 from quenched.dmft.answers import Plan
-from quenched.dmft.populations import Draws, Swept, sweep
-from quenched.dmft.two_time_sampled import TwoTimeSampled, starting
+from quenched.dmft.populations import Draws, Swept, sweep, with_twice_the_step
+from quenched.dmft.two_time_sampled import TwoTimeSampled, observables, starting
 from quenched.models import RandomNetwork
 from quenched.numerics.memory import check_limit
 from quenched.numerics.normals import stratified, with_exact_moments
-from quenched.numerics.richardson import ORDERS
-from quenched.status import RUNAWAY, Status
-from quenched.theory import Computed
+from quenched.numerics.richardson import ORDERS, extrapolated
 
 
 class TwoTimeParts(TwoTimeSampled):
@@ -41,7 +37,7 @@ class TwoTimeParts(TwoTimeSampled):
         check_limit(self.memory_limit, self.bytes_per_sample(solver), what)
 
     def bytes_per_sample(self, solver: None) -> int:
-        times, size = self.steps + 1, self.variables
+        times, size = (1 + self.richardson) * self.steps + 1, self.variables
         # Normals twice over while they are made, those of the noise too; rates and states; of the tangents derivatives of a
         # step, twice while a row is written, and responses; square arrays of each population.
         columns = (4 + 2 * self.noisy) * self.trajectories
@@ -49,30 +45,29 @@ class TwoTimeParts(TwoTimeSampled):
             columns += (2 * (3 * size**2 + 3 * size) + 4 * size + 2) * (self.tangents + 2 * self.populations)
         return 8 * times * (columns + 14 * self.populations * times)
 
-    def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
+    def _found(self, model: RandomNetwork, key: Array) -> tuple[dict[str, Array], Array]:
         keys = key[None] if self.populations == 1 else jax.random.split(key, self.populations)
         draws = tuple(map(self._draw_one, keys))
+        if self.richardson:
+            fine, of_fine = self._sweep_all(model, draws, 2)
+            draws = tuple(with_twice_the_step(each, one.factor) for each, one in zip(draws, fine, strict=True))
+        swept, arrays = self._sweep_all(model, draws, 1)
+        if self.richardson:
+            arrays, swept = extrapolated(ORDERS[self.scheme], arrays, of_fine), swept + fine
+        return arrays, jnp.min(jnp.stack([one.conditioning for one in swept]))
+
+    def _sweep_all(
+        self, model: RandomNetwork, draws: tuple[Draws, ...], finer: int
+    ) -> tuple[tuple[Swept, ...], dict[str, Array]]:
         tangents = max(1, self.tangents // self.populations) if self.memory else 0
-        plan = Plan(self.step, self.scheme, tangents, self.response)
-        swept, latents = sweep(model, plan, draws)
-        each = [_observables(one) for one in swept]
+        swept, latents = sweep(model, Plan(self.step / finer, self.scheme, tangents, self.response), draws)
+        each = [observables(one, finer) for one in swept]
         # The axis of populations is left out where there is one.
         arrays = {name: jnp.stack([one[name] for one in each]) for name in each[0]} if len(each) > 1 else each[0]
-        if not self.response:
-            arrays = {name: values for name, values in arrays.items() if "response" not in name}
-        if len(latents):
-            arrays["latent"] = latents
-        size = arrays["mean_square_state"]
-        finite = jnp.all(jnp.isfinite(size)) & jnp.all(size < RUNAWAY)
-        arrays["conditioning"] = jnp.min(jnp.stack([one.conditioning for one in swept]))
-        arrays |= {
-            "trajectories": jnp.asarray(float(self.trajectories)),
-            "scramblings": jnp.asarray(self.scramblings, float),
-        }
-        return Computed(arrays, jnp.where(finite, Status.solved, Status.diverged), jnp.zeros(()), jnp.asarray(self.steps))
+        return swept, arrays | ({"latent": latents[:, ::finer]} if len(latents) else {})
 
     def _draw_one(self, key: Array) -> Draws:
-        count, steps = self.trajectories // self.populations, self.steps
+        count, steps = self.trajectories // self.populations, (1 + self.richardson) * self.steps
         initial_key, drive_key = jax.random.split(key)
         uniform = stratified(count, initial_key)
         drive = jax.random.normal(drive_key, ((1 + self.noisy) * steps, count))
@@ -87,13 +82,4 @@ class TwoTimeParts(TwoTimeSampled):
         return Draws(starting(self.initial, uniform, normals[0]), field, normals[steps + 1 : -1], phases)
 
     def outside_errors(self) -> str:
-        if self.scheme == "map":
-            return "a finite population, O(1/trajectories)"
-        return f"the step, O(step^{ORDERS[self.scheme]}); a finite population, O(1/trajectories)"
-
-
-def _observables(swept: Swept) -> dict[str, Array]:
-    """C in full."""
-    both = {"correlation": swept.correlation, "state_correlation": swept.state_correlation}
-    full: dict[str, Any] = {name: values + jnp.tril(values, -1).T for name, values in both.items()}
-    return swept.averages | full | {"response": swept.response, "state_response": swept.state_response}
+        return "a finite population, O(1/trajectories)" if self.scheme == "map" else super().outside_errors()
