@@ -14,6 +14,9 @@ from quenched.dmft.schemes import BLOCK
 from quenched.dmft.tangent import response_row
 from quenched.units import AbstractUnit
 
+# Squares of the response of the neuron of mean slopes, relative to the mean response, up to which it is believed.
+_TRUSTED = 2.0
+
 
 class Plan(NamedTuple):
     """How the sweep is done."""
@@ -85,17 +88,27 @@ def answers(unit: AbstractUnit, past: Past, state: Array, plan: Plan, index: Int
     back, share = going_back(past.steps, plan.scheme == "second_order"), shares(plan.tangents)
 
     def answer(kick: Array | float, weights: Array) -> Answer:
-        kicks, inputs = response_row(back, past.kernel, slopes, index, BLOCK, "kick", kick)
-        return Answer(inputs @ weights, kicks * weights)
+        return _averaged(*response_row(back, past.kernel, slopes, index, BLOCK, "kick", kick), weights)
 
     if unit.state_size == 1:
         # Both follow from the same row.
-        of_state, inputs = response_row(back, past.kernel, slopes, index, BLOCK, "kick")
-        of_rate, of_state_alone = (Answer(inputs @ each, of_state * each) for each in (share * slope, share))
-        return Answers(of_rate, of_state_alone, slopes)
+        row = response_row(back, past.kernel, slopes, index, BLOCK, "kick")
+        return Answers(_averaged(*row, share * slope), _averaged(*row, share), slopes)
     of_rate = answer(slope, share)
     first = jnp.zeros_like(slope).at[0].set(1.0)
     return Answers(of_rate, answer(first, share) if plan.state_response else of_rate, slopes)
+
+
+def _averaged(kicks: Array, inputs: Array, weights: Array) -> Answer:
+    """Over the tangents. The correction is cut down where the neuron of mean slopes answers far more than neurons do.
+
+    It may be unstable where each of them is stable, as between two states of rest.
+    """
+    mean, of_mean = inputs[:, :-2] @ weights[:-2], inputs[:, -1] * weights[-1]
+    size = jnp.sum(of_mean**2)
+    trust = jnp.minimum(1.0, _TRUSTED * jnp.sum(mean**2) / jnp.where(size > 0.0, size, 1.0))
+    weights = weights.at[-2:].multiply(jnp.where(size > 0.0, trust, 1.0))
+    return Answer(inputs @ weights, kicks * weights)
 
 
 def reported(answer: Answer, direct: Array, plan: Plan, index: Int[Array, ""]) -> Float[Array, " earlier_time"]:
