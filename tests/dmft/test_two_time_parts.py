@@ -216,13 +216,15 @@ def test_a_linear_network_under_a_sinusoid_is_exact(scheme: str, trapezoid: tupl
 def test_the_default_scheme_is_of_second_order() -> None:
     """Of every quantity, noise included: a linear network against a short step."""
 
+    start = {"initial": qd.Normal(0.4, 1.0), "scramblings": 2}
+
     def at(step: float) -> dict[str, Any]:
         model = qd.RandomNetwork(couplings=Blocks([1.0], 0.7, 0.5), unit=Leaky(qd.Linear()), noise=0.5)
-        found = solved(model, step=step, scramblings=2).arrays
+        found = solved(model, step=step, **start).arrays
         names = ("correlation", "state_response", "response", "kinetic_energy", "mean_state")
         return {name: found[name][(slice(None, None, round(0.2 / step)),) * found[name].ndim] for name in names}
 
-    usual = solved(qd.RandomNetwork(0.7, 0.5, 0.5, activation=qd.Linear()), step=0.0125, scramblings=2).arrays
+    usual = solved(qd.RandomNetwork(0.7, 0.5, 0.5, activation=qd.Linear()), step=0.0125, **start).arrays
     coarse, fine = at(0.1), at(0.05)
     for name, values in coarse.items():
         truth = usual[name][(slice(None, None, 16),) * values.ndim]

@@ -41,9 +41,9 @@ class TwoTime(AbstractChoice):
     (`sampled=True` samples all the same). Otherwise a population of trajectories is carried along; at each step the C that
     it has just shown gives the next row of a Cholesky factor, hence the field, and tangents give R.
 
-    Of other couplings and units, which are always sampled, each population has trajectories of its own, in a field whose mean,
-    covariance and memory are those of `model.couplings`; the latents kappa_r(t) of a low-rank part follow from means and R. A
-    neuron's step is that of its unit, x' = advance(x, speed); a sinusoid has a phase of its own in each trajectory.
+    Other couplings and units are always sampled. Each population has trajectories of its own, in a field whose mean,
+    covariance and memory are those of `model.couplings`; the latents kappa_r(t) of a low-rank part follow from means and R.
+    A neuron's step is that of its unit, x' = advance(x, speed); a sinusoid has a phase of its own in each trajectory.
 
     Arguments:
         duration, step: how long, and the time step, in units of the leak time; the duration a multiple of the step. Of maps
@@ -51,12 +51,12 @@ class TwoTime(AbstractChoice):
         initial: distribution of x(0): `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, a quantile function (`qd.Quantile`).
             Of several variables it is that of the first; the others begin at 0.
         scheme: "second_order", error O(step^2); or "euler", which is the DMFT of networks that are integrated by Euler's
-            scheme with this step, exactly. Of units other than usual ones "second_order" is the scheme of Adams and Bashforth,
-            x' = advance(x, 1.5 speed - 0.5 speed before), exactly that of networks; a map is the map.
+            scheme with this step, exactly. Of other couplings and units "second_order" is the scheme of Adams and Bashforth,
+            x' = advance(x, 1.5 speed - 0.5 speed before), as exactly; a map is the map.
         response: whether to return R. Left out: where it is needed anyway (symmetry, low rank) or free (no sampling).
         trajectories: in each scrambling, of all populations together, equally many of each; if left out 1024, or for each
             population 1.1 for each step if that is more.
-        tangents: how many of them carry a tangent; 62 of each population, or nearly a 64th of many trajectories, if left out.
+        tangents: how many of them carry a tangent; if left out 62 of each population, or nearly a 64th of many trajectories.
         scramblings: independent populations, at least 2, from which the errors are.
         precision: error wanted of every entry of `correlation`. Populations then grow, and up to 1024 are made,
             until it is reached. Under jit, vmap and grad nothing grows: the status says whether it is reached.
@@ -69,19 +69,19 @@ class TwoTime(AbstractChoice):
 
     Returns:
         `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
-        `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` (of flows) over time; the axis
-        `population` comes first where there are several; `latent` kappa over (rank, time) of low-rank parts. Correlations are
-        raw second moments; the state is its first variable, but for the kinetic energy. Each has an `_error`: the standard
-        error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`, where
-        sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-8 they are a combination
+        `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` (of flows) over time; the
+        axis `population` comes first where there are several; `latent` kappa over (rank, time) of low-rank parts.
+        Correlations are raw second moments; the state is its first variable, but for the kinetic energy. Each has an
+        `_error`: the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`,
+        where sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-8 they are a combination
         of their own past, as without noise they become, and the pivot is kept at 1e-8 of the variance.
 
-        R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler", and of maps, R(t, s) is to a field that
+        R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" and of maps R(t, s) is to a field that
         acts from s to s + step, and R(t, t) = 0. Of all units the field of R is one that is added to the input.
 
     Raises: ValueError for a step at which the scheme is unstable (for phi that do not saturate; longer than a unit takes to
-        relax), a duration that is no multiple of it, an initial state of infinite variance, and what does not fit into
-        `memory_limit`; for a map with a step other than 1, fresh couplings at each step (`qd.couplings.Redrawn`) under a flow,
+        relax), a duration that is no multiple of it, an initial state of infinite variance, what does not fit into
+        `memory_limit`, a map with a step other than 1, fresh couplings at each step (`qd.couplings.Redrawn`) of a flow,
         abundances with noise or that begin below 0, and a rate that jumps where R is needed.
 
     With `richardson` the errors contain what it leaves over of the step, for which the share `step` of the largest
