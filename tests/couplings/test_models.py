@@ -59,7 +59,6 @@ def test_changed_parameters_meet_their_checks() -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda model: qd.solve(model, qd.dmft.TwoTime(1.0, 0.1)),
         lambda model: qd.solve(model, qd.simulate.Cavity(10, 2, 1.0, 0.1)),
         lambda model: qd.sweep(model, qd.dmft.Stationary(), {"noise": [0.1, 0.2]}),
         lambda model: qd.dmft.transitions(model),
