@@ -218,3 +218,14 @@ def test_what_has_no_fixed_points_is_refused(model: qd.RandomNetwork, message: s
 def test_inputs_are_as_many_as_neurons(ask: Callable[[Any], Any]) -> None:
     with pytest.raises(ValueError, match="must have 2 entries"):
         ask(qd.Network(np.eye(2), unit=Adaptive()))
+
+
+@pytest.mark.slow
+def test_who_lives_in_the_long_run_is_who_lives_at_rest() -> None:
+    """The same networks by both experiments; at time 300 a species in a hundred at most is not decided."""
+    model = qd.RandomNetwork(couplings=Elliptic(0.8, 0.3, -3.0), unit=LotkaVolterra())
+    run = qd.solve(model, qd.simulate.Trajectories(60, 8, 400.0, 0.2, burn_in=300.0), key=3)
+    rest = qd.solve(model, FixedPoints(60, 8, starts=4), key=3)
+    assert float(run["mean_state"]) == pytest.approx(float(rest["mean_state"]), rel=1e-3)
+    assert abs(float(run["surviving_fraction"]) - float(rest["surviving_fraction"])) < 0.01
+    assert 0.6 < float(rest["surviving_fraction"]) < 0.8
