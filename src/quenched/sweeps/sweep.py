@@ -14,7 +14,6 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.errors import raise_unsolved
-from quenched.models import RandomNetwork
 from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.outputs import check_store
@@ -23,6 +22,7 @@ from quenched.solution import Solution
 from quenched.solve import Progress
 from quenched.status import Status
 from quenched.sweeps.compute import compute_theory, measure_points, shapes
+from quenched.sweeps.grid import Model
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import Writer, claim, load_into, remove
 from quenched.sweeps.table import Table
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @double_precision
 def sweep(
-    model: RandomNetwork,
+    model: Model,
     theory: Theory,
     over: Mapping[str, Any],
     *,
