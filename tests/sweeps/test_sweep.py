@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from toys import Parabola
 import quenched as qd
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.sweeps.compute import LANES, lanes, lanes_compiled
+from quenched.sweeps.grid import make_grid
 from quenched.sweeps.plan import make_plan
 
 MODEL = qd.RandomNetwork(gain=1.0, symmetry=0.2)
@@ -202,6 +204,20 @@ def test_any_parameter_is_swept_by_its_path() -> None:
     assert float(found["correlation"][1, 1]) == pytest.approx(float(alone.arrays["correlation"]), rel=1e-10)
     assert "gain" not in found.attrs
     assert found.attrs["couplings.second"] == "couplings.LowRank"
+
+
+def test_a_point_costs_one_check_of_the_part_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: Counter[type] = Counter()
+    for kind in (qd.RandomNetwork, qd.couplings.Elliptic, qd.units.Leaky):
+
+        def count(self: Any, *args: Any, _kind: Any = kind, _plain: Any = kind.__init__, **kwargs: Any) -> None:
+            built[_kind] += 1
+            _plain(self, *args, **kwargs)
+
+        monkeypatch.setattr(kind, "__init__", count)
+    make_grid(MODEL, qd.dmft.Static(), {"gain": np.linspace(0.1, 1.0, 10), "symmetry": np.linspace(0.1, 1.0, 10)})
+    assert built[qd.couplings.Elliptic] <= 102
+    assert built[qd.RandomNetwork] + built[qd.units.Leaky] <= 3
 
 
 def test_a_parameter_that_was_left_out_is_swept_too() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -282,3 +283,12 @@ def test_parameters_in_place_of_those_of_the_file(tmp_path: Path) -> None:
     assert model.couplings.first.mean == 1.5
     with pytest.raises(ValueError, match=r"'couplings\.first\.gain' is swept in the file"):
         read_job(path, model={"couplings.first.gain": 1.0})
+
+
+def test_the_file_with_parts_of_the_docs_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    plan = read_job(write(tmp_path, f'{shown}\n[theories.static]\ntheory = "dmft.Static"\n[output]\nstore = "it"')).plans[
+        "static"
+    ]
+    assert plan.grid.shape == (4, 2)
