@@ -280,7 +280,7 @@ def test_what_is_wrong_with_a_part_is_said(tmp_path: Path, old: str, new: str, m
 def test_parameters_in_place_of_those_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, PARTS)
     (model, _), *_ = read_job(path, model={"couplings.first.mean": 1.5, "noise": [0.0, 0.0]}).plans["static"].grid.points
-    assert model.couplings.first.mean == 1.5
+    assert model.values()["couplings.first.mean"] == 1.5
     with pytest.raises(ValueError, match=r"'couplings\.first\.gain' is swept in the file"):
         read_job(path, model={"couplings.first.gain": 1.0})
 
