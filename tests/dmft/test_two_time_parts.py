@@ -337,11 +337,6 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
             r"`couplings` must last .* couplings\.Redrawn is drawn anew",
         ),
         (
-            qd.RandomNetwork(couplings=Elliptic(0.5) + Redrawn(Elliptic(1.0))),
-            {},
-            r"`couplings` must last .* couplings\.Redrawn is drawn anew",
-        ),
-        (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=LotkaVolterra(), noise=0.1),
             {},
             r"`noise` must be 0 .* but is 0\.1",
