@@ -51,7 +51,7 @@ test: lint pages
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(FRAMEWORKS)
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/landscape/test_rnn.py tests/test_numbers.py src/quenched/landscape/rnn
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/dynamics/test_rnn.py tests/test_numbers.py src/quenched/dynamics/rnn
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 benchmarks: env

@@ -32,7 +32,7 @@ import numpy as np
 
 GAIN, STARTS = 1.5, 1000
 HERE = Path(__file__).resolve().parent
-FLIP_FLOP = HERE.parent / "tests" / "landscape" / "flip_flop_gru.npz"
+FLIP_FLOP = HERE.parent / "tests" / "dynamics" / "flip_flop_gru.npz"
 TRAIN = HERE.parent / "examples" / "flip_flop.py"
 
 
@@ -219,7 +219,7 @@ def proven(dynamics: Any, states: np.ndarray) -> np.ndarray:
     """Which states, as they are, have a certified root next to them."""
     import equinox as eqx
 
-    from quenched.landscape.certificates import examine
+    from quenched.fixed_points.certificates import examine
 
     look = eqx.filter_jit(lambda way, state: examine(way, state, None).certificate)
     return np.array([float(look(dynamics, state)) < 0.5 for state in states], bool)
@@ -230,8 +230,8 @@ def certified(arrays: dict[str, np.ndarray], states: np.ndarray) -> tuple[int, i
     import jax
 
     import quenched as qd
-    from quenched.landscape.catalogue import Collection
-    from quenched.landscape.dynamics import read_dynamics
+    from quenched.dynamics.read import read_dynamics
+    from quenched.fixed_points.collection import Collection
 
     with jax.enable_x64(True):
         dynamics, _ = read_dynamics(qd.landscape.rnn.from_arrays(arrays))
@@ -315,8 +315,8 @@ def large_networks() -> None:
     import jax
 
     import quenched as qd
-    from quenched.landscape.catalogue import Collection
-    from quenched.landscape.dynamics import read_dynamics
+    from quenched.dynamics.read import read_dynamics
+    from quenched.fixed_points.collection import Collection
 
     none = qd.landscape.LevenbergMarquardt(max_steps=1)
     for size, starts, paths, asked in (
@@ -367,8 +367,8 @@ def real_networks(finder: str | None, python: str, worm: str | None, lstm: str |
     import jax
 
     import quenched as qd
-    from quenched.landscape.catalogue import default_starts
-    from quenched.landscape.dynamics import read_dynamics
+    from quenched.dynamics.read import read_dynamics
+    from quenched.fixed_points.collection import default_starts
 
     generator, hidden = np.random.default_rng(0), 128
     shapes = {"weight_ih_l0": (3 * hidden, 4), "weight_hh_l0": (3 * hidden, hidden), "bias_ih_l0": (3 * hidden,)}

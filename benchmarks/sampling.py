@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import quenched as qd
-from quenched.landscape.dynamics import read_dynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape.sampling import HMC, Langevin
 from quenched.landscape.sampling.diagnostics import bulk_sample_size, split_r_hat
 from quenched.landscape.sampling.measure import draw

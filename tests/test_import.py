@@ -58,7 +58,7 @@ def test_a_theory_loads_no_more_than_it_needs() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     assert "jax" in loaded
     assert not (HEAVY - {"jax", "numpy"}) & set(loaded)
-    assert not {"quenched.landscape.find", "quenched.dmft.two_time", "quenched.replica.neuron", "psutil"} & set(loaded)
+    assert not {"quenched.fixed_points.find", "quenched.dmft.two_time", "quenched.replica.neuron", "psutil"} & set(loaded)
 
 
 @pytest.mark.parametrize(

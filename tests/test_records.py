@@ -10,7 +10,7 @@ import pytest
 
 import quenched as qd
 from quenched.records import Record, printed
-from quenched.sweeps.names import theories
+from quenched.sweeps.registry import theories
 
 
 def test_a_theory_prints_what_differs_from_its_defaults() -> None:

@@ -15,13 +15,14 @@ from quenched import (
 from quenched.about import about
 from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
 from quenched.citation import cite
+from quenched.errors import SolveError
 from quenched.models import Network, Normal, Quantile, RandomNetwork, Sinusoid, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.program_store import compile_cache
 from quenched.reading import load
 from quenched.solution import Solution
 from quenched.solve import solve
-from quenched.status import SolveError, Status
+from quenched.status import Status
 from quenched.sweeps.sweep import sweep
 from quenched.vocabulary import VOCABULARY
 

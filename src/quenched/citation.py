@@ -264,7 +264,7 @@ def stored_keys(attributes: Mapping[Any, Any]) -> list[str]:
     """Those that a dataset has in its attributes, or those of its theory."""
     if "citations" in attributes:
         return str(attributes["citations"]).split()
-    from quenched.sweeps.names import THEORIES, theories
+    from quenched.sweeps.registry import THEORIES, theories
 
     theory = attributes.get("theory")
     return [*theories()[theory].citations] if theory in THEORIES else []

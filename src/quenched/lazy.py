@@ -37,7 +37,8 @@ class LazyPackage(ModuleType):
         gc.disable()
         try:
             if self._sources.get(name, self.__name__) != self.__name__:
-                value = getattr(importlib.import_module(self._sources[name]), name)
+                # As an import statement has it: a file of that package too, though nothing has imported it yet.
+                value = getattr(__import__(self._sources[name], fromlist=[name]), name)
             elif importlib.util.find_spec(f"{self.__name__}.{name}") is not None:
                 value = importlib.import_module(f"{self.__name__}.{name}")
             else:

@@ -56,7 +56,7 @@ def load(path: str | Path) -> Any:
     if MODEL in dataset.attrs:
         return _solution(path, dataset)
     if "fixed_point" in dataset.dims and "end_state" in dataset:
-        from quenched.landscape.dataset import FixedPointDataset
+        from quenched.fixed_points.dataset import FixedPointDataset
 
         return FixedPointDataset(dataset.data_vars, dataset.coords, dataset.attrs)  # which draws itself
     return dataset

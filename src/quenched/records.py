@@ -14,6 +14,8 @@ import numpy as np
 
 # A sequence longer than this is printed by its ends.
 _LONG = 6
+# Folders whose public names belong to another chapter, or ("") to the package itself.
+_CHAPTERS = {"models": "", "activations": "", "dynamics": "landscape", "fixed_points": "landscape"}
 
 
 class Record(eqx.Module):
@@ -51,9 +53,9 @@ def one_line(record: Record) -> str:
 def public_name(record: Any) -> str:
     """The name without the `qd.`, such as dmft.Static or RandomNetwork; of a class from elsewhere the class's own."""
     package, _, inside = type(record).__module__.partition(".")
-    chapter = inside.split(".")[0]
-    plain = package != "quenched" or chapter in ("models", "activations")
-    return type(record).__name__ if plain else f"{chapter}.{type(record).__name__}"
+    folder = inside.split(".")[0]
+    chapter = _CHAPTERS.get(folder, folder) if package == "quenched" else ""
+    return f"{chapter}.{type(record).__name__}" if chapter else type(record).__name__
 
 
 def printed(value: Any) -> str:

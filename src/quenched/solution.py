@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,11 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched.checks import nearest
+from quenched.errors import raise_unsolved
 from quenched.models import RandomNetwork
 from quenched.numerics.statistics import with_error
 from quenched.records import one_line, printed, public_name
-from quenched.status import Status, raise_unsolved
+from quenched.status import Status
 from quenched.theory import AbstractChoice, AbstractTheory, Theory
 from quenched.vocabulary import VOCABULARY, describe
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 # JAX arrays under a transformation, NumPy's once it is over.
 Values = Array | np.ndarray
+# Of so many populations each number is printed.
+_FEW = 4
 
 
 class Solution(eqx.Module):
@@ -165,6 +169,10 @@ class Solution(eqx.Module):
             else:
                 dims = describe(name).dims_for(np.ndim(array), self.model.populations)
                 shape = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
+                if dims in (("population",), ("rank",)) and len(array) <= _FEW:
+                    error = self.arrays.get(f"{name}_error", np.zeros(len(array)))
+                    each = [with_error(float(value), float(own)) for value, own in zip(array, error, strict=True)]
+                    shape = f"{', '.join(each)} ({dims[0]})"
                 rows.append((name, shape, False))
         return rows
 
@@ -189,6 +197,9 @@ def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | No
     taken = {field.name: getattr(theory, field.name) for field in fields(theory) if hasattr(way, field.name)}
     for name, value in {**model.values(), **taken}.items():
         value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, np.ndarray):
+            # Whole, as text that JSON reads: attributes of a netCDF file have no matrices.
+            value = json.dumps(value.tolist())
         found[name] = value if isinstance(value, int | float | str) else printed(value)
     outside = "" if isinstance(way, AbstractChoice) else way.outside_errors()
     if outside:

@@ -308,11 +308,21 @@ def read_start(
             f"Argument `start` must be one of {', '.join(map(repr, theory.branches))}, a mapping of order parameters, "
             f"or a Solution, but is {checks.shown(start)}."
         )
-    missing = [name for name in theory.unknowns if name not in given]
+    wanted = theory.order_parameters(models[0])
+    missing = [name for name in wanted if name not in given]
     if missing:
-        raise ValueError(f"Argument `start` must give {', '.join(theory.unknowns)}, but lacks {', '.join(missing)}.")
-    values = {name: jnp.asarray(checks.number(f"start[{name!r}]", given[name])) for name in theory.unknowns}
+        raise ValueError(f"Argument `start` must give {', '.join(wanted)}, but lacks {', '.join(missing)}.")
+    values = {name: _order_parameter(name, given[name], shape) for name, shape in wanted.items()}
     return Start(theory.default_branch(models, values), values)
+
+
+def _order_parameter(name: str, given: Any, shape: tuple[int, ...]) -> Array:
+    what = f"start[{name!r}]"
+    if not shape:
+        return jnp.asarray(checks.number(what, given))
+    return (
+        given if isinstance(given, jax.core.Tracer) else jnp.asarray(checks.real_array(f"Argument `{what}`", given, shape))
+    )
 
 
 def check_types(model: Any, theory: Any) -> None:

@@ -1,17 +1,8 @@
-"""How a computation ended. Found by the engine, point by point; raised once, on the host."""
+"""How a computation ended, point by point."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from quenched.solution import Solution
-
 
 # A mean square state beyond this is growth without bound, not yet overflow.
 RUNAWAY = 1e16
@@ -66,27 +57,3 @@ _ADVICE = {
     "error is infinite; ask for fewer `exponents`, and make zero what is zero but for rounding",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",
 }
-
-
-class SolveError(RuntimeError):
-    """A computation that did not end as `solved`; `solution` holds what there is, a Dataset for a sweep."""
-
-    def __init__(self, reason: str, solution: Solution | xr.Dataset):
-        super().__init__(reason, solution)  # both, so that it survives the way between processes
-        self.reason, self.solution = reason, solution
-
-    def __str__(self) -> str:
-        return f"{self.reason} What there is, is in the error's `solution`; `throw=False` returns it instead."
-
-
-def raise_unsolved(what: str, codes: Any, each: str, found: Solution | xr.Dataset, reason: str = "") -> None:
-    """Raise SolveError unless all `codes` are `solved`; `each` names what there is one of per code, `reason`, if it is
-    known, is told in the place of advice."""
-    all_codes = np.atleast_1d(np.asarray(codes))
-    failed = all_codes[all_codes != Status.solved]
-    if not failed.size:
-        return
-    worst = Status(int(failed.flat[0]))
-    counts = ", ".join(f"{(failed == code).sum()} {Status(int(code)).name}" for code in np.unique(failed))
-    where = f"{counts} of {all_codes.size} {each}; " if all_codes.size > 1 else ""
-    raise SolveError(f"{what}: {where}{worst.name}: {(reason or worst.advice + '.').strip()}", found)

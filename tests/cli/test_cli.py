@@ -13,8 +13,8 @@ import xarray as xr
 
 import quenched as qd
 from quenched.cli import progress, run
-from quenched.sweeps import engine
-from quenched.sweeps.names import THEORIES, theories
+from quenched.sweeps import compute
+from quenched.sweeps.registry import THEORIES, theories
 
 SWEEP = """
 title = "small"
@@ -31,7 +31,7 @@ step = 0.5
 
 [output]
 store = "small.zarr"
-figure = "small.png"
+figures = { edge_of_chaos = "small.png" }
 """
 
 
@@ -82,7 +82,7 @@ def test_sweep_stores_draws_and_tabulates(folder: Path, capsys: pytest.CaptureFi
 def test_an_interruption_has_its_code_and_says_how_to_go_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure, points = engine.measure_ensemble, []
+    measure, points = compute.measure_ensemble, []
 
     def interrupted(model: qd.RandomNetwork, *rest: object) -> object:
         points.append(model)
@@ -92,7 +92,7 @@ def test_an_interruption_has_its_code_and_says_how_to_go_on(
 
     (folder / "results").mkdir()
     with monkeypatch.context() as patched:
-        patched.setattr(engine, "measure_ensemble", interrupted)
+        patched.setattr(compute, "measure_ensemble", interrupted)
         assert run(["sweep", "small.toml", "--output", "results"]) == 130
     err = capsys.readouterr().err
     assert "Interrupted after 1 of 3 points" in err
@@ -106,8 +106,8 @@ def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
         # Python ignores Ctrl-C where it is started in the background.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from quenched.cli import main\n"
-        "from quenched.sweeps import engine\n"
-        "engine.measure_ensemble = lambda *_: signal.raise_signal(signal.SIGINT)\n"
+        "from quenched.sweeps import compute\n"
+        "compute.measure_ensemble = lambda *_: signal.raise_signal(signal.SIGINT)\n"
         "import sys; sys.argv = ['quenched', 'sweep', 'small.toml']; main()"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)

@@ -9,7 +9,7 @@ from typing import Any
 from subjects import SUBJECTS
 
 import quenched as qd
-from quenched.sweeps.names import ACTIVATIONS, THEORIES, build_activation
+from quenched.sweeps.registry import ACTIVATIONS, THEORIES, build_activation
 from quenched.theory import AbstractExperiment, AbstractTheory, Theory
 
 

@@ -52,14 +52,13 @@ def test_changed_parameters_meet_their_checks() -> None:
         qd.RandomNetwork(1.0).replace(gain=-1.0)
     with pytest.raises(ValueError, match=r"no parameter 'gian'. Did you mean 'gain'"):
         qd.RandomNetwork(1.0).replace(gian=1.0)
-    with pytest.raises(AttributeError, match=r"with couplings couplings.Blocks has no one `gain`; see model.couplings"):
-        E_AND_I.gain  # noqa: B018
+    with pytest.raises(AttributeError, match=r"with couplings couplings.Sum has no one `gain`; see model.couplings"):
+        qd.RandomNetwork(couplings=E_AND_I.couplings + Elliptic(1.0)).gain  # noqa: B018
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda model: qd.solve(model, qd.dmft.Static()),
         lambda model: qd.solve(model, qd.simulate.Trajectories(10, 2, 1.0, 0.1)),
         lambda model: qd.sweep(model, qd.dmft.Stationary(), {"noise": [0.1, 0.2]}),
         lambda model: qd.dmft.transitions(model),

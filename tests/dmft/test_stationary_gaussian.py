@@ -15,7 +15,7 @@ from scipy import integrate, linalg, optimize, special, stats
 
 import closed_forms
 import quenched as qd
-from quenched.dmft.pairs import pair_of_same
+from quenched.dmft.equal_pairs import pair_of_same
 
 LAGS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 100.0)
 FREQUENCIES = (0.0, 0.3, 2.0)

@@ -215,22 +215,24 @@ def test_a_linear_network_under_a_sinusoid_is_exact(scheme: str, trapezoid: tupl
 @pytest.mark.slow
 def test_the_default_scheme_is_of_second_order() -> None:
     """Of every quantity, noise included: a linear network against a short step."""
-
-    start = {"initial": qd.Normal(0.4, 1.0), "scramblings": 2}
+    start: dict[str, Any] = {"initial": qd.Normal(0.4, 1.0), "scramblings": 2}
 
     def at(step: float) -> dict[str, Any]:
         model = qd.RandomNetwork(couplings=Blocks([1.0], 0.7, 0.5), unit=Leaky(qd.Linear()), noise=0.5)
         found = solved(model, step=step, **start).arrays
         names = ("correlation", "state_response", "response", "kinetic_energy", "mean_state")
-        return {name: found[name][(slice(None, None, round(0.2 / step)),) * found[name].ndim] for name in names}
+        return {name: found[name][(slice(None, None, round(0.1 / step)),) * found[name].ndim] for name in names}
 
     usual = solved(qd.RandomNetwork(0.7, 0.5, 0.5, activation=qd.Linear()), step=0.0125, **start).arrays
     coarse, fine = at(0.1), at(0.05)
     for name, values in coarse.items():
-        truth = usual[name][(slice(None, None, 16),) * values.ndim]
+        truth = usual[name][(slice(None, None, 8),) * values.ndim]
         worst, better = np.max(np.abs(values - truth)), np.max(np.abs(fine[name] - truth))
-        assert worst < 0.01, name
+        assert worst < 0.02, name
         assert better < 0.3 * worst, name
+        # Next to the diagonal, where what the scheme itself answers is off by a fifth of a step.
+        if "response" in name:
+            assert np.max(np.abs(np.diag(values - truth, -1))) < 0.01, name
 
 
 # Networks.
@@ -333,11 +335,6 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
         ),
         (
             qd.RandomNetwork(couplings=Redrawn(Elliptic(1.0))),
-            {},
-            r"`couplings` must last .* couplings\.Redrawn is drawn anew",
-        ),
-        (
-            qd.RandomNetwork(couplings=Elliptic(0.5) + Redrawn(Elliptic(1.0))),
             {},
             r"`couplings` must last .* couplings\.Redrawn is drawn anew",
         ),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import quenched as qd
-from quenched.landscape.dynamics import read_dynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape.sampling import (
     HMC,
     Langevin,
@@ -125,14 +125,14 @@ def test_rates_that_are_constant_do_not_keep_moving_chains_from_being_mixed() ->
 
 
 @pytest.mark.parametrize("apart", [0.0, 1.0])
-@pytest.mark.parametrize("frozen", [1, 8])
-def test_chains_that_never_move_are_not_mixed_wherever_they_are(frozen: int, apart: float) -> None:
+@pytest.mark.parametrize("stuck", [1, 8])
+def test_chains_that_never_move_are_not_mixed_wherever_they_are(stuck: int, apart: float) -> None:
     """E = k x^2/2 with k = 1 or, left of -10, 1e12: where steps of 0.5 are never accepted."""
     stiff = qd.landscape.Flow(lambda x: jnp.where(x < -10.0, 1e6 * x, x), size=1)
-    starts = np.where(np.arange(8) < frozen, -20.0 - apart * np.arange(8), 0.0)[:, None]
+    starts = np.where(np.arange(8) < stuck, -20.0 - apart * np.arange(8), 0.0)[:, None]
     options: dict[str, Any] = {"starts": starts, "samples": 500, "warm_up": 100, "throw": False}
     found = sample(stiff, 1.0, solver=Langevin(0.5, adjusted=True), **options)
-    np.testing.assert_array_equal(found.chain_state[:frozen], starts[:frozen])
+    np.testing.assert_array_equal(found.chain_state[:stuck], starts[:stuck])
     assert int(found.status) == qd.Status.not_mixed
     assert np.all(found.r_hat == np.inf)
     assert np.all(found.sample_size == 0.0)

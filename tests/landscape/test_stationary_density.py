@@ -13,12 +13,12 @@ from scipy import integrate, linalg, sparse
 from scipy.sparse.linalg import splu
 
 import quenched as qd
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape import Flow, Map, find_fixed_points
-from quenched.landscape.dynamics import read_dynamics
 from quenched.landscape.fokker_planck import stationary_density
 from quenched.landscape.fokker_planck.grid import Grid, work
 from quenched.landscape.fokker_planck.hopping import generator, hops
-from quenched.numerics.elimination import log_probabilities
+from quenched.numerics.markov_chain import log_probabilities
 
 TILT = 0.05
 ROTATION = np.array([[0.0, 1.0], [-1.0, 0.0]])

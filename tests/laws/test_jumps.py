@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import erf
 
 import quenched as qd
-from quenched.dmft.pairs import slope_pair
+from quenched.dmft.equal_pairs import slope_pair
 from quenched.gaussian.averages import average_of_jumps
 
 SIGN = qd.Activation(jnp.sign, breakpoints=(0.0,))

@@ -12,7 +12,7 @@ import pytest
 
 import quenched as qd
 from quenched.replica import overlapping
-from quenched.replica.one_step import _given, in_groups
+from quenched.replica.one_step import _given, one_step_broken
 
 MODEL = qd.RandomNetwork(3.0, -0.5)
 
@@ -33,7 +33,7 @@ def slopes(temperature: float, nodes: int) -> Callable[[jax.Array], np.ndarray]:
     def free(unknowns: jax.Array) -> jax.Array:
         rule = overlapping.Rule(nodes)
         T = jnp.asarray(temperature)
-        return overlapping.free_energy(MODEL, T, jnp.zeros(()), in_groups(unknowns), rule) / temperature
+        return overlapping.free_energy(MODEL, T, jnp.zeros(()), one_step_broken(unknowns), rule) / temperature
 
     compiled = jax.jit(jax.grad(free))
     return lambda unknowns: np.asarray(compiled(unknowns))
@@ -63,10 +63,10 @@ def test_groups_of_nothing_in_particular_are_replicas_alike() -> None:
     with jax.enable_x64(True):
         alike = jnp.array([0.3, 0.4, -0.1, 0.3, 0.15, 0.9])
         rule = overlapping.Rule(48)
-        known = jax.jit(lambda u: overlapping.averages(model, T, c, overlapping.alike(u), rule))(alike)
+        known = jax.jit(lambda u: overlapping.averages(model, T, c, overlapping.replica_symmetric(u), rule))(alike)
         share = jnp.array([0.3, 0.2, 0.4])
         split = jnp.concatenate([alike[:3], share * alike[3:], (1 - share) * alike[3:], jnp.array([1e-9])])
-        found = jax.jit(lambda u: overlapping.averages(model, T, c, in_groups(u), rule))(split)
+        found = jax.jit(lambda u: overlapping.averages(model, T, c, one_step_broken(u), rule))(split)
         np.testing.assert_allclose(found.inside, known.inside, rtol=0, atol=1e-6)
         np.testing.assert_allclose(found.within + found.between, known.between, rtol=0, atol=1e-6)
         np.testing.assert_allclose(found.products, known.products, rtol=0, atol=1e-6)

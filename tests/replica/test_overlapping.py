@@ -46,7 +46,9 @@ def test_the_free_energy_is_stationary_and_its_derivative_the_energy(point: Poin
 
         def reduced(u: jax.Array, temperature: jax.Array) -> jax.Array:
             return (
-                overlapping.free_energy(model, temperature, confinement, overlapping.alike(u), overlapping.Rule(96))
+                overlapping.free_energy(
+                    model, temperature, confinement, overlapping.replica_symmetric(u), overlapping.Rule(96)
+                )
                 / temperature
             )
 

@@ -11,8 +11,8 @@ from test_sweep import MODEL, TRAJECTORIES, interrupt_at
 from toys import Lagged, Parabola
 
 import quenched as qd
+from quenched.sweeps.compute import LANES
 from quenched.sweeps.damage import DamagedStoreError
-from quenched.sweeps.engine import LANES
 from quenched.sweeps.store import read_sweeps
 
 OVER = {"symmetry": [0.1, 0.3], "gain": np.linspace(0.1, 1.9, 2 * LANES)}

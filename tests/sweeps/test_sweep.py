@@ -10,7 +10,7 @@ from toys import Parabola
 
 import quenched as qd
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
-from quenched.sweeps.engine import LANES, lanes, lanes_compiled
+from quenched.sweeps.compute import LANES, lanes, lanes_compiled
 from quenched.sweeps.plan import make_plan
 
 MODEL = qd.RandomNetwork(gain=1.0, symmetry=0.2)
@@ -69,10 +69,10 @@ def test_what_takes_much_memory_is_computed_fewer_at_a_time(monkeypatch: pytest.
     start = plan.start
     for fitting, expected in ((0.5, 1), (2.5, 2), (1e6, LANES)):
         monkeypatch.setattr(
-            "quenched.sweeps.engine.BATCH_BYTES", int(fitting * plan.theory.bytes_per_point(plan.solver, start))
+            "quenched.sweeps.compute.BATCH_BYTES", int(fitting * plan.theory.bytes_per_point(plan.solver, start))
         )
         assert lanes(plan) == expected
-    monkeypatch.setattr("quenched.sweeps.engine.BATCH_BYTES", 2 * plan.theory.bytes_per_point(plan.solver, start))
+    monkeypatch.setattr("quenched.sweeps.compute.BATCH_BYTES", 2 * plan.theory.bytes_per_point(plan.solver, start))
     found = qd.sweep(qd.RandomNetwork(1.0), theory, over=over)
     alone = [qd.solve(qd.RandomNetwork(gain), theory)["correlation"].values for gain in over["gain"]]
     np.testing.assert_allclose(found["correlation"], alone, rtol=1e-12)

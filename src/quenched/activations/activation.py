@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -95,11 +96,12 @@ class AbstractActivation(eqx.Module):
         """phi'(x), element by element."""
 
 
-def check_continuous(activation: AbstractActivation, theory: str, why: str, instead: str = "") -> None:
-    """Refuse phi that jumps, in the name of a theory that needs its slope where that is a delta function."""
+def check_continuous(activation: Any, theory: str, why: str, instead: str = "") -> None:
+    """Refuse phi, or a unit, that jumps, in the name of a theory that needs its slope where that is a delta function."""
     if activation.jumps:
+        phi = getattr(activation, "activation", activation)
         raise ValueError(
-            f"Argument `activation` must not jump for {theory}, but {activation.name} has a jump at "
+            f"Argument `activation` must not jump for {theory}, but {getattr(phi, 'name', phi)} has a jump at "
             f"x = {activation.jumps[0][0]:g}: {why}; use {instead}a continuous phi, as steep as need be, such as tanh(50 x)."
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import quenched as qd
 from quenched.citation import BIBTEX
-from quenched.sweeps.names import THEORIES, nearest_theory, theories
+from quenched.sweeps.registry import THEORIES, nearest_theory, theories
 from quenched.words import nearest
 
 

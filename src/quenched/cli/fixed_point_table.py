@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from quenched.cli.tables import print_table
-from quenched.landscape.listing import COMPLETE
+from quenched.fixed_points.describe import COMPLETE
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import quenched as qd
 from quenched.cli.checks import check_input, check_output, check_seed
-from quenched.sweeps.names import build_activation
+from quenched.sweeps.registry import build_activation
 
 if TYPE_CHECKING:
     import numpy as np

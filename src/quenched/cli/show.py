@@ -29,7 +29,7 @@ def show(path: Path, /) -> None:
     import quenched as qd
     from quenched.cli.fixed_point_table import print_fixed_points
     from quenched.cli.tables import print_near_transition, print_numbers, print_statuses
-    from quenched.landscape.dataset import FixedPointDataset
+    from quenched.fixed_points.dataset import FixedPointDataset
     from quenched.sweeps.store import read_definition, read_sweeps
 
     if not path.is_dir() or read_definition(path) is None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 import quenched as qd
 from quenched.cli.checks import check_output, check_seed
-from quenched.sweeps.names import build_activation, build_theory
+from quenched.sweeps.registry import build_activation, build_theory
 
 
 def solve(

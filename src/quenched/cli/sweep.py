@@ -13,7 +13,7 @@ from quenched.cli.checks import check_input
 
 
 def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: Path = Path()) -> int:
-    """Run the sweeps of a TOML file, store the results and draw the figure.
+    """Run the sweeps of a TOML file, store the results and draw the figures.
 
     Example: quenched sweep examples/edge_of_chaos.toml
 
@@ -26,7 +26,7 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     force:
         Replace the store.
     output:
-        Folder that the store and the figure go into.
+        Folder that the store and the figures go into.
     """
     check_input(file, "file")
     from quenched.cli.progress import Reporter
@@ -55,6 +55,6 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     print_near_transition(found, console)
     solved = print_statuses(found, console)
     console.print(f"store  {job.store}", soft_wrap=True, highlight=False)
-    if job.figure is not None:
-        console.print(f"figure {job.figure}", soft_wrap=True, highlight=False)
+    for place in job.figures.values():
+        console.print(f"figure {place}", soft_wrap=True, highlight=False)
     return 0 if solved else 1

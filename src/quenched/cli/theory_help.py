@@ -9,7 +9,7 @@ import textwrap
 from itertools import groupby
 from typing import Any
 
-from quenched.sweeps.names import THEORIES, full_name
+from quenched.sweeps.registry import THEORIES, full_name
 
 _CHAPTERS = {
     "dmft": "Infinitely many neurons, in real time",
@@ -31,7 +31,7 @@ def all_theories() -> str:
 
 def one_theory(name: str) -> str:
     """What a theory is, and its options with types and defaults."""
-    from quenched.sweeps.names import theories
+    from quenched.sweeps.registry import theories
 
     name = full_name(name)
     kind = theories()[name]

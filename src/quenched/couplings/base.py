@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Inexact, Int, Key
 
 from quenched.records import Record
 
@@ -25,8 +25,8 @@ class Rates(NamedTuple):
     """m = <phi>."""
     correlation: Float[Array, "population ..."]
     """C = <phi phi'>, the raw second moment."""
-    response: Float[Array, "population ..."]
-    """R, of phi to a field."""
+    response: Inexact[Array, "population ..."]
+    """R, of phi to a field; complex if it is that to a wave."""
     latent: Float[Array, "rank ..."]
     """kappa, of low-rank parts."""
     latent_response: Float[Array, "population rank ..."]
@@ -38,12 +38,15 @@ class Field(NamedTuple):
 
     mean: Float[Array, "population ..."]
     covariance: Float[Array, "population ..."]
-    memory: Float[Array, "population ..."]
+    memory: Inexact[Array, "population ..."]
     """What comes back of a neuron's own past: h contains memory times its rates."""
 
 
 class AbstractCouplings(Record):
     """A law of the couplings J_ij, from neuron j to neuron i. Independent ones add: `couplings + couplings`."""
+
+    redrawn: ClassVar[bool] = False
+    """Whether they are drawn anew at every step."""
 
     @property
     def population_fractions(self) -> Any:
@@ -77,7 +80,7 @@ class AbstractCouplings(Record):
         return Sum(self, other)
 
 
-def over_populations(fractions: Any, values: Float[Array, "population ..."]) -> Float[Array, "1 ..."]:
+def over_populations(fractions: Any, values: Inexact[Array, "population ..."]) -> Inexact[Array, "1 ..."]:
     """The average over all neurons, as one row."""
     return jnp.einsum("b,b...->...", fractions, values)[None]
 

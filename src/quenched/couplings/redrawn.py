@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
@@ -31,6 +31,8 @@ class Redrawn(AbstractCouplings):
     """
 
     couplings: AbstractCouplings
+
+    redrawn: ClassVar[bool] = True
 
     def __init__(self, couplings: AbstractCouplings):
         if not isinstance(couplings, AbstractCouplings) or couplings.rank:

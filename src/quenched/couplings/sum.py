@@ -35,6 +35,11 @@ class Sum(AbstractCouplings):
         for each in (first, second):
             if not isinstance(each, AbstractCouplings):
                 raise TypeError(f"Couplings add to couplings such as qd.couplings.Elliptic(1.5), but not to {each!r}.")
+            if each.redrawn:
+                raise ValueError(
+                    "Couplings that are drawn anew at every step do not add to others; "
+                    "write qd.couplings.Redrawn(first + second)."
+                )
         self.first, self.second = first, second
         fractions = [each.population_fractions for each in (first, second) if len(each.population_fractions) > 1]
         if len(fractions) == 2 and not _alike(*fractions):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from quenched.dmft.pairs import single_average, slope_pair
+from quenched.dmft.equal_pairs import single_average, slope_pair
 from quenched.models import RandomNetwork
 from quenched.numerics.collocation import Collocation, collocation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from quenched.activations import AbstractActivation, check_continuous
-from quenched.gaussian.averages import REACH, average_of_jumps, meets_jumps
+from quenched.activations import check_continuous
+from quenched.dmft.one_neuron import Neuron, averages
+from quenched.dmft.static_populations import solve_populations
 from quenched.models import RandomNetwork
-from quenched.numerics.quadrature import Scalar, clip_breakpoints, outermost, sinh_legendre
 from quenched.numerics.self_consistency import Newton, Residual, newton, polish
 from quenched.status import Status
-from quenched.theory import AbstractTheory, Computed, Start
+from quenched.theory import AbstractTheory, Computed, Start, is_usual, without_memory
 
 # Two quadratures that differ by more than this, in units of 1 + the value, are not believed.
 _COARSE = 1e-6
@@ -29,7 +29,7 @@ _FARTHEST = 1e7
 
 
 class Static(AbstractTheory):
-    """Networks at rest, x = b + g^2 eta R phi(x) + g sqrt(C) z with z ~ N(0, 1), and self-consistently
+    """Networks at rest. One population of usual neurons: x = b + g^2 eta R phi(x) + g sqrt(C) z with z ~ N(0, 1), and
 
         C = <phi(x)^2>,   R = < phi'(x) / (1 - g^2 eta R phi'(x)) >.
 
@@ -37,41 +37,60 @@ class Static(AbstractTheory):
     fraction, the neuron's own slope below the line. With R inside and out replaced by averages the answer is wrong for
     any symmetry but 0.
 
-    Branches, `start=`:
+    In general the rates of all populations make a field of some mean, variance and memory for each of them, as
+    `model.couplings.field` says, and a neuron rests in it as `model.unit` says.
+
+    Branches, `start=`, of one population of usual neurons:
         "stable": "active" above g_c = 1/((1 + eta) phi'(b)), "quiescent" below; the default.
         "quiescent": x = b, C = 0, R = (1 - sqrt(1 - 4 eta g^2 phi'^2)) / (2 eta g^2 phi') with phi' at b. Needs phi(b) = 0
             (tanh without field, ReLU below its threshold), and g phi'(b) <= 1/(2 sqrt(eta)), beyond which no real response
             exists.
         "active": C > 0. Where phi(b) != 0 it is the only branch.
+    Of other models:
+        "stable": where large rates and latents settle; the default.
+        "structured": the same, and the latents of the low-rank part are not 0.
+        "unstructured": without latents, and without a mean where nothing makes one.
+        A mapping of order parameters, or an earlier solution: the state next to it.
 
     Raises: ValueError for noise; for a state of rest on a kink (ReLU without field), which has no linear response; for phi
     that jumps (sign, steps) with a symmetry other than 0: in fields near the jump a neuron that feels its own past has two
-    states, or none.
+    states, or none; for couplings that are drawn anew at each step, which let nothing rest.
 
     Returns:
         `correlation` C, `integrated_response` R, `mean_square_rate`, `mean_square_state`, `mean_rate`, `mean_state`,
-        `kinetic_energy` (0, at rest), each with `_error` from a second quadrature; the verdicts `invertible`,
-        `invertibility_margin`, `stability_margin`.
+        `kinetic_energy` (0, at rest), each with `_error` from a second quadrature, and with the axis `population` where
+        there are several; the verdicts `invertible`, `invertibility_margin`, `stability_margin` (1 minus what is left of
+        the square of a small random change once the network has handed it on: below 0 the bulk of eigenvalues is unstable).
+        Of general models also `latent` (rank) of low-rank parts; `outlier`, the rate at which small changes of means,
+        mean squares and latents grow: exact where it crosses 0, and without memory for leaky units of time constant 1;
+        `surviving_fraction` where states are numbers of individuals.
 
     When it fails: beyond the gain where 1 - g^2 eta R phi'(x) reaches zero (`invertible` is 0) a neuron has several states
     for one field and the theory does not say which; the outermost of the field's own sign is then used, R leaves out the
-    jump between them, and `stability_margin` is NaN. `diverged`: phi is unbounded and <phi^2> exceeds C for every C, so that
-    no bounded state exists (linear phi from g (1 + eta) = 1 on, ReLU from sqrt(2) on). Where phi itself jumps and
+    jump between them, and `stability_margin` is NaN, unless a self-coupling alone makes the states. `diverged`: rates are
+    unbounded and <phi^2> exceeds C for every C, so that no bounded state exists (linear phi from g (1 + eta) = 1 on, ReLU
+    from sqrt(2) on, abundances with too little competition). Where phi itself jumps and
     neurons are near, R counts the jump and `stability_margin` is -infinity. Above g_c a network
     without noise is chaotic or wanders between fixed points (`stability_margin` < 0): what a trajectory does is for
     `qd.simulate.Trajectories`, and C and R are sums over the fixed points with weight sign det(-F'), as
-    `qd.landscape.FixedPoints` returns them. `no_such_branch`: choose another `start`.
+    `qd.landscape.FixedPoints` returns them. `no_such_branch`: choose another `start`. `not_finite`: a unit of one's own
+    whose state of rest was not found.
 
-    Source: Zou & Huang 2024; Qiu & Huang 2025, section on DMFT, whose code takes the average inside the fraction.
+    Source: Zou & Huang 2024; Qiu & Huang 2025, section on DMFT, whose code takes the average inside the fraction. Blocks:
+    Aljadeff, Stern & Sharpee 2015; low rank: Mastrogiuseppe & Ostojic 2018; self-coupling: Stern, Sompolinsky & Abbott 2014;
+    species: Bunin 2017.
 
     Example:
         >>> import quenched as qd
         >>> solution = qd.solve(qd.RandomNetwork(gain=1.2, symmetry=0.5), qd.dmft.Static())
         >>> float(solution["invertible"])
         1.0
+        >>> model = qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5, mean=-2.0), unit=qd.units.LotkaVolterra())
+        >>> print(f"{float(qd.solve(model, qd.dmft.Static()).surviving_fraction):.4f}")
+        0.9587
     """
 
-    branches: ClassVar[tuple[str, ...]] = ("stable", "quiescent", "active")
+    branches: ClassVar[tuple[str, ...]] = ("stable", "quiescent", "active", "structured", "unstructured")
     unknowns: ClassVar[tuple[str, ...]] = ("correlation", "integrated_response")
     equation: ClassVar[str] = (
         r"x = g^2\eta R\,\phi(x) + g\sqrt{C}\,z + b,\quad C = \langle\phi(x)^2\rangle,\quad "
@@ -83,32 +102,49 @@ class Static(AbstractTheory):
     def default_solver(self) -> Newton:
         return Newton()
 
-    def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
-        check_off_kinks(model, "`field`", "dmft.Static")
-        if not isinstance(model.symmetry, jax.core.Tracer) and model.symmetry != 0:
-            check_continuous(
-                model.activation,
-                "dmft.Static with symmetry",
-                "in fields near the jump a neuron that feels its own past (g^2 eta R phi) has two states or none",
-                "symmetry 0, qd.simulate.Trajectories, or ",
-            )
-        if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
+    def covers(self, model: RandomNetwork) -> None:
+        if model.couplings.redrawn:
             raise ValueError(
-                f"Argument `noise` must be 0 for a network at rest, but is {float(model.noise):g}; "
-                "use qd.simulate.Trajectories for networks with noise."
+                "Argument `couplings` must stay the same for dmft.Static, but is couplings.Redrawn: where they change at "
+                "every step no network rests; use qd.dmft.TwoTime."
             )
 
-    def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
-        return "stable" if values is None else "active"
+    def order_parameters(self, model: RandomNetwork) -> Mapping[str, tuple[int, ...]]:
+        if is_usual(model):
+            return super().order_parameters(model)
+        each = (model.populations,)[: model.populations > 1]
+        latent = {"latent": (model.couplings.rank,)} if model.couplings.rank else {}
+        return {"mean_rate": each, "correlation": each, "integrated_response": each, **latent}
 
-    def in_range(self, model: RandomNetwork) -> Array:
-        single = (model.symmetry == 0.0) | (not model.activation.jumps)
-        return super().in_range(model) & (model.noise == 0.0) & single
+    def check(self, model: RandomNetwork, solver: Newton, start: Start) -> None:
+        model.constant_field("dmft.Static")
+        _refuse_noise(model)
+        usual = is_usual(model)
+        own = self.branches[:3] if usual else self.branches[:1] + self.branches[3:]
+        if start.branch not in own:
+            raise ValueError(
+                f"Argument `start` must be one of {', '.join(map(repr, own))} for this model, but is {start.branch!r}."
+            )
+        if start.branch == "structured" and not model.couplings.rank:
+            raise ValueError("Argument `start` must not be 'structured' for couplings without a low-rank part.")
+        if usual:
+            check_off_kinks(model, "`field`", "dmft.Static")
+        remembers = not usual or isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0
+        for unit in model.units if remembers else ():
+            if unit.jumps and not without_memory(model):
+                check_continuous(
+                    unit,
+                    "dmft.Static with symmetry",
+                    "in fields near the jump a neuron that feels its own past (g^2 eta R phi) has two states or none",
+                    "symmetry 0, qd.simulate.Trajectories, or ",
+                )
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
+        if not is_usual(model):
+            return solve_populations(model, solver, start)
         active, status, residual, steps = _active(model, solver, start)
         rests = _rests(model)
         quiescent, exists = _quiescent(model)
@@ -125,6 +161,14 @@ class Static(AbstractTheory):
             jnp.where(choose_rest, rest_status, status),
             jnp.where(choose_rest, 0.0, residual),
             jnp.where(choose_rest, 0, steps),
+        )
+
+
+def _refuse_noise(model: RandomNetwork) -> None:
+    if not isinstance(model.noise, jax.core.Tracer) and np.any(model.noise > 0):
+        raise ValueError(
+            f"Argument `noise` must be 0 for a network at rest, but is {float(np.max(model.noise)):g}; "
+            "use qd.simulate.Trajectories for networks with noise."
         )
 
 
@@ -296,116 +340,20 @@ def unbounded(model: RandomNetwork) -> Array:
 
 
 def _averages(model: RandomNetwork, correlation: Array, response: Array, nodes: int) -> dict[str, Array]:
-    """Averages over one neuron, as integrals over its state x instead of its field: with the density of x,
-
-        dz p(z) = dx (1 - memory phi'(x)) N(x - memory phi(x); b, g^2 C),
-
-    no equation has to be solved for x, and in R the fraction cancels.
-    """
-    phi = model.activation
-    memory = model.gain**2 * model.symmetry * response
-    x, by_state, margin = _states(model, correlation, response, nodes)
-    rate, slope = phi(x), phi.slope(x)
-    opening = 1.0 - memory * slope
-    by_field = by_state * opening
-    # Only without memory.
-    variance = _variance(model, correlation)
-    jumping = (model.gain > 0.0) & meets_jumps(phi.jumps, model.field, variance)
-    stability = 1.0 - model.gain**2 * jnp.sum(by_state * slope**2 / opening)
-    return {
-        "correlation": jnp.sum(by_field * rate**2),
-        "integrated_response": jnp.sum(by_state * slope) + average_of_jumps(phi.jumps, model.field, variance),
-        "mean_square_state": jnp.sum(by_field * x**2),
-        "mean_rate": jnp.sum(by_field * rate),
-        "mean_state": jnp.sum(by_field * x),
-        "invertibility_margin": margin,
-        # chi = phi' / opening
-        "stability_margin": jnp.where(jumping, -jnp.inf, stability),
-    }
+    """Averages over one neuron in the field that C and R make."""
+    found = averages(neuron_of(model, correlation, response), nodes)
+    # Without couplings a jump of phi reaches nobody.
+    square = jnp.where(model.gain > 0.0, found.pop("square_response"), 0.0)
+    return found | {"stability_margin": 1.0 - jnp.where(model.gain > 0.0, model.gain**2 * square, 0.0)}
 
 
-def _variance(model: RandomNetwork, correlation: Array, narrowest: float = 0.0) -> Array:
-    """Of the field: at gain 0 every neuron has the field itself."""
+def neuron_of(model: RandomNetwork, correlation: Array, response: Array, narrowest: float = 0.0) -> Neuron:
+    """One neuron in the field that C and R make, of at least the variance `narrowest`: at gain 0 every neuron has the field
+    itself."""
     alone = jnp.asarray(model.field, float)
     least = jax.lax.stop_gradient(_NARROWEST * (alone**2 + model.activation(alone) ** 2))
-    return jnp.maximum(model.gain**2 * correlation, jnp.maximum(least, narrowest))
-
-
-def states_and_weights(
-    model: RandomNetwork, correlation: Array, response: Array, nodes: int, narrowest: float
-) -> tuple[Array, Array]:
-    """Nodes and weights for averages over the state of one neuron, whose field has at least the variance `narrowest`."""
-    x, by_state, _ = _states(model, correlation, response, nodes, narrowest)
-    memory = model.gain**2 * model.symmetry * response
-    return x, by_state * (1.0 - memory * model.activation.slope(x))
-
-
-def _states(
-    model: RandomNetwork, correlation: Array, response: Array, nodes: int, narrowest: float = 0.0
-) -> tuple[Array, Array, Array]:
-    """States on the nodes, weights times N(x - memory phi; b, g^2 C), and min_x 1 - memory phi'(x)."""
-    phi, variance = model.activation, _variance(model, correlation, narrowest)
-    memory = model.gain**2 * model.symmetry * response
-    low, pause, resume, high, margin = _support(phi, memory, model.field, variance)
-    below = sinh_legendre([low, *clip_breakpoints(phi.breakpoints, low, pause), pause], nodes)
-    above = sinh_legendre([resume, *clip_breakpoints(phi.breakpoints, resume, high), high], nodes)
-    x, weights = jnp.concatenate([below[0], above[0]]), jnp.concatenate([below[1], above[1]])
-    deviate = (x - memory * phi(x) - model.field) ** 2 / variance
-    return x, weights * jnp.exp(-0.5 * deviate) / jnp.sqrt(2.0 * jnp.pi * variance), margin
-
-
-def _support(phi: AbstractActivation, memory: Array, field: Scalar, variance: Array) -> tuple[Array, ...]:
-    """Where the integral over x begins, pauses, resumes and ends, and min_x 1 - memory phi'(x).
-
-    While that minimum is positive x is a function of its field and there is no pause. Beyond, the field of sign s leads to
-    the outermost state of that sign, and the states between the outermost zeros of x - memory phi(x) are left out.
-    """
-
-    def own_field(x: Array, memory: Array) -> Array:
-        return x - memory * phi(x)
-
-    fixed = jax.lax.stop_gradient(memory)
-    deviation, field = jax.lax.stop_gradient((jnp.sqrt(variance), field))
-    scale = deviation + jnp.abs(field)
-    high = outermost(lambda t: own_field(t, fixed) - field < REACH * deviation, scale)
-    low = -outermost(lambda t: own_field(-t, fixed) - field > -REACH * deviation, scale)
-    probe = jnp.sinh(jnp.linspace(jnp.arcsinh(low), jnp.arcsinh(high), 33))
-    margin = 1.0 - jnp.max(memory * phi.slope(jnp.append(probe, 0.0)))
-
-    def zero(sign: float) -> Array:
-        near = sign * outermost(lambda t: sign * own_field(sign * t, fixed) <= 0.0, scale)
-        for _ in range(4):
-            near = _newton_step(phi, jax.lax.stop_gradient(near), fixed)
-        # The last step carries the derivative of the zero with respect to the memory.
-        return sign * jnp.clip(
-            sign * _newton_step(phi, jax.lax.stop_gradient(near), memory), 0.0, sign * (high if sign > 0 else low)
-        )
-
-    single = margin > 0.0
-
-    def end(deviations: float) -> Array:
-        """In a field far larger than its deviation all states lie close together and far from 0."""
-        return _bisect(lambda x: own_field(x, fixed) < field + deviations * deviation, low, high)
-
-    low, high = jnp.where(single, end(-REACH), low), jnp.where(single, end(REACH), high)
-    middle = jnp.clip(0.0, low, high)
-    return low, jnp.where(single, middle, zero(-1.0)), jnp.where(single, middle, zero(1.0)), high, margin
-
-
-def _bisect(below: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Where `below` ceases to hold."""
-
-    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        middle = 0.5 * (ends[0] + ends[1])
-        rises = below(middle)
-        return jnp.where(rises, middle, ends[0]), jnp.where(rises, ends[1], middle)
-
-    low, high = jax.lax.fori_loop(0, 40, halve, (low, high))
-    return 0.5 * (low + high)
-
-
-def _newton_step(phi: AbstractActivation, x: Array, memory: Array) -> Array:
-    return x - (x - memory * phi(x)) / (1.0 - memory * phi.slope(x))
+    variance = jnp.maximum(model.gain**2 * correlation, jnp.maximum(least, narrowest))
+    return Neuron(model.units[0], model.field, variance, model.gain**2 * model.symmetry * response)
 
 
 def _verdicts(invertibility_margin: Array, stability_margin: Array) -> dict[str, Array]:

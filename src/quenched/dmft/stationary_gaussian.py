@@ -13,11 +13,11 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.dmft.frozen import frozen_state, frozen_variance
+from quenched.dmft.equal_pairs import single_average
+from quenched.dmft.lag_functions import at_lags, growth_rate, integrate_orbit, rate_spectrum
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
-from quenched.dmft.orbit import at_lags, follow, growth_rate, rate_spectrum
-from quenched.dmft.pairs import single_average
 from quenched.dmft.potential import Resolution, energy, is_pinned, slope_pairs
+from quenched.dmft.rest_without_symmetry import resting_state, resting_variance
 from quenched.dmft.variance import find_start, rate_pair, resolutions
 from quenched.gaussian.averages import average_of_jumps, meets_jumps
 from quenched.models import RandomNetwork
@@ -117,8 +117,8 @@ class StationaryGaussian(AbstractTheory):
 
     def compute(self, model: RandomNetwork, solver: Newton, start: Start) -> Computed:
         refuse_values(start)
-        variance, rest_residual, rest_steps, rest_found = frozen_variance(model, solver, self.centred)
-        rest = frozen_state(model, variance, self.lags, self.frequencies)
+        variance, rest_residual, rest_steps, rest_found = resting_variance(model, solver, self.centred)
+        rest = resting_state(model, variance, self.lags, self.frequencies)
         quiet, settles = model.noise == 0.0, rest["local_instability"] <= 1.0
         rest_status = jnp.where(rest_found, Status.solved, Status.diverged)
         if start.branch == "quiescent":
@@ -140,8 +140,8 @@ class StationaryGaussian(AbstractTheory):
         found = find_start(model, solver, self.centred)
         coarse, fine = resolutions(solver)
         values, missed = self._observables(model, found.variance, found.decaying, found.bend, fine)
-        frozen = jax.lax.stop_gradient(model)
-        rough, _ = self._observables(frozen, *found.coarse, found.bend, coarse)
+        fixed = jax.lax.stop_gradient(model)
+        rough, _ = self._observables(fixed, *found.coarse, found.bend, coarse)
         errors = _in_one(_difference, jax.lax.stop_gradient(values), rough)
         residual = jnp.abs(jax.lax.stop_gradient(missed)) / found.size
         apart = jnp.abs(jax.lax.stop_gradient(found.variance) / found.coarse[0] - 1.0)
@@ -157,7 +157,7 @@ class StationaryGaussian(AbstractTheory):
     ) -> tuple[dict[str, Array], Array]:
         phi, lags, frequencies = model.activation, jnp.asarray(self.lags), jnp.asarray(self.frequencies)
         pairs = slope_pairs(model, variance, decaying, bend, how, self.centred)
-        orbit = follow(model, decaying, bend, pairs, how.rule)
+        orbit = integrate_orbit(model, decaying, bend, pairs, how.rule)
         falling, rates = at_lags(orbit, lags)
         exponent = growth_rate(orbit)
         lasting, lasting_rate = self._lasting(model, variance, decaying, how)

@@ -19,7 +19,7 @@ from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid, read_initial
-from quenched.numerics.normals import ENOUGH
+from quenched.numerics.exact_moments import ENOUGH
 from quenched.precision import own_settings, traced
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES

@@ -10,8 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from quenched.activations import check_continuous
-from quenched.couplings import AbstractCouplings, Redrawn
-from quenched.couplings.sum import Sum
 from quenched.models import AbstractInitial, RandomNetwork
 from quenched.precision import own_settings
 from quenched.records import public_name
@@ -40,7 +38,7 @@ def check_parts(model: RandomNetwork, step: float, initial: AbstractInitial) -> 
                 f"counts steps, but is {step:g}."
             )
     else:
-        if _redrawn(model.couplings):
+        if model.couplings.redrawn:
             raise ValueError(
                 "Argument `couplings` must last for dmft.TwoTime with units that are flows, but couplings.Redrawn is drawn "
                 "anew at every step; use units that are maps, such as qd.units.Discrete(), or the couplings inside of it."
@@ -62,12 +60,6 @@ def check_slopes(models: Sequence[RandomNetwork]) -> None:
                 "the response of a trajectory is a delta function where it passes the jump",
                 "symmetry 0 without a low-rank part and with response=False, qd.simulate.Trajectories, or ",
             )
-
-
-def _redrawn(couplings: AbstractCouplings) -> bool:
-    if isinstance(couplings, Sum):
-        return _redrawn(couplings.first) or _redrawn(couplings.second)
-    return isinstance(couplings, Redrawn)
 
 
 def _check_step(unit: AbstractUnit, step: float) -> None:

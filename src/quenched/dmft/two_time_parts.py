@@ -11,8 +11,8 @@ from quenched.dmft.answers import Plan
 from quenched.dmft.populations import Draws, Swept, sweep, with_twice_the_step
 from quenched.dmft.two_time_sampled import TwoTimeSampled, observables, starting
 from quenched.models import RandomNetwork
+from quenched.numerics.exact_moments import stratified, with_exact_moments
 from quenched.numerics.memory import check_limit
-from quenched.numerics.normals import stratified, with_exact_moments
 from quenched.numerics.richardson import ORDERS, extrapolated
 
 

@@ -18,8 +18,8 @@ from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
 from quenched.dmft.populations import Swept as SweptOfParts
 from quenched.dmft.schemes import scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
+from quenched.numerics.exact_moments import stratified, with_exact_moments
 from quenched.numerics.memory import check_limit
-from quenched.numerics.normals import stratified, with_exact_moments
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from quenched.dmft.pairs import pair_of_same, slope_pair
+from quenched.dmft.equal_pairs import pair_of_same, slope_pair
 from quenched.dmft.potential import FULL_BEND, Resolution, choose_bend, energy, is_pinned, largest_variance, slope_pairs
 from quenched.models import RandomNetwork
 from quenched.numerics.bracket import illinois, newton_nearby
@@ -43,12 +43,12 @@ def resolutions(solver: Newton) -> tuple[Resolution, Resolution]:
 def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
     """Bracket, Newton on a coarse rule, and one step with derivatives on a finer one."""
     coarse, fine = resolutions(solver)
-    frozen = jax.lax.stop_gradient(model)
-    variance, decaying, pairs, bounded = _bracketed(frozen, even)
-    bend = choose_bend(frozen, decaying, pairs, _TINY.rule)
+    fixed = jax.lax.stop_gradient(model)
+    variance, decaying, pairs, bounded = _bracketed(fixed, even)
+    bend = choose_bend(fixed, decaying, pairs, _TINY.rule)
     # What would be wholly wrong: 1 - W in the energy, and so much of y0 as the force towards rest. Not less than what
     # rounding leaves times 1e6, or Newton would chase the last bits.
-    size = jnp.maximum(jnp.max(jnp.abs(1.0 - frozen.gain**2 * pairs)), 1e-9)
+    size = jnp.maximum(jnp.max(jnp.abs(1.0 - fixed.gain**2 * pairs)), 1e-9)
     sizes = (size, decaying * size)
 
     def scaled(unknowns: Array) -> tuple[Array, Array]:
@@ -72,7 +72,7 @@ def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
         return equations
 
     # As `polish`, but with the Jacobian of the coarse rule, which is as good as the two rules agree.
-    found = newton_nearby(residual(frozen, coarse), jnp.ones(1 if even else 2), _NEAR, solver.max_steps)
+    found = newton_nearby(residual(fixed, coarse), jnp.ones(1 if even else 2), _NEAR, solver.max_steps)
     v, y0 = scaled(found.unknowns - solve_small(found.jacobian, residual(model, fine)(found.unknowns)))
     return Start(v, y0, bend, jnp.maximum(size, 1e-6), scaled(found.unknowns), found.steps, bounded)
 

@@ -1,15 +1,15 @@
-from quenched.landscape import rnn
-from quenched.landscape.connections import connections
-from quenched.landscape.continuation import continue_fixed_points
-from quenched.landscape.dynamics import Flow, Map
+from quenched.dynamics import rnn
+from quenched.dynamics.flow_and_map import Flow, Map
+from quenched.fixed_points.connections import connections
+from quenched.fixed_points.continuation import continue_fixed_points
+from quenched.fixed_points.descent import LevenbergMarquardt, Outcome
+from quenched.fixed_points.describe import eigenvalues
+from quenched.fixed_points.ensemble import FixedPoints
+from quenched.fixed_points.find import find_fixed_points
+from quenched.fixed_points.paths import Homotopy
 from quenched.landscape.energy import energy, energy_gradient
-from quenched.landscape.find import find_fixed_points
-from quenched.landscape.fixed_points import FixedPoints
 from quenched.landscape.fokker_planck import stationary_density
-from quenched.landscape.listing import eigenvalues
-from quenched.landscape.paths import Homotopy
 from quenched.landscape.sampling import HMC, Langevin, ReplicaExchange, Sampling, anneal, sample
-from quenched.landscape.search import LevenbergMarquardt, Outcome
 
 __all__ = [
     "HMC",

@@ -10,8 +10,8 @@ import numpy as np
 from quenched import checks
 from quenched.models.archives import opened
 from quenched.models.labels import Labelled, from_edges, from_graph, from_table, lists_edges
-from quenched.models.network import check_finite, check_real, check_square
 from quenched.models.tables import read_table
+from quenched.models.weights import check_finite, check_real, check_square
 
 _ARCHIVES = (".npz", ".mat", ".h5", ".hdf5")
 _TABLES = (".csv", ".tsv", ".txt")

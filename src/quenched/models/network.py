@@ -13,7 +13,9 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation
+from quenched.models.files import read_file
 from quenched.models.labels import in_order, labelled, read_names
+from quenched.models.weights import checked_weights
 from quenched.precision import double_precision, own_settings
 from quenched.records import Record, printed, public_name
 from quenched.units.base import AbstractUnit
@@ -71,7 +73,7 @@ class Network(Record):
         checks.refuse_datasets("Argument `weights`", weights)
         checks.refuse_datasets("Argument `field`", field)
         weights, own = labelled(weights)
-        self.weights = _checked_weights(weights)
+        self.weights = checked_weights(weights)
         self.names = read_names(names, own, self.size)
         self.field = _checked_field(in_order("Argument `field`", field, self.names), self.size)
 
@@ -92,8 +94,6 @@ class Network(Record):
         """Weights, and names where there are any, from an array, a table, a list of edges or a graph in a file; nothing is
         ever unpickled. See `quenched.models.read_weights`.
         """
-        from quenched.models.files import read_file
-
         path = checks.place("path", path)
         found = read_file(path, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout)
         return cls(found.weights, activation, field, names=read_names(names, found.names, found.weights.shape[0]))
@@ -200,60 +200,6 @@ def _read_unit(unit: AbstractUnit | None, activation: AbstractActivation | None)
 
 def _usual(unit: AbstractUnit) -> bool:
     return isinstance(unit, Leaky) and unit.usual
-
-
-def _checked_weights(weights: Any) -> Any:
-    if hasattr(weights, "tocoo"):
-        return _sparse(weights)
-    if isinstance(weights, jax.core.Tracer) or hasattr(
-        weights, "todense"
-    ):  # another network's, JAX's sparse ones among them
-        return weights
-    if getattr(weights, "dtype", None) == np.bool_:
-        weights = np.asarray(weights, dtype=np.float64)  # who is connected to whom
-    # NumPy, a copy: in a program that keeps JAX in 32 bits it stays as it is, whatever is done with it.
-    matrix = checks.numbers("Argument `weights`", weights)
-    check_square(matrix.shape)
-    check_finite(matrix)
-    return matrix
-
-
-def _sparse(weights: Any) -> Any:
-    from jax.experimental import sparse
-
-    check_real(weights.dtype)
-    check_square(weights.shape)
-    check_finite(weights)
-    coordinates = weights.tocoo()
-    with own_settings():
-        indices = np.stack([coordinates.row, coordinates.col], axis=1)
-        entries = jnp.array(coordinates.data, dtype=jnp.float64)
-        return sparse.BCOO((entries, jnp.asarray(indices)), shape=weights.shape)
-
-
-def check_real(dtype: np.dtype[Any]) -> None:
-    """Refuse what is not numbers, or not real ones."""
-    if dtype.kind not in "fiub":
-        raise TypeError(f"Argument `weights` must hold real numbers, but holds {dtype}.")
-
-
-def check_square(shape: tuple[int, ...]) -> None:
-    """Refuse what is not (neuron, neuron)."""
-    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
-        raise ValueError(f"Argument `weights` must be a square matrix (neuron, neuron), but has shape {tuple(shape)}.")
-
-
-def check_finite(matrix: Any) -> None:
-    """Refuse NaN and infinity, dense or sparse, and say where."""
-    if hasattr(matrix, "tocoo"):
-        coordinates = matrix.tocoo()
-        rows, columns, entries = coordinates.row, coordinates.col, coordinates.data
-    else:
-        (rows, columns), entries = np.indices(matrix.shape).reshape(2, -1), np.ravel(matrix)
-    bad = np.flatnonzero(~np.isfinite(entries))
-    if bad.size:
-        row, column, value = rows[bad[0]], columns[bad[0]], entries[bad[0]]
-        raise ValueError(f"Argument `weights` must be finite, but weights[{row}, {column}] is {value}.")
 
 
 def _checked_field(field: Any, size: int) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
@@ -171,7 +172,8 @@ class RandomNetwork(Record):
         eigenvalues of the couplings. Infinite where no gain will do; NaN where phi has a kink at 0 (ReLU), and of couplings
         other than `qd.couplings.Elliptic` without a mean; 0 where phi itself jumps there (sign).
         """
-        return critical_gain(self)
+        found = critical_gain(self)
+        return found if isinstance(found, jax.core.Tracer) else np.float64(found)
 
     def field_at(self, time: Any) -> Any:
         """b(t), one number or one for each population; of a sinusoid its mean."""

@@ -100,10 +100,15 @@ def polish(residual: Residual, unknowns: Float[Array, " unknown"]) -> Float[Arra
     -(d residual / d unknowns)^-1 d residual, in forward and in reverse mode. With a residual on a finer quadrature than
     the root was found with, the step is also the correction from one rule to the other.
     """
+    return polish_with_jacobian(residual, unknowns)[0]
+
+
+def polish_with_jacobian(residual: Residual, unknowns: Float[Array, " unknown"]) -> tuple[Array, Array]:
+    """The same, and d residual / d unknowns."""
     settled = jax.lax.stop_gradient(unknowns)
     value, push = jax.linearize(residual, settled)
     jacobian = jax.lax.stop_gradient(jax.vmap(push, out_axes=1)(jnp.eye(settled.size)))
-    return settled - solve_small(jacobian, value)
+    return settled - solve_small(jacobian, value), jacobian
 
 
 def correct(residual: Residual, finer: Residual, unknowns: Float[Array, " unknown"]) -> Float[Array, " unknown"]:

@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.activations import check_continuous
+from quenched.errors import raise_unsolved
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.threads import one_blas_thread
@@ -23,7 +24,7 @@ from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
 from quenched.solve import Progress, read_key
-from quenched.status import Status, raise_unsolved
+from quenched.status import Status
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -17,7 +17,7 @@ from quenched.models import AbstractInitial, Network, RandomNetwork, read_initia
 from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.numerics.threads import one_blas_thread
-from quenched.observables.stretches import Measured, Plan, measure_stretches
+from quenched.observables.response_runs import Measured, Plan, measure_stretches
 from quenched.precision import double_precision
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES

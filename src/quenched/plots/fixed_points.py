@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quenched import checks
-from quenched.landscape.search import Outcome
-from quenched.numerics.components import Components, principal_components
+from quenched.fixed_points.projection import Projection, branch_component, project_list
 from quenched.plots.curves import new_axes
 from quenched.vocabulary import VOCABULARY
 
@@ -30,8 +29,6 @@ _UNCERTIFIED = (
     ("no certificate: on a kink", "x"),
     ("no certificate: unproven", "+"),
 )
-# Ends of starts further out than so many times the furthest root are left out.
-_FURTHEST = 3.0
 # Of the largest width, what counts as none.
 _LEVEL = 1e-9
 _TRAJECTORY: dict[str, Any] = {"color": "0.75", "linewidth": 0.7, "zorder": 0}
@@ -54,38 +51,31 @@ def fixed_points(
     Raises: ValueError for a dataset with nothing to draw, or trajectories of another size.
     """
     dataset = _as_list(dataset)
-    states, others = dataset["state"].values, _without_certificate(dataset)
-    roots, (ends, speeds) = np.concatenate([states, others]), _ends_elsewhere(dataset)
-    if not len(roots) and not len(ends):
-        raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     if components not in (2, 3):
         raise ValueError(f"Argument `components` must be 2 or 3, but is {components!r}.")
-    runs, modes = _runs(trajectories, states.shape[1]), checks.flag("modes", modes)
-    # A few roots alone say little of where the other starts ended.
-    cloud = np.concatenate([roots, runs.reshape(-1, states.shape[1]), ends if len(roots) <= components else ends[:0]])
-    frame = principal_components(cloud, components)
+    runs, modes = _runs(trajectories, dataset["state"].shape[-1]), checks.flag("modes", modes)
+    seen = project_list(dataset, runs, components)
     axes = new_axes("3d" if components == 3 else None) if axes is None else axes
-    for run in runs.swapaxes(0, 1):
-        axes.plot(*_columns(frame.project(run), components), **_TRAJECTORY)
-    if len(ends):
-        _draw_ends(axes, _columns(frame.project(ends), components), speeds)
-    if len(others):
-        _draw_uncertified(axes, _columns(frame.project(others), components), dataset)
-    places = _columns(frame.project(states), components)
-    if modes and "unstable_modes" in dataset and len(states):
-        _draw_modes(axes, dataset, frame, components)
+    for run in seen.runs.swapaxes(0, 1):
+        axes.plot(*run.T, **_TRAJECTORY)
+    if len(seen.ends):
+        _draw_ends(axes, seen)
+    if len(seen.uncertified):
+        _draw_uncertified(axes, seen, dataset)
+    if modes:
+        _draw_modes(axes, seen)
     unstable = dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(_KINDS):
         chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count
         if chosen.any():
             look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 6, "linestyle": "none", "label": name}
             face = colour if count == 0 else "white"
-            axes.plot(*(column[chosen] for column in places), markerfacecolor=face, **look)
-    _keep_flat(axes, frame.project(cloud))
-    names = [f"component {place + 1} ({100 * share:.0f} %)" for place, share in enumerate(frame.share)]
+            axes.plot(*seen.points[chosen].T, markerfacecolor=face, **look)
+    _keep_flat(axes, seen.cloud)
+    names = [f"component {place + 1} ({100 * share:.0f} %)" for place, share in enumerate(seen.share)]
     for letter, name in zip("xyz", names, strict=False):
         getattr(axes, f"set_{letter}label")(name)
-    if states.shape[1] == 1:
+    if len(seen.share) == 1:
         axes.set_yticks([])
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes
@@ -98,7 +88,7 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     if not dataset.sizes["fixed_point"]:
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
     axes = new_axes() if axes is None else axes
-    from quenched.landscape.listing import eigenvalues
+    from quenched.fixed_points.describe import eigenvalues
 
     values, unstable = eigenvalues(dataset).values, dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(_KINDS):
@@ -167,8 +157,7 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
     if neuron is not None and checks.count("neuron", neuron, low=0) >= states.shape[-1]:
         raise ValueError(f"Argument `neuron` must be below the number of neurons, {states.shape[-1]}, but is {neuron}.")
     axes = new_axes() if axes is None else axes
-    known = states[np.isfinite(parameter)]
-    frame = principal_components(known, 1)
+    frame = branch_component(dataset)
 
     def height(points: np.ndarray) -> np.ndarray:
         return points[..., neuron] if neuron is not None else frame.project(points)[..., 0]
@@ -237,41 +226,23 @@ def _keep_flat(axes: Axes, places: np.ndarray) -> None:
             getattr(axes, f"set_{letter}lim")(middle - 0.5 * widths[0], middle + 0.5 * widths[0])
 
 
-def _without_certificate(dataset: xr.Dataset) -> np.ndarray:
-    if "uncertified_state" not in dataset:
-        return np.zeros((0, dataset["state"].shape[-1]))
-    found: np.ndarray = dataset["uncertified_state"].values
-    return found
-
-
-def _draw_uncertified(axes: Axes, places: list[np.ndarray], dataset: xr.Dataset) -> None:
+def _draw_uncertified(axes: Axes, seen: Projection, dataset: xr.Dataset) -> None:
     on_kink, singular = dataset["on_kink"].values.astype(bool), dataset["flat_directions"].values > 0
     for chosen, (name, marker) in zip((singular & ~on_kink, on_kink, ~singular & ~on_kink), _UNCERTIFIED, strict=True):
         if chosen.any():
             look: dict[str, Any] = {"color": "black", "marker": marker, "markersize": 4, "linestyle": "none", "label": name}
-            axes.plot(*(column[chosen] for column in places), zorder=1.5, **look)
+            axes.plot(*seen.uncertified[chosen].T, zorder=1.5, **look)
 
 
-def _ends_elsewhere(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Where starts ended that are at no root, and the speed there; what ran away or ended far out is left out."""
-    if "end_state" not in dataset:
-        return np.zeros((0, dataset["state"].shape[-1])), np.zeros(0)
-    ends, speeds, outcome = (dataset[name].values for name in ("end_state", "end_speed", "outcome"))
-    kept = np.isin(outcome, (Outcome.slow_point, Outcome.stalled, Outcome.out_of_steps)) & np.isfinite(speeds)
-    roots = np.concatenate([dataset["state"].values, _without_certificate(dataset)])
-    if len(roots):
-        furthest = np.max(np.linalg.norm(roots, axis=1))
-        kept &= np.linalg.norm(ends, axis=1) <= _FURTHEST * (furthest if furthest > 0.0 else np.inf)
-    return ends[kept], speeds[kept]
-
-
-def _draw_ends(axes: Axes, places: list[np.ndarray], speeds: np.ndarray) -> None:
+def _draw_ends(axes: Axes, seen: Projection) -> None:
     from matplotlib.colors import LogNorm
 
-    speeds = np.maximum(speeds, np.finfo(float).eps)
+    speeds = np.maximum(seen.end_speeds, np.finfo(float).eps)
     scale = LogNorm(speeds.min(), max(speeds.max(), 1.001 * speeds.min()))
     scatter: Any = axes.scatter
-    drawn = scatter(*places, c=speeds, norm=scale, cmap="cividis", s=7, linewidths=0, zorder=1, label="other ends of starts")
+    drawn = scatter(
+        *seen.ends.T, c=speeds, norm=scale, cmap="cividis", s=7, linewidths=0, zorder=1, label="other ends of starts"
+    )
     axes.figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.7, label="largest velocity where other starts ended")
 
 
@@ -286,19 +257,9 @@ def _runs(trajectories: Any, size: int) -> np.ndarray:
     return runs
 
 
-def _columns(points: np.ndarray, components: int) -> list[np.ndarray]:
-    """One column a component; zeros where there are fewer."""
-    missing = components - points.shape[-1]
-    filled = np.concatenate([points, np.zeros((*points.shape[:-1], missing))], axis=-1) if missing > 0 else points
-    return list(np.moveaxis(filled, -1, 0))
-
-
-def _draw_modes(axes: Axes, dataset: xr.Dataset, frame: Components, components: int) -> None:
-    states = frame.project(dataset["state"].values)
-    reach = 0.08 * float(np.max(np.ptp(states, axis=0), initial=1e-12))
-    for state, modes in zip(states, frame.turn(dataset["unstable_modes"].values), strict=True):
+def _draw_modes(axes: Axes, seen: Projection) -> None:
+    reach = 0.08 * float(np.max(np.ptp(seen.points, axis=0), initial=1e-12)) if len(seen.points) else 0.0
+    for state, modes in zip(seen.points, seen.modes, strict=True):
         for mode in modes[np.isfinite(modes).all(axis=1)]:
-            length = float(np.linalg.norm(mode))
-            if length > 0.0:
-                ends = np.array([state - reach * mode, state + reach * mode])
-                axes.plot(*_columns(ends, components), color="0.35", linewidth=1.0, zorder=1)
+            if np.any(mode):
+                axes.plot(*np.array([state - reach * mode, state + reach * mode]).T, color="0.35", linewidth=1.0, zorder=1)

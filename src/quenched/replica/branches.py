@@ -61,17 +61,17 @@ def zero_overlap_branch(
     model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton, given: dict[str, Array] | None
 ) -> Computed:
     """Q = 0, three unknowns."""
-    frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
+    fixed, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
     if given is None:
-        found = cool(frozen, cold, tight, solver)
-        diverges = runs_away(frozen, cold, found)
+        found = cool(fixed, cold, tight, solver)
+        diverges = runs_away(fixed, cold, found)
     else:
         diverges = jnp.asarray(False)
-        guess = _unknowns(frozen, cold, given)
-        found = newton(lambda u: equations(frozen, cold, u, solver.nodes, tight), guess, solver)
+        guess = _unknowns(fixed, cold, given)
+        found = newton(lambda u: equations(fixed, cold, u, solver.nodes, tight), guess, solver)
     refined = polish(lambda u: equations(model, temperature, u, 2 * solver.nodes, confinement), found.unknowns)
     fine = observables(model, temperature, confinement, refined, 2 * solver.nodes)
-    coarse = observables(frozen, cold, tight, found.unknowns, solver.nodes)
+    coarse = observables(fixed, cold, tight, found.unknowns, solver.nodes)
     outcome = _unless_divergent(computed(fine, coarse, found), diverges)
     # A field that is traced cannot be refused before.
     exists = jnp.asarray(model.field) == 0.0
@@ -82,27 +82,31 @@ def ordered_branch(
     model: RandomNetwork, temperature: Array, confinement: Array, solver: Newton, given: dict[str, Array] | None
 ) -> Computed:
     """Q > 0, six unknowns."""
-    frozen, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
-    field = jnp.asarray(frozen.field, float)
+    fixed, cold, tight = jax.lax.stop_gradient((model, temperature, confinement))
+    field = jnp.asarray(fixed.field, float)
     if given is None:
-        rough = seeded(frozen, cold, tight, solver)
-        guess, steps, diverges = rough.unknowns, rough.steps, runs_away(frozen, cold, rough)
+        rough = seeded(fixed, cold, tight, solver)
+        guess, steps, diverges = rough.unknowns, rough.steps, runs_away(fixed, cold, rough)
     else:
         diverges = jnp.asarray(False)
-        guess, steps = overlapping.unknowns_of(frozen, cold, given), jnp.zeros((), jnp.int32)
+        guess, steps = overlapping.unknowns_of(fixed, cold, given), jnp.zeros((), jnp.int32)
 
     def residual(unknowns: Array) -> Array:
-        return overlapping.residuals(frozen, cold, tight, overlapping.alike(unknowns), Rule(solver.nodes))
+        return overlapping.residuals(fixed, cold, tight, overlapping.replica_symmetric(unknowns), Rule(solver.nodes))
 
     def finer(unknowns: Array) -> Array:
-        return overlapping.residuals(model, temperature, confinement, overlapping.alike(unknowns), Rule(2 * solver.nodes))
+        return overlapping.residuals(
+            model, temperature, confinement, overlapping.replica_symmetric(unknowns), Rule(2 * solver.nodes)
+        )
 
     # Where the rough branch ends early there is nothing to refine.
     found = newton(residual, guess, solver)
     found = found._replace(steps=found.steps + steps)
-    refined = overlapping.alike(polish(finer, found.unknowns))
+    refined = overlapping.replica_symmetric(polish(finer, found.unknowns))
     fine, fits = overlapping.observables(model, temperature, confinement, refined, Rule(2 * solver.nodes))
-    coarse, _ = overlapping.observables(frozen, cold, tight, overlapping.alike(found.unknowns), Rule(solver.nodes))
+    coarse, _ = overlapping.observables(
+        fixed, cold, tight, overlapping.replica_symmetric(found.unknowns), Rule(solver.nodes)
+    )
     outcome = _unless_divergent(computed(fine, coarse, found), diverges)
     status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
     # As its field is switched off a branch without overlap ends in a singular point, at which Newton's method creeps.
@@ -166,7 +170,9 @@ def seeded(model: RandomNetwork, temperature: Array, confinement: Array, solver:
         # Not to the very end, where a branch that then has no overlap is singular.
         left = seed - _NEARLY * (seed - field) * jnp.clip(at.beyond / _SWITCH, 0.0, 1.0)
         here = at.model.replace(field=left)
-        return overlapping.residuals(here, at.temperature, confinement, overlapping.alike(unknowns), Rule(rough.nodes))
+        return overlapping.residuals(
+            here, at.temperature, confinement, overlapping.replica_symmetric(unknowns), Rule(rough.nodes)
+        )
 
     zero = jnp.zeros(())
     hottest = jnp.stack([_hottest_width(model, temperature), zero, zero, jnp.asarray(0.01), zero, jnp.asarray(1e-6)])

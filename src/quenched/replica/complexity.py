@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from quenched import checks
 from quenched.activations import check_continuous
+from quenched.errors import raise_unsolved
 from quenched.models import RandomNetwork
 from quenched.numerics.continuation import follow
 from quenched.numerics.quadrature import Scalar
@@ -22,7 +23,7 @@ from quenched.replica.branches import computed
 from quenched.replica.log_determinant import of_equal_slopes
 from quenched.replica.zero_overlap import check_no_noise, check_odd_without_field
 from quenched.replica.zero_temperature import ZeroTemperature
-from quenched.status import Status, raise_unsolved
+from quenched.status import Status
 from quenched.theory import one_population
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _NAME = "replica.complexity"
 _BOTH, _ANNEALED, _DOMINATING = "both", "annealed", "dominating"
 # The power k of each kind, and the exponent e of the r = g |phi'(0)| (1 + gamma)^e at which it leaves x = 0.
 _KINDS = {_ANNEALED: (1.0, 1.0), _DOMINATING: (0.0, 0.5)}
-# Where following begins: r, at symmetry 0; and its longest step, in a way of length 1.
+# Where following begins: r, at symmetry 0; and its longest step, of a path of length 1.
 _BEGIN, _LONGEST = 1.5, 0.1
 # ln a there is looked for in +-this.
 _WIDEST, _GRID = 14.0, 113
@@ -198,11 +199,11 @@ def _curve(
         target = jnp.where(share > 0.0, symmetry, 0.0)
         ratio = jnp.where(share > 0.0, 1.0 + jnp.maximum(beyond, _SOFT), _BEGIN)
 
-        def passing(way: Array) -> RandomNetwork:
-            return _at(model, _BEGIN * (ratio / _BEGIN) ** way, way * target, exponent)
+        def passing(part: Array) -> RandomNetwork:
+            return _at(model, _BEGIN * (ratio / _BEGIN) ** part, part * target, exponent)
 
-        def residual(way: Array, unknowns: Array) -> Array:
-            here = passing(way)
+        def residual(part: Array, unknowns: Array) -> Array:
+            here = passing(part)
             fallen = unknowns[3] > (1.0 - _FALLEN) * _depth_at_rest(here)
             return jnp.where(fallen, jnp.nan, kac_rice.equations(here, power, unknowns, solver.nodes))
 

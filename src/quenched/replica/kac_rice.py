@@ -58,8 +58,8 @@ def neuron(model: RandomNetwork, power: Scalar, unknowns: Unknowns, nodes: int) 
         rate = phi(x)
         return 0.5 * ((x - symmetry * gain * response * rate) ** 2 + gain**2 * delta * rate**2) / width
 
-    frozen = jax.lax.stop_gradient((width, unknowns.response, unknowns.delta))
-    end = outermost(lambda x: exponent(x, *frozen) < _REACH, jnp.sqrt(frozen[0]))
+    fixed = jax.lax.stop_gradient((width, unknowns.response, unknowns.delta))
+    end = outermost(lambda x: exponent(x, *fixed) < _REACH, jnp.sqrt(fixed[0]))
     x, weights = sinh_legendre([0.0, *clip_breakpoints(phi.breakpoints, 0.0, end), end], nodes)
     slopes, rate = phi.slope(x), phi(x)
     spread = log_determinant.spread(slopes, gain, symmetry, unknowns.depth, unknowns.resolvent)

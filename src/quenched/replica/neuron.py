@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.numerics.panels import peak_nodes
+from quenched.numerics.peaks import peak_nodes
 from quenched.numerics.quadrature import clip_breakpoints
 
 # Panels of an integral at most, and how many it begins with; how often the interval may be doubled.
@@ -112,9 +112,9 @@ def _averages_and_moments(
         misfit = x - p.memory * rate - p.drive
         return 0.5 * (misfit**2 + p.stiffness * rate**2) * jnp.exp(-p.log_width) - p.reaction * rate + p.tightness * x**2
 
-    frozen = Parameters(*jax.lax.stop_gradient(tuple(parameters)))
+    fixed = Parameters(*jax.lax.stop_gradient(tuple(parameters)))
     nodes = jax.lax.stop_gradient(
-        peak_nodes(lambda x: height(x, frozen), _edges(phi, lambda x: height(x, frozen), frozen), _PANELS, count)
+        peak_nodes(lambda x: height(x, fixed), _edges(phi, lambda x: height(x, fixed), fixed), _PANELS, count)
     )
     heights = height(nodes.x, parameters)
     used = nodes.weights > 0.0

@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from quenched.dmft.static import Static, states_and_weights
+from quenched.dmft.one_neuron import states_and_weights
+from quenched.dmft.static import Static, neuron_of
 from quenched.models import RandomNetwork
 from quenched.numerics.linear import solve_small
 from quenched.numerics.self_consistency import Newton
@@ -45,9 +46,9 @@ class OneState(NamedTuple):
 def one_state(model: RandomNetwork, solver: Newton) -> tuple[OneState, OneState]:
     """On the finer quadrature and on the other."""
     static = Static().compute(model, solver, Start("stable")).arrays
-    frozen = jax.lax.stop_gradient((model, static["correlation"], static["integrated_response"]))
+    fixed = jax.lax.stop_gradient((model, static["correlation"], static["integrated_response"]))
     fine = _limits(model, static["correlation"], static["integrated_response"], 2 * solver.nodes)
-    coarse = _limits(*frozen, solver.nodes)
+    coarse = _limits(*fixed, solver.nodes)
     exists = (static["invertible"] == 1.0) & (static["stability_margin"] > 0.0)
     return fine._replace(exists=exists), coarse._replace(exists=exists)
 
@@ -55,7 +56,7 @@ def one_state(model: RandomNetwork, solver: Newton) -> tuple[OneState, OneState]
 def _limits(model: RandomNetwork, overlap: Array, response: Array, nodes: int) -> OneState:
     phi, square = model.activation, model.gain**2
     memory = model.symmetry * square * response
-    x, weights = states_and_weights(model, overlap, response, nodes, _NARROWEST)
+    x, weights = states_and_weights(neuron_of(model, overlap, response, _NARROWEST), nodes)
 
     def mean(values: Array) -> Array:
         return jnp.sum(weights * values)

@@ -45,7 +45,7 @@ _SHARES = (1, 8, 10)
 class _Look(NamedTuple):
     """At replicas alike."""
 
-    alike: Root
+    symmetric: Root
     stable: Array
     """Whether they stay so, as far as is known."""
     computed: Computed
@@ -174,7 +174,7 @@ class OneStepRSB(AbstractTheory):
         if start.values is None:
             look = _look_compiled(self, model, solver)
             # Groups apart begin at the ordered branch itself, so that without one there is nothing to search.
-            if look.stable or (start.branch == "groups" and not look.alike.converged):
+            if look.stable or (start.branch == "groups" and not look.symmetric.converged):
                 return look.computed
             yield _SHARES[0], _SHARES[-1]
             rough = _search_compiled(self, model, solver, start, look)
@@ -201,14 +201,16 @@ class OneStepRSB(AbstractTheory):
 
     def _look(self, model: RandomNetwork, solver: Newton) -> _Look:
         """Replicas alike, on the ordered branch."""
-        frozen = self._parameters(model)
-        root = seeded(*frozen, solver)
+        fixed = self._parameters(model)
+        root = seeded(*fixed, solver)
 
         def observables(unknowns: Array) -> dict[str, Array]:
-            return overlapping.observables(*frozen, overlapping.alike(unknowns), Rule(solver.nodes))[0]
+            return overlapping.observables(*fixed, overlapping.replica_symmetric(unknowns), Rule(solver.nodes))[0]
 
         # Roughly known: one Newton step says how roughly.
-        better = polish(lambda u: overlapping.residuals(*frozen, overlapping.alike(u), Rule(solver.nodes)), root.unknowns)
+        better = polish(
+            lambda u: overlapping.residuals(*fixed, overlapping.replica_symmetric(u), Rule(solver.nodes)), root.unknowns
+        )
         both = jax.vmap(observables)(jnp.stack([root.unknowns, better]))
         both |= {"overlap_within": both["overlap"], "overlap_between": both["overlap"]}
         values = {name: after for name, (_, after) in both.items()}
@@ -221,42 +223,42 @@ class OneStepRSB(AbstractTheory):
         """The way to groups from replicas alike; where these are stable there is none."""
         apart = start.branch == "groups"
         search = _sign_change if apart else _seeded_groups
-        frozen, rough = self._parameters(model), _rough(solver, apart)
+        fixed, rough = self._parameters(model), _rough(solver, apart)
 
         def nowhere() -> Root:
             nothing = jnp.full(7 if apart else 10, jnp.nan)
-            return Root(nothing, jnp.zeros(()), look.alike.steps, jnp.asarray(False))
+            return Root(nothing, jnp.zeros(()), look.symmetric.steps, jnp.asarray(False))
 
         def found() -> Root:
-            return search(*frozen, look.alike, rough, apart)._replace(residual=jnp.zeros(()), orientation=0.0)
+            return search(*fixed, look.symmetric, rough, apart)._replace(residual=jnp.zeros(()), orientation=0.0)
 
         return jax.lax.cond(look.stable, nowhere, found)
 
     def _given(self, model: RandomNetwork, start: Start) -> Root:
         assert start.values is not None
-        frozen, cold, _ = self._parameters(model)
-        return _given(frozen, cold, start.values, start.branch == "groups")
+        fixed, cold, _ = self._parameters(model)
+        return _given(fixed, cold, start.values, start.branch == "groups")
 
     def _refine(self, model: RandomNetwork, solver: Newton, start: Start, rough: Root, stable: Array) -> Computed:
         """Newton's method, a finer quadrature, and what it all means."""
         temperature, confinement = jnp.asarray(self.temperature, float), jnp.asarray(self.confinement, float)
-        frozen, cold, tight = self._parameters(model)
+        fixed, cold, tight = self._parameters(model)
         apart = start.branch == "groups"
         absent = jnp.where(stable, Status.no_such_branch, Status.out_of_steps)
         rule = Rule(solver.nodes, even=apart)
         better = Rule(2 * solver.nodes if apart else 4 * solver.nodes // 3, even=apart)
 
         def residual(unknowns: Array) -> Array:
-            return overlapping.residuals(frozen, cold, tight, in_groups(unknowns), rule)
+            return overlapping.residuals(fixed, cold, tight, one_step_broken(unknowns), rule)
 
         def finer(unknowns: Array) -> Array:
-            return overlapping.residuals(model, temperature, confinement, in_groups(unknowns), better)
+            return overlapping.residuals(model, temperature, confinement, one_step_broken(unknowns), better)
 
         found = newton(residual, rough.unknowns, solver)
         found = found._replace(steps=found.steps + rough.steps)
-        refined = in_groups(polish(finer, found.unknowns))
+        refined = one_step_broken(polish(finer, found.unknowns))
         fine, fits = overlapping.observables(model, temperature, confinement, refined, better)
-        coarse, _ = overlapping.observables(frozen, cold, tight, in_groups(found.unknowns), rule)
+        coarse, _ = overlapping.observables(fixed, cold, tight, one_step_broken(found.unknowns), rule)
         outcome = computed(fine, coarse, found)
         status = jnp.where((outcome.status == Status.solved) & ~fits, Status.coarse_quadrature, outcome.status)
         *_, within, _, _, size = found.unknowns
@@ -284,7 +286,7 @@ def _refine_compiled(
     return theory._refine(model, solver, start, theory._given(model, start) if rough is None else rough, stable)
 
 
-def in_groups(unknowns: Float[Array, " unknown"]) -> OrderParameters:
+def one_step_broken(unknowns: Float[Array, " unknown"]) -> OrderParameters:
     """ln a, S, a D; what groups have in common, if they have; what a group has beyond it; m."""
     log_width, response, delta = unknowns[:3]
     *between, within = (Overlaps(*each) for each in unknowns[3:-1].reshape(-1, 3))
@@ -317,15 +319,15 @@ def _rough(solver: Newton, apart: bool) -> Newton:
 
 
 def _sign_change(
-    model: RandomNetwork, temperature: Array, confinement: Array, alike: Root, rough: Newton, apart: bool
+    model: RandomNetwork, temperature: Array, confinement: Array, symmetric: Root, rough: Newton, apart: bool
 ) -> Root:
     """From the ordered branch, which is m = 0, to larger m as long as dF/dm keeps its sign."""
-    guess = alike.unknowns
+    guess = symmetric.unknowns
     if not apart:
         guess = jnp.concatenate([guess[:3], _COMMON * guess[3:], (1.0 - _COMMON) * guess[3:]])
 
     def residual(unknowns: Array, size: Array) -> Array:
-        groups = in_groups(jnp.append(unknowns, size))
+        groups = one_step_broken(jnp.append(unknowns, size))
         return overlapping.residuals(model, temperature, confinement, groups, Rule(rough.nodes, even=apart))
 
     def unfinished(carry: tuple[Array, Array, Array, Array, Array]) -> Array:
@@ -347,8 +349,8 @@ def _sign_change(
             steps + found.steps,
         )
 
-    step = jnp.where(alike.converged, _FIRST, 0.0)
-    start = (guess, jnp.zeros(()), step, -jnp.ones(()), alike.steps)
+    step = jnp.where(symmetric.converged, _FIRST, 0.0)
+    start = (guess, jnp.zeros(()), step, -jnp.ones(()), symmetric.steps)
     unknowns, size, _, slope, steps = jax.lax.while_loop(unfinished, next_size, start)
     found = slope > 0.0
     # From NaN nothing is searched for.
@@ -356,11 +358,11 @@ def _sign_change(
 
 
 def _seeded_groups(
-    model: RandomNetwork, temperature: Array, confinement: Array, alike: Root, rough: Newton, apart: bool
+    model: RandomNetwork, temperature: Array, confinement: Array, symmetric: Root, rough: Newton, apart: bool
 ) -> Root:
     """In a field strong enough for groups to overlap, which is then reduced to the model's own."""
     own = jnp.asarray(model.field, float)
-    least = _SEED * model.gain * jnp.maximum(alike.unknowns[3], 0.0) ** 1.5
+    least = _SEED * model.gain * jnp.maximum(symmetric.unknowns[3], 0.0) ** 1.5
     strong = jnp.where(own < 0.0, -1.0, 1.0) * jnp.maximum(jnp.abs(own), least)
     # Without a field of its own the branch is followed nearly to its end: there Q_0 may vanish, and all be singular.
     weak = jnp.where(own == 0.0, _REST * strong, own)
@@ -369,13 +371,15 @@ def _seeded_groups(
         return model.replace(field=strong + share * (weak - strong))
 
     def residual(share: Array, unknowns: Array) -> Array:
-        return overlapping.residuals(at(share), temperature, confinement, in_groups(unknowns), Rule(rough.nodes))
+        return overlapping.residuals(at(share), temperature, confinement, one_step_broken(unknowns), Rule(rough.nodes))
 
     def without_groups(unknowns: Array) -> Array:
-        return overlapping.residuals(at(zero), temperature, confinement, overlapping.alike(unknowns), Rule(rough.nodes))
+        return overlapping.residuals(
+            at(zero), temperature, confinement, overlapping.replica_symmetric(unknowns), Rule(rough.nodes)
+        )
 
     zero = jnp.zeros(())
-    there = newton(without_groups, alike.unknowns, rough)
+    there = newton(without_groups, symmetric.unknowns, rough)
     begin = _sign_change(at(zero), temperature, confinement, there, rough, apart)
     end = follow(residual, begin.unknowns, zero, jnp.where(weak == strong, 0.0, 1.0), rough, _BACK)
     return end._replace(steps=begin.steps + end.steps, converged=begin.converged & end.converged)

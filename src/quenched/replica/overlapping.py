@@ -51,8 +51,8 @@ class OrderParameters(NamedTuple):
     """Replicas of a group, m."""
 
 
-def alike(unknowns: Float[Array, " 6"]) -> OrderParameters:
-    """Replica symmetry."""
+def replica_symmetric(unknowns: Float[Array, " 6"]) -> OrderParameters:
+    """Of unknowns ln a, S, a D and the overlaps of any two replicas."""
     log_width, response, delta = unknowns[:3]
     return OrderParameters(log_width, response, delta, Overlaps(*unknowns[3:]))
 

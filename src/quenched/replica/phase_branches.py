@@ -103,7 +103,7 @@ def with_overlap(
         here = model.replace(gain=gain, symmetry=symmetry, noise=0.0, field=0.0)
 
         def residual(unknowns: Array, rule: Rule) -> Array:
-            return overlapping.residuals(here, temperature, confinement, overlapping.alike(unknowns), rule)
+            return overlapping.residuals(here, temperature, confinement, overlapping.replica_symmetric(unknowns), rule)
 
         def seed() -> Array:
             return seeded(here, temperature, confinement, careful).unknowns
@@ -129,7 +129,7 @@ def with_overlap(
             root, _ = jax.lax.while_loop(again, solve, (nothing_yet, jnp.zeros((), jnp.int32)))
             refined = correct(lambda u: residual(u, rule), lambda u: residual(u, finer), root.unknowns)
             fine, coarse = (
-                overlapping.observables(here, temperature, confinement, overlapping.alike(unknowns), by)
+                overlapping.observables(here, temperature, confinement, overlapping.replica_symmetric(unknowns), by)
                 for unknowns, by in ((refined, finer), (root.unknowns, rule))
             )
             return Point(root.unknowns, _with_errors(fine[0], coarse[0]), overlaps(root), fine[1])

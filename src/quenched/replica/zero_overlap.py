@@ -51,8 +51,8 @@ def neuron_averages(
         return 0.5 * ((x - memory * rate) ** 2 + stiffness * rate**2) / width + tightness * x**2
 
     tight = jnp.asarray(tightness, float)
-    frozen = jax.lax.stop_gradient((memory, stiffness, width, tight))
-    end = outermost(lambda t: exponent(t, *frozen) < _REACH, jnp.sqrt(frozen[2]))
+    fixed = jax.lax.stop_gradient((memory, stiffness, width, tight))
+    end = outermost(lambda t: exponent(t, *fixed) < _REACH, jnp.sqrt(fixed[2]))
     x, weights = sinh_legendre([0.0, *clip_breakpoints(phi.breakpoints, 0.0, end), end], nodes)
     height = exponent(x, memory, stiffness, width, tight)
     lowest = jax.lax.stop_gradient(jnp.min(height))

@@ -12,8 +12,8 @@ from jaxtyping import Array
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Root, newton, polish
 from quenched.replica import overlapping
-from quenched.replica.at_rest import Law, marginal, one_fixed_point
 from quenched.replica.branches import bytes_per_point, computed, cool, default_branch, observables, seeded
+from quenched.replica.low_temperature_laws import Law, marginal, one_fixed_point
 from quenched.replica.one_state import OneState, one_state
 from quenched.replica.overlapping import Rule
 from quenched.replica.stability import replicon_eigenvalue, zero_overlap_eigenvalue
@@ -143,17 +143,17 @@ def check_one_state(model: RandomNetwork) -> None:
 
 def _zero_overlap(model: RandomNetwork, solver: Newton) -> Computed:
     """Of three laws of q the one that the coldest solution on the way down obeys best."""
-    frozen, zero = jax.lax.stop_gradient(model), jnp.zeros(())
-    cold = cool(frozen, jnp.asarray(_COLD), zero, solver)
-    limit = newton(lambda u: equations(frozen, zero, u, solver.nodes), cold.unknowns, solver)
+    fixed, zero = jax.lax.stop_gradient(model), jnp.zeros(())
+    cold = cool(fixed, jnp.asarray(_COLD), zero, solver)
+    limit = newton(lambda u: equations(fixed, zero, u, solver.nodes), cold.unknowns, solver)
     spreads = limit.converged & (jnp.exp(limit.unknowns[0]) > _ZERO_WIDTH)
     # Where the limit has no width, derivatives of what is then not used must still be finite.
-    unused = jnp.stack([jnp.log(1.0 + 0.5 * frozen.gain**2), zero, zero])
+    unused = jnp.stack([jnp.log(1.0 + 0.5 * fixed.gain**2), zero, zero])
     at, somewhere = jnp.where(spreads, limit.unknowns, unused), jnp.where(spreads, 0.0, 1.0)
     refined = polish(lambda u: equations(model, somewhere, u, 2 * solver.nodes), at)
-    fine, coarse = _laws(model, refined, 2 * solver.nodes), _laws(frozen, at, solver.nodes)
+    fine, coarse = _laws(model, refined, 2 * solver.nodes), _laws(fixed, at, solver.nodes)
 
-    cold_overlap = observables(frozen, jnp.asarray(_COLD), zero, cold.unknowns, solver.nodes)["self_overlap"]
+    cold_overlap = observables(fixed, jnp.asarray(_COLD), zero, cold.unknowns, solver.nodes)["self_overlap"]
     prefactors = jnp.stack([law.prefactor for law, _ in coarse])
     expected = jnp.clip(prefactors, *_FINITE) * _COLD ** jnp.stack([jnp.asarray(law.exponent) for law, _ in coarse])
     distance = jnp.abs(jnp.log(cold_overlap / expected))
@@ -199,19 +199,19 @@ def _laws(model: RandomNetwork, unknowns: Array, nodes: int) -> list[tuple[Law, 
 
 def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     """One fixed point, or else many: the equations of a low temperature at T = 0."""
-    frozen, zero = jax.lax.stop_gradient(model), jnp.zeros(())
+    fixed, zero = jax.lax.stop_gradient(model), jnp.zeros(())
     fine_one, coarse_one = one_state(model, solver)
 
     def residual(unknowns: Array) -> Array:
-        return overlapping.residuals(frozen, zero, zero, overlapping.alike(unknowns), Rule(solver.nodes))
+        return overlapping.residuals(fixed, zero, zero, overlapping.replica_symmetric(unknowns), Rule(solver.nodes))
 
     def cooled() -> Root:
-        warm = seeded(frozen, jnp.asarray(_WARM), zero, solver)
+        warm = seeded(fixed, jnp.asarray(_WARM), zero, solver)
         limit = newton(residual, warm.unknowns, solver)
         return limit._replace(steps=warm.steps + limit.steps)
 
     def unused() -> Root:
-        width = jnp.log(_WARM + frozen.gain**2 * coarse_one.overlap)
+        width = jnp.log(_WARM + fixed.gain**2 * coarse_one.overlap)
         unknowns = jnp.stack([width, coarse_one.response, zero, coarse_one.overlap, zero, zero])
         return Root(unknowns, zero, jnp.zeros((), jnp.int32), jnp.asarray(True), zero)
 
@@ -221,10 +221,10 @@ def _ordered(model: RandomNetwork, solver: Newton) -> Computed:
     found = jax.lax.cond(one, unused, cooled)
 
     def finer(unknowns: Array) -> Array:
-        return overlapping.residuals(model, somewhere, zero, overlapping.alike(unknowns), Rule(2 * solver.nodes))
+        return overlapping.residuals(model, somewhere, zero, overlapping.replica_symmetric(unknowns), Rule(2 * solver.nodes))
 
     fine_many, fits = _many_states(model, polish(finer, found.unknowns), 2 * solver.nodes)
-    coarse_many, _ = _many_states(frozen, found.unknowns, solver.nodes)
+    coarse_many, _ = _many_states(fixed, found.unknowns, solver.nodes)
     fine = _select(one, _one_observables(fine_one), fine_many)
     coarse = _select(one, _one_observables(coarse_one), coarse_many)
     exponent = jnp.where(one, 1.0, 0.0)
@@ -243,7 +243,7 @@ def _one_observables(state: OneState) -> dict[str, Array]:
 
 
 def _many_states(model: RandomNetwork, unknowns: Array, nodes: int) -> tuple[dict[str, Array], Array]:
-    found, zero = overlapping.alike(unknowns), jnp.zeros(())
+    found, zero = overlapping.replica_symmetric(unknowns), jnp.zeros(())
     assert found.between is not None
     true, width, square = (
         overlapping.averages(model, zero, zero, found, Rule(nodes)),

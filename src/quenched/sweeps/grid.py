@@ -78,7 +78,7 @@ def make_grid(model: RandomNetwork, theory: Theory, over: Mapping[str, Any]) -> 
                 for role, owner in (("model", model), ("theory", theory))
             )
         )
-    # One way for the whole grid: what it returns has one shape.
+    # One method for the whole grid: what it returns has one shape.
     models = [model for model, _ in asked]
     chosen_points = [(model, chosen_way(theory, models)) for model, theory in asked]
     axes = {name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}

@@ -48,11 +48,11 @@ def make_plan(
     """Refuse whatever is wrong with the arguments of a sweep, before any work."""
     check_types(model, theory)
     grid = make_grid(model, theory, over)
-    way = grid.points[0][1]
-    solver = checked_solver(way, solver)
+    method = grid.points[0][1]
+    solver = checked_solver(method, solver)
     read = None
-    if isinstance(way, AbstractTheory):
-        read = read_start(way, [each for each, _ in grid.points], start)
+    if isinstance(method, AbstractTheory):
+        read = read_start(method, [each for each, _ in grid.points], start)
     else:
         refuse_start(theory, start)
     for each, point in grid.points:
@@ -60,13 +60,13 @@ def make_plan(
             point.check(each, solver, read)
         elif isinstance(point, AbstractExperiment):
             point.check(each, solver)
-    if isinstance(way, AbstractExperiment):
-        samples_at_once(way, solver)
+    if isinstance(method, AbstractExperiment):
+        samples_at_once(method, solver)
     elif read is not None:
-        refuse_what_does_not_fit(way.bytes_per_point(solver, read), type(way).__name__, "the solver's `nodes`")
+        refuse_what_does_not_fit(method.bytes_per_point(solver, read), type(method).__name__, "the solver's `nodes`")
     random = read_key(key)
     seed = key if isinstance(key, int) else 0 if key is None else None
-    fixed = {name: value for name, value in parameters(model, theory, way, seed).items() if name not in grid.axes}
+    fixed = {name: value for name, value in parameters(model, theory, method, seed).items() if name not in grid.axes}
     definition = {
         **{name: value for name, value in fixed.items() if not name.endswith("_version")},
         "over": {name: values.tolist() for name, values in grid.axes.items()},
@@ -76,10 +76,10 @@ def make_plan(
     }
     # Through JSON and back, so that it compares equal to what a store returns.
     definition = json.loads(json.dumps(definition))
-    if isinstance(way, AbstractTheory) and read is not None and (branch := way.branch_name(read)) is not None:
+    if isinstance(method, AbstractTheory) and read is not None and (branch := method.branch_name(read)) is not None:
         fixed["branch"] = branch
-    attributes = {**fixed, "citations": " ".join(way.citations), "definition": json.dumps(definition)}
-    return Plan(grid, way, solver, read, random, definition, attributes)
+    attributes = {**fixed, "citations": " ".join(method.citations), "definition": json.dumps(definition)}
+    return Plan(grid, method, solver, read, random, definition, attributes)
 
 
 def _listed(values: dict[str, Array] | None) -> dict[str, Any] | None:

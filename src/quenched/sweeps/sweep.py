@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.errors import raise_unsolved
 from quenched.models import RandomNetwork
 from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import refuse_what_does_not_fit
@@ -20,8 +21,8 @@ from quenched.outputs import check_store
 from quenched.precision import double_precision
 from quenched.solution import Solution
 from quenched.solve import Progress
-from quenched.status import Status, raise_unsolved
-from quenched.sweeps.engine import compute_theory, measure_points, shapes
+from quenched.status import Status
+from quenched.sweeps.compute import compute_theory, measure_points, shapes
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import Writer, claim, load_into, remove
 from quenched.sweeps.table import Table

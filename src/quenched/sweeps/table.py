@@ -10,7 +10,7 @@ import numpy as np
 
 from quenched.solution import labelled
 from quenched.status import Status
-from quenched.sweeps.engine import Part, by_name
+from quenched.sweeps.compute import Part, by_name
 from quenched.sweeps.plan import Plan
 
 if TYPE_CHECKING:

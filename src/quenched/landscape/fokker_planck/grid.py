@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from quenched.landscape.dynamics import AbstractDynamics
+from quenched.dynamics.base import AbstractDynamics
 
 # States whose velocity is computed at once: always as many, so that no grid compiles anew.
 _TOGETHER = 4096

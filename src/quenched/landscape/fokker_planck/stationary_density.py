@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.landscape.dynamics import AbstractDynamics, read_dynamics
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape.fokker_planck.grid import Grid, velocities, work
 from quenched.landscape.fokker_planck.hopping import Hops, generator, hops
 from quenched.models import Network
-from quenched.numerics.elimination import bytes_needed, log_probabilities
+from quenched.numerics.markov_chain import bytes_needed, log_probabilities
 from quenched.numerics.memory import available_bytes
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.landscape.dynamics import NetworkFlow, check_velocity
+from quenched.dynamics.network_flow import NetworkFlow
+from quenched.dynamics.read import check_velocity
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.ladder import ReplicaExchange
 from quenched.landscape.sampling.measure import all_finite, diagnosed, draw, estimated

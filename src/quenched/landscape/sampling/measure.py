@@ -109,8 +109,8 @@ def diagnosed(draws: Draws) -> tuple[Float[Array, " observable"], Float[Array, "
     plain = [getattr(draws, name).T for name in OBSERVABLES[:-_PROJECTIONS]]
     series = jnp.stack([*plain, *jnp.moveaxis(draws.projection, 2, 0).swapaxes(1, 2)])
     r_hat, sizes = jax.lax.map(split_r_hat, series), jax.lax.map(bulk_sample_size, series)
-    frozen = ~jnp.all(jnp.any(draws.moved, axis=0))
-    return jnp.where(frozen, jnp.inf, r_hat), jnp.where(frozen, 0.0, sizes)
+    stuck = ~jnp.all(jnp.any(draws.moved, axis=0))
+    return jnp.where(stuck, jnp.inf, r_hat), jnp.where(stuck, 0.0, sizes)
 
 
 def all_finite(draws: Draws) -> Bool[Array, ""]:

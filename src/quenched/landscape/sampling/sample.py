@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.errors import raise_unsolved
 from quenched.landscape.sampling.kernels import HMC
 from quenched.landscape.sampling.ladder import Sampler, ladder_temperatures
 from quenched.landscape.sampling.measure import OBSERVABLES, Draws, all_finite, diagnosed, draw, estimated, pairs_of
@@ -23,7 +24,7 @@ from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 from quenched.solution import labelled
-from quenched.status import Status, raise_unsolved
+from quenched.status import Status
 
 if TYPE_CHECKING:
     import xarray as xr

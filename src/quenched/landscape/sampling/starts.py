@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
-from quenched.landscape.dynamics import AbstractDynamics, read_dynamics
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.read import read_dynamics
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.target import Target, identity, placed, rate_of
 from quenched.landscape.sampling.warm_up import cooled, start_temperature

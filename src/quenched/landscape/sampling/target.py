@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from quenched.landscape.dynamics import AbstractDynamics, NetworkFlow
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.network_flow import NetworkFlow
 
 State = Float[Array, " neuron"]
 

@@ -1,0 +1,148 @@
+"""Sweeps out of a TOML file: several theories, one store, and figures of all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from quenched import checks
+from quenched.models import RandomNetwork
+from quenched.outputs import check_store
+from quenched.precision import double_precision
+from quenched.sweeps.grid import make_grid
+from quenched.sweeps.plan import Plan, make_plan
+from quenched.sweeps.registry import FIGURES, build_activation, build_solver, build_theory
+from quenched.sweeps.store import claim, create_group, existing, remove
+from quenched.sweeps.sweep import execute, interruption
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from quenched.sweeps.file_schema import SweepFile, TheorySection
+
+
+class Job(NamedTuple):
+    """Everything that a file asks for, checked."""
+
+    title: str
+    plans: dict[str, Plan]
+    store: Path
+    figures: dict[str, Path]
+
+
+@double_precision
+def read_job(path: str | Path, output: str | Path = ".") -> Job:
+    """Read a TOML file and check all of it, computing nothing.
+
+    Raises ValueError or TypeError, with one line for each problem that the file has, and FileNotFoundError.
+    """
+    from quenched.sweeps.file_schema import read_sweep_file
+
+    path, folder = checks.place("path", path), checks.place("output", output)
+    content = read_sweep_file(path)
+    plans, problems = {}, []
+    for name, section in content.theories.items():
+        try:
+            plans[name] = _plan(content, section)
+        except (ValueError, TypeError) as error:
+            problems.append(f"{path.name}: in [theories.{name}]: {error}")
+    try:
+        store = check_store(folder / content.output.store, "key `output.store`")
+    except ValueError as error:
+        problems.append(f"{path.name}: {error}")
+    problems += [f"{path.name}: key `output.figures`: {problem}" for problem in _wrong_figures(content, plans)]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return Job(content.title, plans, store, {name: folder / figure for name, figure in content.output.figures.items()})
+
+
+@double_precision
+def run_file(
+    path: str | Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    output: str | Path = ".",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> xr.DataTree:
+    """Run the sweeps of a TOML file, store them, and draw its figures.
+
+    The file has the keys `title` and `seed`; [model] with what is not swept; [over] with lists or {start, stop, points};
+    [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, `solver` and an `over` that adds
+    to or replaces parts of the common one; [output] with `store` and, where wanted,
+    `figures`, such as { edge_of_chaos = "edge.png" }: a name of `qd.plots` and where to write what it draws of all sweeps.
+
+    Arguments:
+        path: the file.
+        resume, force: what to do with a store that exists, as for `qd.sweep`.
+        output: the folder that `store` and `figures` are in.
+        progress: called with (NAME, done, in all).
+
+    Returns:
+        DataTree with one Dataset for each NAME; the store has one group for each.
+
+    Raises:
+        ValueError, TypeError, FileNotFoundError, FileExistsError, OSError: before any work.
+        KeyboardInterrupt: Ctrl-C; what was done is in the store.
+    """
+    import xarray as xr
+
+    resume, force, progress = checks.flag("resume", resume), checks.flag("force", force), checks.progress(progress)
+    job = read_job(path, output)
+    found = {}
+    for name, (plan, continued) in _claim_all(job, resume, force).items():
+        tell = None if progress is None else lambda done, units, name=name: progress(name, done, units)
+        found[name] = execute(plan, job.store / name, continued, tell)
+        if stopped := interruption(found[name], job.store):
+            raise KeyboardInterrupt(stopped)
+    tree = xr.DataTree.from_dict(found)
+    tree.attrs["title"] = job.title
+    for name, place in job.figures.items():
+        from quenched import plots
+
+        getattr(plots, name)(tree).flat[0].figure.savefig(place, dpi=150)
+    return tree
+
+
+def _plan(content: SweepFile, section: TheorySection) -> Plan:
+    settings = content.model
+    over = {**content.over, **section.over}
+    model = RandomNetwork(
+        settings.gain, settings.symmetry, settings.noise, settings.field, build_activation(settings.activation)
+    )
+    arguments = dict(section.model_extra or {})
+    theory = build_theory(section.theory, arguments, also=type(section).model_fields)
+    # The method that serves the whole grid, not the base values.
+    method = make_grid(model, theory, over).points[0][1]
+    return make_plan(model, theory, over, build_solver(method, section.solver), section.start, content.seed)
+
+
+def _wrong_figures(content: SweepFile, plans: dict[str, Plan]) -> Iterator[str]:
+    """A figure that is none, and one that no sweep would be in; not asked where a sweep is wrong itself."""
+    for name in content.output.figures:
+        if name not in FIGURES:
+            yield f"it must name some of {', '.join(FIGURES)}, but names {name!r}.{checks.nearest(name, FIGURES)}"
+        elif len(plans) == len(content.theories) and not any(FIGURES[name] in plan.grid.axes for plan in plans.values()):
+            yield f"{name!r} is a figure of sweeps over {FIGURES[name]!r}, but nothing is swept over it."
+
+
+def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:
+    """Decide about every store and make sure that the results can be written, before anything is computed or removed."""
+    if resume and force:
+        raise ValueError("--resume and --force exclude each other: continue the store, or replace it.")
+    for wanted in (job.store.parent, *(place.parent for place in job.figures.values())):
+        if not wanted.is_dir() or not os.access(wanted, os.W_OK):
+            raise OSError(f"The folder {str(wanted)!r} does not exist or cannot be written; choose another by --output.")
+    stored = existing(job.store)
+    if stored is not None and force:
+        remove(job.store)
+    continued = {name: claim(job.store / name, plan.definition, resume, force) for name, plan in job.plans.items()}
+    if stored is not None and not force and (not resume or "theories" not in stored):
+        holds = ", ".join(stored.get("theories", [stored.get("theory", "another sweep")]))
+        raise FileExistsError(
+            f"The store {str(job.store)!r} exists and holds {holds}: choose another, or replace it by --force."
+        )
+    create_group(job.store, {"theories": list(job.plans)}, title=job.title)
+    return {name: (plan, continued[name]) for name, plan in job.plans.items()}

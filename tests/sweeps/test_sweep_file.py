@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import quenched as qd
+from quenched.sweeps import read_job, run_file
+from quenched.sweeps.store import read_sweeps
+
+GOOD = """
+title = "small"
+seed = 5
+
+[model]
+symmetry = 0.2
+
+[over]
+gain = { start = 0.5, stop = 1.5, points = 3 }
+
+[theories.static]
+theory = "dmft.Static"
+
+[theories.run]
+theory = "simulate.Trajectories"
+over.gain = [0.5, 1.5]
+size = 10
+networks = 2
+duration = 2.0
+step = 0.5
+initial = { uniform = [-0.5, 0.5] }
+
+[output]
+store = "small.zarr"
+figures = { edge_of_chaos = "small.png" }
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "small.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_gives_the_same_as_the_calls_it_stands_for(tmp_path: Path) -> None:
+    tree = run_file(write(tmp_path, GOOD), output=tmp_path)
+    model = qd.RandomNetwork(1.0, 0.2)
+    static = qd.sweep(model, qd.dmft.Static(), {"gain": [0.5, 1.0, 1.5]}, key=5)
+    experiment = qd.simulate.Trajectories(10, 2, 2.0, 0.5, initial=qd.Uniform(-0.5, 0.5))
+    run = qd.sweep(model, experiment, {"gain": [0.5, 1.5]}, key=5)
+    xr.testing.assert_identical(tree["static"].to_dataset(), static)
+    xr.testing.assert_identical(tree["run"].to_dataset(), run)
+    stored = read_sweeps(tmp_path / "small.zarr")
+    xr.testing.assert_identical(stored["static"], static)
+    xr.testing.assert_identical(stored["run"], run)
+    assert (tmp_path / "small.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_interrupted_and_resumed_it_has_the_bits_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    (tmp_path / "whole").mkdir()
+    whole = run_file(path, output=tmp_path / "whole")
+
+    def progress(name: str, done: int, units: int) -> None:
+        if name == "run" and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_file(path, output=tmp_path, progress=progress)
+    left = read_sweeps(tmp_path / "small.zarr")
+    assert (left["static"]["status"] == qd.Status.solved).all()
+    assert (left["run"]["status"] == qd.Status.not_run).any()
+    assert not (tmp_path / "small.png").exists()
+    resumed = run_file(path, output=tmp_path, resume=True)
+    xr.testing.assert_identical(resumed["run"].to_dataset(), whole["run"].to_dataset())
+    with pytest.raises(FileExistsError, match=r"small\.zarr/static' exists and is complete: pass resume=True \(--resume"):
+        run_file(path, output=tmp_path)
+
+
+def test_a_changed_file_is_refused_until_forced(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    run_file(path, output=tmp_path)
+    write(tmp_path, GOOD.replace("symmetry = 0.2", "symmetry = 0.3"))
+    with pytest.raises(FileExistsError, match=r"differs: symmetry is 0\.2 there and 0\.3 here; pass force=True \(--force"):
+        run_file(path, output=tmp_path, resume=True)
+    run_file(path, output=tmp_path, force=True)
+    assert read_sweeps(tmp_path / "small.zarr")["static"].attrs["symmetry"] == 0.3
+
+
+def test_a_range_holds_the_numbers_one_would_type(tmp_path: Path) -> None:
+    text = GOOD.replace("start = 0.5, stop = 1.5, points = 3", "start = 0.4, stop = 2.0, points = 81")
+    job = read_job(write(tmp_path, text))
+    gains = job.plans["static"].grid.axes["gain"].tolist()
+    assert {0.4, 0.7, 0.9, 1.1, 1.4, 2.0} <= set(gains)
+    assert np.all(np.diff(gains) > 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[model]", "[modle]", r"small\.toml: unknown key `modle`\. Did you mean 'model'\? Known here: title, seed, "),
+        ("symmetry =", "symetry =", r"unknown key `model\.symetry`\. Did you mean 'symmetry'\?"),
+        ("figures =", "figurs =", r"unknown key `output\.figurs`\. Did you mean 'figures'\?"),
+        (
+            "edge_of_chaos =",
+            "edge_of_chaso =",
+            r"key `output\.figures`: it must name some of edge_of_chaos, but .* Did you mean 'edge_of_chaos'\?",
+        ),
+        ('"small.png"', "3", r"key `output\.figures\.edge_of_chaos` must be text in quotes, but is 3"),
+        ("symmetry = 0.2", 'symmetry = "0.2"', r"key `model\.symmetry` must be a number, but is '0\.2'"),
+        (
+            "symmetry = 0.2",
+            "symmetry = 2.0",
+            r"in \[theories\.static\]: Argument `symmetry` must be .* between -1 and 1, but is 2",
+        ),
+        ("seed = 5", "seed = 1.5", r"key `seed` must be a whole number, but is 1\.5"),
+        ('store = "small.zarr"', "", r"key `output\.store` is missing"),
+        ('"small.zarr"', '"small.nc"', r"key `output\.store` must end in \.zarr, for it is a folder in Zarr's format"),
+        ('theory = "dmft.Static"', "", r"key `theories\.static\.theory` is missing"),
+        ("dmft.Static", "dmft.Statik", r"`theory` must be one of .* but is 'dmft\.Statik'\. Did you mean 'dmft\.Static'\?"),
+        (
+            "size = 10",
+            "sise = 10",
+            r"in \[theories\.run\]: simulate\.Trajectories has no argument `sise`\. Did you mean 'size'\?",
+        ),
+        ("size = 10", "", r"simulate\.Trajectories needs the argument `size`"),
+        ("size = 10", "size = 0", r"`size` must be at least 1, but is 0"),
+        ("over.gain", "ovr.gain", r"has no argument `ovr`\. Did you mean 'over'\?"),
+        ("points = 3", "points = 1", r"key `over\.gain` must have a whole number of points, at least 2, but is \{"),
+        (
+            "points = 3",
+            "pionts = 3",
+            r"key `over\.gain` must be a list of numbers or \{start = \.\.\., stop = \.\.\., points",
+        ),
+        ("gain = { start", "gian = { start", r"names 'gian'\. Did you mean 'gain'\?"),
+        (
+            "over.gain = [0.5, 1.5]",
+            'over.gain = [0.5, "a"]',
+            r"key `theories\.run\.over\.gain\.1` must be a number, but is 'a'",
+        ),
+        (
+            "uniform =",
+            "unifrom =",
+            r"`initial` must be one of 'normal', 'uniform', but is 'unifrom'\. Did you mean 'uniform'\?",
+        ),
+        ('"dmft.Static"', '"dmft.Static"\nsolver.nods = 9', r"Newton has no option `nods`\. Did you mean 'nodes'\?"),
+        ('"dmft.Static"', '"dmft.Static"\nstart = "activ"', r"`start` must be one of .* Did you mean 'active'\?"),
+        ("[over]", "[over", r"small\.toml is not valid TOML: "),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_before_any_work(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        run_file(path, output=tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_a_figure_that_no_sweep_would_be_in_is_refused(tmp_path: Path) -> None:
+    text = GOOD.replace("gain = {", "noise = {").replace("over.gain", "over.noise").replace("dmft.Static", "dmft.Stationary")
+    with pytest.raises(ValueError, match=r"'edge_of_chaos' is a figure of sweeps over 'gain', but nothing is swept over it"):
+        read_job(write(tmp_path, text))
+
+
+def test_every_problem_of_a_file_is_named_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("dmft.Static", "dmft.Statik").replace("size = 10", "size = 0"))
+    with pytest.raises(ValueError, match=r"(?s)theories\.static.*theories\.run"):
+        read_job(path)
+
+
+def test_the_example_is_right() -> None:
+    job = read_job(Path(__file__).parents[2] / "examples" / "edge_of_chaos.toml")
+    for plan in job.plans.values():
+        assert set(plan.grid.axes["symmetry"].tolist()) <= {0.0, 0.2, 0.5}
+        for critical in plan.grid.critical_gain()[1]:
+            assert critical < plan.grid.axes["gain"].max()
