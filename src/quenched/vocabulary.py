@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 AXES = (
     "neuron",
+    "variable",
     "population",
     "rank",
     "time",
@@ -409,6 +410,12 @@ _QUANTITIES = (
     Quantity("exchange_rate", "-", "mean probability that neighbouring temperatures trade", (("gap",),)),
     # kept trajectories
     Quantity("trajectory", "x(t)", "states in time", (("time", "trial", "neuron"), ("network", "time", "trial", "neuron"))),
+    Quantity(
+        "state_trajectory",
+        "x(t)",
+        "all variables of the states in time",
+        (("variable", "time", "trial", "neuron"), ("network", "variable", "time", "trial", "neuron")),
+    ),
     # how the numerics went
     Quantity("status", "-", "a code of Status; 0 is solved"),
     Quantity(

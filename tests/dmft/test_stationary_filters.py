@@ -125,7 +125,7 @@ def test_linear_adaptation_by_another_route() -> None:
     model = qd.RandomNetwork(couplings=Elliptic(1.0), unit=Adaptive(qd.Linear(), rate, strength))
     # At the transition nothing is forgotten.
     rest = qd.solve(model.replace(gain=float(model.critical_gain)), RING, throw=False).arrays
-    assert rest["lyapunov_exponent"] == pytest.approx(0.0, abs=2e-4)
+    assert abs(float(rest["lyapunov_exponent"])) < float(rest["lyapunov_exponent_error"]) < 3e-3
 
 
 def test_a_low_rank_part_at_rest_is_the_static_theory() -> None:

@@ -316,6 +316,20 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
     assert np.all(found.arrays["mean_state"] ** 2 <= found.arrays["mean_square_state"])
 
 
+def test_every_variable_may_begin_somewhere() -> None:
+    """And abundances, if nothing is said, evenly between 0 and 1."""
+    model = qd.RandomNetwork(couplings=Elliptic(0.0), unit=Adaptive(adaptation_rate=0.5, adaptation_strength=0.0))
+    found = solved(model, scheme="euler", initial=(qd.Normal(0.0, 0.0), qd.Normal(1.0, 0.0)))
+    # a decays by itself, and drives x down: x' = 0.9 x - 0.1 a.
+    x, a, expected = 0.0, 1.0, []
+    for _ in range(21):
+        expected.append(x)
+        x, a = 0.9 * x - 0.1 * a, 0.95 * a
+    np.testing.assert_allclose(found.arrays["mean_state"], expected, atol=1e-12)
+    species = solved(SPECIES, 0.2, 0.1)
+    assert float(species.arrays["mean_state"][0]) == pytest.approx(0.5, abs=1e-3)
+
+
 # What is refused, before any work.
 
 
@@ -326,17 +340,17 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=Discrete()),
             {},
-            r"`step` must be 1 .* units\.Discrete.* but is 0\.1",
+            r"`step` must be 1 for units that are maps, .* but is 0\.1",
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=Reservoir()),
             {},
-            r"`step` must be 1 .* units\.Reservoir.* but is 0\.1",
+            r"`step` must be 1 for units that are maps, .* but is 0\.1",
         ),
         (
             qd.RandomNetwork(couplings=Redrawn(Elliptic(1.0))),
             {},
-            r"`couplings` must last .* couplings\.Redrawn is drawn anew",
+            r"`couplings` must last .*couplings\.Redrawn is drawn anew",
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=LotkaVolterra(), noise=0.1),
@@ -345,14 +359,25 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=LotkaVolterra()),
-            {},
-            r"`initial` must be a distribution of states at 0 or above for units\.LotkaVolterra, such as .* reaches -8",
+            {"initial": qd.Normal()},
+            r"`initial` must be at least 0 for abundances, but reaches -8",
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=Leaky(time_constant=0.05)),
             {},
-            r"`step` must be at most 0\.05, the shortest time in which units\.Leaky relaxes, but is 0\.1",
+            r"`step` must be at most the shortest time constant, 0\.05, but is 0\.1",
         ),
+        (
+            qd.RandomNetwork(couplings=Elliptic(1.0), unit=Unit(lambda x, h: h - 20.0 * x, jnp.tanh)),
+            {},
+            r"`step` must be at most 0\.05, the shortest time in which units\.Unit relaxes, but is 0\.1",
+        ),
+        (
+            qd.RandomNetwork(couplings=Elliptic(1.0), unit=Adaptive()),
+            {"initial": (qd.Normal(), qd.Normal(), qd.Normal())},
+            r"`initial` must be one distribution, or a tuple of one for each of the 2 variables of a state, but holds 3",
+        ),
+        (qd.RandomNetwork(1.0), {"initial": (qd.Normal(), qd.Normal())}, r"`initial` must be one distribution, .* holds 2"),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0, 0.3, mean=0.1), activation=qd.Activation(jnp.sign, breakpoints=(0.0,))),
             {},

@@ -43,6 +43,9 @@ class Redrawn(AbstractCouplings):
     def population_fractions(self) -> Any:
         return self.couplings.population_fractions
 
+    def bytes_of_draw(self, size: int) -> int:
+        return self.couplings.bytes_of_draw(size)
+
     def field(self, rates: Rates) -> Field:
         field = self.couplings.field(rates)
         covariance, memory = field.covariance, jnp.zeros_like(field.memory)

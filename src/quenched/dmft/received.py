@@ -6,11 +6,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from quenched.couplings import AbstractCouplings, Field, Rates
-from quenched.precision import own_settings
 
 
 class Averages(NamedTuple):
@@ -72,21 +70,6 @@ def latents_now(
     zeros = jnp.zeros_like(means)
     rates = Rates(jnp.asarray(couplings.population_fractions), means, zeros, zeros, jnp.zeros(couplings.rank), answered)
     return couplings.latent(rates)
-
-
-def remembers(couplings: AbstractCouplings) -> bool:
-    """Whether anything comes back of a neuron's own past; so it is said of couplings whose parameters are traced."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(couplings)):
-        return True
-    with own_settings(), jax.ensure_compile_time_eval():
-        count, rank = len(couplings.population_fractions), couplings.rank
-        none, alone = jnp.zeros(count), jnp.eye(count)
-        latent = jnp.zeros((rank, count))
-        # The memory is linear in R: of one population after the other.
-        rates = Rates(
-            jnp.asarray(couplings.population_fractions), none, alone, alone, latent[:, 0], jnp.zeros((count, rank, count))
-        )
-        return bool(np.any(np.asarray(couplings.field(rates).memory) != 0.0))
 
 
 def _square(first: Array, second: Array, third: Array, fourth: Array) -> Float[Array, "population 2 2"]:

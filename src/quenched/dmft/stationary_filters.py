@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import check_continuous
+from quenched.couplings.base import remembers
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
 from quenched.dmft.stationary_waves import Found, Ring, State, Waves
 from quenched.models import RandomNetwork, Sinusoid
@@ -22,7 +23,7 @@ from quenched.numerics.richardson import extrapolated
 from quenched.records import public_name
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import RUNAWAY, Status
-from quenched.theory import AbstractTheory, Computed, Start, without_memory
+from quenched.theory import AbstractTheory, Computed, Start
 from quenched.units.filters import impulse, linear_part, shape_of
 
 # What is left of the correlation half way round the ring may be this part of it.
@@ -106,7 +107,7 @@ class StationaryFilters(AbstractTheory):
 
     def covers(self, model: RandomNetwork) -> None:
         what = "dmft.StationaryFilters"
-        if not without_memory(model):
+        if remembers(model.couplings):
             raise ValueError(
                 f"Argument `symmetry` must be 0 everywhere for {what}, which has no memory; "
                 "use qd.dmft.TwoTime at late times."

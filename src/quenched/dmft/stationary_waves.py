@@ -24,6 +24,8 @@ from quenched.units.filters import Answer, answer, linear_part, shape_of
 
 # Steps to the growth rate by halving an interval, and applications of the operator in each.
 _HALVINGS, _APPLICATIONS = 48, 60
+# How much closer frequencies are looked at where differences are waves.
+_CLOSER = 8
 
 
 class Waves(NamedTuple):
@@ -191,6 +193,9 @@ class Ring(NamedTuple):
         found = self.respond(state)
         matrix = handed_on(self.model, _at_one_time(self.rates(state, jnp.ones(self.model.populations))))
         weights, neurons = jnp.stack([each.handed_on for each in found]), self.neurons
+        # Whose frequencies lie closer than those that fit into the ring, so that a resonance is not between two of them.
+        closer = [each._replace(waves=Waves(_CLOSER * self.waves.times, self.waves.step)) for each in neurons]
+        apart = jnp.min(weights[:, self.waves.times // 4 :], axis=1)
         floor = jnp.max(jnp.stack([_slowest(each.unit) for each in neurons]))
 
         def apply(powers: Array, vector: Array) -> tuple[Array, Array]:
@@ -202,8 +207,9 @@ class Ring(NamedTuple):
             powers = jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in neurons])
             step = lambda _, carry: apply(powers, carry[0])  # noqa: E731
             vector, size = jax.lax.fori_loop(0, _APPLICATIONS, step, (vector, jnp.ones(())))
-            # Far apart W is constant: there pure waves are solutions, which a packet comes near but slowly.
-            waves = jax.vmap(spectral_radius)(matrix * (weights[:, -1] * powers.T)[:, None, :])
+            # Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly.
+            close = jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in closer])
+            waves = jax.vmap(spectral_radius)(matrix * (apart * close.T)[:, None, :])
             return vector, jnp.maximum(size, jnp.max(waves))
 
         def halve(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

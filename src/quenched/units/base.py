@@ -47,9 +47,7 @@ class AbstractUnit(Record):
 
     def drift_slopes(self, state: State, field: State) -> tuple[State, State]:
         """The derivatives of f by the state, (changed variable, variable, ...) where there are several, and by h."""
-        along = _by_state(lambda x: self.drift(x, field), state, self.state_size)
-        of_field = jax.jvp(lambda h: self.drift(state, h), (field,), (jnp.ones_like(field),))[1]
-        return (jnp.moveaxis(along, 0, 1) if self.state_size > 1 else along), of_field
+        return _slopes(self.drift, state, field, self.state_size)
 
     # How a time step is taken.
 
@@ -57,9 +55,24 @@ class AbstractUnit(Record):
         """What a scheme averages over a step: f, if nothing of it is known better."""
         return self.drift(state, field)
 
+    def speed_slopes(self, state: State, field: State) -> tuple[State, State]:
+        """The derivatives of the speed, as `drift_slopes`."""
+        if type(self).speed is AbstractUnit.speed:
+            return self.drift_slopes(state, field)
+        return _slopes(self.speed, state, field, self.state_size)
+
+    @property
+    def advances_plainly(self) -> bool:
+        """Whether a step is the speed times the step, or of a map the next state, and no more."""
+        return type(self).advance is AbstractUnit.advance
+
     def advance(self, state: State, speed: State, step: Any, scheme: str) -> State:
         """The state after a step at this speed: exactly, of what is known; of a map the speed is the next state itself."""
         return speed if self.kind == "map" else state + step * speed
+
+    def extinct_below(self, time: Any) -> Any:
+        """Of a state of 0 or above, below what it counts as 0 at this time after the beginning."""
+        return 0.0
 
     # The states of rest, along a curve of places: h = resting_field(place), x = resting_state(place).
 
@@ -114,6 +127,13 @@ class AbstractUnit(Record):
             return slope * of_field / (wave - along)
         matrices = wave[:, None, None] * np.eye(size) - along
         return jnp.linalg.solve(matrices, jnp.broadcast_to(of_field + 0j, (len(wave), size))[..., None])[..., 0] @ slope
+
+
+def _slopes(function: Any, state: State, field: State, size: int) -> tuple[State, State]:
+    """The derivatives of f(x, h) by the state and by h."""
+    along = _by_state(lambda x: function(x, field), state, size)
+    of_field = jax.jvp(lambda h: function(state, h), (field,), (jnp.ones_like(field),))[1]
+    return (jnp.moveaxis(along, 0, 1) if size > 1 else along), of_field
 
 
 def _by_state(function: Any, state: State, size: int) -> State:

@@ -69,8 +69,18 @@ class Mixed(AbstractUnit):
     def speed(self, state: State, field: State) -> State:
         return self._of_each(lambda unit: unit.speed(state, field))
 
+    def speed_slopes(self, state: State, field: State) -> tuple[State, State]:
+        return self._of_each(lambda unit: unit.speed_slopes(state, field))
+
+    @property
+    def advances_plainly(self) -> bool:
+        return all(unit.advances_plainly for unit in self.units)
+
     def advance(self, state: State, speed: State, step: Any, scheme: str) -> State:
         return self._of_each(lambda unit: unit.advance(state, speed, step, scheme))
+
+    def extinct_below(self, time: Any) -> Any:
+        return self._of_each(lambda unit: jnp.asarray(unit.extinct_below(time), float))
 
     def resting_state(self, place: State) -> State:
         return self._of_each(lambda unit: unit.resting_state(place))
