@@ -15,6 +15,7 @@ from scipy.special import digamma
 import quenched as qd
 from quenched.couplings import Blocks, Elliptic, Redrawn
 from quenched.observables import lyapunov_spectrum
+from quenched.observables.networks import _drive
 from quenched.simulate import integrate
 from quenched.simulate.schemes import unit_step
 from quenched.units import Adaptive, Discrete, Leaky, LotkaVolterra, Mixed, Reservoir, Unit
@@ -58,7 +59,11 @@ CURVED = {
     "reservoir": Reservoir(leak=0.6),
     "slow": Leaky(qd.Erf(), 1.7, 0.4),
     "adaptive": Adaptive(adaptation_rate=0.4),
-    "own": Unit(lambda state, h: (-(state[0] ** 3) + h, jnp.tanh(state[0]) - state[1]), lambda state: jnp.sin(state[0]), 2),
+    "own": Unit(
+        lambda state, h: (-(state[0] ** 3) + h - state[1] ** 2, jnp.tanh(state[0]) - state[1] + 0.3 * h),
+        lambda state: jnp.sin(state[0] - 0.4 * state[1]),
+        2,
+    ),
     "species": LotkaVolterra(0.8, 1.2, 0.01),
     "mixed species": Mixed((LotkaVolterra(0.8), LotkaVolterra(1.3, 2.0)), np.array([0, 0, 1, 1, 1])),
     "mixed": Mixed((Leaky(), Leaky(qd.Erf(), 3.0)), np.array([0, 0, 1, 1, 1])),
@@ -155,6 +160,18 @@ def test_a_sinusoid_silences_chaos() -> None:
     alone, driven = ((float(each.lyapunov_exponent[0]), float(each.lyapunov_exponent_error[0])) for each in exponents)
     assert alone[0] > 3 * alone[1]
     assert driven[0] < -3 * driven[1]
+
+
+def test_each_neuron_of_each_network_has_a_phase() -> None:
+    model, size = qd.RandomNetwork(1.0, field=qd.Sinusoid(2.0, 1.0, mean=0.5)), 4000
+    with jax.enable_x64(True):
+        waves = _drive(model, size, jax.random.split(jax.random.key(0), 2))
+        fields, later = np.asarray(waves(0.0)), np.asarray(waves(2 * np.pi))
+    assert fields.shape == (2, size)
+    np.testing.assert_allclose(later, fields, atol=1e-12)
+    np.testing.assert_allclose(fields.mean(axis=1), 0.5, atol=5 * np.sqrt(2 / size))
+    np.testing.assert_allclose(fields.var(axis=1), 2.0, atol=5 * 2 / np.sqrt(size))
+    assert abs(np.corrcoef(fields)[0, 1]) < 5 / np.sqrt(size)
 
 
 def test_drives_and_noise_of_populations_reach_their_neurons() -> None:
