@@ -66,7 +66,8 @@ class TwoTime(AbstractChoice):
             out, where a `precision` is asked for, unless `scheme` is "euler".
         sampled: sample even at symmetry 0.
         memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (5 M + 14 K + 4 tangents) bytes.
-            As many are run at once as there are cores. Without sampling 8 K (14 K + 14000) bytes.
+            Of models made of parts with noise 8 M for 5 M. As many are run at once as there are cores. Without sampling
+            8 K (14 K + 14000) bytes.
         time_limit: seconds that `precision` may take.
 
     Returns:
