@@ -14,7 +14,7 @@ import numpy as np
 from quenched import checks
 from quenched.couplings.base import remembers
 from quenched.dmft.schemes import scheme
-from quenched.dmft.two_time_covers import check_parts, check_slopes, of_usual_neurons
+from quenched.dmft.two_time_covers import check_parts, check_slopes
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
@@ -24,7 +24,7 @@ from quenched.numerics.exact_moments import ENOUGH
 from quenched.precision import own_settings, traced
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
-from quenched.theory import AbstractChoice
+from quenched.theory import AbstractChoice, is_usual
 
 _FEWEST = 1024
 # Modes that decay may grow at most at this rate by the scheme: those that barely decay do grow a little.
@@ -176,7 +176,7 @@ class TwoTime(AbstractChoice):
         return self.trajectories or enough
 
     def covers(self, model: RandomNetwork) -> None:
-        if of_usual_neurons(model):
+        if is_usual(model):
             check_starts(self.initial, model.units)
         else:
             check_parts(model, self.step, self.initial)
@@ -184,7 +184,7 @@ class TwoTime(AbstractChoice):
                 raise ValueError("Argument `richardson` must be False for units that are maps, whose step is 1.")
 
     def choose(self, models: Sequence[RandomNetwork]) -> TwoTimeGaussian | TwoTimeSampled:
-        if not all(map(of_usual_neurons, models)):
+        if not all(map(is_usual, models)):
             return self._of_parts(models)
         for model in models:
             self._check_stable(model)

@@ -9,18 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from quenched.activations import check_continuous
-from quenched.models import RandomNetwork, Sinusoid
+from quenched.models import RandomNetwork
 from quenched.models.starts import Starts, check_starts
 from quenched.precision import own_settings, traced
 from quenched.records import public_name
 from quenched.simulate.refusals import check_couplings, check_run
-from quenched.theory import is_usual
 from quenched.units import AbstractUnit
-
-
-def of_usual_neurons(model: RandomNetwork) -> bool:
-    """Whether it is one population of the usual leaky neurons with elliptic couplings, in the same field."""
-    return is_usual(model) and not isinstance(model.field, Sinusoid)
 
 
 def check_parts(model: RandomNetwork, step: float, initial: Starts) -> None:
