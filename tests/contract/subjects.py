@@ -174,6 +174,17 @@ SUBJECTS = [
         },
     ),
     Subject(
+        qd.dmft.StationaryFilters((0.0, 1.0), (0.0, 0.5), step=0.5, window=32.0),
+        gains=(0.5, 0.7, 0.9),
+        slow_to_trace=True,
+        parameters={"noise": 0.3},
+        failing={
+            "model": qd.RandomNetwork(0.9, noise=0.3),
+            "theory": qd.dmft.StationaryFilters((0.0, 1.0), (0.0, 0.5), step=0.5, window=32.0),
+            "solver": qd.dmft.Anderson(max_steps=2),
+        },
+    ),
+    Subject(
         qd.dmft.StationaryLinear((0.0, 1.0), (0.0, 0.5)),
         gains=(0.3, 0.5, 0.7),
         parameters={"symmetry": 0.2, "noise": 0.3, "field": 0.1, "activation": qd.Linear()},

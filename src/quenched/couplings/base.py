@@ -106,15 +106,17 @@ def population_of_neurons(fractions: Any, size: int) -> Int[Array, " neuron"]:
 
 
 def remembers(couplings: AbstractCouplings) -> bool:
-    """Whether anything comes back of a neuron's own past; so it is said of couplings whose parameters are traced."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(couplings)):
-        return True
+    """Whether anything comes back of a neuron's own past; traced parameters are taken for numbers that are not 0."""
+    concrete = jax.tree.map(lambda leaf: np.ones(leaf.shape) if isinstance(leaf, jax.core.Tracer) else leaf, couplings)
     with own_settings(), jax.ensure_compile_time_eval():
-        count, rank = len(couplings.population_fractions), couplings.rank
-        none, alone = jnp.zeros(count), jnp.eye(count)
-        latent = jnp.zeros((rank, count))
-        # The memory is linear in R: of one population after the other.
-        rates = Rates(
-            jnp.asarray(couplings.population_fractions), none, alone, alone, latent[:, 0], jnp.zeros((count, rank, count))
-        )
-        return bool(np.any(np.asarray(couplings.field(rates).memory) != 0.0))
+        return bool(np.any(np.asarray(memory_of_each(concrete)) != 0.0))
+
+
+def memory_of_each(couplings: AbstractCouplings) -> Float[Array, "population responding"]:
+    """The memory of each population where one of them alone responds, to a constant: the law is linear in R."""
+    count, rank = len(couplings.population_fractions), couplings.rank
+    none, alone = jnp.zeros(count), jnp.eye(count)
+    fractions = jnp.asarray(couplings.population_fractions, float)
+    latent = jnp.zeros((rank, count))
+    rates = Rates(fractions, none, alone, alone, latent[:, 0], jnp.zeros((count, rank, count)))
+    return couplings.field(rates).memory

@@ -13,13 +13,14 @@ from jaxtyping import Array, Float
 
 from quenched import checks
 from quenched.activations import check_continuous
-from quenched.couplings.base import remembers
+from quenched.couplings.base import memory_of_each, remembers
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
 from quenched.dmft.stationary_waves import Found, Ring, State, Waves
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.anderson import Anderson, fixed_point
 from quenched.numerics.linear import solve_small
 from quenched.numerics.richardson import extrapolated
+from quenched.precision import traced
 from quenched.records import public_name
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import RUNAWAY, Status
@@ -107,7 +108,7 @@ class StationaryFilters(AbstractTheory):
 
     def covers(self, model: RandomNetwork) -> None:
         what = "dmft.StationaryFilters"
-        if remembers(model.couplings):
+        if not traced(model.couplings) and remembers(model.couplings):
             raise ValueError(
                 f"Argument `symmetry` must be 0 everywhere for {what}, which has no memory; "
                 "use qd.dmft.TwoTime at late times."
@@ -131,6 +132,9 @@ class StationaryFilters(AbstractTheory):
             model.constant_field(what)
         if model.kind == "map" and any(lag != round(lag) for lag in self.lags):
             raise ValueError(f"Argument `lags` must be whole numbers for maps, but is {checks.shown(self.lags)}.")
+
+    def in_range(self, model: RandomNetwork) -> Array:
+        return super().in_range(model) & jnp.all(memory_of_each(model.couplings) == 0.0)
 
     def default_solver(self) -> Anderson:
         return Anderson(tolerance=1e-11, max_steps=4000, extrapolate_below=_EXTRAPOLATED)
@@ -237,7 +241,7 @@ class StationaryFilters(AbstractTheory):
             "mean_rate": mean_rate,
             "mean_square_state": covariance[:, 0] + means**2,
             "mean_square_rate": correlation[:, 0],
-            "lyapunov_exponent": jax.lax.stop_gradient(ring.growth_rate(state)),
+            "lyapunov_exponent": ring.growth_rate(state),
             "undecayed": jnp.max(jnp.abs(rates[:, 3 * half // 4]) / jnp.where(square > 0.0, square, 1.0)),
         }
         if model.kind == "flow":

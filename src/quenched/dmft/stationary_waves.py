@@ -188,42 +188,82 @@ class Ring(NamedTuple):
         """Largest Lyapunov exponent: the rate at which a wave packet of small differences between two copies grows.
 
         Covariances of differences of inputs obey D_a = sum_b (d covariance_a/dC_b) |H_b|^2 [W_b D_b], W_b = <f' f'> at each
-        lag and H_b the answer to growing waves. The rate is where the largest eigenvalue is 1.
+        lag and H_b the answer to growing waves. The rate is where the largest eigenvalue is 1. Its derivative is that of
+        the eigenvalue, by the eigenvectors on both sides.
         """
-        found = self.respond(state)
-        matrix = handed_on(self.model, _at_one_time(self.rates(state, jnp.ones(self.model.populations))))
-        weights, neurons = jnp.stack([each.handed_on for each in found]), self.neurons
-        # Whose frequencies lie closer than those that fit into the ring, so that a resonance is not between two of them.
-        closer = [each._replace(waves=Waves(_CLOSER * self.waves.times, self.waves.step)) for each in neurons]
-        apart = jnp.min(weights[:, self.waves.times // 4 :], axis=1)
-        floor = jnp.max(jnp.stack([_slowest(each.unit) for each in neurons]))
-
-        def apply(powers: Array, vector: Array) -> tuple[Array, Array]:
-            image = matrix @ self.waves.covariance(powers * self.waves.spectrum(weights * vector))
-            size = jnp.max(jnp.abs(image))
-            return image / jnp.where(size > 0.0, size, 1.0), size
-
-        def look(growth: Array, vector: Array) -> tuple[Array, Array]:
-            powers = jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in neurons])
-            step = lambda _, carry: apply(powers, carry[0])  # noqa: E731
-            vector, size = jax.lax.fori_loop(0, _APPLICATIONS, step, (vector, jnp.ones(())))
-            # Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly.
-            close = jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in closer])
-            waves = jax.vmap(spectral_radius)(matrix * (apart * close.T)[:, None, :])
-            return vector, jnp.maximum(size, jnp.max(waves))
+        packets = Packets.of(self, state)
+        fixed = packets.without_derivatives()
 
         def halve(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            low, high, vector = carry
+            low, high, packet = carry
             middle = 0.5 * (low + high)
-            vector, size = look(middle, vector)
-            return jnp.where(size > 1.0, middle, low), jnp.where(size > 1.0, high, middle), vector
+            packet = fixed.settled(middle, packet)
+            larger = fixed.largest(middle, packet, packet) > 0.0
+            return jnp.where(larger, middle, low), jnp.where(larger, high, middle), packet
 
-        # More than any rate: an answer falls with the growth, by 1/growth at least.
-        most = jnp.maximum(floor, 0.0) + 2.0 + 2.0 * jnp.sum(matrix * jnp.max(jnp.abs(weights), axis=1))
-        # A packet of all frequencies.
-        packet = jnp.ones_like(weights) * jnp.exp(-jnp.minimum(self.waves.lags, 30.0))
-        low, high, _ = jax.lax.fori_loop(0, _HALVINGS, halve, (floor + 1e-9, most, packet))
-        return 0.5 * (low + high)
+        # A packet of all frequencies. More than any rate: an answer falls with the growth, by 1/growth at least.
+        packet = jnp.ones_like(fixed.weights) * jnp.exp(-jnp.minimum(jax.lax.stop_gradient(self.waves.lags), 30.0))
+        floor = jnp.max(jnp.stack([_slowest(each.unit) for each in fixed.ring.neurons]))
+        most = jnp.maximum(floor, 0.0) + 2.0 + 2.0 * jnp.sum(fixed.matrix * jnp.max(jnp.abs(fixed.weights), axis=1))
+        low, high, packet = jax.lax.fori_loop(0, _HALVINGS, halve, (floor + 1e-9, most, packet))
+        rate = 0.5 * (low + high)
+        other = fixed.settled(rate, jnp.ones_like(packet) * packet, transposed=True)
+        slope = jax.lax.stop_gradient(jax.grad(lambda growth: fixed.largest(growth, packet, other))(rate))
+        return rate - packets.largest(rate, packet, other) / slope
+
+
+class Packets(NamedTuple):
+    """What hands covariances of differences between two copies on."""
+
+    ring: Ring
+    matrix: Float[Array, "population population"]
+    weights: Float[Array, "population lag"]
+
+    @staticmethod
+    def of(ring: Ring, state: State) -> Packets:
+        """In a stationary state."""
+        weights = jnp.stack([each.handed_on for each in ring.respond(state)])
+        return Packets(ring, handed_on(ring.model, _at_one_time(ring.rates(state, jnp.ones(len(weights))))), weights)
+
+    def without_derivatives(self) -> Packets:
+        """The same numbers."""
+        waves = self.ring.waves._replace(step=jax.lax.stop_gradient(self.ring.waves.step))
+        model, matrix, weights = jax.lax.stop_gradient((self.ring.model, self.matrix, self.weights))
+        return Packets(Ring(model, waves), matrix, weights)
+
+    def image(self, growth: Array, packet: Array) -> Array:
+        """Of differences that grow at a rate."""
+        powers = self._powers(growth, self.ring.waves)
+        return self.matrix @ self.ring.waves.covariance(powers * self.ring.waves.spectrum(self.weights * packet))
+
+    def _powers(self, growth: Array, waves: Waves) -> Array:
+        neurons = [each._replace(waves=waves) for each in self.ring.neurons]
+        return jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in neurons])
+
+    def settled(self, growth: Array, packet: Array, transposed: bool = False) -> Array:
+        """The packet after many applications, or the one on the other side."""
+
+        def once(_: Array, packet: Array) -> Array:
+            image, back = jax.vjp(lambda packet: self.image(growth, packet), packet)
+            image = back(packet)[0] if transposed else image
+            size = jnp.max(jnp.abs(image))
+            return image / jnp.where(size > 0.0, size, 1.0)
+
+        return jax.lax.fori_loop(0, _APPLICATIONS * (10 if transposed else 1), once, packet)
+
+    def largest(self, growth: Array, packet: Array, other: Array) -> Array:
+        """ln of the largest eigenvalue: of a packet, by the one on the other side, or of waves.
+
+        Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly. Their
+        frequencies lie closer than those that fit into the ring, so that a resonance is not between two of them.
+        """
+        along = jnp.sum(other * packet)
+        of_packet = jnp.sum(other * self.image(growth, packet)) / jnp.where(along == 0.0, 1.0, along)
+        waves = self.ring.waves
+        apart = jnp.min(self.weights[:, waves.times // 4 :], axis=1)
+        powers = self._powers(growth, Waves(_CLOSER * waves.times, waves.step))
+        of_waves = jax.vmap(spectral_radius)(self.matrix * (apart * powers.T)[:, None, :])
+        return jnp.log(jnp.maximum(jnp.maximum(of_packet, jnp.max(of_waves)), 1e-300))
 
 
 def _at_one_time(rates: Rates) -> Rates:
