@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 
 import quenched as qd
+from quenched.models.parameters import kinds_of_parts
 from quenched.storage import write
 from quenched.stored_records import from_json, to_json
+from quenched.sweeps.parts import part_classes
 
 
 def cases() -> dict[str, tuple[qd.RandomNetwork, Any]]:
@@ -25,11 +30,69 @@ def cases() -> dict[str, tuple[qd.RandomNetwork, Any]]:
             wave,
             qd.dmft.TwoTime(1.0, step=0.25, initial=qd.Normal(0, 0.5), trajectories=8, scramblings=4),
         ),
+        "populations": (
+            qd.RandomNetwork(couplings=qd.couplings.Blocks((0.8, 0.2), np.eye(2), mean=-1.0), field=(0.1, 0.2)),
+            qd.dmft.Static(),
+        ),
         "networks with trajectories": (
             qd.RandomNetwork(1.5),
             qd.simulate.Trajectories(size=5, networks=2, duration=1.0, record=True),
         ),
     }
+
+
+COUPLINGS, UNITS = qd.couplings, qd.units
+PARTS = {
+    "blocks, a unit for each population": qd.RandomNetwork(
+        couplings=COUPLINGS.Blocks((0.8, 0.2), [[1.0, 2.0], [1.0, 1.0]], 0.1, [[1.0, -4.0]] * 2, balanced_rows=True),
+        field=(0.3, 0.1),
+        noise=(0.0, 0.2),
+        unit=(UNITS.Leaky(qd.ReLU(), time_constant=2.0), UNITS.Leaky(self_coupling=0.5)),
+    ),
+    "a sum": qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5, mean=-1.0) + COUPLINGS.LowRank(np.eye(2), mean=[0.0, 1.0])),
+    "redrawn, a map": qd.RandomNetwork(couplings=COUPLINGS.Redrawn(COUPLINGS.Elliptic(0.5)), unit=UNITS.Discrete(leak=0.5)),
+    "a sinusoid": qd.RandomNetwork(0.5, field=qd.Sinusoid(0.5, 1.0 / 3.0)),
+    "species": qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5), unit=UNITS.LotkaVolterra(immigration=1e-3)),
+    "adaptation": qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5), unit=UNITS.Adaptive(qd.Erf(), 0.2)),
+    "a reservoir": qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5), unit=UNITS.Reservoir()),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_of_a_model_comes_back_equal(name: str) -> None:
+    again = from_json(to_json(PARTS[name]))
+    assert eqx.tree_equal(again, PARTS[name])
+    assert repr(again) == repr(PARTS[name])
+    leaves, before = jax.tree.leaves(again), jax.tree.leaves(PARTS[name])
+    assert [each.dtype for each in leaves] == [each.dtype for each in before]
+
+
+def test_no_part_is_left_out() -> None:
+    kinds = {type(part) for model in PARTS.values() for part in kinds_of_parts(model).values()}
+    assert {*part_classes("").values()} <= kinds
+
+
+def test_attributes_hold_arrays_whole_and_name_the_parts() -> None:
+    model = PARTS["blocks, a unit for each population"].replace(gain=[[1.0 / 3.0, 2.0], [1.0, 1.0]], noise=0.0)
+    attributes = qd.solve(model, qd.dmft.Static(), throw=False).to_dataset().attrs
+    assert json.loads(attributes["gain"]) == [[1.0 / 3.0, 2.0], [1.0, 1.0]]
+    assert json.loads(attributes["field"]) == [0.3, 0.1]
+    assert attributes["couplings"] == "couplings.Blocks"
+    assert attributes["unit.0.activation"] == "relu"
+    assert attributes["unit.1.self_coupling"] == 0.5
+
+
+def test_of_a_unit_of_ones_own_the_names_of_its_functions_are_kept(tmp_path: Path) -> None:
+    def drift(state: Any, field: Any) -> Any:
+        return -state + field
+
+    model = qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5), unit=UNITS.Unit(drift, jnp.tanh))
+    solution = qd.solve(model, qd.dmft.Static())
+    assert solution.attributes()["unit"] == "units.Unit(drift=drift, rate=tanh)"
+    loaded = qd.load(solution.save(tmp_path / "it.nc"))
+    assert repr(loaded) == repr(solution)
+    with pytest.raises(TypeError, match="The function 'drift' is not in the file"):
+        loaded.model.unit.drift(jnp.zeros(3), jnp.zeros(3))
 
 
 @pytest.mark.parametrize("name", cases())

@@ -15,10 +15,12 @@ from jaxtyping import Array
 from quenched.checks import nearest
 from quenched.errors import raise_unsolved
 from quenched.models import RandomNetwork
+from quenched.models.parameters import kinds_of_parts
 from quenched.numerics.statistics import with_error
 from quenched.records import one_line, printed, public_name
 from quenched.status import Status
 from quenched.theory import AbstractChoice, AbstractTheory, Theory
+from quenched.units.unit import Unit
 from quenched.vocabulary import VOCABULARY, describe
 
 if TYPE_CHECKING:
@@ -189,17 +191,21 @@ def labelled(name: str, array: Any, leading: tuple[str, ...] = (), populations: 
 
 
 def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | None) -> dict[str, Any]:
-    """The parameters of a model and a theory and the versions in use, flat, for attributes of a dataset. Of a choice only
-    those that the way chosen has too: what others take did not matter."""
+    """The parts and parameters of a model and a theory and the versions in use, flat, for attributes of a dataset. Of a
+    choice only those that the way chosen has too: what others take did not matter."""
     from importlib.metadata import version
 
     found: dict[str, Any] = {"theory": public_name(theory)}
+    if not model.in_short:
+        # Of a unit of the user's own the functions are all there is to tell.
+        parts = kinds_of_parts(model).items()
+        found |= {name: one_line(part) if isinstance(part, Unit) else public_name(part) for name, part in parts}
     taken = {field.name: getattr(theory, field.name) for field in fields(theory) if hasattr(way, field.name)}
     for name, value in {**model.values(), **taken}.items():
         value = value.item() if isinstance(value, np.generic) else value
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray | jax.Array | tuple) and np.asarray(value).dtype.kind in "fiu":
             # Whole, as text that JSON reads: attributes of a netCDF file have no matrices.
-            value = json.dumps(value.tolist())
+            value = json.dumps(np.asarray(value).tolist())
         found[name] = value if isinstance(value, int | float | str) else printed(value)
     outside = "" if isinstance(way, AbstractChoice) else way.outside_errors()
     if outside:

@@ -326,7 +326,14 @@ def _order_parameter(name: str, given: Any, shape: tuple[int, ...]) -> Array:
 
 
 def check_types(model: Any, theory: Any) -> None:
-    """Refuse what is no ensemble and what is no theory."""
+    """Refuse what is no ensemble, what is no theory, and a model that the theory is not about."""
+    check_model(model)
+    check_theory(theory)
+    theory.covers(model)
+
+
+def check_model(model: Any) -> None:
+    """Refuse what is no ensemble."""
     if isinstance(model, Network):
         raise TypeError(
             "Argument `model` must be an ensemble, qd.RandomNetwork(...), but is one qd.Network; for one network use "
@@ -334,11 +341,14 @@ def check_types(model: Any, theory: Any) -> None:
         )
     if not isinstance(model, RandomNetwork):
         raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {checks.shown(model)}.")
+
+
+def check_theory(theory: Any) -> None:
+    """Refuse what is no theory."""
     if isinstance(theory, type):
         raise TypeError(f"Argument `theory` must be an instance: write {theory.__name__}(...), with parentheses.")
     if not isinstance(theory, AbstractTheory | AbstractExperiment | AbstractChoice):
         raise TypeError(f"Argument `theory` must be a theory such as qd.dmft.Static(), but is {checks.shown(theory)}.")
-    theory.covers(model)
 
 
 def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> Any:

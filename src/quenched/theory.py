@@ -48,8 +48,8 @@ class Start(eqx.Module):
 
 
 def is_usual(model: RandomNetwork) -> bool:
-    """Whether it is one population of elliptic couplings without a mean, of leaky units dx/dt = -x + h."""
-    of_units = type(model.unit) is Leaky and model.unit.usual
+    """Whether it is one population of elliptic couplings without a mean, of leaky units dx/dt = -x + h without sinusoids."""
+    of_units = type(model.unit) is Leaky and model.unit.usual and not isinstance(model.field, Sinusoid)
     return of_units and type(model.couplings) is Elliptic and model.couplings.mean is None
 
 

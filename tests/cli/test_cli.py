@@ -54,6 +54,42 @@ def test_solve_prints_the_solution_and_writes_it(capsys: pytest.CaptureFixture[s
     assert "'out.nc' exists; force=True (--force on the command line) replaces it" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--couplings", "elliptic", "--gain", "0.5", "--mean", "-2", "--unit", "lotka_volterra"],
+         qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5, mean=-2.0), unit=qd.units.LotkaVolterra())),
+        (["--couplings", '[{"elliptic": {"gain": 0.5}}, {"elliptic": {"gain": 0.1}}]',
+          "--couplings.first.gain=0.7", "--time-constant", "2"],
+         qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.7) + qd.couplings.Elliptic(0.1),
+                          unit=qd.units.Leaky(time_constant=2.0))),
+        (["--couplings", '{"blocks": {"fractions": [0.5, 0.5]}}', "--gain", "[[0.5, 0.2], [0.1, 0.3]]",
+          "--field", "[0.1, 0.2]",
+          "--unit", '["leaky", { leaky = { activation = "relu" } }]', "--unit.0.activation", "erf"],
+         qd.RandomNetwork(couplings=qd.couplings.Blocks((0.5, 0.5), [[0.5, 0.2], [0.1, 0.3]]), field=(0.1, 0.2),
+                          unit=(qd.units.Leaky(qd.Erf()), qd.units.Leaky(qd.ReLU())))),
+    ],
+)  # fmt: skip
+def test_options_reach_any_parameter(
+    options: list[str], expected: qd.RandomNetwork, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["solve", "dmft.Static", *options]) == 0
+    assert capsys.readouterr().out.startswith(repr(expected))
+
+
+def test_sweep_takes_parameters_in_place_of_those_of_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "small.toml", "--symmetry", "0.5", "--unit", "{leaky={activation='erf'}}"]) == 0
+    stored = qd.load("small.zarr")
+    assert stored.attrs["symmetry"] == 0.5
+    assert stored.attrs["activation"] == "erf"
+    capsys.readouterr()
+    assert run(["sweep", "small.toml", "--rsume"]) == 2
+    assert run(["sweep", "small.toml", "--rsume", "1"]) == 2
+    assert "There is no option `rsume`. Did you mean 'resume'?" in capsys.readouterr().err
+    assert run(["sweep", "small.toml", "--gain", "1.5"]) == 2
+    assert "'gain' is swept in the file" in capsys.readouterr().err
+
+
 def test_sweep_stores_draws_and_tabulates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sweep", "small.toml"]) == 0
     out = capsys.readouterr().out
@@ -151,6 +187,9 @@ def test_a_numerical_failure_has_code_1(capsys: pytest.CaptureFixture[str], fold
             ["solve", "dmft.TwoTime", "--gain", "1", "--duration", "1", "--initial", "normal"],
             "`initial` must be {normal = [mean, std]} or {uniform = [low, high]}, but is 'normal'",
         ),
+        (["solve", "dmft.Static", "--gain", "1", "--couplings", "elliptik"], "'elliptik'. Did you mean 'elliptic'?"),
+        (["solve", "dmft.Static", "--gain", "1", "--leak", "1"], "has no parameter 'leak'. It has gain, symmetry, mean"),
+        (["solve", "dmft.Static", "--gain", "1", "--couplings.gian", "1"], "no argument `couplings.gian`. Did you mean"),
         (["solve", "dmft.Statik", "--gain", "1"], "Did you mean 'dmft.Static'?"),
         (["solve", "FiniteTemperature", "--gain", "1", "--temperature", "0"], "`temperature` must be greater than 0"),
         (["solve", "FiniteTemperature", "--gain", "1"], "needs the argument `temperature`"),

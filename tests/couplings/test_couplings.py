@@ -138,6 +138,7 @@ def test_equal_laws() -> None:
         (lambda: LowRank(np.eye(3)), r"must have shape \(2 R, 2 R\), of the m and then of the n, but has \(3, 3\)"),
         (lambda: LowRank(np.eye(2), [1.0]), r"`mean` must have shape \(2,\), but has \(1,\)"),
         (lambda: Blocks((0.5, 0.5), 1.0) + Blocks((0.4, 0.6), 1.0), "must have the same fractions"),
+        (lambda: Elliptic(0.5) + Redrawn(Elliptic(1.0)), r"do not add to others; write qd.couplings.Redrawn\(first"),
     ],
 )
 def test_what_is_no_law_is_refused(build: Any, message: str) -> None:

@@ -60,7 +60,7 @@ def test_changed_parameters_meet_their_checks() -> None:
     "ask",
     [
         lambda model: qd.solve(model, qd.simulate.Cavity(10, 2, 1.0, 0.1)),
-        lambda model: qd.sweep(model, qd.dmft.Stationary(), {"noise": [0.1, 0.2]}),
+        lambda model: qd.sweep(model, qd.replica.FiniteTemperature(0.1), {"field": [0.1, 0.2]}),
         lambda model: qd.dmft.transitions(model),
         lambda model: qd.replica.complexity(model),
         lambda model: qd.observables.measure_response(model, 1.0, 0.1, size=10, networks=2),

@@ -11,6 +11,7 @@ import numpy as np
 
 import quenched as qd
 from quenched.couplings import Redrawn
+from quenched.models.starts import draw_states
 
 SIZES = (100, 200, 400)
 
@@ -32,9 +33,7 @@ def one_network(model: Any, theory: Any, size: int, key: Any, kicked: int) -> di
     weights = couplings.draw(size, draw_key)
     field, noise = model.fields_of_neurons(size, phase_key), model.of_neurons(model.noise, size)
     signs = jax.random.rademacher(sign_key, (size,), float)
-    first = theory.initial.draw((size,), start_key)
-    several = unit.state_size > 1
-    state = jnp.zeros((unit.state_size, size)).at[0].set(first) if several else first
+    several, state = unit.state_size > 1, draw_states(theory.initial, unit, (size,), start_key)
 
     def run(pulse: Any) -> tuple[Any, Any]:
         def one_step(carry: Any, index: Any) -> Any:

@@ -215,22 +215,24 @@ def test_a_linear_network_under_a_sinusoid_is_exact(scheme: str, trapezoid: tupl
 @pytest.mark.slow
 def test_the_default_scheme_is_of_second_order() -> None:
     """Of every quantity, noise included: a linear network against a short step."""
-
     start: dict[str, Any] = {"initial": qd.Normal(0.4, 1.0), "scramblings": 2}
 
     def at(step: float) -> dict[str, Any]:
         model = qd.RandomNetwork(couplings=Blocks([1.0], 0.7, 0.5), unit=Leaky(qd.Linear()), noise=0.5)
         found = solved(model, step=step, **start).arrays
         names = ("correlation", "state_response", "response", "kinetic_energy", "mean_state")
-        return {name: found[name][(slice(None, None, round(0.2 / step)),) * found[name].ndim] for name in names}
+        return {name: found[name][(slice(None, None, round(0.1 / step)),) * found[name].ndim] for name in names}
 
     usual = solved(qd.RandomNetwork(0.7, 0.5, 0.5, activation=qd.Linear()), step=0.0125, **start).arrays
     coarse, fine = at(0.1), at(0.05)
     for name, values in coarse.items():
-        truth = usual[name][(slice(None, None, 16),) * values.ndim]
+        truth = usual[name][(slice(None, None, 8),) * values.ndim]
         worst, better = np.max(np.abs(values - truth)), np.max(np.abs(fine[name] - truth))
-        assert worst < 0.01, name
+        assert worst < 0.02, name
         assert better < 0.3 * worst, name
+        # Next to the diagonal, where what the scheme itself answers is off by a fifth of a step.
+        if "response" in name:
+            assert np.max(np.abs(np.diag(values - truth, -1))) < 0.01, name
 
 
 # Networks.
@@ -314,6 +316,20 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
     assert np.all(found.arrays["mean_state"] ** 2 <= found.arrays["mean_square_state"])
 
 
+def test_every_variable_may_begin_somewhere() -> None:
+    """And abundances, if nothing is said, evenly between 0 and 1."""
+    model = qd.RandomNetwork(couplings=Elliptic(0.0), unit=Adaptive(adaptation_rate=0.5, adaptation_strength=0.0))
+    found = solved(model, scheme="euler", initial=(qd.Normal(0.0, 0.0), qd.Normal(1.0, 0.0)))
+    # a decays by itself, and drives x down: x' = 0.9 x - 0.1 a.
+    x, a, expected = 0.0, 1.0, []
+    for _ in range(21):
+        expected.append(x)
+        x, a = 0.9 * x - 0.1 * a, 0.95 * a
+    np.testing.assert_allclose(found.arrays["mean_state"], expected, atol=1e-12)
+    species = solved(SPECIES, 0.2, 0.1)
+    assert float(species.arrays["mean_state"][0]) == pytest.approx(0.5, abs=1e-3)
+
+
 # What is refused, before any work.
 
 
@@ -324,22 +340,17 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=Discrete()),
             {},
-            r"`step` must be 1 .* units\.Discrete.* but is 0\.1",
+            r"`step` must be 1 for units that are maps, .* but is 0\.1",
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=Reservoir()),
             {},
-            r"`step` must be 1 .* units\.Reservoir.* but is 0\.1",
+            r"`step` must be 1 for units that are maps, .* but is 0\.1",
         ),
         (
             qd.RandomNetwork(couplings=Redrawn(Elliptic(1.0))),
             {},
-            r"`couplings` must last .* couplings\.Redrawn is drawn anew",
-        ),
-        (
-            qd.RandomNetwork(couplings=Elliptic(0.5) + Redrawn(Elliptic(1.0))),
-            {},
-            r"`couplings` must last .* couplings\.Redrawn is drawn anew",
+            r"`couplings` must last .*couplings\.Redrawn is drawn anew",
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=LotkaVolterra(), noise=0.1),
@@ -348,14 +359,25 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=LotkaVolterra()),
-            {},
-            r"`initial` must be a distribution of states at 0 or above for units\.LotkaVolterra, such as .* reaches -8",
+            {"initial": qd.Normal()},
+            r"`initial` must be at least 0 for abundances, but reaches -8",
         ),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0), unit=Leaky(time_constant=0.05)),
             {},
-            r"`step` must be at most 0\.05, the shortest time in which units\.Leaky relaxes, but is 0\.1",
+            r"`step` must be at most the shortest time constant, 0\.05, but is 0\.1",
         ),
+        (
+            qd.RandomNetwork(couplings=Elliptic(1.0), unit=Unit(lambda x, h: h - 20.0 * x, jnp.tanh)),
+            {},
+            r"`step` must be at most 0\.05, the shortest time in which units\.Unit relaxes, but is 0\.1",
+        ),
+        (
+            qd.RandomNetwork(couplings=Elliptic(1.0), unit=Adaptive()),
+            {"initial": (qd.Normal(), qd.Normal(), qd.Normal())},
+            r"`initial` must be one distribution, or a tuple of one for each of the 2 variables of a state, but holds 3",
+        ),
+        (qd.RandomNetwork(1.0), {"initial": (qd.Normal(), qd.Normal())}, r"`initial` must be one distribution, .* holds 2"),
         (
             qd.RandomNetwork(couplings=Elliptic(1.0, 0.3, mean=0.1), activation=qd.Activation(jnp.sign, breakpoints=(0.0,))),
             {},

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from test_sweep import MODEL, TRAJECTORIES, interrupt_at
+from test_sweep import EI, MODEL, TRAJECTORIES, interrupt_at, rank_one
 from toys import Lagged, Parabola
 
 import quenched as qd
@@ -83,6 +83,56 @@ def test_a_store_of_another_sweep_is_refused(
             qd.sweep(model, theory, over, key=key, store=place, resume=resume)
     with xr.open_zarr(place, consolidated=False) as stored:
         xr.testing.assert_identical(stored.load(), first)
+
+
+def test_several_populations_are_interrupted_resumed_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, theory, over = EI, qd.dmft.Static(), {"couplings.gain": np.linspace(0.1, 1.9, LANES + 3), "field": [0.1, 0.2]}
+    whole = qd.sweep(model, theory, over)
+    assert whole["correlation"].dims == ("couplings.gain", "field", "population")
+    place = tmp_path / "sweep.zarr"
+    first = qd.sweep(model, theory, over, store=place, progress=interrupt_at(LANES))
+    left = int((first["status"] == qd.Status.not_run).sum())
+    assert 0 < left < first["status"].size
+    resumed = qd.sweep(model, theory, over, store=place, resume=True)
+    xr.testing.assert_identical(resumed, whole)
+    xr.testing.assert_identical(qd.load(place), whole)
+    tear(place / "correlation" / "c" / "1" / "0" / "0", "half")
+    with pytest.raises(DamagedStoreError, match="array 'correlation' has lost 1 points"):
+        qd.load(place)
+    capsys.readouterr()
+    xr.testing.assert_identical(qd.sweep(model, theory, over, store=place, resume=True), whole)
+    assert f"the array 'correlation' has lost 1 of {first['status'].size} points" in capsys.readouterr().err
+
+
+def test_matrices_and_what_a_function_makes_are_stored(tmp_path: Path) -> None:
+    gains = [np.eye(2), 2.0 * np.eye(2)]
+    cases: dict[str, Any] = {"matrices": (EI, {"gain": gains}), "made": (rank_one, {"strength": [0.5, 2.0]})}
+    for name, (model, over) in cases.items():
+        found = qd.sweep(model, qd.dmft.Static(), over, store=tmp_path / name)
+        xr.testing.assert_identical(qd.load(tmp_path / name), found)
+        beside = {"matrices": "gain_values", "made": "covariance"}[name]
+        tear(tmp_path / name / beside / "c" / "0" / "0" / "0", "half")
+        with pytest.raises(DamagedStoreError, match=f"array '{beside}' has lost a piece"):
+            qd.load(tmp_path / name)
+        qd.sweep(model, qd.dmft.Static(), over, store=tmp_path / name, resume=True)
+        xr.testing.assert_identical(qd.load(tmp_path / name), found)
+
+
+def test_another_function_or_another_part_is_another_sweep(tmp_path: Path) -> None:
+    qd.sweep(rank_one, qd.dmft.Static(), {"strength": [0.5]}, store=tmp_path / "one")
+    with pytest.raises(FileExistsError, match=r"differs: covariance is .* there and .* here"):
+        qd.sweep(lambda strength: rank_one(2 * strength), qd.dmft.Static(), {"strength": [0.5]}, store=tmp_path / "one")
+    over = {"strength": [0.5, 1.0]}
+    qd.sweep(rank_one, qd.dmft.Static(), over, store=tmp_path / "two")
+    with pytest.raises(FileExistsError, match=r"differs: made\.covariance is"):
+        qd.sweep(lambda strength: rank_one(2 * strength), qd.dmft.Static(), over, store=tmp_path / "two")
+    discrete, reservoir = (
+        qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5), unit=unit)
+        for unit in (qd.units.Discrete(), qd.units.Reservoir())
+    )
+    qd.sweep(discrete, qd.dmft.Static(), {"gain": [0.5]}, store=tmp_path / "maps")
+    with pytest.raises(FileExistsError, match=r"differs: unit is 'units\.Discrete' there and 'units\.Reservoir' here"):
+        qd.sweep(reservoir, qd.dmft.Static(), {"gain": [0.5]}, store=tmp_path / "maps", resume=True)
 
 
 def test_force_replaces_a_store(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ from toys import Parabola
 import quenched as qd
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.sweeps.compute import LANES, lanes, lanes_compiled
+from quenched.sweeps.grid import make_grid
 from quenched.sweeps.plan import make_plan
 
 MODEL = qd.RandomNetwork(gain=1.0, symmetry=0.2)
@@ -170,3 +173,114 @@ def test_values_that_a_theory_does_not_cover_are_refused() -> None:
         qd.sweep(MODEL, TRAJECTORIES, over={"size": [10, 20]})
     with pytest.raises(ValueError, match="`start` chooses a branch"):
         qd.sweep(MODEL, TRAJECTORIES, over={"gain": [1.0]}, start="active")
+
+
+EI = qd.RandomNetwork(
+    couplings=qd.couplings.Blocks((0.8, 0.2), gain=1.2, mean=[[1.0, -4.0], [1.0, -4.0]]),
+    field=(0.3, 0.1),
+    unit=(qd.units.Leaky(qd.Tanh()), qd.units.Leaky(qd.Erf())),
+)
+SUM = qd.couplings.Elliptic(0.8) + qd.couplings.LowRank([[1.0, 2.0], [2.0, 5.0]])
+
+
+def test_matrices_are_swept_whole_and_kept_beside_their_number() -> None:
+    gains = np.array([[[1.0, 2.0], [1.0, 2.0]], [[1.5, 2.0], [0.5, 1.0]]])
+    found = qd.sweep(EI, qd.dmft.Static(), {"gain": gains, "field": [0.1, 0.3]})
+    assert found["correlation"].dims == ("gain", "field", "population")
+    assert found["gain"].values.tolist() == [0, 1]
+    assert found["gain_values"].dims == ("gain", "gain_row", "gain_column")
+    np.testing.assert_array_equal(found["gain_values"], gains)
+    alone = qd.solve(EI.replace(gain=gains[1], field=0.3), qd.dmft.Static())
+    np.testing.assert_allclose(found["correlation"][1, 1], alone.arrays["correlation"], rtol=1e-10)
+    assert json.loads(found.attrs["mean"]) == [[1.0, -4.0], [1.0, -4.0]]
+    assert "gain" not in found.attrs
+
+
+def test_any_parameter_is_swept_by_its_path() -> None:
+    model = qd.RandomNetwork(couplings=SUM)
+    found = qd.sweep(model, qd.dmft.Static(), {"couplings.first.gain": [0.5, 1.2], "time_constant": [1.0, 2.0]})
+    assert found["correlation"].dims == ("couplings.first.gain", "time_constant")
+    alone = qd.solve(model.replace(gain=1.2, time_constant=2.0), qd.dmft.Static())
+    assert float(found["correlation"][1, 1]) == pytest.approx(float(alone.arrays["correlation"]), rel=1e-10)
+    assert "gain" not in found.attrs
+    assert found.attrs["couplings.second"] == "couplings.LowRank"
+
+
+def test_a_point_costs_one_check_of_the_part_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: Counter[type] = Counter()
+    for kind in (qd.RandomNetwork, qd.couplings.Elliptic, qd.units.Leaky):
+
+        def count(self: Any, *args: Any, _kind: Any = kind, _plain: Any = kind.__init__, **kwargs: Any) -> None:
+            built[_kind] += 1
+            _plain(self, *args, **kwargs)
+
+        monkeypatch.setattr(kind, "__init__", count)
+    make_grid(MODEL, qd.dmft.Static(), {"gain": np.linspace(0.1, 1.0, 10), "symmetry": np.linspace(0.1, 1.0, 10)})
+    assert built[qd.couplings.Elliptic] <= 102
+    assert built[qd.RandomNetwork] + built[qd.units.Leaky] <= 3
+
+
+def test_a_parameter_that_was_left_out_is_swept_too() -> None:
+    found = qd.sweep(MODEL, qd.dmft.Static(), {"mean": [-1.0, 2.0]})
+    alone = qd.solve(MODEL.replace(mean=2.0), qd.dmft.Static())
+    assert float(found["outlier"][1]) == pytest.approx(float(alone.arrays["outlier"]), rel=1e-10)
+    with pytest.raises(ValueError, match=r"`mean` must be left out for dmft\.Stationary"):
+        qd.sweep(MODEL, qd.dmft.Stationary(), {"mean": [-1.0, 2.0]})
+
+
+def rank_one(strength: float, field: float = 0.1) -> qd.RandomNetwork:
+    loadings = [[1.0, strength], [strength, 1.0 + strength**2]]
+    return qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5) + qd.couplings.LowRank(loadings), field=field)
+
+
+def test_a_function_of_the_swept_names_is_a_model() -> None:
+    found = qd.sweep(rank_one, qd.dmft.Static(), {"strength": [0.5, 2.0]})
+    alone = qd.solve(rank_one(2.0), qd.dmft.Static())
+    np.testing.assert_allclose(found["latent"][1], alone.arrays["latent"], rtol=1e-10)
+    assert found["covariance"].dims == ("strength", "covariance_row", "covariance_column")
+    assert found["covariance"].values[1].tolist() == [[1.0, 2.0], [2.0, 5.0]]
+    assert found.attrs["field"] == 0.1
+    both = qd.sweep(rank_one, qd.dmft.Static(), {"field": [0.1, 0.2], "strength": [0.5, 2.0]})
+    np.testing.assert_allclose(both["latent"][0], found["latent"], rtol=1e-10)
+
+
+def test_a_function_goes_with_experiments_and_parameters_of_the_theory() -> None:
+    run = qd.sweep(lambda slope: qd.RandomNetwork(0.5 * slope), TRAJECTORIES, {"slope": [1.0, 2.0]}, key=7)
+    direct = qd.sweep(qd.RandomNetwork(1.0), TRAJECTORIES, {"gain": [0.5, 1.0]}, key=7)
+    np.testing.assert_array_equal(run["mean_square_rate"], direct["mean_square_rate"])
+    found = qd.sweep(
+        lambda slope: qd.RandomNetwork(0.5 * slope), Parabola(), {"slope": [1.0, 2.0], "temperature": [1.0, 3.0]}
+    )
+    np.testing.assert_allclose(found["energy"], np.sin([[0.5], [1.0]]) * [1.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("model", "over", "message"),
+    [
+        (lambda strength: 3.0, {"strength": [1.0]}, r"a function that returns a qd\.RandomNetwork, but returns 3\.0"),
+        (rank_one, {"strenght": [1.0]}, r"out of strength, field, but names 'strenght'\. Did you mean 'strength'\?"),
+        (rank_one, {"field": [1.0]}, r"`model` is a function of 'strength', but .* no values for it"),
+        (
+            lambda count: qd.RandomNetwork(couplings=qd.couplings.Blocks(np.ones(int(count)) / count, gain=1.0)),
+            {"count": [1, 2]},
+            r"must have models of one structure.* at count = 1 and .* at count = 2",
+        ),
+        (qd.RandomNetwork(couplings=SUM + SUM), {"gain": [1.0]}, r"several parameters 'gain': say which, 'couplings\.first"),
+        (qd.RandomNetwork(couplings=SUM), {"couplings.frist.gain": [1.0]}, r"Did you mean 'couplings\.first\.gain'\?"),
+        (
+            MODEL,
+            {"gain": [1.0], "couplings.gain": [2.0]},
+            r"must name a parameter once, but names 'gain', 'couplings\.gain'",
+        ),
+        (MODEL, {"activation": [1.0]}, r"cannot vary 'activation', which is no number"),
+        (
+            qd.RandomNetwork(couplings=SUM + SUM),
+            {"couplings.second.first.gain": [1.0, -1.0]},
+            r"'couplings\.second\.first\.gain' .*: Argument `gain` must be a finite number at least 0, but is -1",
+        ),
+        (EI, {"gain": [np.eye(3)]}, r"shape \(3, 3\) for 'gain': Argument `gain` must .* have shape \(2, 2\)"),
+    ],
+)
+def test_what_is_wrong_with_a_model_or_a_path_is_said(model: Any, over: dict[str, Any], message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        qd.sweep(model, qd.dmft.Static(), over)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
+import equinox as eqx
 import numpy as np
 import pytest
 import xarray as xr
 
 import quenched as qd
 from quenched.sweeps import read_job, run_file
+from quenched.sweeps.parts import build_model, part_classes
 from quenched.sweeps.store import read_sweeps
 
 GOOD = """
@@ -176,3 +180,115 @@ def test_the_example_is_right() -> None:
         assert set(plan.grid.axes["symmetry"].tolist()) <= {0.0, 0.2, 0.5}
         for critical in plan.grid.critical_gain()[1]:
             assert critical < plan.grid.axes["gain"].max()
+
+
+PARTS = """
+[model]
+couplings = [
+    { blocks = { fractions = [0.8, 0.2], gain = [[1.0, 2.0], [1.0, 1.0]], mean = -0.5 } },
+    { low_rank = { covariance = [[1.0, 0.0], [0.0, 1.0]] } },
+]
+unit = [{ leaky = { activation = "relu", time_constant = 2.0 } }, "leaky"]
+field = [0.1, 0.3]
+
+[over]
+couplings.first.gain = [[[0.5, 0.5], [0.5, 0.5]], [[0.2, 0.5], [0.5, 0.5]]]
+"unit.0.time_constant" = { start = 1.0, stop = 2.0, points = 3 }
+
+[theories.static]
+theory = "dmft.Static"
+
+[output]
+store = "small.zarr"
+"""
+
+
+def test_a_file_holds_any_model_made_of_parts(tmp_path: Path) -> None:
+    plan = read_job(write(tmp_path, PARTS)).plans["static"]
+    blocks = qd.couplings.Blocks((0.8, 0.2), [[0.2, 0.5], [0.5, 0.5]], mean=-0.5)
+    expected = qd.RandomNetwork(
+        couplings=blocks + qd.couplings.LowRank([[1.0, 0.0], [0.0, 1.0]]),
+        unit=(qd.units.Leaky(qd.ReLU(), 1.5), qd.units.Leaky()),
+        field=(0.1, 0.3),
+    )
+    assert plan.grid.shape == (2, 3)
+    assert eqx.tree_equal(plan.grid.points[4][0], expected)
+    found = run_file(write(tmp_path, PARTS), output=tmp_path)["static"]
+    assert found["correlation"].dims == ("couplings.first.gain", "unit.0.time_constant", "population")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ('couplings = "elliptic"\ngain = 0.5', qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5))),
+        (
+            "couplings = { redrawn = { couplings = { elliptic = { gain = 0.5 } } } }\nunit = { reservoir = { leak = 0.5 } }",
+            qd.RandomNetwork(couplings=qd.couplings.Redrawn(qd.couplings.Elliptic(0.5)), unit=qd.units.Reservoir(leak=0.5)),
+        ),
+        (
+            "gain = 0.5\nfield = { sinusoid = { amplitude = 0.5, angular_frequency = 2.0 } }",
+            qd.RandomNetwork(0.5, field=qd.Sinusoid(0.5, 2.0)),
+        ),
+        (
+            'couplings = { elliptic = { gain = 0.5, mean = -2.0 } }\nunit = "lotka_volterra"',
+            qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5, mean=-2.0), unit=qd.units.LotkaVolterra()),
+        ),
+        (
+            'gain = 0.5\nactivation = "relu"\nunit = { adaptive = { adaptation_rate = 0.2 } }',
+            qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5), unit=qd.units.Adaptive(qd.ReLU(), 0.2)),
+        ),
+    ],
+)
+def test_parts_are_what_their_tables_say(model: str, expected: qd.RandomNetwork) -> None:
+    assert eqx.tree_equal(build_model(tomllib.loads(model)), expected)
+
+
+def test_every_public_part_has_its_word() -> None:
+    written = {*part_classes("couplings").values(), *part_classes("unit").values()}
+    public = {getattr(chapter, name) for chapter in (qd.couplings, qd.units) for name in chapter.__all__}
+    bases = {qd.couplings.AbstractCouplings, qd.units.AbstractUnit}
+    parts = {each for each in public if issubclass(each, tuple(bases))} - bases
+    assert parts - written == {qd.units.Unit, qd.units.Mixed}
+    assert {"low_rank", "lotka_volterra"} <= {*part_classes("couplings"), *part_classes("unit")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("blocks", "block", r"`couplings` must be one of 'blocks', .*, but is 'block'\. Did you mean 'blocks'\?"),
+        ("fractions =", "fraction =", r"blocks has no argument `fraction`\. Did you mean 'fractions'\?"),
+        ("[0.8, 0.2]", "[0.8, 0.3]", r"in \[theories\.static\]: Argument `fractions` must be .* of sum 1"),
+        (
+            "time_constant = 2.0",
+            "time_constnt = 2.0",
+            r"leaky has no argument `time_constnt`\. Did you mean 'time_constant'\?",
+        ),
+        ('"relu"', '"rleu"', r"`activation` must be one of .* Did you mean 'relu'\?"),
+        ("couplings.first.gain", "couplings.frist.gain", r"names 'couplings\.frist\.gain'\. Did you mean 'couplings\.first"),
+        ("[[0.5, 0.5]", '[["a", 0.5]', r"key `over\.couplings\.first\.gain\.0` must be a number, but is"),
+        ("{ low_rank = {", "{ low_rank = 3, elliptic = {", r"`couplings` must be a table with one entry out of blocks, "),
+        ("{ covariance = [[1.0, 0.0], [0.0, 1.0]] }", "3", r"low_rank must be a table of its arguments, but is 3"),
+        ("field = [0.1, 0.3]", "field = [0.1]", r"`field` must be .* one number for each population, of which there are 2"),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_said(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in PARTS
+    with pytest.raises(ValueError, match=message):
+        read_job(write(tmp_path, PARTS.replace(old, new, 1)))
+
+
+def test_parameters_in_place_of_those_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, PARTS)
+    (model, _), *_ = read_job(path, model={"couplings.first.mean": 1.5, "noise": [0.0, 0.0]}).plans["static"].grid.points
+    assert model.values()["couplings.first.mean"] == 1.5
+    with pytest.raises(ValueError, match=r"'couplings\.first\.gain' is swept in the file"):
+        read_job(path, model={"couplings.first.gain": 1.0})
+
+
+def test_the_file_with_parts_of_the_docs_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    plan = read_job(write(tmp_path, f'{shown}\n[theories.static]\ntheory = "dmft.Static"\n[output]\nstore = "it"')).plans[
+        "static"
+    ]
+    assert plan.grid.shape == (4, 2)

@@ -12,6 +12,7 @@ import quenched as qd
 from quenched.cli import interrupts
 from quenched.cli.cite import cite
 from quenched.cli.fixed_points import fixed_points
+from quenched.cli.options import paths_as_names
 from quenched.cli.show import show
 from quenched.cli.solve import solve
 from quenched.cli.sweep import sweep
@@ -40,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
             if theory is not None:
                 print(one_theory(theory))
                 return SOLVED
-        code = app(list(arguments), console=Console(), exit_on_error=False, print_error=False)
+        code = app(paths_as_names(arguments), console=Console(), exit_on_error=False, print_error=False)
     except KeyboardInterrupt as interruption:
         return _complain(str(interruption) or interrupts.line, INTERRUPTED)
     except CycloptsError as error:

@@ -2,50 +2,68 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 import quenched as qd
 from quenched.cli.checks import check_output, check_seed
-from quenched.sweeps.registry import build_activation, build_theory
+from quenched.cli.options import read_options, read_value
+from quenched.sweeps.parts import ARGUMENTS, build_model, part_arguments
+from quenched.sweeps.registry import build_theory, full_name, theory_arguments
+
+_OTHERS = (
+    "Arguments of the theory, such as --temperature 0.01 or --size 400, and other parameters of the model, by name or path: "
+    "--mean -2, --couplings.first.gain 1.5."
+)
+_FLAGS = ("start", "seed", "output", "force")
 
 
 def solve(
     theory: str,
     /,
     *,
-    gain: float | None = None,
-    symmetry: float = 0.0,
-    noise: float = 0.0,
-    field: float = 0.0,
-    activation: str = "tanh",
+    gain: str | None = None,
+    symmetry: str | None = None,
+    noise: str = "0",
+    field: str = "0",
+    activation: str | None = None,
+    couplings: str | None = None,
+    unit: str | None = None,
     start: str | None = None,
     seed: int = 0,
     output: Path | None = None,
     force: bool = False,
-    **arguments: Annotated[str, Parameter(help="Arguments of the theory, such as --temperature 0.01 or --size 400.")],
+    **arguments: Annotated[str, Parameter(help=_OTHERS)],
 ) -> None:
     """Solve one model and print the solution.
 
     Example: quenched solve replica.FiniteTemperature --gain 1.2 --symmetry 0.5 --temperature 0.01
+
+    Example: quenched solve dmft.Static --couplings elliptic --gain 0.5 --mean -2 --unit lotka_volterra
 
     Parameters
     ----------
     theory:
         One of those listed below.
     gain:
-        Coupling scale g; must be given.
+        Coupling scale g; must be given, unless couplings are.
     symmetry:
         Correlation eta of J_ij and J_ji, from -1 to 1.
     noise:
         Strength sigma of white noise.
     field:
-        Constant input b.
+        Constant input b, or '{ sinusoid = { amplitude = 0.5, angular_frequency = 1.0 } }'. Of several populations noise and
+        field may be lists.
     activation:
-        tanh, erf, relu or linear.
+        tanh, erf, relu or linear; tanh if left out.
+    couplings:
+        Another law of the couplings, as a table: '{ blocks = { fractions = [0.8, 0.2], gain = [[1, 2], [1, 1]] } }'; a list
+        of such tables is a sum.
+    unit:
+        What a neuron does, by its word, or as a table: '{ leaky = { time_constant = 2.0 } }'; a list of one for each
+        population.
     start:
         Branch of the theory to follow.
     seed:
@@ -57,11 +75,19 @@ def solve(
     """
     check_output(output, force)
     check_seed(seed)
-    flags = ("gain", "symmetry", "noise", "field", "activation", "start", "seed", "output", "force")
-    chosen = build_theory(theory, {name.replace("-", "_"): _value(text) for name, text in arguments.items()}, also=flags)
-    if gain is None:
+    given = (gain, symmetry, noise, field, activation, couplings, unit)
+    settings = {name: read_value(text) for name, text in zip(ARGUMENTS, given, strict=True) if text is not None}
+    for name in ("gain", "symmetry", "noise", "field"):
+        if isinstance(settings.get(name), str):
+            raise TypeError(f"--{name} must be a number, a list or a table, but is {settings[name]!r}.")
+    theory, options = full_name(theory), read_options(arguments)
+    # By its path, or by the last word of it while no argument of the theory has that name.
+    changes = {name: value for name, value in options.items() if _of_model(name, theory)}
+    of_theory = {name: value for name, value in options.items() if name not in changes}
+    chosen = build_theory(theory, of_theory, also=[*ARGUMENTS, *_FLAGS, *part_arguments()])
+    if gain is None and couplings is None:
         raise ValueError("--gain is missing, the coupling scale of the network.")
-    model = qd.RandomNetwork(gain, symmetry, noise, field, build_activation(activation))
+    model = build_model(settings, changes)
     from quenched.cli.progress import Reporter
 
     with Reporter(f"solving {theory}") as tell:
@@ -75,9 +101,5 @@ def solve(
     solution.check()
 
 
-def _value(text: str) -> Any:
-    """Numbers, true and false, lists and tables as in TOML; any other text is itself."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+def _of_model(name: str, theory: str) -> bool:
+    return name not in theory_arguments(theory) and name.rpartition(".")[2] in part_arguments()

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 
 import quenched as qd
 from quenched.cli import interrupts
 from quenched.cli.checks import check_input
+from quenched.cli.options import read_options
+from quenched.sweeps.parts import ARGUMENTS, part_arguments
+from quenched.words import nearest
+
+_OTHERS = (
+    "Parameters of the model in place of those of the file, by name or path: --symmetry 0.5, --couplings.first.gain 1.5."
+)
 
 
-def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: Path = Path()) -> int:
+def sweep(
+    file: Path,
+    /,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    output: Path = Path(),
+    **parameters: Annotated[str, Parameter(help=_OTHERS)],
+) -> int:
     """Run the sweeps of a TOML file, store the results and draw the figures.
 
     Example: quenched sweep examples/edge_of_chaos.toml
@@ -33,10 +50,15 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
     from quenched.cli.tables import print_near_transition, print_statuses
 
     console = Console()
-    job = qd.sweeps.read_job(file, output)
+    model = read_options(parameters)
+    for name in model:
+        if name.rpartition(".")[2] not in (known := {*ARGUMENTS, *part_arguments()}):
+            raise ValueError(f"There is no option `{name}`.{nearest(name, [*known, 'resume', 'force', 'output'])}")
+    job = qd.sweeps.read_job(file, output, model)
     total, done = sum(plan.units for plan in job.plans.values()), dict.fromkeys(job.plans, 0)
 
     words = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
+    words += [word for name, text in parameters.items() for word in (f"--{name.replace(':', '.')}", text)]
     again = f"Continue with: {shlex.join(words)}"
     interrupts.line = f"Interrupted. {again}"
     try:
@@ -46,7 +68,7 @@ def sweep(file: Path, /, *, resume: bool = False, force: bool = False, output: P
                 done[name] = points
                 report(sum(done.values()), total, name)
 
-            tree = qd.sweeps.run_file(file, resume=resume, force=force, output=output, progress=tell)
+            tree = qd.sweeps.run_file(file, resume=resume, force=force, output=output, model=model, progress=tell)
     except KeyboardInterrupt as stopped:
         raise KeyboardInterrupt(f"{stopped or 'Interrupted.'} {again}") from None
     if job.title:

@@ -30,7 +30,7 @@ from quenched.units import AbstractUnit
 class Draws(NamedTuple):
     """What is random in one population; one column a trajectory."""
 
-    initial: Float[Array, " trajectory"]
+    initial: Float[Array, "*variable trajectory"]
     normals: Float[Array, "time trajectory"]
     """What the field is made of."""
     noise: Float[Array, "step trajectory"]
@@ -73,10 +73,8 @@ class _Rows(NamedTuple):
 def sweep(model: RandomNetwork, plan: Plan, draws: tuple[Draws, ...]) -> tuple[tuple[Swept, ...], Float[Array, "rank time"]]:
     """Run all populations; and the latents."""
     times, units = len(draws[0].normals), model.units
-    pasts = tuple(
-        no_past(unit.state_size, each.initial.size, plan.tangents) for unit, each in zip(units, draws, strict=True)
-    )
-    nows = tuple(_beginning(unit, each) for unit, each in zip(units, draws, strict=True))
+    pasts = tuple(no_past(unit.state_size, each.phases.size, plan.tangents) for unit, each in zip(units, draws, strict=True))
+    nows = tuple(_beginning(each) for each in draws)
     count = model.populations
     averages = Averages(jnp.zeros((count, 0)), jnp.zeros((count, 0)), jnp.zeros((model.couplings.rank, 0)))
     found: list[tuple[_Rows, ...]] = []
@@ -112,10 +110,8 @@ def _swept(rows: _Rows, now: _Now, past: Past, times: int, plan: Plan) -> Swept:
     return Swept(rows.correlation, state_correlation, response, state_response, rows.averages, now.conditioning, factor)
 
 
-def _beginning(unit: AbstractUnit, draws: Draws) -> _Now:
-    first = draws.initial
-    state = first if unit.state_size == 1 else jnp.zeros((unit.state_size, first.size)).at[0].set(first)
-    return _Now(state, jnp.zeros_like(state), jnp.asarray(jnp.inf))
+def _beginning(draws: Draws) -> _Now:
+    return _Now(draws.initial, jnp.zeros_like(draws.initial), jnp.asarray(jnp.inf))
 
 
 def _widened(rows: _Rows, times: int) -> _Rows:

@@ -18,7 +18,8 @@ from quenched.dmft.two_time_covers import check_parts, check_slopes
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
-from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid, read_initial
+from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid
+from quenched.models.starts import check_starts, read_starts, starts_of
 from quenched.numerics.exact_moments import ENOUGH
 from quenched.precision import own_settings, traced
 from quenched.simulate.integrate import check_step, count_steps
@@ -48,8 +49,9 @@ class TwoTime(AbstractChoice):
     Arguments:
         duration, step: how long, and the time step, in units of the leak time; the duration a multiple of the step. Of maps
             the number of steps, and 1.
-        initial: distribution of x(0): `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, a quantile function (`qd.Quantile`).
-            Of several variables it is that of the first; the others begin at 0.
+        initial: distribution of x(0): `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, a quantile function (`qd.Quantile`);
+            if left out `qd.Normal()`, of abundances `qd.Uniform()`. Of several variables it is that of the first, and the
+            others begin at 0; or a tuple of one for each.
         scheme: "second_order", error O(step^2); or "euler", which is the DMFT of networks that are integrated by Euler's
             scheme with this step, exactly. Of other couplings and units "second_order" is the scheme of Adams and Bashforth,
             x' = advance(x, 1.5 speed - 0.5 speed before), as exactly; a map is the map.
@@ -64,7 +66,8 @@ class TwoTime(AbstractChoice):
             out, where a `precision` is asked for, unless `scheme` is "euler".
         sampled: sample even at symmetry 0.
         memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (5 M + 14 K + 4 tangents) bytes.
-            As many are run at once as there are cores. Without sampling 8 K (14 K + 14000) bytes.
+            Of models made of parts with noise 8 M for 5 M. As many are run at once as there are cores. Without sampling
+            8 K (14 K + 14000) bytes.
         time_limit: seconds that `precision` may take.
 
     Returns:
@@ -110,7 +113,7 @@ class TwoTime(AbstractChoice):
 
     duration: float = eqx.field(static=True)
     step: float = eqx.field(static=True)
-    initial: AbstractInitial
+    initial: AbstractInitial | tuple[AbstractInitial, ...] | None
     scheme: str = eqx.field(static=True)
     response: bool | None = eqx.field(static=True)
     trajectories: int | None = eqx.field(static=True)
@@ -133,7 +136,7 @@ class TwoTime(AbstractChoice):
         duration: float,
         step: float = 0.1,
         *,
-        initial: AbstractInitial | Callable[[Any], Any] | None = None,
+        initial: AbstractInitial | Callable[[Any], Any] | tuple[Any, ...] | None = None,
         scheme: str = "second_order",
         response: bool | None = None,
         trajectories: int | None = None,
@@ -150,7 +153,7 @@ class TwoTime(AbstractChoice):
         if steps < 1:
             raise ValueError(f"Argument `duration` must be at least one `step` = {self.step:g}, but is {duration:g}.")
         self.duration = float(duration)
-        self.initial = read_initial(initial)
+        self.initial = read_starts(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.response = None if response is None else checks.flag("response", response)
         self.trajectories = None if trajectories is None else checks.count("trajectories", trajectories, low=2)
@@ -173,7 +176,9 @@ class TwoTime(AbstractChoice):
         return self.trajectories or enough
 
     def covers(self, model: RandomNetwork) -> None:
-        if not is_usual(model):
+        if is_usual(model):
+            check_starts(self.initial, model.units)
+        else:
             check_parts(model, self.step, self.initial)
             if model.kind == "map" and self.richardson and self.precision is None:
                 raise ValueError("Argument `richardson` must be False for units that are maps, whose step is 1.")
@@ -186,13 +191,14 @@ class TwoTime(AbstractChoice):
         steps = count_steps(self.duration, self.step)
         memory = any(isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0 for model in models)
         # Of phi that jumps averages over states that are not Gaussian are as sharp as the jump.
-        sharp = any(model.activation.jumps for model in models) and not isinstance(self.initial, Normal)
+        initial = starts_of(self.initial, models[0].units[0])[0]
+        sharp = any(model.activation.jumps for model in models) and not isinstance(initial, Normal)
         if not memory and not self.sampled and not (sharp and not self.response):
             response = self.response is not False
             return TwoTimeGaussian(
                 steps,
                 self.step,
-                self.initial,
+                initial,
                 self.scheme,
                 response,
                 self.richardson,
@@ -204,7 +210,7 @@ class TwoTime(AbstractChoice):
         return TwoTimeSampled(
             steps,
             self.step,
-            self.initial,
+            initial,
             self.scheme,
             memory if self.response is None else self.response,
             memory or bool(self.response),
@@ -233,10 +239,12 @@ class TwoTime(AbstractChoice):
             raise ValueError(
                 f"Argument `trajectories` must be at least 2 for each of the {populations} populations, but is {population}."
             )
+        units = [unit for model in models for unit in model.units]
+        first, *others = starts_of(self.initial, next((unit for unit in units if unit.nonnegative), units[0]))
         return TwoTimeParts(
             steps,
             self.step,
-            self.initial,
+            first,
             "map" if models[0].kind == "map" else self.scheme,
             needed if self.response is None else self.response,
             memory,
@@ -248,7 +256,7 @@ class TwoTime(AbstractChoice):
             self.memory_limit,
             self.time_limit,
             populations,
-            models[0].units[0].state_size,
+            tuple(others),
             noisy,
             waves,
         )

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from quenched.activations import check_continuous
-from quenched.models import AbstractInitial, RandomNetwork
-from quenched.precision import own_settings
+from quenched.models import RandomNetwork
+from quenched.models.starts import Starts, check_starts
+from quenched.precision import own_settings, traced
 from quenched.records import public_name
+from quenched.simulate.refusals import check_couplings, check_run
 from quenched.units import AbstractUnit
 
-# The least uniform number that a distribution may draw.
-_LEAST = 2.0**-54
 
-
-def check_parts(model: RandomNetwork, step: float, initial: AbstractInitial) -> None:
-    """Refuse units that the step or the initial states do not suit, and couplings that change under a flow."""
-    if model.kind == "map":
-        if step != 1.0:
-            raise ValueError(
-                f"Argument `step` must be 1 for units that are maps, such as {public_name(model.units[0])}, whose time "
-                f"counts steps, but is {step:g}."
-            )
-    else:
-        if model.couplings.redrawn:
-            raise ValueError(
-                "Argument `couplings` must last for dmft.TwoTime with units that are flows, but couplings.Redrawn is drawn "
-                "anew at every step; use units that are maps, such as qd.units.Discrete(), or the couplings inside of it."
-            )
+def check_parts(model: RandomNetwork, step: float, initial: Starts) -> None:
+    """Refuse units that the step, the noise or the initial states do not suit, and couplings that change under a flow."""
+    check_run(model.units, step, model.noise)
+    check_couplings(model.couplings, model.kind, "dmft.TwoTime")
+    check_starts(initial, model.units)
+    if model.kind == "flow":
         for unit in model.units:
             _check_step(unit, step)
-    for unit in model.units:
-        if unit.nonnegative:
-            _check_abundances(unit, model.noise, initial)
 
 
 def check_slopes(models: Sequence[RandomNetwork]) -> None:
@@ -54,7 +41,7 @@ def check_slopes(models: Sequence[RandomNetwork]) -> None:
 
 def _check_step(unit: AbstractUnit, step: float) -> None:
     """At rest in no field; beyond its shortest time Euler's scheme oscillates, and that of Adams and Bashforth grows."""
-    if _traced(unit):
+    if traced(unit):
         return
     size = unit.state_size
     with own_settings(), jax.ensure_compile_time_eval():
@@ -65,25 +52,3 @@ def _check_step(unit: AbstractUnit, step: float) -> None:
             f"Argument `step` must be at most {1.0 / rates.max():.3g}, the shortest time in which {public_name(unit)} "
             f"relaxes, but is {step:g}."
         )
-
-
-def _check_abundances(unit: AbstractUnit, noise: Any, initial: AbstractInitial) -> None:
-    name = public_name(unit)
-    if not _traced(noise) and np.any(np.asarray(noise) > 0.0):
-        raise ValueError(
-            f"Argument `noise` must be 0 for {name}, whose states it would take below 0, but is {float(np.max(noise)):g}; "
-            "immigration, qd.units.LotkaVolterra(immigration=...), keeps rare species alive."
-        )
-    if _traced(initial):
-        return
-    with own_settings(), jax.ensure_compile_time_eval():
-        lowest = float(np.min(np.asarray(initial.quantile(jnp.array([_LEAST, 0.5, 1.0 - _LEAST])))))
-    if lowest < 0.0:
-        raise ValueError(
-            f"Argument `initial` must be a distribution of states at 0 or above for {name}, such as qd.Uniform(0, 1), but "
-            f"reaches {lowest:g}."
-        )
-
-
-def _traced(tree: Any) -> bool:
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))

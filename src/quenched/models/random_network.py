@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, ClassVar
@@ -20,13 +18,13 @@ from quenched.couplings.elliptic import Elliptic
 from quenched.models.critical_gain import critical_gain
 from quenched.models.drive import Drive, Sinusoid
 from quenched.models.network import Network
+from quenched.models.parameters import find_path, parameter_paths, rebuilt, value_at
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
 from quenched.records import Record, public_name
 from quenched.units.base import AbstractUnit
 from quenched.units.leaky import Leaky
 from quenched.units.mixed import Mixed
-from quenched.units.unit import Unit
 
 Real = float | Float[Array, ""]
 
@@ -93,9 +91,13 @@ class RandomNetwork(Record):
         self.field = _read_field(field, self.populations)
 
     def listed(self) -> dict[str, Any]:
-        usual = isinstance(self.unit, Leaky) and self.unit.usual
-        in_short = type(self.couplings) is Elliptic and self.couplings.mean is None and usual
-        return self.values() if in_short else super().listed()
+        return self.values() if self.in_short else super().listed()
+
+    @property
+    def in_short(self) -> bool:
+        """Whether gain, symmetry, noise, field and activation say all."""
+        usual = type(self.unit) is Leaky and self.unit.usual and not isinstance(self.field, Sinusoid)
+        return usual and type(self.couplings) is Elliptic and self.couplings.mean is None
 
     @property
     def populations(self) -> int:
@@ -130,28 +132,25 @@ class RandomNetwork(Record):
     @property
     def parameters(self) -> dict[str, tuple[str, ...]]:
         """Names of all parameters, such as `gain`, or `couplings.gain` where several parts have one; and where they are."""
-        found = _paths(self)
-        ends = Counter(path[-1] for path in found)
-        return {path[-1] if ends[path[-1]] == 1 else ".".join(path): path for path in found}
+        return parameter_paths(self)
 
     def values(self) -> dict[str, Any]:
         """The parameters by name, without those that were left out."""
-        found = {name: reduce(_inside, path, self) for name, path in self.parameters.items()}
+        found = {name: value_at(self, path) for name, path in self.parameters.items()}
         return {name: value for name, value in found.items() if value is not None}
 
     def replace(self, **changes: Any) -> RandomNetwork:
         """The model with other values of some `parameters`; each meets the checks that it always meets.
+
+        The name is the last word of the path, or the whole of it: `replace(**{"couplings.gain": 2.0})`.
 
         Example:
             >>> import quenched as qd
             >>> qd.RandomNetwork(gain=1.5, symmetry=0.2).replace(gain=2.0)
             RandomNetwork(gain=2, symmetry=0.2, noise=0, field=0, activation=tanh)
         """
-        changed, known = self, self.parameters
-        for name, value in changes.items():
-            if name not in known:
-                raise ValueError(f"A RandomNetwork has no parameter {name!r}.{checks.nearest(name, known)}")
-            changed = _replaced(changed, known[name], value)
+        known = self.parameters
+        changed: RandomNetwork = rebuilt(self, {find_path(known, name): value for name, value in changes.items()})
         return changed
 
     def in_range(self) -> Array:
@@ -271,35 +270,3 @@ def _of_part(model: RandomNetwork, part: str, name: str) -> Any:
         called = "one for each population" if isinstance(owner, tuple) else public_name(owner)
         raise AttributeError(f"A RandomNetwork with {part} {called} has no one `{name}`; see model.{part}.")
     return getattr(owner, name)
-
-
-def _inside(record: Any, name: str) -> Any:
-    return record[int(name)] if isinstance(record, tuple) else getattr(record, name)
-
-
-def _paths(record: Any, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    names = [str(index) for index in range(len(record))] if isinstance(record, tuple) else _names(record)
-    found = []
-    for name in names:
-        value, path = _inside(record, name), (*above, name)
-        deeper = isinstance(value, AbstractCouplings | AbstractUnit | Sinusoid) or (isinstance(value, tuple) and not above)
-        found += _paths(value, path) if deeper else [path]
-    return found
-
-
-def _names(record: Any) -> list[str]:
-    # Functions are no parameters.
-    return [] if isinstance(record, Unit) else [each.name for each in dataclasses.fields(record)]
-
-
-def _replaced(record: Any, path: tuple[str, ...], value: Any) -> Any:
-    first, *rest = path
-    inside = _replaced(_inside(record, first), tuple(rest), value) if rest else value
-    if isinstance(record, tuple):
-        return tuple(inside if str(place) == first else each for place, each in enumerate(record))
-    return _with(record, first, inside)
-
-
-def _with(record: Any, name: str, value: Any) -> Any:
-    """The record with another value of one field, checked by its constructor."""
-    return dataclasses.replace(record, **{name: value})

@@ -49,15 +49,20 @@ def check_starts(initial: Starts, units: Sequence[AbstractUnit]) -> None:
         )
 
 
+def starts_of(initial: Starts, unit: AbstractUnit) -> tuple[AbstractInitial, ...]:
+    """A distribution for each variable; those that nothing is said of begin at 0, and abundances above it."""
+    if initial is None:
+        initial = Uniform() if unit.nonnegative else Normal()
+    return initial if isinstance(initial, tuple) else (initial, *[Normal(0.0, 0.0)] * (unit.state_size - 1))
+
+
 def draw_states(
     initial: Starts, unit: AbstractUnit, shape: tuple[int, ...], key: Key[Array, ""]
 ) -> Float[Array, "... neuron"]:
     """States (*shape), the variables before them where there are several; those that nothing is said of begin at 0."""
-    if initial is None:
-        initial = Uniform() if unit.nonnegative else Normal()
+    given = starts_of(initial, unit)
     if unit.state_size == 1:
-        return (initial[0] if isinstance(initial, tuple) else initial).draw(shape, key)
-    given = initial if isinstance(initial, tuple) else (initial, *[Normal(0.0, 0.0)] * (unit.state_size - 1))
+        return given[0].draw(shape, key)
     drawn = [each.draw(shape, jax.random.fold_in(key, row) if row else key) for row, each in enumerate(given)]
     return jnp.stack(drawn)
 

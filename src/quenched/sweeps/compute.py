@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
@@ -33,7 +33,7 @@ def shapes(plan: Plan) -> dict[str, jax.ShapeDtypeStruct]:
     model, theory = plan.grid.points[0]
     if isinstance(theory, AbstractExperiment):
         return by_name(jax.eval_shape(lambda key: measure_ensemble(model, theory, plan.solver, key, None), plan.key))
-    all_lanes = by_name(lanes_compiled.eval_shape(*_stacked(plan, np.zeros(lanes(plan), int)), plan.solver, plan.start))
+    all_lanes = by_name(lanes_compiled.eval_shape(*plan.grid.stacked(np.zeros(lanes(plan), int)), plan.solver, plan.start))
     return {name: jax.ShapeDtypeStruct(each.shape[1:], each.dtype) for name, each in all_lanes.items()}
 
 
@@ -62,7 +62,7 @@ def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None
     @double_precision  # a setting of the thread
     def run(batch: np.ndarray) -> Part:
         padded = np.pad(batch, (0, length - len(batch)), mode="edge")
-        computed = jax.device_get(lanes_compiled(*_stacked(plan, padded), plan.solver, plan.start))
+        computed = jax.device_get(lanes_compiled(*plan.grid.stacked(padded), plan.solver, plan.start))
         return batch, jax.tree.map(lambda values: values[: len(batch)], computed)
 
     pool = ThreadPoolExecutor(os.cpu_count())
@@ -80,11 +80,6 @@ def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None
 def lanes_compiled(models: Any, theories: Any, solver: Any, start: Start | None) -> Computed:
     """Many points of a theory at once."""
     return jax.vmap(lambda model, theory: theory.compute(model, solver, start))(models, theories)
-
-
-def _stacked(plan: Plan, indices: Sequence[int] | np.ndarray) -> tuple[Any, Any]:
-    points = [plan.grid.points[index] for index in indices]
-    return jax.tree.map(lambda *values: np.stack(values), *points)
 
 
 def measure_points(plan: Plan, wanted: np.ndarray, progress: Callable[[int], None]) -> Generator[Part, None, None]:

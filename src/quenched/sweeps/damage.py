@@ -98,11 +98,12 @@ def damaged_arrays(path: Path) -> dict[str, str]:
     """Of every array of a sweep that is not whole, what it has lost: so many of the points that count as done, or a piece of
     what does not depend on what is done."""
     group, done = open_arrays(path), read_status(path) != Status.not_run
-    swept = _dims(group["status"])
+    swept, beside = _dims(group["status"]), _coordinates(group)
     found = {}
     for name, array in group.arrays():
         dims = _dims(array)
-        by_point = dims[: done.ndim] == swept and dims != (name,) and name != "critical_gain"
+        # Of coordinates along the swept axes, such as g_c, nothing depends on what is done.
+        by_point = dims[: done.ndim] == swept and dims != (name,) and name not in beside
         if by_point and array.shape[: done.ndim] != done.shape:
             raise DamagedStoreError(
                 f"The store {str(path)!r} is damaged: the array {name!r} must have a shape that begins with that of the "
@@ -117,6 +118,12 @@ def damaged_arrays(path: Path) -> dict[str, str]:
 
 def _dims(array: Any) -> tuple[str, ...]:
     return tuple(array.metadata.dimension_names or ())
+
+
+def _coordinates(group: Any) -> set[str]:
+    """Names of arrays that xarray reads as coordinates, beside the axes themselves."""
+    holders = (group, *(array for _, array in group.arrays()))
+    return {name for holder in holders for name in str(holder.attrs.get("coordinates", "")).split()}
 
 
 def refuse_damage(path: Path) -> None:

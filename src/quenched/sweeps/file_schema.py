@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from quenched.checks import nearest
 
@@ -31,17 +31,40 @@ def _expand(values: Any) -> Any:
     return [round(start + (stop - start) * index / (points - 1), 12) for index in range(points)]
 
 
-Values = Annotated[list[float], BeforeValidator(_expand)]
+def _number_or_array(value: Any) -> Any:
+    """A number, or an array of numbers as nested lists."""
+    if isinstance(value, list):
+        return [_number_or_array(each) for each in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
+    return value
+
+
+def _by_path(tables: Any, above: str = "") -> Any:
+    """Nested tables, as dotted keys make them, as one table whose keys are paths."""
+    if not isinstance(tables, dict):
+        return tables
+    found: dict[str, Any] = {}
+    for name, value in tables.items():
+        deeper = isinstance(value, dict) and any(isinstance(each, dict | list) for each in value.values())
+        found |= _by_path(value, f"{above}{name}.") if deeper else {f"{above}{name}": value}
+    return found
+
+
+Values = Annotated[list[Annotated[Any, AfterValidator(_number_or_array)]], BeforeValidator(_expand)]
+Over = Annotated[dict[str, Values], BeforeValidator(_by_path)]
 
 
 class ModelSection(_Section):
-    """[model]: what is not swept."""
+    """[model]: what is not swept. Parts as tables, see `parts`."""
 
-    gain: float = 1.0
-    symmetry: float = 0.0
-    noise: float = 0.0
-    field: float = 0.0
-    activation: str = "tanh"
+    gain: float | None = None
+    symmetry: float | None = None
+    noise: Any = 0.0
+    field: Any = 0.0
+    activation: str | None = None
+    couplings: Any = None
+    unit: Any = None
 
 
 class TheorySection(_Section):
@@ -50,7 +73,7 @@ class TheorySection(_Section):
     model_config = ConfigDict(extra="allow", strict=True)
 
     theory: str
-    over: dict[str, Values] = Field(default_factory=dict)
+    over: Over = Field(default_factory=dict)
     start: str | dict[str, float] | None = None
     solver: dict[str, Any] = Field(default_factory=dict)
 
@@ -68,7 +91,7 @@ class SweepFile(_Section):
     title: str = ""
     seed: int = Field(default=0, ge=0, lt=2**63)
     model: ModelSection = Field(default_factory=ModelSection)
-    over: dict[str, Values] = Field(default_factory=dict)
+    over: Over = Field(default_factory=dict)
     theories: dict[str, TheorySection] = Field(min_length=1)
     output: OutputSection
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,11 +12,11 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from quenched.models import RandomNetwork
+from quenched.models import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.solution import Solution, parameters
-from quenched.solve import check_types, checked_solver, read_key, read_start, refuse_start, samples_at_once
-from quenched.sweeps.grid import Grid, make_grid
+from quenched.solve import check_model, check_theory, checked_solver, read_key, read_start, refuse_start, samples_at_once
+from quenched.sweeps.grid import Grid, Model, make_grid
 from quenched.theory import AbstractExperiment, AbstractTheory, Start, Theory
 
 
@@ -38,7 +39,7 @@ class Plan:
 
 
 def make_plan(
-    model: RandomNetwork,
+    model: Model,
     theory: Theory,
     over: Mapping[str, Any],
     solver: Any = None,
@@ -46,30 +47,35 @@ def make_plan(
     key: int | Array | None = None,
 ) -> Plan:
     """Refuse whatever is wrong with the arguments of a sweep, before any work."""
-    check_types(model, theory)
+    check_theory(theory)
+    if isinstance(model, Network) or not callable(model):
+        check_model(model)
     grid = make_grid(model, theory, over)
-    method = grid.points[0][1]
+    first, method = grid.points[0]
+    theory.covers(first)
     solver = checked_solver(method, solver)
     read = None
     if isinstance(method, AbstractTheory):
-        read = read_start(method, [each for each, _ in grid.points], start)
+        read = read_start(method, grid.models.records, start)
     else:
         refuse_start(theory, start)
-    for each, point in grid.points:
-        if isinstance(point, AbstractTheory) and read is not None:
-            point.check(each, solver, read)
-        elif isinstance(point, AbstractExperiment):
-            point.check(each, solver)
+    arguments = (solver,) if read is None else (solver, read)
+    for each in grid.theories.records:
+        check = each.check  # looking a method up takes Equinox longer than calling it
+        for point in grid.models.records:
+            check(point, *arguments)
     if isinstance(method, AbstractExperiment):
-        samples_at_once(model, method, solver)
+        samples_at_once(first, method, solver)
     elif read is not None:
         refuse_what_does_not_fit(method.bytes_per_point(solver, read), type(method).__name__, "the solver's `nodes`")
     random = read_key(key)
     seed = key if isinstance(key, int) else 0 if key is None else None
-    fixed = {name: value for name, value in parameters(model, theory, method, seed).items() if name not in grid.axes}
+    varied = {*grid.theories.names, *grid.models.varied}
+    fixed = {name: value for name, value in parameters(first, theory, method, seed).items() if name not in varied}
     definition = {
         **{name: value for name, value in fixed.items() if not name.endswith("_version")},
         "over": {name: values.tolist() for name, values in grid.axes.items()},
+        **_made(grid),
         "solver": None if solver is None else {field.name: getattr(solver, field.name) for field in fields(solver)},
         "start": None if read is None else [read.branch, _listed(read.values)],
         "key": jax.random.key_data(random).tolist(),
@@ -80,6 +86,12 @@ def make_plan(
         fixed["branch"] = branch
     attributes = {**fixed, "citations": " ".join(method.citations), "definition": json.dumps(definition)}
     return Plan(grid, method, solver, read, random, definition, attributes)
+
+
+def _made(grid: Grid) -> dict[str, Any]:
+    """What a function made of the swept values: of another function there is another sum of all."""
+    made = {name: values for name, values in grid.models.varied.items() if name not in grid.models.swept.values()}
+    return {"made": {name: hashlib.sha256(values.tobytes()).hexdigest() for name, values in made.items()}} if made else {}
 
 
 def _listed(values: dict[str, Array] | None) -> dict[str, Any] | None:

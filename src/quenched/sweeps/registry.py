@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from operator import attrgetter
@@ -58,20 +58,29 @@ def nearest_theory(name: str) -> str:
     return f" Did you mean {by_last_word[close[0]]!r}?" if close else ""
 
 
+def theory_arguments(name: str) -> list[str]:
+    """What the theory of that name takes."""
+    return list(inspect.signature(attrgetter(full_name(name))(qd)).parameters)
+
+
 def build_theory(name: str, arguments: Mapping[str, Any], also: Iterable[str] = ()) -> Theory:
     """The theory of that name; its constructor checks the arguments. `also` are words that a typing error may have meant."""
-    kind = attrgetter(full_name(name))(qd)
-    accepted = list(inspect.signature(kind).parameters)
+    given = {argument: _initial(value) if argument == "initial" else value for argument, value in arguments.items()}
+    built: Theory = call(attrgetter(full_name(name))(qd), name, given, also)
+    return built
+
+
+def call(kind: Callable[..., Any], name: str, arguments: Mapping[str, Any], also: Iterable[str] = ()) -> Any:
+    """What the class makes of its arguments; those that it does not have, and that it lacks, are named."""
+    accepted = inspect.signature(kind).parameters
     for argument in arguments:
         if argument not in accepted:
             takes = f" It takes {', '.join(accepted) or 'no arguments'}."
             raise ValueError(f"{name} has no argument `{argument}`.{nearest(argument, [*accepted, *also]) or takes}")
-    given = {argument: _initial(value) if argument == "initial" else value for argument, value in arguments.items()}
-    for argument, parameter in inspect.signature(kind).parameters.items():
-        if parameter.default is parameter.empty and argument not in given:
+    for argument, parameter in accepted.items():
+        if parameter.default is parameter.empty and argument not in arguments:
             raise ValueError(f"{name} needs the argument `{argument}`.")
-    built: Theory = kind(**given)
-    return built
+    return kind(**arguments)
 
 
 def build_activation(name: str) -> AbstractActivation:

@@ -192,8 +192,8 @@ class Writer:
         with zarr.config.set({"array.write_empty_chunks": True}):
             group = zarr.open_group(path, mode="r+")
             self.arrays: dict[str, Any] = {name: group[name] for name in (*table.rows, *map(str, dataset.coords))}
-        for name, values in (dataset.coords if continued else dataset[["status"]]).items():
-            self.arrays[str(name)][...] = values.values
+        for name in dataset.coords if continued else (*dataset.coords, "status"):
+            self.arrays[str(name)][...] = dataset[name].values
         self.pending: list[np.ndarray] = []
         self.written = time.monotonic()
 

@@ -14,7 +14,6 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.errors import raise_unsolved
-from quenched.models import RandomNetwork
 from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.outputs import check_store
@@ -23,6 +22,7 @@ from quenched.solution import Solution
 from quenched.solve import Progress
 from quenched.status import Status
 from quenched.sweeps.compute import compute_theory, measure_points, shapes
+from quenched.sweeps.grid import Model
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import Writer, claim, load_into, remove
 from quenched.sweeps.table import Table
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @double_precision
 def sweep(
-    model: RandomNetwork,
+    model: Model,
     theory: Theory,
     over: Mapping[str, Any],
     *,
@@ -53,9 +53,13 @@ def sweep(
     was done is returned (and kept in the store), the rest having the status `not_run`.
 
     Arguments:
-        model, theory, solver, start: as for `qd.solve`; the same solver and start for every point.
-        over: values by the name of a parameter: `gain`, `symmetry`, `noise`, `field` of the model, `temperature` of a
-            theory. The axes of the result, in this order.
+        model: as for `qd.solve`, or a function of some of the names in `over` that returns one: called with each combination
+            of their values; all its models must have the same parts, functions and numbers of populations.
+        theory, solver, start: as for `qd.solve`; the same solver and start for every point.
+        over: values by the name of a parameter: of the model by the last word of its path, such as `gain`, or the whole,
+            `couplings.first.gain`, where several parts have one; `temperature` of a theory; or an argument of the function
+            that is the model. The axes of the result, in this order. Values that are arrays, (value, row, column), have
+            their number as coordinate, and are beside it as `<name>_values`.
         key: seed of everything random, 0 if left out; a point's own key depends on its place in the grid alone.
         throw: raise SolveError, once everything is done, unless every point is solved; its `solution` is the Dataset.
         progress: called with (done, in all), counting the points of a theory, the networks of an experiment.
@@ -64,8 +68,8 @@ def sweep(
         force: replace a sweep in `store`.
 
     Returns:
-        Dataset with every quantity over (swept parameters, its own axes), `status`, `residual`, `steps`, the coordinate
-        `critical_gain`, and all other parameters as attributes.
+        Dataset with every quantity over (swept parameters, its own axes), `status`, `residual`, `steps`, the coordinates
+        `critical_gain` and those parameters that a function makes of its arguments, and all other parameters as attributes.
 
     Raises:
         ValueError, TypeError: a bad argument or a bad value at any point, before any work.
@@ -79,6 +83,11 @@ def sweep(
         {'gain': 2, 'symmetry': 3}
         >>> print(f"{float(found.correlation.sel(gain=1.5, symmetry=0)):.6f}")
         0.352602
+        >>> def competition(strength, spread=0.5):
+        ...     couplings = qd.couplings.Elliptic(spread * strength, mean=-strength)
+        ...     return qd.RandomNetwork(couplings=couplings, unit=qd.units.LotkaVolterra())
+        >>> qd.sweep(competition, qd.dmft.Static(), {"strength": [0.5, 1.0]}).gain.values.tolist()
+        [0.25, 0.5]
     """
     plan = make_plan(model, theory, over, solver, start, key)
     throw, resume, force = checks.flag("throw", throw), checks.flag("resume", resume), checks.flag("force", force)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.outputs import check_store
 from quenched.precision import double_precision
 from quenched.sweeps.grid import make_grid
+from quenched.sweeps.parts import build_model, part_arguments
 from quenched.sweeps.plan import Plan, make_plan
-from quenched.sweeps.registry import FIGURES, build_activation, build_solver, build_theory
+from quenched.sweeps.registry import FIGURES, build_solver, build_theory
 from quenched.sweeps.store import claim, create_group, existing, remove
 from quenched.sweeps.sweep import execute, interruption
 
@@ -33,8 +34,8 @@ class Job(NamedTuple):
 
 
 @double_precision
-def read_job(path: str | Path, output: str | Path = ".") -> Job:
-    """Read a TOML file and check all of it, computing nothing.
+def read_job(path: str | Path, output: str | Path = ".", model: Mapping[str, Any] | None = None) -> Job:
+    """Read a TOML file and check all of it, computing nothing. Arguments as of `run_file`.
 
     Raises ValueError or TypeError, with one line for each problem that the file has, and FileNotFoundError.
     """
@@ -45,7 +46,7 @@ def read_job(path: str | Path, output: str | Path = ".") -> Job:
     plans, problems = {}, []
     for name, section in content.theories.items():
         try:
-            plans[name] = _plan(content, section)
+            plans[name] = _plan(content, section, model or {})
         except (ValueError, TypeError) as error:
             problems.append(f"{path.name}: in [theories.{name}]: {error}")
     try:
@@ -65,11 +66,14 @@ def run_file(
     resume: bool = False,
     force: bool = False,
     output: str | Path = ".",
+    model: Mapping[str, Any] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> xr.DataTree:
     """Run the sweeps of a TOML file, store them, and draw its figures.
 
-    The file has the keys `title` and `seed`; [model] with what is not swept; [over] with lists or {start, stop, points};
+    The file has the keys `title` and `seed`; [model] with what is not swept, its parts as tables: `couplings = { low_rank =
+    { covariance = [[1.0, 2.0], [2.0, 5.0]] } }`, a list of which is a sum, `unit = { leaky = { time_constant = 2.0 } }` or
+    `unit = "lotka_volterra"`, `field = { sinusoid = { ... } }`; [over] with lists or {start, stop, points}, by name or path;
     [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, `solver` and an `over` that adds
     to or replaces parts of the common one; [output] with `store` and, where wanted,
     `figures`, such as { edge_of_chaos = "edge.png" }: a name of `qd.plots` and where to write what it draws of all sweeps.
@@ -78,6 +82,7 @@ def run_file(
         path: the file.
         resume, force: what to do with a store that exists, as for `qd.sweep`.
         output: the folder that `store` and `figures` are in.
+        model: parameters in place of those of the file, by name or path, such as {"couplings.first.gain": 1.5}.
         progress: called with (NAME, done, in all).
 
     Returns:
@@ -90,7 +95,7 @@ def run_file(
     import xarray as xr
 
     resume, force, progress = checks.flag("resume", resume), checks.flag("force", force), checks.progress(progress)
-    job = read_job(path, output)
+    job = read_job(path, output, model)
     found = {}
     for name, (plan, continued) in _claim_all(job, resume, force).items():
         tell = None if progress is None else lambda done, units, name=name: progress(name, done, units)
@@ -106,13 +111,22 @@ def run_file(
     return tree
 
 
-def _plan(content: SweepFile, section: TheorySection) -> Plan:
-    settings = content.model
+def _model(content: SweepFile, over: Mapping[str, Any], changes: Mapping[str, Any]) -> RandomNetwork:
+    """The model of the file; what a part must be given may be what is swept."""
+    for name in changes:
+        if name in over:
+            raise ValueError(f"{name!r} is swept in the file, and not one value; change the list there.")
+    settings = content.model.model_dump()
+    swept = {name: values[0] for name, values in over.items() if name.rpartition(".")[2] in part_arguments() and len(values)}
+    if settings["couplings"] is None and settings["gain"] is None:
+        settings["gain"] = 1.0
+    return build_model(settings, changes, swept)
+
+
+def _plan(content: SweepFile, section: TheorySection, changes: Mapping[str, Any]) -> Plan:
     over = {**content.over, **section.over}
-    model = RandomNetwork(
-        settings.gain, settings.symmetry, settings.noise, settings.field, build_activation(settings.activation)
-    )
     arguments = dict(section.model_extra or {})
+    model = _model(content, over, changes)
     theory = build_theory(section.theory, arguments, also=type(section).model_fields)
     # The method that serves the whole grid, not the base values.
     method = make_grid(model, theory, over).points[0][1]
