@@ -53,9 +53,11 @@ def is_usual(model: RandomNetwork) -> bool:
     return of_units and type(model.couplings) is Elliptic and model.couplings.mean is None
 
 
-def one_population(model: RandomNetwork, what: str) -> None:
+_OTHERS = "qd.dmft.Static, qd.dmft.TwoTime and qd.simulate.Trajectories take others"
+
+
+def one_population(model: RandomNetwork, what: str, instead: str = _OTHERS) -> None:
     """Refuse, in the name of a theory, all but elliptic couplings without a mean and the usual leaky units."""
-    instead = "qd.dmft.Static, qd.dmft.TwoTime and qd.simulate.Trajectories take others"
     if type(model.couplings) is not Elliptic:
         raise ValueError(
             f"Argument `couplings` must be qd.couplings.Elliptic for {what}, but is {public_name(model.couplings)}; "

@@ -83,3 +83,46 @@ def test_networks_are_drawn_of_all_laws() -> None:
         exact = np.linalg.eigvals(np.asarray(network.weights) - np.eye(60)).real.max()
         found = qd.observables.lyapunov_spectrum(network, 300.0, 0.05, exponents=1, initial=np.zeros(60))
         assert float(found.lyapunov_exponent[0]) == pytest.approx(exact, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("ask", "instead"),
+    [
+        (lambda model: qd.solve(model, qd.simulate.Cavity(10, 2, 1.0, 0.1)), "qd.dmft.TwoTime has correlation and response"),
+        (
+            lambda model: qd.solve(model, qd.landscape.Sampling(8, 2, 0.2)),
+            "qd.landscape.sample takes any network that is drawn",
+        ),
+        (
+            lambda model: qd.observables.measure_response(model, 1.0, 0.1, size=10, networks=2),
+            "qd.simulate.integrate runs their networks under a `field`",
+        ),
+        (
+            lambda model: qd.observables.measure_response(model.draw(4, jax.random.key(0)), 1.0, 0.1),
+            "qd.simulate.integrate runs their networks under a `field`",
+        ),
+    ],
+)
+def test_refusals_say_what_to_use_instead(ask: Callable[[Any], Any], instead: str) -> None:
+    with pytest.raises(ValueError, match=f"must .* but .*; .*{instead}"):
+        ask(qd.RandomNetwork(1.0, unit=qd.units.Adaptive()))
+
+
+def test_a_map_has_no_kinetic_energy() -> None:
+    network = qd.Network(np.eye(2), unit=qd.units.Discrete())
+    with pytest.raises(
+        ValueError, match=r"`velocity` must be that of a flow, but is the next state of the map units\.Discrete"
+    ):
+        qd.landscape.energy(network.velocity, np.zeros(2))
+    found = qd.solve(qd.RandomNetwork(0.5, unit=qd.units.Discrete()), qd.simulate.Trajectories(10, 2, 10.0, 1.0))
+    assert "kinetic_energy" not in found
+
+
+def test_landscapes_of_drawn_networks_are_sampled_whatever_their_units() -> None:
+    network = qd.RandomNetwork(0.5, unit=qd.units.Adaptive(qd.Linear())).draw(3, jax.random.key(0))
+    with pytest.raises(ValueError, match="`rate` must be given for units of 2 variables"):
+        qd.landscape.sample(network, 0.5)
+    found = qd.landscape.sample(network, 0.5, chains=4, samples=300, warm_up=200, rate=lambda x: x, throw=False)
+    # E is quadratic: T/2 for each of the variables.
+    assert 0.0 < float(found.energy_error) < 0.02
+    assert abs(float(found.energy) - 0.25) < 4 * float(found.energy_error)

@@ -183,7 +183,7 @@ def test_names_stay_with_neurons_of_one_variable() -> None:
 )
 def test_networks_meet_static_theory_along_sizes(model: qd.RandomNetwork) -> None:
     theory, sizes = qd.solve(model, qd.dmft.Static()), np.array([20, 40, 80])
-    found = [qd.solve(model, FixedPoints(int(size), 4800 // int(size), starts=4), key=int(size)) for size in sizes]
+    found = [qd.solve(model, FixedPoints(int(size), 4800 // int(size), starts=16), key=int(size)) for size in sizes]
     names = ["mean_rate", "mean_square_rate", "mean_state", "integrated_response"]
     for name in names + (["surviving_fraction"] if model.units[0].nonnegative else []):
         values, errors = (np.array([each.arrays[key] for each in found]) for key in (name, f"{name}_error"))

@@ -54,6 +54,12 @@ def _checked(velocity: Any, state: Any, confinement: Any) -> Array:
     if not callable(velocity):
         instead = "its method, network.velocity" if isinstance(velocity, Network) else "a function of the state"
         raise TypeError(f"Argument `velocity` must be a function, but is {velocity!r}; give {instead}.")
+    owner = getattr(velocity, "__self__", None)
+    if isinstance(owner, Network) and owner.unit.kind == "map":
+        raise ValueError(
+            f"Argument `velocity` must be that of a flow, but is the next state of the map {owner.unit!r}; give "
+            "lambda x: network.velocity(x) - x, whose energy is that of a step."
+        )
     checks.number("confinement", confinement)
     array: Array = jnp.asarray(checks.traceable_numbers("Argument `state`", state))
     if array.ndim != 1:

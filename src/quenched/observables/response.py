@@ -19,11 +19,13 @@ from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.numerics.threads import one_blas_thread
 from quenched.observables.response_runs import Measured, Plan, measure_stretches
 from quenched.precision import double_precision
+from quenched.records import printed
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
 from quenched.status import RUNAWAY
 from quenched.theory import one_population
+from quenched.units.leaky import Leaky
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -151,6 +153,9 @@ def measure_response(
     return xr.Dataset(variables, {"lag": step * np.arange(lags + 1)}, attributes)
 
 
+_OTHERS = "qd.dmft.TwoTime has the response of others, and qd.simulate.integrate runs their networks under a `field` in time"
+
+
 class _Ensemble(NamedTuple):
     size: int
     networks: int
@@ -214,7 +219,7 @@ def _read_network(network: Any, size: Any, networks: Any, noise: Any) -> _Ensemb
         if noise is not None:
             raise ValueError("Argument `noise` must be left out with a qd.RandomNetwork, which has its own.")
         size, networks = checks.count("size", size), checks.count("networks", networks, low=2)
-        one_population(network, "observables.measure_response")
+        one_population(network, "observables.measure_response", _OTHERS)
         field = network.constant_field("observables.measure_response")
         known = {"gain": network.gain, "symmetry": network.symmetry, "noise": network.noise, "field": field}
         return _Ensemble(size, networks, network.noise, _attributes(network, known, size) | {"networks": networks})
@@ -223,6 +228,11 @@ def _read_network(network: Any, size: Any, networks: Any, noise: Any) -> _Ensemb
     for name, value in (("size", size), ("networks", networks)):
         if value is not None:
             raise ValueError(f"Argument `{name}` must be left out with a qd.Network, which is one network of its own size.")
+    if not (isinstance(network.unit, Leaky) and network.unit.usual):
+        raise ValueError(
+            "Argument `network` must have the units qd.units.Leaky(activation) for observables.measure_response, but has "
+            f"{', '.join(map(printed, network.units))}; {_OTHERS}."
+        )
     noise = checks.number("noise", 0.0 if noise is None else noise, low=0.0)
     weights = np.asarray(network.dense_weights)
     square = float(np.sum(weights**2))

@@ -15,12 +15,13 @@ from quenched import checks
 from quenched.activations import check_continuous
 from quenched.models import AbstractInitial, RandomNetwork, read_initial
 from quenched.numerics.richardson import ORDERS
+from quenched.records import public_name
 from quenched.simulate.added_neurons import Added, draw_one_neuron, past_weights, respond, run_with_and_without
 from quenched.simulate.draws import normal_rows, random_signs
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import RUNAWAY, Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.theory import AbstractExperiment, Computed, Cost, Estimator, one_population
 
 
 def excess_kurtosis(moments: Float[Array, "network moment time"]) -> tuple[Float[Array, " time"], Float[Array, " time"]]:
@@ -136,6 +137,10 @@ class Cavity(AbstractExperiment):
 
     def default_solver(self) -> None:
         return None
+
+    def covers(self, model: RandomNetwork) -> None:
+        others = "qd.dmft.TwoTime has correlation and response of others, qd.simulate.Trajectories their averages"
+        one_population(model, public_name(self), others)
 
     def check(self, model: RandomNetwork, solver: None) -> None:
         check_continuous(

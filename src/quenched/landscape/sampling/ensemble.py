@@ -21,8 +21,9 @@ from quenched.landscape.sampling.starts import cloud, read_temperature
 from quenched.landscape.sampling.target import Target
 from quenched.landscape.sampling.warm_up import warm_up
 from quenched.models import RandomNetwork
+from quenched.records import public_name
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.theory import AbstractExperiment, Computed, Cost, Estimator, one_population
 
 # Wider than for one network: the errors over networks contain those of the draws.
 _LARGEST_R_HAT = 1.05
@@ -116,6 +117,10 @@ class Sampling(AbstractExperiment):
 
     def default_solver(self) -> HMC:
         return HMC()
+
+    def covers(self, model: RandomNetwork) -> None:
+        others = "qd.landscape.sample takes any network that is drawn, model.draw(size, key)"
+        one_population(model, public_name(self), others)
 
     def check(self, model: RandomNetwork, solver: Any) -> None:
         if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:

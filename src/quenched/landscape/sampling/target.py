@@ -39,7 +39,14 @@ def rate_of(dynamics: AbstractDynamics, rate: Callable[[Any], Any] | None) -> Ca
     if isinstance(dynamics, NetworkFlow):
         return dynamics.network.activation
     function = getattr(dynamics, "_function", None)
-    return function.rate if isinstance(function, NetworkFunction) else identity
+    if not isinstance(function, NetworkFunction):
+        return identity
+    if function.network.unit.state_size > 1:
+        raise ValueError(
+            f"Argument `rate` must be given for units of {function.network.unit.state_size} variables: a function of states "
+            f"(..., {dynamics.size}) that returns as many numbers, such as lambda x: x; but it is left out."
+        )
+    return function.rate
 
 
 def identity(state: Array) -> Array:
