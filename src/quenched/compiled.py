@@ -151,7 +151,7 @@ def written(thing: Any) -> Any:
     if isinstance(thing, dict):
         return "dict", *((written(name), written(value)) for name, value in thing.items())
     if isinstance(thing, type) or inspect.isfunction(thing):
-        if thing.__module__.partition(".")[0] in _OURS and "<" not in thing.__qualname__:
+        if (thing.__module__ or "").partition(".")[0] in _OURS and "<" not in thing.__qualname__:
             return thing.__module__, thing.__qualname__
         raise NotWritable
     if isinstance(thing, jax.tree_util.PyTreeDef):

@@ -157,7 +157,7 @@ def _measure_once(
 ) -> tuple[Computed, float]:
     """Measure every sample, a few at a time, and average; the error is the standard error over samples. And the seconds that
     took, compiling left out."""
-    batch = samples_at_once(theory, solver)
+    batch = samples_at_once(model, theory, solver)
     keys = jax.random.split(key, theory.samples)
     if traced(model, theory, keys):
         batches = keys.reshape(-1, batch)
@@ -200,7 +200,7 @@ def _measured(
 
     threads = 1
     if theory.together == "threads":
-        threads = max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_per_sample(solver)))
+        threads = max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_measuring(model, solver)))
     # No more than the threads work on: what is done but not averaged yet takes memory.
     return on_threads(run, batches, threads=threads, most_waiting=threads)
 
@@ -225,9 +225,9 @@ def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
 _SAMPLES = "how many there are (`networks` or `scramblings`)"
 
 
-def samples_at_once(theory: AbstractExperiment, solver: Any) -> int:
+def samples_at_once(model: RandomNetwork, theory: AbstractExperiment, solver: Any) -> int:
     """The largest divisor of the number of samples whose batch fits; refuses what does not fit at all."""
-    needed, available = theory.bytes_per_sample(solver), available_bytes()
+    needed, available = theory.bytes_measuring(model, solver), available_bytes()
     if needed > available:
         raise MemoryError(
             f"{type(theory).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "

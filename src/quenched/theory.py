@@ -13,15 +13,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from quenched.couplings.base import Rates
 from quenched.couplings.elliptic import Elliptic
 from quenched.models import RandomNetwork, Sinusoid
-from quenched.precision import own_settings
 from quenched.records import Record, public_name
 from quenched.status import Status
 from quenched.units.leaky import Leaky
@@ -53,22 +48,9 @@ class Start(eqx.Module):
 
 
 def is_usual(model: RandomNetwork) -> bool:
-    """Whether it is one population of elliptic couplings without a mean, of leaky units dx/dt = -x + h."""
-    of_units = type(model.unit) is Leaky and model.unit.usual
+    """Whether it is one population of elliptic couplings without a mean, of leaky units dx/dt = -x + h without sinusoids."""
+    of_units = type(model.unit) is Leaky and model.unit.usual and not isinstance(model.field, Sinusoid)
     return of_units and type(model.couplings) is Elliptic and model.couplings.mean is None
-
-
-def without_memory(model: RandomNetwork) -> bool:
-    """Whether nothing comes back of a neuron's own past, as far as the parameters can be looked at."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(model.couplings)):
-        return False
-    fractions, rank = np.asarray(model.couplings.population_fractions, float), model.couplings.rank
-    with own_settings(), jax.ensure_compile_time_eval():
-        ones = jnp.ones(len(fractions))
-        rates = Rates(jnp.asarray(fractions), ones, ones, ones, jnp.ones(rank), jnp.ones((len(ones), rank)))
-        # Of each population alone, so that no two of them cancel.
-        alone = [model.couplings.field(rates._replace(response=jnp.asarray(row))).memory for row in np.eye(len(ones))]
-        return not any(bool(jnp.any(memory != 0.0)) for memory in alone)
 
 
 def one_population(model: RandomNetwork, what: str) -> None:
@@ -195,7 +177,11 @@ class AbstractExperiment(Record):
 
     @abstractmethod
     def bytes_per_sample(self, solver: Any) -> int:
-        """Memory that `measure` needs for one sample."""
+        """Memory that `measure` needs for one sample, with dense weights."""
+
+    def bytes_measuring(self, model: RandomNetwork, solver: Any) -> int:
+        """Memory that `measure` needs for one sample of this model."""
+        return self.bytes_per_sample(solver)
 
     @abstractmethod
     def coordinates(self) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 AXES = (
     "neuron",
+    "variable",
     "population",
     "rank",
     "time",
@@ -159,6 +160,18 @@ _QUANTITIES = (
         r"\kappa",
         "(1/N) sum_i n_i phi(x_i) of each term m n^T/N of a low-rank part",
         (("rank",), ("rank", "time"), ("rank", "lag"), ("rank", "time", "earlier_time")),
+    ),
+    Quantity(
+        "periodic_square_state",
+        r"\langle x^2\rangle_\mathrm{per}",
+        "part of <x^2> - <x>^2 that follows a sinusoid, the same in two copies of a network",
+        of_neurons=True,
+    ),
+    Quantity(
+        "chaotic_square_state",
+        r"\langle x^2\rangle_\mathrm{ch}",
+        "part of <x^2> - <x>^2 that is forgotten: 0 where a drive silences chaos",
+        of_neurons=True,
     ),
     Quantity("surviving_fraction", r"\varphi", "fraction of the species that do not die out", of_neurons=True),
     Quantity(
@@ -397,6 +410,12 @@ _QUANTITIES = (
     Quantity("exchange_rate", "-", "mean probability that neighbouring temperatures trade", (("gap",),)),
     # kept trajectories
     Quantity("trajectory", "x(t)", "states in time", (("time", "trial", "neuron"), ("network", "time", "trial", "neuron"))),
+    Quantity(
+        "state_trajectory",
+        "x(t)",
+        "all variables of the states in time",
+        (("variable", "time", "trial", "neuron"), ("network", "variable", "time", "trial", "neuron")),
+    ),
     # how the numerics went
     Quantity("status", "-", "a code of Status; 0 is solved"),
     Quantity(

@@ -7,6 +7,7 @@ from typing import Any
 
 import quenched as qd
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled
 from quenched.theory import Theory
 
@@ -56,6 +57,9 @@ TWO_TIMES = qd.dmft.TwoTime(
 WITHOUT_SYMMETRY, WITH_SYMMETRY = (TWO_TIMES.choose([qd.RandomNetwork(1.0, eta, 0.3)]) for eta in (0.0, 0.4))
 assert isinstance(WITHOUT_SYMMETRY, TwoTimeGaussian)
 assert isinstance(WITH_SYMMETRY, TwoTimeSampled)
+SLOW_UNITS = qd.units.Leaky(time_constant=2.0)
+OF_PARTS = TWO_TIMES.choose([qd.RandomNetwork(1.0, 0.4, 0.3, unit=SLOW_UNITS)])
+assert isinstance(OF_PARTS, TwoTimeParts)
 
 SUBJECTS = [
     Subject(
@@ -205,6 +209,17 @@ SUBJECTS = [
         gains=(0.8, 1.3, 2.0),
         parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1},
         failing={"model": qd.RandomNetwork(1e9, 0.4, 0.3, activation=qd.Linear()), "theory": WITH_SYMMETRY},
+        reverse=False,
+        slow_to_trace=True,
+    ),
+    Subject(
+        OF_PARTS,
+        gains=(0.8, 1.3, 2.0),
+        parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1, "unit": SLOW_UNITS},
+        failing={
+            "model": qd.RandomNetwork(1e9, 0.4, 0.3, unit=qd.units.Leaky(qd.Linear(), time_constant=2.0)),
+            "theory": OF_PARTS,
+        },
         reverse=False,
         slow_to_trace=True,
     ),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from quenched.couplings import AbstractCouplings, Blocks, Elliptic, LowRank, Rates, Redrawn
+from quenched.couplings import AbstractCouplings, Blocks, Elliptic, LowRank, Rates, Redrawn, Sparse
 from quenched.couplings.base import population_of_neurons
 
 E_AND_I = Blocks((0.75, 0.25), [[0.8, 1.5], [1.1, 0.4]], [[0.5, -0.3], [-0.3, 0.2]], [[2.0, -6.0], [3.0, -5.0]])
@@ -25,6 +25,9 @@ ENSEMBLES: Mapping[str, AbstractCouplings] = {
     "low rank": LowRank(LOADINGS, [0.5, -0.2, 0.3, 0.8]),
     "sum": E_AND_I + Elliptic(0.7, 0.6, 1.0) + LowRank(LOADINGS, [0.5, -0.2, 0.3, 0.8]),
     "redrawn": Redrawn(E_AND_I),
+    "sparse": Sparse(6, E_AND_I),
+    "sparse symmetric": Sparse(3.5, Elliptic(1.2, 1.0, -2.0)),
+    "sparse and a mean": Sparse(5, Elliptic(0.8, 0.5)) + Elliptic(0.3, 0.0, 1.0),
 }
 SIZES, DRAWS, SPREAD = (32, 64, 128), 96, 0.7
 
@@ -38,6 +41,10 @@ def fixed_rates(couplings: AbstractCouplings) -> Rates:
     return rates._replace(latent=couplings.latent(rates))
 
 
+def dense(weights: Any) -> Any:
+    return weights.todense() if hasattr(weights, "todense") else weights
+
+
 @partial(jax.jit, static_argnums=2)
 def received(couplings: AbstractCouplings, rates: Rates, size: int, keys: Any) -> Any:
     """Mean, square and memory, of each population of one network for each key."""
@@ -46,11 +53,11 @@ def received(couplings: AbstractCouplings, rates: Rates, size: int, keys: Any) -
 
     def one(key: Any) -> Any:
         draw_key, rate_key, back_key = jax.random.split(key, 3)
-        weights = couplings.draw(size, draw_key)
+        weights = dense(couplings.draw(size, draw_key))
         rate = rates.mean[population] + SPREAD * jax.random.normal(rate_key, (size,))
         field = weights @ rate
         # What a kick of a neuron's rate does to its own field by way of all others.
-        back = couplings.draw(size, back_key) if isinstance(couplings, Redrawn) else weights
+        back = dense(couplings.draw(size, back_key)) if isinstance(couplings, Redrawn) else weights
         memory = jnp.einsum("ij,j,ji->i", weights, rates.response[population], back)
         sums = jnp.stack([field, field**2, memory]) @ member.T.astype(float)
         return sums / jnp.maximum(jnp.sum(member, axis=1), 1)
@@ -131,6 +138,7 @@ def test_equal_laws() -> None:
         (lambda: LowRank(np.eye(3)), r"must have shape \(2 R, 2 R\), of the m and then of the n, but has \(3, 3\)"),
         (lambda: LowRank(np.eye(2), [1.0]), r"`mean` must have shape \(2,\), but has \(1,\)"),
         (lambda: Blocks((0.5, 0.5), 1.0) + Blocks((0.4, 0.6), 1.0), "must have the same fractions"),
+        (lambda: Elliptic(0.5) + Redrawn(Elliptic(1.0)), r"do not add to others; write qd.couplings.Redrawn\(first"),
     ],
 )
 def test_what_is_no_law_is_refused(build: Any, message: str) -> None:

@@ -59,10 +59,8 @@ def test_changed_parameters_meet_their_checks() -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda model: qd.solve(model, qd.dmft.Static()),
-        lambda model: qd.solve(model, qd.dmft.TwoTime(1.0, 0.1)),
-        lambda model: qd.solve(model, qd.simulate.Trajectories(10, 2, 1.0, 0.1)),
-        lambda model: qd.sweep(model, qd.dmft.Stationary(), {"noise": [0.1, 0.2]}),
+        lambda model: qd.solve(model, qd.simulate.Cavity(10, 2, 1.0, 0.1)),
+        lambda model: qd.sweep(model, qd.replica.FiniteTemperature(0.1), {"field": [0.1, 0.2]}),
         lambda model: qd.dmft.transitions(model),
         lambda model: qd.replica.complexity(model),
         lambda model: qd.observables.measure_response(model, 1.0, 0.1, size=10, networks=2),

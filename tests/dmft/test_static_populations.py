@@ -69,8 +69,8 @@ def test_excitation_and_inhibition_by_another_route() -> None:
         rate, square = unknowns[:2], unknowns[2:]
         at, spread = mean @ (fractions * rate) + field, gain**2 @ (fractions * square)
         new = [
-            [by_quadrature(f, *pair, (0.0,)) for f in (p, lambda x, p=p: p(x) ** 2)]
-            for p, *pair in zip(phis, at, spread, strict=True)
+            [by_quadrature(f, float(centre), float(width), (0.0,)) for f in (phi, lambda x, phi=phi: phi(x) ** 2)]
+            for phi, centre, width in zip(phis, at, spread, strict=True)
         ]
         return np.ravel(np.transpose(new)) - unknowns
 

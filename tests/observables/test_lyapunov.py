@@ -582,7 +582,7 @@ LINEAR = qd.Network(REAL, qd.Linear())
         ((qd.RandomNetwork(1.0), 100.0, 0.1), {}, "`size` and `networks`"),
         ((qd.RandomNetwork(1.0), 100.0, 0.1), {"size": 5, "networks": 1}, "networks"),
         ((qd.RandomNetwork(1.0), 100.0, 0.1), {"size": 5, "networks": 2, "noise": 0.1}, "noise"),
-        ((qd.RandomNetwork(1.0, field=lambda time: 0.1 * time), 100.0, 0.1), {"size": 5, "networks": 2}, "field"),
+        ((qd.RandomNetwork(1.0), 100.0, 0.1), {"size": 5, "networks": 2, "field": np.cos}, "field"),
     ],
 )
 def test_bad_values_are_refused(arguments: tuple[Any, ...], options: dict[str, Any], message: str) -> None:

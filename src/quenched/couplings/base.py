@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, Int, Key
 
+from quenched.precision import own_settings
 from quenched.records import Record
 
 
@@ -70,6 +72,10 @@ class AbstractCouplings(Record):
     def draw(self, size: int, key: Key[Array, ""]) -> Any:
         """The weights J of one network, (neuron, neuron), its populations one after another."""
 
+    def bytes_of_draw(self, size: int) -> int:
+        """Memory that the weights of one network take."""
+        return 8 * size**2
+
     @abstractmethod
     def in_range(self) -> Bool[Array, ""]:
         """What the constructor refuses, of parameters that were traced then."""
@@ -97,3 +103,18 @@ def population_of_neurons(fractions: Any, size: int) -> Int[Array, " neuron"]:
     """Which population each of `size` neurons is of, one population after another; sizes are rounded."""
     ends = jnp.cumsum(jnp.asarray(fractions, float))[:-1]
     return jnp.searchsorted(ends, (jnp.arange(size) + 0.5) / size)
+
+
+def remembers(couplings: AbstractCouplings) -> bool:
+    """Whether anything comes back of a neuron's own past; so it is said of couplings whose parameters are traced."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(couplings)):
+        return True
+    with own_settings(), jax.ensure_compile_time_eval():
+        count, rank = len(couplings.population_fractions), couplings.rank
+        none, alone = jnp.zeros(count), jnp.eye(count)
+        latent = jnp.zeros((rank, count))
+        # The memory is linear in R: of one population after the other.
+        rates = Rates(
+            jnp.asarray(couplings.population_fractions), none, alone, alone, latent[:, 0], jnp.zeros((count, rank, count))
+        )
+        return bool(np.any(np.asarray(couplings.field(rates).memory) != 0.0))

@@ -65,7 +65,12 @@ class Elliptic(AbstractCouplings):
 def correlated_normals(symmetry: Array | float, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
     """Standard normal Z with E[Z_ij Z_ji] = symmetry, one number or a symmetric matrix of them; Var Z_ii = 1 + symmetry."""
     independent = jax.random.normal(key, (size, size))
-    # Z = a X + b X^T with a^2 + b^2 = 1 and 2ab = symmetry.
+    return mixed_normals(symmetry, independent, independent.T)[0]
+
+
+def mixed_normals(symmetry: Array | float, one: Array, other: Array) -> tuple[Array, Array]:
+    """Of two independent standard normal arrays two whose correlation is `symmetry`."""
+    # Z = a X + b Y and a Y + b X with a^2 + b^2 = 1 and 2ab = symmetry.
     half_sum, half_difference = 0.5 * jnp.sqrt(1.0 + symmetry), 0.5 * jnp.sqrt(1.0 - symmetry)
     direct, transposed = half_sum + half_difference, half_sum - half_difference
-    return direct * independent + transposed * independent.T
+    return direct * one + transposed * other, direct * other + transposed * one

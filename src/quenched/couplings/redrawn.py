@@ -11,7 +11,8 @@ from quenched.couplings.base import AbstractCouplings, Field, Rates
 
 
 class Redrawn(AbstractCouplings):
-    """The law of other couplings, drawn anew at every step: the covariance stays, and nothing comes back of one's own past.
+    """The law of other couplings, drawn anew at every step: the covariance stays, at equal times, and nothing comes back of
+    one's own past.
 
     With a map it is a network of layers, whose time is the depth.
 
@@ -42,9 +43,16 @@ class Redrawn(AbstractCouplings):
     def population_fractions(self) -> Any:
         return self.couplings.population_fractions
 
+    def bytes_of_draw(self, size: int) -> int:
+        return self.couplings.bytes_of_draw(size)
+
     def field(self, rates: Rates) -> Field:
         field = self.couplings.field(rates)
-        return field._replace(memory=jnp.zeros_like(field.memory))
+        covariance, memory = field.covariance, jnp.zeros_like(field.memory)
+        if rates.correlation.ndim == 3:
+            # Couplings of different times are independent.
+            covariance = covariance * jnp.eye(covariance.shape[-1])
+        return field._replace(covariance=covariance, memory=memory)
 
     def draw(self, size: int, key: Key[Array, ""]) -> Any:
         """The weights of one step."""

@@ -71,13 +71,23 @@ class Sum(AbstractCouplings):
         first, second = self._parts(rates)
         return jnp.concatenate([self.first.latent(first), self.second.latent(second)])
 
+    def bytes_of_draw(self, size: int) -> int:
+        return self.first.bytes_of_draw(size) + self.second.bytes_of_draw(size)
+
     def draw(self, size: int, key: Key[Array, ""]) -> Any:
         """The sum of two draws."""
         first_key, second_key = jax.random.split(key)
-        return self.first.draw(size, first_key) + self.second.draw(size, second_key)
+        return added(self.first.draw(size, first_key), self.second.draw(size, second_key))
 
     def in_range(self) -> Bool[Array, ""]:
         return self.first.in_range() & self.second.in_range()
+
+
+def added(first: Any, second: Any) -> Any:
+    """The sum of two weights, dense unless both are sparse."""
+    if hasattr(first, "todense") != hasattr(second, "todense"):
+        first, second = (each.todense() if hasattr(each, "todense") else each for each in (first, second))
+    return first + second
 
 
 def _alike(first: Any, second: Any) -> bool:

@@ -1,5 +1,6 @@
 from quenched.dmft.static import Static
 from quenched.dmft.stationary import Stationary
+from quenched.dmft.stationary_filters import StationaryFilters
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
 from quenched.dmft.stationary_sampled import StationarySampled
@@ -13,6 +14,7 @@ __all__ = [
     "Quadrature",
     "Static",
     "Stationary",
+    "StationaryFilters",
     "StationaryGaussian",
     "StationaryLinear",
     "StationarySampled",

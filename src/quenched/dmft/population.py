@@ -17,12 +17,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from quenched.dmft.growing import fewer_normals, next_row, padded, zero_padded
 from quenched.dmft.schemes import BLOCK, Scheme, memory_weights, stretches
 from quenched.dmft.tangent import response_row
 from quenched.models import RandomNetwork
-
-# Relative size below which a pivot counts as zero: a drive that is a combination of its own past (no noise).
-NUGGET = 1e-8
 
 Square = Float[Array, "time earlier_time"]
 
@@ -88,9 +86,9 @@ def sweep(
     now = _Now(draws.initial, jnp.zeros(count), jnp.zeros(0), jnp.asarray(jnp.inf))
     found: list[_Rows] = []
     for begin, end in stretches(times):
-        size = _padded(end)
+        size = padded(end)
         past, now = _room(past, size), now._replace(row=jnp.pad(now.row, (0, size - now.row.size)))
-        normals = _zero_padded(draws.normals[:size], size)
+        normals = zero_padded(draws.normals[:size], size)
 
         def advance(carry: Any, index: Array, normals: Array = normals) -> tuple[Any, _Rows]:
             past, now = carry
@@ -98,7 +96,7 @@ def sweep(
 
         (past, now), rows = jax.lax.scan(advance, (past, now), jnp.arange(begin, end))
         wide: dict[str, Any] = {
-            name: _zero_padded(getattr(rows, name).T, times).T for name in ("correlation", "response", "state_response")
+            name: zero_padded(getattr(rows, name).T, times).T for name in ("correlation", "response", "state_response")
         }
         found.append(rows._replace(**wide))
     rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
@@ -110,21 +108,9 @@ def sweep(
 def with_twice_the_step(draws: Draws, factor: Float[Array, "step step"], leak: float) -> Draws:
     """Draws for half as many steps, whose drive is that of two steps: the same neurons, seen less finely.
 
-    With B the rows of L, two and two, as they add up within both steps, B = L' Q^T: the normals are Q^T z.
+    The rows of L add up, two and two, within both steps.
     """
-    added = leak * factor[0::2] + factor[1::2]
-    orthonormal, triangle = jnp.linalg.qr(added.T)
-    signs = jnp.where(jnp.diagonal(triangle) < 0.0, -1.0, 1.0)
-    return Draws(draws.initial, signs[:, None] * (orthonormal.T @ draws.normals))
-
-
-def _padded(times: int) -> int:
-    return BLOCK * -(-times // BLOCK)
-
-
-def _zero_padded(rows: Array, count: int) -> Array:
-    """The first `count` rows, zeros where there are fewer."""
-    return jnp.pad(rows, ((0, max(count - rows.shape[0], 0)), (0, 0)))[:count]
+    return Draws(draws.initial, fewer_normals(leak * factor[0::2] + factor[1::2], draws.normals))
 
 
 def _room(past: _Past, times: int) -> _Past:
@@ -132,8 +118,8 @@ def _room(past: _Past, times: int) -> _Past:
     before, more = past.rates.shape[0], times - past.rates.shape[0]
     new = jnp.arange(before, times)
     return _Past(
-        _zero_padded(past.rates, times),
-        _zero_padded(past.slopes, times),
+        zero_padded(past.rates, times),
+        zero_padded(past.slopes, times),
         jnp.pad(past.factor, (0, more)).at[new, new].set(1.0),
         jnp.pad(past.kernel, (0, more)),
     )
@@ -156,14 +142,8 @@ def _advance(
     row = rates @ rate / count
 
     covariance, of_field = _covariances(model, scheme, index, row, now.row)
-    # notation: the drive's covariance is L L^T, and drive = L z; gamma_n = l z + what x_n does not know of.
-    both = jax.scipy.linalg.solve_triangular(past.factor.T, jnp.stack([covariance, of_field], axis=1), lower=True)
-    known, foreseen = jnp.where(jnp.arange(size) < index, both.T, 0.0)
-    left_over = covariance[index] - known @ known
-    pivot = left_over / jnp.where(covariance[index] > 0.0, covariance[index], 1.0)
-    variance = jnp.maximum(left_over, NUGGET * covariance[index])
-    # A drive that is zero stays zero: instability would blow up anything put in its place.
-    deviation = jnp.where(variance > 0.0, jnp.sqrt(jnp.where(variance > 0.0, variance, 1.0)), 0.0)
+    # gamma_n = foreseen z + what x_n does not know of.
+    (known, foreseen), deviation, pivot = next_row(past.factor, jnp.stack([covariance, of_field]), index)
     known = known.at[index].set(deviation)
     drive, expected = jnp.stack([known, foreseen]) @ normals
 
@@ -178,7 +158,7 @@ def _advance(
         seen = jnp.concatenate([slope[:tangents], means])
         share = jnp.concatenate([jnp.full(tangents, 1.0 / tangents), jnp.array([1.0, -1.0])])
         slopes = slopes.at[index].set(seen)
-        chi = response_row(scheme, kernel, slopes, index, BLOCK)
+        chi, _ = response_row(scheme.back, kernel, slopes, index, BLOCK, "kick after" if scheme.delayed else "kick between")
         state_response, response = chi @ share, chi @ (share * seen)
         remembered = model.gain**2 * model.symmetry * memory_weights(scheme.delayed, index, size, step) * response
         kernel = kernel.at[index].set(remembered)

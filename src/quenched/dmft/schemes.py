@@ -28,6 +28,10 @@ class Scheme(NamedTuple):
     delayed: bool
     """Whether the field of a step acts on the state after it (Euler), or the response is that to a kick of the state."""
 
+    def back(self, time: Array, after: Array, second: Array) -> tuple[Array, Array]:
+        """What `tangent.response_row` asks of a neuron: the same at each time."""
+        return self.leak * after, self.now * after + self.before * second
+
 
 def scheme(name: str, step: float) -> Scheme:
     """Coefficients for a time step.

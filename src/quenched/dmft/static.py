@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import check_continuous
+from quenched.couplings.base import remembers
 from quenched.dmft.one_neuron import Neuron, averages
 from quenched.dmft.static_populations import solve_populations
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Residual, newton, polish
 from quenched.status import Status
-from quenched.theory import AbstractTheory, Computed, Start, is_usual, without_memory
+from quenched.theory import AbstractTheory, Computed, Start, is_usual
 
 # Two quadratures that differ by more than this, in units of 1 + the value, are not believed.
 _COARSE = 1e-6
@@ -129,9 +130,8 @@ class Static(AbstractTheory):
             raise ValueError("Argument `start` must not be 'structured' for couplings without a low-rank part.")
         if usual:
             check_off_kinks(model, "`field`", "dmft.Static")
-        remembers = not usual or isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0
-        for unit in model.units if remembers else ():
-            if unit.jumps and not without_memory(model):
+        for unit in model.units:
+            if unit.jumps and remembers(model.couplings):
                 check_continuous(
                     unit,
                     "dmft.Static with symmetry",

@@ -76,7 +76,10 @@ def solve_populations(model: RandomNetwork, solver: Newton, start: Start) -> Com
     finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(values)) for values in fine.values()]))
     agree = [jnp.all(errors[name] <= _COARSE * (1.0 + jnp.abs(fine[name]))) for name in fine]
     largest = jnp.maximum(jnp.max(unknowns.correlation), jnp.max(near.correlation))
-    grows = ~found.converged & ~(largest < _FARTHEST * (1.0 + _square_input(frozen)))
+    # Where rates are unbounded and no state was found, mean squares that their own field makes larger still.
+    outgrown = _map(frozen, near, _NODES)[0].correlation > 1.1 * near.correlation
+    unbounded = jnp.asarray([not unit.bounded for unit in model.units])
+    grows = ~found.converged & (~(largest < _FARTHEST * (1.0 + _square_input(frozen))) | jnp.any(outgrown & unbounded))
     negative = jnp.asarray([unit.nonnegative for unit in model.units]) & (unknowns.mean < 0.0)
     large = jnp.max(jnp.abs(unknowns.latent), initial=0.0) > _NO_LATENT * jnp.sqrt(jnp.max(unknowns.correlation) + 1e-12)
     elsewhere = ~large if start.branch == "structured" else large if start.branch == "unstructured" else jnp.asarray(False)

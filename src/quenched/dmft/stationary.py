@@ -11,25 +11,27 @@ import jax
 from quenched import checks
 from quenched.activations import Linear
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
+from quenched.dmft.stationary_filters import StationaryFilters
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
 from quenched.dmft.stationary_ring import SCHEMES
 from quenched.models import RandomNetwork
 from quenched.models.drive import Drive
 from quenched.simulate.integrate import check_step
-from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory
+from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, is_usual
 
 
 class Stationary(AbstractChoice):
     """Stationary states: what is left when the initial state is forgotten, as functions of the lag.
 
-    Three ways, chosen by the models:
+    Four ways, chosen by the models. One population of leaky neurons, dx/dt = -x + h:
         - `Linear` activation, any symmetry: closed form, `StationaryLinear`;
         - symmetry 0: one root of a potential, `StationaryGaussian`, deterministic and differentiable;
         - otherwise: trajectories of one neuron sampled in its own mean field, `StationarySampled`.
+    Several populations, low rank, maps and other units, without memory: one fixed point on a ring, `StationaryFilters`.
 
     Arguments:
-        lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out.
+        lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out; of maps 0, 1, ..., 20.
         frequencies: angular frequencies of the spectra, likewise; 0, 0.1, ..., 10 if left out.
         step, window, trajectories, scramblings, scheme, richardson, precision: of the sampled way alone, see
             `StationarySampled`.
@@ -88,7 +90,17 @@ class Stationary(AbstractChoice):
         self.richardson = scheme != "euler" if richardson is None else checks.flag("richardson", richardson)
         self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
 
+    def covers(self, model: RandomNetwork) -> None:
+        if not is_usual(model):
+            self._on_a_ring(model).covers(model)
+
+    def _on_a_ring(self, model: RandomNetwork) -> StationaryFilters:
+        lags = range(21) if model.kind == "map" and self.lags == LAGS else self.lags
+        return StationaryFilters(lags, self.frequencies, step=self.step, window=self.window)
+
     def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
+        if not all(map(is_usual, models)):
+            return self._on_a_ring(models[0])
         if all(isinstance(model.activation, Linear) for model in models):
             return StationaryLinear(self.lags, self.frequencies)
         if all(_is_zero(model.symmetry) for model in models):

@@ -12,15 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from quenched import checks
+from quenched.couplings.base import remembers
 from quenched.dmft.schemes import scheme
+from quenched.dmft.two_time_covers import check_parts, check_slopes
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
-from quenched.models import AbstractInitial, Normal, RandomNetwork, read_initial
+from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid
+from quenched.models.starts import check_starts, read_starts, starts_of
 from quenched.numerics.exact_moments import ENOUGH
-from quenched.precision import own_settings
+from quenched.precision import own_settings, traced
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
-from quenched.theory import AbstractChoice
+from quenched.theory import AbstractChoice, is_usual
 
 _FEWEST = 1024
 # Modes that decay may grow at most at this rate by the scheme: those that barely decay do grow a little.
@@ -38,14 +42,23 @@ class TwoTime(AbstractChoice):
     (`sampled=True` samples all the same). Otherwise a population of trajectories is carried along; at each step the C that
     it has just shown gives the next row of a Cholesky factor, hence the field, and tangents give R.
 
+    Other couplings and units are always sampled. Each population has trajectories of its own, in a field whose mean,
+    covariance and memory are those of `model.couplings`; the latents kappa_r(t) of a low-rank part follow from means and R.
+    A neuron's step is that of its unit, x' = advance(x, speed); a sinusoid has a phase of its own in each trajectory.
+
     Arguments:
-        duration, step: how long, and the time step, in units of the leak time; the duration a multiple of the step.
-        initial: distribution of x(0): `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, a quantile function (`qd.Quantile`).
+        duration, step: how long, and the time step, in units of the leak time; the duration a multiple of the step. Of maps
+            the number of steps, and 1.
+        initial: distribution of x(0): `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, a quantile function (`qd.Quantile`);
+            if left out `qd.Normal()`, of abundances `qd.Uniform()`. Of several variables it is that of the first, and the
+            others begin at 0; or a tuple of one for each.
         scheme: "second_order", error O(step^2); or "euler", which is the DMFT of networks that are integrated by Euler's
-            scheme with this step, exactly.
-        response: whether to return R. Left out: where it is needed anyway (symmetry) or free (no sampling).
-        trajectories: in each population; if left out 1024, or 1.1 for each step if that is more.
-        tangents: how many of them carry a tangent; 62, or nearly a 64th of many trajectories, if left out.
+            scheme with this step, exactly. Of other couplings and units "second_order" is the scheme of Adams and Bashforth,
+            x' = advance(x, 1.5 speed - 0.5 speed before), as exactly; a map is the map.
+        response: whether to return R. Left out: where it is needed anyway (symmetry, low rank) or free (no sampling).
+        trajectories: in each scrambling, of all populations together, equally many of each; if left out 1024, or for each
+            population 1.1 for each step if that is more.
+        tangents: how many of them carry a tangent; if left out 62 of each population, or nearly a 64th of many trajectories.
         scramblings: independent populations, at least 2, from which the errors are.
         precision: error wanted of every entry of `correlation`. Populations then grow, and up to 1024 are made,
             until it is reached. Under jit, vmap and grad nothing grows: the status says whether it is reached.
@@ -53,21 +66,26 @@ class TwoTime(AbstractChoice):
             out, where a `precision` is asked for, unless `scheme` is "euler".
         sampled: sample even at symmetry 0.
         memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (5 M + 14 K + 4 tangents) bytes.
-            As many are run at once as there are cores. Without sampling 8 K (14 K + 14000) bytes.
+            Of models made of parts with noise 8 M for 5 M. As many are run at once as there are cores. Without sampling
+            8 K (14 K + 14000) bytes.
         time_limit: seconds that `precision` may take.
 
     Returns:
         `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
-        `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` over time. Each has an `_error`:
-        the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`, where
-        sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-8 they are a combination
+        `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` (of flows) over time; the
+        axis `population` comes first where there are several; `latent` kappa over (rank, time) of low-rank parts.
+        Correlations are raw second moments; the state is its first variable, but for the kinetic energy. Each has an
+        `_error`: the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`,
+        where sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-8 they are a combination
         of their own past, as without noise they become, and the pivot is kept at 1e-8 of the variance.
 
-        R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" R(t, s) is to a field that acts from s
-        to s + step, and R(t, t) = 0.
+        R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" and of maps R(t, s) is to a field that
+        acts from s to s + step, and R(t, t) = 0. Of all units the field of R is one that is added to the input.
 
-    Raises: ValueError for a step at which the scheme is unstable (for phi that do not saturate), a duration that is no
-        multiple of it, an initial state of infinite variance, and what does not fit into `memory_limit`.
+    Raises: ValueError for a step at which the scheme is unstable (for phi that do not saturate; longer than a unit takes to
+        relax), a duration that is no multiple of it, an initial state of infinite variance, what does not fit into
+        `memory_limit`, a map with a step other than 1, fresh couplings at each step (`qd.couplings.Redrawn`) of a flow,
+        abundances with noise or that begin below 0, and a rate that jumps where R is needed.
 
     With `richardson` the errors contain what it leaves over of the step, for which the share `step` of the largest
     `_discretisation` is counted; without, they do not contain the step. Nor do they contain what a finite population changes
@@ -95,7 +113,7 @@ class TwoTime(AbstractChoice):
 
     duration: float = eqx.field(static=True)
     step: float = eqx.field(static=True)
-    initial: AbstractInitial
+    initial: AbstractInitial | tuple[AbstractInitial, ...] | None
     scheme: str = eqx.field(static=True)
     response: bool | None = eqx.field(static=True)
     trajectories: int | None = eqx.field(static=True)
@@ -118,7 +136,7 @@ class TwoTime(AbstractChoice):
         duration: float,
         step: float = 0.1,
         *,
-        initial: AbstractInitial | Callable[[Any], Any] | None = None,
+        initial: AbstractInitial | Callable[[Any], Any] | tuple[Any, ...] | None = None,
         scheme: str = "second_order",
         response: bool | None = None,
         trajectories: int | None = None,
@@ -135,7 +153,7 @@ class TwoTime(AbstractChoice):
         if steps < 1:
             raise ValueError(f"Argument `duration` must be at least one `step` = {self.step:g}, but is {duration:g}.")
         self.duration = float(duration)
-        self.initial = read_initial(initial)
+        self.initial = read_starts(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.response = None if response is None else checks.flag("response", response)
         self.trajectories = None if trajectories is None else checks.count("trajectories", trajectories, low=2)
@@ -148,40 +166,51 @@ class TwoTime(AbstractChoice):
         self.memory_limit = float(checks.number("memory_limit", memory_limit, above=0.0))
         unlimited = isinstance(time_limit, float) and time_limit == np.inf
         self.time_limit = np.inf if unlimited else float(checks.number("time_limit", time_limit, above=0.0))
-        population = self._population(steps)
+        population = self._population((1 + self.richardson) * steps)
         if self.tangents is not None and self.tangents > population:
             raise ValueError(f"Argument `tangents` must be at most the {population} trajectories, but is {self.tangents}.")
 
-    def _population(self, steps: int) -> int:
-        """Enough for exact second moments of what drives a neuron, in each step and at the beginning."""
-        dimensions = 1 + (1 + self.richardson) * steps
-        return self.trajectories or max(_FEWEST, 64 * math.ceil(ENOUGH * dimensions / 64))
+    def _population(self, normals: int, populations: int = 1) -> int:
+        """Enough for exact second moments of what drives a neuron, so many normal numbers and its initial state."""
+        enough = max(_FEWEST, populations * 64 * math.ceil(ENOUGH * (1 + normals) / 64))
+        return self.trajectories or enough
+
+    def covers(self, model: RandomNetwork) -> None:
+        if is_usual(model):
+            check_starts(self.initial, model.units)
+        else:
+            check_parts(model, self.step, self.initial)
+            if model.kind == "map" and self.richardson and self.precision is None:
+                raise ValueError("Argument `richardson` must be False for units that are maps, whose step is 1.")
 
     def choose(self, models: Sequence[RandomNetwork]) -> TwoTimeGaussian | TwoTimeSampled:
+        if not all(map(is_usual, models)):
+            return self._of_parts(models)
         for model in models:
             self._check_stable(model)
         steps = count_steps(self.duration, self.step)
         memory = any(isinstance(model.symmetry, jax.core.Tracer) or model.symmetry != 0 for model in models)
         # Of phi that jumps averages over states that are not Gaussian are as sharp as the jump.
-        sharp = any(model.activation.jumps for model in models) and not isinstance(self.initial, Normal)
+        initial = starts_of(self.initial, models[0].units[0])[0]
+        sharp = any(model.activation.jumps for model in models) and not isinstance(initial, Normal)
         if not memory and not self.sampled and not (sharp and not self.response):
             response = self.response is not False
             return TwoTimeGaussian(
                 steps,
                 self.step,
-                self.initial,
+                initial,
                 self.scheme,
                 response,
                 self.richardson,
                 self.memory_limit,
                 self.precision,
             )
-        population = self._population(steps)
+        population = self._population((1 + self.richardson) * steps)
         tangents = self.tangents or min(population, default_tangents(population))
         return TwoTimeSampled(
             steps,
             self.step,
-            self.initial,
+            initial,
             self.scheme,
             memory if self.response is None else self.response,
             memory or bool(self.response),
@@ -192,6 +221,44 @@ class TwoTime(AbstractChoice):
             self.precision,
             self.memory_limit,
             self.time_limit,
+        )
+
+    def _of_parts(self, models: Sequence[RandomNetwork]) -> TwoTimeParts:
+        steps, populations = count_steps(self.duration, self.step), max(model.populations for model in models)
+        needed = any(model.couplings.rank or remembers(model.couplings) for model in models)
+        memory = needed or bool(self.response)
+        if memory:
+            check_slopes(models)
+        noisy = any(traced(model.noise) or np.any(np.asarray(model.noise) > 0.0) for model in models)
+        waves = any(isinstance(model.field, Sinusoid) for model in models)
+        # A map has no step to extrapolate.
+        richardson = self.richardson and models[0].kind == "flow"
+        population = self._population((1 + richardson) * (1 + noisy) * steps + 1 + 2 * waves, populations)
+        own = population // populations
+        if own < 2:
+            raise ValueError(
+                f"Argument `trajectories` must be at least 2 for each of the {populations} populations, but is {population}."
+            )
+        units = [unit for model in models for unit in model.units]
+        first, *others = starts_of(self.initial, next((unit for unit in units if unit.nonnegative), units[0]))
+        return TwoTimeParts(
+            steps,
+            self.step,
+            first,
+            "map" if models[0].kind == "map" else self.scheme,
+            needed if self.response is None else self.response,
+            memory,
+            own * populations,
+            self.tangents or populations * min(own, default_tangents(own)),
+            richardson,
+            self.scramblings,
+            self.precision,
+            self.memory_limit,
+            self.time_limit,
+            populations,
+            tuple(others),
+            noisy,
+            waves,
         )
 
     def _check_stable(self, model: RandomNetwork) -> None:

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key
 
 from quenched.activations import check_continuous
 from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
+from quenched.dmft.populations import Swept as SweptOfParts
 from quenched.dmft.schemes import scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
 from quenched.numerics.exact_moments import stratified, with_exact_moments
@@ -103,16 +104,21 @@ class TwoTimeSampled(AbstractExperiment):
         times = self.step * np.arange(self.steps + 1)
         return {"time": times, "earlier_time": times}
 
-    def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
+    def _found(self, model: RandomNetwork, key: Array) -> tuple[dict[str, Array], Array]:
+        """What one population shows, and its conditioning."""
         draws = self._draw(key)
         if self.richardson:
             fine = self._sweep(model, draws, 2)
             draws = with_twice_the_step(draws, fine.factor, scheme(self.scheme, self.step / 2).leak)
         swept = self._sweep(model, draws, 1)
-        arrays, conditioning = _observables(swept, 1), swept.conditioning
+        arrays, conditioning = observables(swept, 1), swept.conditioning
         if self.richardson:
             conditioning = jnp.minimum(conditioning, fine.conditioning)
-            arrays = extrapolated(ORDERS[self.scheme], arrays, _observables(fine, 2))
+            arrays = extrapolated(ORDERS[self.scheme], arrays, observables(fine, 2))
+        return arrays, conditioning
+
+    def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
+        arrays, conditioning = self._found(model, key)
         if not self.response:
             arrays = {name: values for name, values in arrays.items() if "response" not in name}
         size = arrays["mean_square_state"]
@@ -129,7 +135,7 @@ class TwoTimeSampled(AbstractExperiment):
         uniform = stratified(self.trajectories, initial_key)
         drive = jax.random.normal(drive_key, ((1 + self.richardson) * self.steps, self.trajectories))
         normals = with_exact_moments(jnp.concatenate([jax.scipy.special.ndtri(uniform)[None], drive]))
-        return Draws(_starting(self.initial, uniform, normals[0]), normals[1:])
+        return Draws(starting(self.initial, uniform, normals[0]), normals[1:])
 
     def _sweep(self, model: RandomNetwork, draws: Draws, finer: int) -> Swept:
         step, tangents = self.step / finer, self.tangents if self.memory else 0
@@ -178,12 +184,12 @@ class TwoTimeSampled(AbstractExperiment):
         return replace(self, scramblings=min(math.ceil(self.scramblings * improvement**2), MOST_SCRAMBLINGS))
 
 
-def _starting(initial: AbstractInitial, uniform: Array, normal: Array) -> Array:
+def starting(initial: AbstractInitial, uniform: Array, normal: Array) -> Array:
     """x(0), by the numbers whose mean and variance are exact where it is normal."""
     return initial.mean + initial.std * normal if isinstance(initial, Normal) else initial.quantile(uniform)
 
 
-def _observables(swept: Swept, stride: int) -> dict[str, Array]:
+def observables(swept: Swept | SweptOfParts, stride: int) -> dict[str, Array]:
     """Everything on the coarse grid, C in full."""
     every = slice(None, None, stride)
     square = {

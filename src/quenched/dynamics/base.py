@@ -55,6 +55,10 @@ class AbstractDynamics(eqx.Module):
         """Whether a root can be here as far as is known, even where rounding leaves no speed at all."""
         return jnp.asarray(True)
 
+    def admits(self, state: State, inputs: Any) -> Array:
+        """Whether a root here counts."""
+        return jnp.asarray(True)
+
     def trajectory_step(self, state: State, inputs: Any) -> State:
         """Where the dynamics goes from here in a fifth of a time constant; of a map, in one step."""
         return state + 0.2 * self.residual(state, inputs)

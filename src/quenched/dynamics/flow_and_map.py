@@ -37,6 +37,11 @@ class _AbstractFunction(AbstractDynamics):
             return self._function.lipschitz(state, inputs)
         return sampled_lipschitz(lambda x: self.jacobian(x, inputs), state)
 
+    def admits(self, state: State, inputs: Any) -> Array:
+        if isinstance(self._function, AbstractKnownFunction):
+            return self._function.admits(state, inputs)
+        return super().admits(state, inputs)
+
     def may_rest(self, state: State) -> Array:
         if isinstance(self._function, AbstractKnownFunction):
             return self._function.may_rest(state)

@@ -45,6 +45,10 @@ class AbstractKnownFunction(eqx.Module):
         """As `AbstractDynamics.may_rest`."""
         return jnp.asarray(True)
 
+    def admits(self, state: Any, inputs: Any = None) -> Array:
+        """As `AbstractDynamics.admits`."""
+        return jnp.asarray(True)
+
     def until_kink(self, state: Any, inputs: Any) -> Number:
         """How far the next kink is that is known, in the largest entry; infinity where none is."""
         return jnp.asarray(jnp.inf)

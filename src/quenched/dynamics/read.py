@@ -17,10 +17,12 @@ from quenched.dynamics.base import AbstractDynamics, Function
 from quenched.dynamics.flow_and_map import Flow, Map, WrongPrecision, WrongShape, called
 from quenched.dynamics.known_functions import AbstractKnownFunction, AbstractRateFunction
 from quenched.dynamics.network_flow import NetworkFlow
+from quenched.dynamics.network_function import NetworkFunction, network_dynamics
 from quenched.dynamics.traced_functions import traced_function
 from quenched.models import Network
 from quenched.models.labels import in_order
 from quenched.precision import double_precision
+from quenched.units.with_activation import UnitWithActivation
 
 
 @double_precision
@@ -31,10 +33,12 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     """
     if isinstance(dynamics, Network):
         inputs = in_order("Argument `inputs`", inputs, dynamics.names)
-        dynamics = NetworkFlow(dynamics)
-    owner = dynamics.network if isinstance(dynamics, NetworkFlow) else getattr(dynamics, "_function", None)
-    if isinstance(owner, Network | AbstractRateFunction):
-        check_velocity(owner.activation)
+        dynamics = network_dynamics(dynamics)
+    network = network_of(dynamics)
+    owner = getattr(dynamics, "_function", None)
+    for each in network.units if network is not None else (owner,):
+        if isinstance(each, UnitWithActivation | AbstractRateFunction):
+            check_velocity(each.activation)
     if not isinstance(dynamics, AbstractDynamics):
         wrap = "; wrap it as qd.landscape.Flow(velocity, size=...) or qd.landscape.Map(step, size=...)"
         raise TypeError(
@@ -68,6 +72,12 @@ def read_dynamics(dynamics: Any, inputs: Any = None) -> tuple[AbstractDynamics, 
     return dynamics, given
 
 
+def network_of(dynamics: Any) -> Network | None:
+    """The network whose dynamics it is, if any."""
+    owner = dynamics if isinstance(dynamics, NetworkFlow) else getattr(dynamics, "_function", None)
+    return owner.network if isinstance(owner, NetworkFlow | NetworkFunction) else None
+
+
 def check_velocity(activation: AbstractActivation) -> None:
     """Refuse phi that jumps: nothing here holds it."""
     check_continuous(
@@ -86,9 +96,10 @@ def _checked_inputs(inputs: Any, dynamics: AbstractDynamics) -> Array:
         raise ValueError(f"Argument `inputs` must be (input) or (start, input), but has shape {array.shape}.")
     if not np.isfinite(array).all():
         raise ValueError("Argument `inputs` must be finite, but holds NaN or infinity.")
-    if isinstance(dynamics, NetworkFlow) and array.shape[-1] != dynamics.size:
+    network = network_of(dynamics)
+    if network is not None and array.shape[-1] != network.size:
         raise ValueError(
-            f"Argument `inputs` of a qd.Network is added to its field and must have {dynamics.size} entries, "
+            f"Argument `inputs` of a qd.Network is added to its field and must have {network.size} entries, "
             f"but has shape {array.shape}."
         )
     return jnp.asarray(array)

@@ -79,7 +79,7 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
     lipschitz, valid = smoothness(dynamics, root, inputs)
     bend = stretch * lipschitz
     # On a line of fixed points F' is singular but for rounding, and nothing is known.
-    regular = stretch * steepness < _SINGULAR
+    regular = (stretch * steepness < _SINGULAR) & dynamics.admits(root, inputs)
     certificate = jnp.where(regular & (2.0 * distance < valid), bend * distance, jnp.inf)
     alone = (1.0 + jnp.sqrt(jnp.maximum(1.0 - 2.0 * certificate, 0.0))) / jnp.maximum(bend, 1e-300)
     radius = jnp.where(certificate < 0.5, jnp.minimum(alone, valid), 0.0)

@@ -12,10 +12,13 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.dynamics.base import AbstractDynamics, batched
 from quenched.dynamics.flow_and_map import Map
+from quenched.dynamics.read import network_of
 from quenched.fixed_points.descent import Outcome
 from quenched.fixed_points.paths import Homotopy
 from quenched.fixed_points.stability import Spectrum, nearest, real_parts, spectrum
+from quenched.records import printed
 from quenched.solution import labelled
+from quenched.units.leaky import Leaky
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -155,9 +158,12 @@ _COUNTS = {
 def _attributes(dynamics: AbstractDynamics, others: int) -> dict[str, Any]:
     found: dict[str, Any] = {"size": dynamics.size, "kind": dynamics.kind, "certificate_bound": dynamics.bound}
     found["citations"] = "sussillo2013 chow1978"
-    network = getattr(dynamics, "network", None)
+    network = network_of(dynamics)
     if network is not None:
-        found["activation"] = network.activation.name
+        activation = getattr(network.unit, "activation", None)
+        found |= {} if activation is None else {"activation": activation.name}
+        usual = isinstance(network.unit, Leaky) and network.unit.usual
+        found |= {} if usual else {"unit": ", ".join(map(printed, network.units))}
     means = _COUNTS[dynamics.bounded]
     if others:
         means = f"that of the certified fixed points alone: {others} roots without a certificate are not in it"

@@ -9,18 +9,25 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
-from quenched.dynamics.base import without_derivatives
+from quenched.dynamics.base import AbstractDynamics, without_derivatives
+from quenched.dynamics.flow_and_map import Flow, Map
+from quenched.dynamics.known_functions import AbstractKnownFunction
 from quenched.dynamics.network_flow import NetworkFlow
+from quenched.dynamics.network_function import network_dynamics
 from quenched.dynamics.read import check_velocity
 from quenched.fixed_points.collection import Catalogue, certify, default_starts
 from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, search
+from quenched.fixed_points.of_units import averages_of_units
 from quenched.models import Network, RandomNetwork
+from quenched.models.populations import OverNeurons
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
 from quenched.status import Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.units.with_activation import UnitWithActivation
 
 
 class FixedPoints(AbstractExperiment):
@@ -34,6 +41,10 @@ class FixedPoints(AbstractExperiment):
 
         C = sum_p index_p phi_p^2,   R = sum_p index_p (1/N) sum_i dphi_i/db_i,   index = sign det(-F').
 
+    Of maps F = S(x) - x. Of units other than the usual leaky ones, and of several populations, which are the first axis,
+    S, q and the energy are left out. Of species a fixed point counts only if no absent one could invade: then it is the
+    solution of a linear complementarity problem, found exactly, and `surviving_fraction` is told.
+
     The indices add up to 1 for bounded phi if the list is complete. Only networks where they do, where no start ran out of
     steps and every root is certified enter C and R; that points are missing in pairs that cancel is not excluded.
 
@@ -44,7 +55,8 @@ class FixedPoints(AbstractExperiment):
 
     Returns:
         weighted by 1/|det F'|: `self_overlap` q, `local_response` S, `mean_square_rate` (= q), `mean_square_state`,
-        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left); weighted by the index: `correlation` C,
+        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left), of species `surviving_fraction`; weighted
+        by the index: `correlation` C,
         `integrated_response` R; and `fixed_points` (distinct ones a network), `uncertified_points` (roots that could not be
         certified), `index_sum`, `completeness` (fraction of networks with index sum 1 and no such root), `convergence`
         (fraction of starts that reached a fixed point). Each with `_error`.
@@ -90,13 +102,23 @@ class FixedPoints(AbstractExperiment):
     def default_solver(self) -> LevenbergMarquardt:
         return LevenbergMarquardt()
 
-    def check(self, model: RandomNetwork, solver: LevenbergMarquardt) -> None:
-        if not isinstance(model.noise, jax.core.Tracer) and model.noise > 0:
+    def covers(self, model: RandomNetwork) -> None:
+        if model.couplings.redrawn:
             raise ValueError(
-                f"Argument `noise` must be 0 for fixed points, but is {float(model.noise):g}: "
+                "Argument `couplings` must last for qd.landscape.FixedPoints, but qd.couplings.Redrawn is drawn anew at "
+                "every step; use qd.simulate.Trajectories, or the couplings inside of it."
+            )
+        model.constant_field("qd.landscape.FixedPoints")
+
+    def check(self, model: RandomNetwork, solver: LevenbergMarquardt) -> None:
+        if not isinstance(model.noise, jax.core.Tracer) and np.any(np.asarray(model.noise) > 0):
+            raise ValueError(
+                f"Argument `noise` must be 0 for fixed points, but is {float(np.max(model.noise)):g}: "
                 "they are those of the velocity."
             )
-        check_velocity(model.activation)
+        for unit in model.units:
+            if isinstance(unit, UnitWithActivation):
+                check_velocity(unit.activation)
 
     @property
     def samples(self) -> int:
@@ -106,11 +128,14 @@ class FixedPoints(AbstractExperiment):
         lanes = min(self.starts, solver.lanes)
         return 8 * (6 * lanes * self.size**2 + 12 * self.starts * self.size + 64 * self.starts)
 
+    def bytes_measuring(self, model: RandomNetwork, solver: LevenbergMarquardt) -> int:
+        return self.bytes_per_sample(solver) * model.units[0].state_size ** 2
+
     def coordinates(self) -> Mapping[str, Any]:
         return {}
 
     def in_range(self, model: RandomNetwork) -> Array:
-        return super().in_range(model) & (model.noise == 0.0)
+        return super().in_range(model) & jnp.all(jnp.asarray(model.noise) == 0.0)
 
     def verdict(self, averaged: Computed) -> Array:
         return jnp.asarray(Status.solved)
@@ -121,25 +146,39 @@ class FixedPoints(AbstractExperiment):
     def measure(self, model: RandomNetwork, solver: LevenbergMarquardt, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key = jax.random.split(key)
         network = model.draw(self.size, coupling_key)
-        dynamics = NetworkFlow(network)
+        dynamics = network_dynamics(network)
         starts = default_starts(without_derivatives(dynamics), None, self.starts, start_key)
-        found = search(dynamics, starts, None, solver)
+        found = _searched(dynamics, starts, solver)
         catalogue = certify(dynamics, found.state, found.outcome == Outcome.fixed_point)
         # A root that could not be certified is none.
         reached = (found.outcome == Outcome.fixed_point) & catalogue.proven
         any_found = jnp.any(catalogue.distinct)
-        responses = jax.lax.map(
-            lambda row: jax.lax.cond(row[1], partial(_responses, network), _no_responses, row[0]),
-            (catalogue.roots.state, catalogue.distinct),
-        )
         others = jnp.sum(catalogue.uncertified)
         ended = jnp.all(found.outcome != Outcome.out_of_steps) & (others == 0)
-        arrays = weighted_averages(model, catalogue, responses) | index_averages(model, catalogue, responses, ended)
+        if isinstance(dynamics, NetworkFlow) and model.populations == 1:
+            responses = jax.lax.map(
+                lambda row: jax.lax.cond(row[1], partial(_responses, network), _no_responses, row[0]),
+                (catalogue.roots.state, catalogue.distinct),
+            )
+            arrays = weighted_averages(model, catalogue, responses) | index_averages(model, catalogue, responses, ended)
+        else:
+            over = OverNeurons(model.couplings.population_fractions, self.size)
+            arrays = averages_of_units(network, over, catalogue, ended)
         arrays["uncertified_points"] = others.astype(float)
         arrays["convergence"] = jnp.mean(reached, dtype=float)
         status = jnp.where(any_found, Status.solved, jnp.where(others > 0, Status.uncertified, Status.no_fixed_point))
         residual = jnp.max(jnp.where(catalogue.distinct, catalogue.roots.residual, 0.0))
         return Computed(arrays, status, residual, found.steps)
+
+
+def _searched(dynamics: AbstractDynamics, starts: Float[Array, "start number"], solver: LevenbergMarquardt) -> Any:
+    """What the search finds, by the easier equation where there is one."""
+    function = dynamics._function if isinstance(dynamics, Flow | Map) else None
+    easier = function.at_rest if isinstance(function, AbstractKnownFunction) else None
+    if easier is None:
+        return search(dynamics, starts, None, solver)
+    found = search(Flow(easier, easier.size), without_derivatives(easier).unknowns(starts), None, solver)
+    return found._replace(state=jax.vmap(easier.state)(found.state))
 
 
 class Responses(NamedTuple):

@@ -3,6 +3,8 @@
 - A `qd.Network`: neurons that lie on no cycle of the couplings follow from the others. What comes in through them is a
   constant field, what they receive acts on nothing; the unknowns are the neurons between.
 - A GRU: F = (1 - z)(n - h), and 1 - z > 0. Without that factor, whose saturation leaves E flat, n(h) = h.
+- A network of other units: the place of each neuron on the curve of its states of rest is the only unknown. Of species those
+  are the ones that no other can invade.
 - An LSTM: at rest c = i g/(1 - f), and h is the only unknown.
 
 What is found is polished and certified as a fixed point of all of the dynamics.
@@ -44,8 +46,8 @@ def equation_of(dynamics: AbstractDynamics, conditions: np.ndarray | None) -> Eq
     """What a search for the fixed points of `dynamics` under these inputs (condition, input) solves."""
     if type(dynamics) is NetworkFlow:
         return _between_ends(dynamics, conditions)
-    step = dynamics.step if isinstance(dynamics, Map) else None
-    at_rest = step.at_rest if isinstance(step, AbstractKnownFunction) else None
+    function = dynamics._function if isinstance(dynamics, Flow | Map) else None
+    at_rest = function.at_rest if isinstance(function, AbstractKnownFunction) else None
     if at_rest is None:
         return Equation(dynamics, conditions, np.asarray, lambda unknowns, _: unknowns)
 
@@ -53,7 +55,10 @@ def equation_of(dynamics: AbstractDynamics, conditions: np.ndarray | None) -> Eq
         given = None if conditions is None else conditions[of_input]
         return np.asarray(_states_compiled(at_rest, unknowns, given))
 
-    return Equation(Flow(at_rest, at_rest.size), conditions, at_rest.unknowns, states)
+    def unknowns(states: np.ndarray) -> np.ndarray:
+        return np.asarray(at_rest.unknowns(states))
+
+    return Equation(Flow(at_rest, at_rest.size), conditions, unknowns, states)
 
 
 @eqx.filter_jit

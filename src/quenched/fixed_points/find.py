@@ -67,6 +67,11 @@ def find_fixed_points(
     neurons at rest that lie on no cycle of couplings, nor between two; of a GRU without the factor 1 - z of F; of an LSTM
     with c at rest. E is then that equation's.
 
+    Of networks of other units the unknowns of the search are the places of the neurons on the curve of their states of rest.
+    Of species (`qd.units.LotkaVolterra`) that leaves the fixed points that no absent species can invade, which solve a
+    linear complementarity problem: the others, one for nearly every set of species, are not listed. A state of several
+    variables is one long vector, a variable of all neurons after another.
+
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
         starts: how many starts (the origin, states on trajectories, Gaussian clouds), or the starts themselves, (start,

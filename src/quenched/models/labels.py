@@ -227,7 +227,10 @@ def _own_names(labels: Iterable[Any]) -> Names:
 def named(dataset: Any, dynamics: Any) -> Any:
     """A result with the names of a network's neurons, if it has any, as the coordinate `neuron`."""
     names = getattr(dynamics, "names", None)
-    return dataset if names is None or "neuron" not in dataset.dims else dataset.assign_coords(neuron=list(names))
+    # Of states of several variables `neuron` counts them all.
+    if names is None or dataset.sizes.get("neuron") != len(names):
+        return dataset
+    return dataset.assign_coords(neuron=list(names))
 
 
 def _refuse_twins(names: Names, what: str = "Argument `weights`") -> None:

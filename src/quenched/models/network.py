@@ -20,6 +20,7 @@ from quenched.precision import double_precision, own_settings
 from quenched.records import Record, printed, public_name
 from quenched.units.base import AbstractUnit
 from quenched.units.leaky import Leaky
+from quenched.units.mixed import Mixed
 
 State = Float[Array | np.ndarray, " neuron"]
 
@@ -131,6 +132,11 @@ class Network(Record):
         if found is None:
             raise AttributeError(f"A Network of {public_name(self.unit)} has no one `activation`; see network.unit.")
         return found
+
+    @property
+    def units(self) -> tuple[AbstractUnit, ...]:
+        """The different units of its neurons."""
+        return self.unit.units if isinstance(self.unit, Mixed) else (self.unit,)
 
     @property
     def state_size(self) -> int:

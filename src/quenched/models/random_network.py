@@ -215,7 +215,7 @@ class RandomNetwork(Record):
     @double_precision
     def draw(self, size: int, key: Key[Array, ""]) -> Network:
         """One network of `size` neurons; MemoryError where its couplings would not fit."""
-        refuse_what_does_not_fit(8 * 4 * size**2, f"The couplings of {size} neurons", "`size`")
+        refuse_what_does_not_fit(4 * self.couplings.bytes_of_draw(size), f"The couplings of {size} neurons", "`size`")
         field = self.of_neurons(self.constant_field("one qd.Network"), size)
         return Network(self.couplings.draw(size, key), field=field, unit=self.unit_of_neurons(size))
 

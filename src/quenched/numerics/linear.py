@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+_HALVINGS, _TERMS = 10, 12
+
 
 def solve_small(matrix: Float[Array, "row row"], right: Float[Array, " row"]) -> Float[Array, " row"]:
     """matrix^-1 right."""
@@ -35,3 +37,18 @@ def solve_with_sign(
         known = sum((rows[row, row + 1 + place] * each for place, each in enumerate(solved)), jnp.zeros(()))
         solved.insert(0, (rows[row, size] - known) / rows[row, row])
     return jnp.stack(solved), sign
+
+
+def exponential(matrix: Float[Array, "row row"]) -> Float[Array, "row row"]:
+    """exp(matrix), by its series after halving it ten times; to rounding for entries up to some hundred.
+
+    Written out for the same reason.
+    """
+    halved = matrix / 2.0**_HALVINGS
+    term = total = jnp.eye(len(matrix))
+    for order in range(1, _TERMS + 1):
+        term = term @ halved / order
+        total = total + term
+    for _ in range(_HALVINGS):
+        total = total @ total
+    return total

@@ -20,17 +20,21 @@ def extrapolated(order: int, arrays: dict[str, Any], finer: dict[str, Any]) -> d
     return found | {f"{name}_discretisation": change for name, change in changes.items()}
 
 
-def with_remainders(arrays: dict[str, Any], step: float, spectra: Collection[str] = ()) -> dict[str, Any]:
+def with_remainders(
+    arrays: dict[str, Any], step: float, spectra: Collection[str] = (), apart: bool = False
+) -> dict[str, Any]:
     """Errors that contain what the extrapolation leaves over: the share `step`, in leak times, of what it changed.
 
     The share left over is of order step^2 or step, but not at every lag: what the extrapolation changed crosses zero where
     what it leaves over does not. So it is the largest change at any lag or time that counts, and of `spectra`, which fall by
-    orders of magnitude, the largest at this frequency or above.
+    orders of magnitude, the largest at this frequency or above. Where entries are `apart`, such as one for each population,
+    each counts alone.
     """
     found = dict(arrays)
     for name in [name for name in arrays if f"{name}_discretisation" in arrays]:
         changed = jnp.abs(jnp.asarray(arrays[f"{name}_discretisation"]))
-        largest = jax.lax.cummax(changed, reverse=True) if name in spectra else jnp.max(changed)
+        whole = changed if apart else jnp.max(changed)
+        largest = jax.lax.cummax(changed, reverse=True) if name in spectra else whole
         found[f"{name}_error"] = both_errors(arrays[f"{name}_error"], step * largest)
     return found
 

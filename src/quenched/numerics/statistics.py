@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -39,17 +40,21 @@ def mean_and_error(values: Float[Array, "network ..."]) -> tuple[Float[Array, ".
     return jnp.mean(values, axis=0), jnp.std(values, axis=0, ddof=1) / jnp.sqrt(count)
 
 
-def mean_of_present(values: Float[Array, " network"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def mean_of_present(values: Float[Array, "network ..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Mean and standard error of the samples that are not NaN."""
+    if values.ndim > 1:
+        return jax.vmap(mean_of_present, 1, 0)(values)
     return _mean_between(values, 0)
 
 
-def trimmed_mean_of_present(values: Float[Array, " network"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def trimmed_mean_of_present(values: Float[Array, "network ..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Mean of the middle half of the samples that are not NaN.
 
     For tails so heavy that the mean has no finite variance. Its error is from the winsorised variance (Tukey and McLaughlin
     1963). With fewer than four samples it is the plain mean.
     """
+    if values.ndim > 1:
+        return jax.vmap(trimmed_mean_of_present, 1, 0)(values)
     return _mean_between(values, jnp.sum(~jnp.isnan(values)) // 4)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
+from quenched.couplings import AbstractCouplings
 from quenched.observables.tangent import Bundle, Couplings, Measured, Span, advance
 from quenched.status import RUNAWAY
 from quenched.units.base import AbstractUnit
@@ -70,8 +71,9 @@ def follow(
     unit: AbstractUnit,
     bundle: Bundle,
     schedule: Schedule,
-    noise: float,
+    noise: Any,
     tell: Callable[[], None],
+    fresh: AbstractCouplings | None = None,
 ) -> Growth:
     """Follow the bundle through the schedule.
 
@@ -87,7 +89,7 @@ def follow(
         for first, steps, counts in schedule.spans():
             while True:
                 span = Span(first, steps, -(-steps // every))
-                after, measured = advance(couplings, unit, bundle, span, schedule.step, noise, schedule.scheme)
+                after, measured = advance(couplings, unit, bundle, span, schedule.step, noise, schedule.scheme, fresh)
                 condition = float(np.max(jax.device_get(measured.condition)))
                 if condition <= _ILL_CONDITIONED or every == 1:
                     break

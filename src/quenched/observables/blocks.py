@@ -36,22 +36,23 @@ class Blocks(NamedTuple):
     layout: Layout
 
 
-def split(weights: Float[Array, "network neuron neuron"], exponents: int) -> Blocks:
-    """Blocks of each network, and room for the `exponents` largest exponents of each block.
+def split(weights: Float[Array, "network neuron neuron"], exponents: int, variables: int = 1, even: bool = True) -> Blocks:
+    """Blocks of each network, and room for the `exponents` largest exponents of each block; of neurons with several
+    `variables` a block has all of those.
 
     The Jacobian is block triangular where the blocks are put in their order, so that the exponents are those of the blocks,
-    taken together. In other units, v -> v/u, they are the same.
+    taken together. In other units, v -> v/u, they are the same; such units are sought if they are to be `even`.
     """
     whole = np.asarray(weights)
     blocks = [_strong_components(each) for each in whole]
-    units = [_even_units(each, block) for each, block in zip(whole, blocks, strict=True)]
+    units = [_even_units(each, block) if even else np.ones(len(each)) for each, block in zip(whole, blocks, strict=True)]
     if all(block.max() == 0 and np.all(unit == 1.0) for block, unit in zip(blocks, units, strict=True)):
-        return Blocks(weights, None, _layout(blocks, exponents))
+        return Blocks(weights, None, _layout(blocks, exponents, variables))
     within = [
         np.where(block[:, None] == block, each * (unit[:, None] / unit), 0.0)
         for each, block, unit in zip(whole, blocks, units, strict=True)
     ]
-    return Blocks(jnp.asarray(np.stack(within)), weights, _layout(blocks, exponents))
+    return Blocks(jnp.asarray(np.stack(within)), weights, _layout(blocks, exponents, variables))
 
 
 def rows_of(layout: Layout, exponents: int) -> int:
@@ -102,7 +103,8 @@ def _even_units(
     return np.exp2(np.round(found.x / np.log(2.0))) if widest > np.log(_ALIKE) else np.ones(len(block))
 
 
-def _layout(blocks: Sequence[Int[np.ndarray, " neuron"]], exponents: int) -> Layout:
+def _layout(blocks: Sequence[Int[np.ndarray, " neuron"]], exponents: int, variables: int) -> Layout:
+    blocks = [np.tile(block, variables) for block in blocks]
     neurons = len(blocks[0])
     sizes = [np.bincount(block) for block in blocks]
     wanted = [np.where(size > 1, np.minimum(size, exponents), 0) for size in sizes]

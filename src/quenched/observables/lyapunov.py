@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -22,11 +22,15 @@ from quenched.observables.spectra import average, of_networks, unmeasured
 from quenched.observables.tangent import begin
 from quenched.precision import double_precision
 from quenched.provenance import seed_of, stamp
+from quenched.records import printed
 from quenched.simulate.integrate import check_step, count_steps
+from quenched.simulate.refusals import check_run
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
 from quenched.solve import Progress, read_key
 from quenched.status import Status
+from quenched.units.leaky import Leaky
+from quenched.units.with_activation import UnitWithActivation
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,13 +44,14 @@ _BYTES_OF_A_BLOCK = 1000
 def lyapunov_spectrum(
     dynamics: Network | Sequence[Network] | RandomNetwork,
     duration: float,
-    step: float = 0.1,
+    step: float | None = None,
     *,
     exponents: int | None = None,
     size: int | None = None,
     networks: int | None = None,
     burn_in: float | None = None,
-    noise: float | None = None,
+    noise: Any = None,
+    field: Callable[[Any], Any] | None = None,
     initial: Any = None,
     scheme: str = "second_order",
     orthonormalise: int | None = None,
@@ -66,16 +71,24 @@ def lyapunov_spectrum(
     the scheme, so that the exponents are those of the discrete map: for Euler on a linear network ln|1 + step mu|/step, mu
     the eigenvalues of J - 1. Those of the flow differ by O(step^2), for Euler by O(step).
 
+    Any unit: of maps the exponents are per step, and ln|mu| of a linear network; of neurons with several variables there are
+    as many for each. A network that is driven, by `field` or by its model's, has exponents along what the drive makes of it:
+    all negative where it forgets its initial state and follows the drive (the echo-state property).
+
     Arguments:
         dynamics: a `qd.Network`; a list of them, of one size and activation; or a `qd.RandomNetwork` to draw from.
-        duration, step: length of the run and time step, in units of the leak time; the duration a multiple of the step.
-        exponents: how many, the largest; all N if left out. A step costs as the product of J with exponents + 1 vectors.
+        duration, step: length of the run and time step, in units of the leak time; the duration a multiple of the step. The
+            step is 0.1 if left out, and 1 of maps.
+        exponents: how many, the largest; all N, times the variables of a state, if left out. A step costs as the product of
+            J with exponents + 1 vectors.
         size, networks: with a `qd.RandomNetwork`, N and how many to draw, at least 2.
         burn_in: time before averaging begins, in which the trajectory settles and the frame turns into place; a quarter of
             the duration if left out. What remains of the rest after whole blocks is added to it.
-        noise: sigma; with a `qd.RandomNetwork` its own.
+        noise: sigma, one number or one for each neuron; with a `qd.RandomNetwork` its own.
+        field: a function of the time, added to the field of given networks: one number, or one for each neuron.
         initial: `qd.Normal`, `qd.Uniform`, a quantile function, or states (neuron) or (network, neuron); `qd.Normal(0, 1)`
-            if left out. At `np.zeros(N)`, for odd phi and no noise, these are the exponents of the state of rest.
+            if left out, `qd.Uniform(0, 1)` of abundances; of several variables a tuple, or states one variable after
+            another. At `np.zeros(N)`, for odd phi and no noise, these are the exponents of the state of rest.
         scheme: "second_order" (Heun) or "euler".
         orthonormalise: at most this many steps between two QR decompositions. If left out, as many as a leak time holds, up
             to ten times that where the frame stays well conditioned. Shortened by itself where its condition exceeds 1e6.
@@ -117,7 +130,11 @@ def lyapunov_spectrum(
         [-0.5, -0.8]
     """
     throw, progress = checks.flag("throw", throw), checks.progress(progress)
-    step, total = check_step(step), count_steps(duration, step)
+    draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
+    batch = read_networks(dynamics, size, networks, noise, field, draw_key)
+    step = check_step((1.0 if batch.unit.kind == "map" else 0.1) if step is None else step)
+    check_run(batch.units, step, batch.noise)
+    total = count_steps(duration, step)
     before = total // 4 if burn_in is None else count_steps(burn_in, step, "burn_in")
     if before >= total:
         raise ValueError(f"Argument `burn_in` must be shorter than `duration` = {duration:g}, but is {burn_in:g}.")
@@ -131,13 +148,14 @@ def lyapunov_spectrum(
     scheme = checks.one_of("scheme", scheme, SCHEMES)
     schedule = Schedule(step, total - blocks * per_block, blocks, per_block, every, scheme)
 
-    draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
-    batch = read_networks(dynamics, size, networks, noise, draw_key)
-    jumps = "the smallest difference becomes one of the jump's size there"
-    check_continuous(batch.unit.activation, "observables.lyapunov_spectrum", jumps)
-    wanted = batch.size if exponents is None else checks.count("exponents", exponents)
-    if wanted > batch.size:
-        raise ValueError(f"Argument `exponents` must be at most the number of neurons, {batch.size}, but is {wanted}.")
+    for unit in batch.units:
+        if unit.jumps and isinstance(unit, UnitWithActivation):
+            jumps = "the smallest difference becomes one of the jump's size there"
+            check_continuous(unit.activation, "observables.lyapunov_spectrum", jumps)
+    wanted = batch.state_size if exponents is None else checks.count("exponents", exponents)
+    if wanted > batch.state_size:
+        what = "the number of neurons" + (", times their variables" if batch.state_size > batch.size else "")
+        raise ValueError(f"Argument `exponents` must be at most {what}, {batch.state_size}, but is {wanted}.")
     states = read_states(initial, batch, start_key)
     with one_blas_thread():
         growths = _measure(batch, states, wanted, schedule, (frame_key, noise_key), progress)
@@ -176,7 +194,7 @@ def _measure(
             chosen = slice(first, first + together)
             couplings = batch.couplings(chosen, noise_keys, exponents)
             bundle = begin(states[chosen], couplings.blocks.layout, exponents, frame_keys[chosen])
-            growth = follow(couplings, batch.unit, bundle, schedule, batch.noise, tell)
+            growth = follow(couplings, batch.unit, bundle, schedule, batch.noise, tell, batch.fresh)
             if not (growth.interrupted and growths):
                 yield growth
             if growth.interrupted:
@@ -186,12 +204,21 @@ def _measure(
     return growths
 
 
+def _described(batch: Networks) -> dict[str, Any]:
+    """Activation or units, and the noise, as they are told with the result."""
+    activation = getattr(batch.unit, "activation", None)
+    usual = isinstance(batch.unit, Leaky) and batch.unit.usual
+    found: dict[str, Any] = {} if activation is None else {"activation": activation.name}
+    found |= {} if usual else {"unit": ", ".join(map(printed, batch.units))}
+    return found | {"noise": float(batch.noise) if np.ndim(batch.noise) == 0 else printed(np.asarray(batch.noise))}
+
+
 def _at_once(batch: Networks, exponents: int, blocks: int) -> int:
     """The largest divisor of the number of networks whose batch fits into the memory for one."""
     what = f"The {exponents} exponents of {batch.number} networks in {blocks} blocks"
     kept = blocks * (_BYTES_OF_A_BLOCK + 3 * 8 * batch.number * exponents)
     refuse_what_does_not_fit(kept, what, "`blocks`, `exponents` or `networks`")
-    needed = 8 * (3 * batch.size**2 + 10 * (exponents + 1) * batch.size)
+    needed = 8 * (3 * batch.size**2 + 10 * (exponents + 1) * batch.state_size)
     if needed > available_bytes():
         raise MemoryError(
             f"{exponents} tangent vectors of {batch.size} neurons and their dense weights need about "
@@ -203,7 +230,7 @@ def _at_once(batch: Networks, exponents: int, blocks: int) -> int:
 def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: Schedule, key: Any) -> xr.Dataset:
     import xarray as xr
 
-    found = [each for growth in growths for each in of_networks(growth, exponents, schedule, exponents == batch.size)]
+    found = [each for growth in growths for each in of_networks(growth, exponents, schedule, exponents == batch.state_size)]
     leading: tuple[str, ...] = ("network",) if batch.kind == "several" else ()
     status: Any
     if batch.kind == "ensemble":
@@ -222,8 +249,7 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
         **batch.parameters,
         "size": batch.size,
         "networks": sum(len(growth.rates) for growth in growths),
-        "activation": batch.unit.activation.name,
-        "noise": batch.noise,
+        **_described(batch),
         "scheme": schedule.scheme,
         "step": schedule.step,
         "burn_in": schedule.before * schedule.step,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from quenched.couplings import AbstractCouplings
 from quenched.numerics.quadrature import Scalar
 from quenched.observables.blocks import Blocks, Layout, rows_of
 from quenched.observables.rounding import Effect, Turn, begin_turn, carry_turn
-from quenched.simulate.schemes import SCHEMES
+from quenched.simulate.schemes import shaken
 from quenched.units.base import AbstractUnit
 
 # A growth smaller than this beside the largest is all rounding.
@@ -25,10 +26,13 @@ class Couplings(NamedTuple):
     blocks: Blocks
     field: Float[Array, "network neuron"]
     keys: Key[Array, " network"]
+    drive: Any = None
+    """What is added to the field, a function of the time, or None; its arrays have the axis of the networks."""
 
 
 class Bundle(NamedTuple):
-    """A state and the tangent vectors there, orthonormal in each block."""
+    """A state and the tangent vectors there, orthonormal in each block. Of units with several variables `neuron` counts all
+    of them: the first of all neurons, the second, ..."""
 
     state: Float[Array, "network neuron"]
     frame: Float[Array, "network row neuron"]
@@ -80,11 +84,12 @@ def advance(
     bundle: Bundle,
     span: Span,
     step: Scalar,
-    noise: Scalar,
+    noise: Any,
     scheme: str,
+    fresh: AbstractCouplings | None = None,
 ) -> tuple[Bundle, Measured]:
-    """Advance every network over the span."""
-    one = partial(_advance_one, unit=unit, span=span, step=step, noise=noise, scheme=scheme)
+    """Advance every network over the span. Of `fresh` couplings new ones are drawn at every step."""
+    one = partial(_advance_one, unit=unit, span=span, step=step, noise=noise, scheme=scheme, fresh=fresh)
     batch = (*couplings, bundle)
     if jax.default_backend() == "cpu":
         # One product fills the cores; batched ones were no faster between 10 and 100 neurons.
@@ -98,37 +103,64 @@ def _advance_one(
     blocks: Blocks,
     field: Float[Array, " neuron"],
     key: Key[Array, ""],
+    drive: Any,
     bundle: Bundle,
     *,
     unit: AbstractUnit,
     span: Span,
     step: Scalar,
-    noise: Scalar,
+    noise: Any,
     scheme: str,
+    fresh: AbstractCouplings | None,
 ) -> tuple[Bundle, Measured]:
-    layout, rows = blocks.layout, bundle.frame.shape[0]
-    state_row = (jnp.arange(1 + rows + bundle.turn.outside.shape[0]) == 0)[:, None]
+    layout, rows, several = blocks.layout, bundle.frame.shape[0], unit.state_size > 1
+    count, neurons = 1 + rows + bundle.turn.outside.shape[0], len(field)
+    state_row = (jnp.arange(count) == 0)[:, None]
 
-    def motion(vectors: Array) -> Array:
-        """F(x), and F'(x) v of each tangent vector v, times the step; one product serves all where the weights are alike."""
-        state = vectors[:1]
-        rates = jnp.where(state_row, unit.rate(state), unit.rate_slope(state) * vectors)
-        inputs = rates @ blocks.within
-        if blocks.whole is not None:
-            inputs = inputs.at[0].set(rates[0] @ blocks.whole)
-        received = inputs[:1] + field
-        by_state, by_field = unit.drift_slopes(state, received)
-        return step * jnp.where(state_row, unit.drift(state, received), by_state * vectors + by_field * inputs)
+    def split(vectors: Array) -> Array:
+        """(row, variable, neuron) of units with several variables."""
+        return vectors.reshape(len(vectors), unit.state_size, neurons) if several else vectors
+
+    def speeds(vectors: Array, index: Array, weights: tuple[Array, Array | None]) -> Array:
+        """The speed of the state, and its derivative along each tangent vector; one product serves all where the weights are
+        alike."""
+        within, whole = weights
+        parted = split(vectors)
+        state, slope = parted[0], unit.rate_slope(parted[0])
+        changed = jnp.einsum("vn,rvn->rn", slope, parted) if several else slope * parted
+        rates = jnp.where(state_row, unit.rate(state), changed)
+        inputs = rates @ within
+        if whole is not None:
+            inputs = inputs.at[0].set(rates[0] @ whole)
+        received = inputs[0] + field + (0.0 if drive is None else drive(step * (span.first + index)))
+        along, by_field = unit.speed_slopes(state, received)
+        if several:
+            turned = jnp.einsum("wvn,rvn->rwn", along, parted) + by_field * inputs[:, None]
+            return turned.at[0].set(unit.speed(state, received)).reshape(vectors.shape)
+        return jnp.where(state_row, unit.speed(state, received), along * vectors + by_field * inputs)
+
+    def moved(vectors: Array, speed: Array, kick: Array) -> Array:
+        """A step at this speed. Where nothing is known better it is linear, hence its own derivative."""
+        if unit.advances_plainly:
+            after = speed if unit.kind == "map" else vectors + step * speed
+        else:
+            parted, speed = split(vectors), split(speed)
+            first, linear = jax.linearize(lambda x, s: unit.advance(x, s, step, scheme), parted[0], speed[0])
+            after = jnp.concatenate([first[None], jax.vmap(linear)(parted[1:], speed[1:])]).reshape(vectors.shape)
+        return after.at[0].set(shaken(unit, split(after)[0], kick).reshape(-1))
 
     def one_step(index: Array, vectors: Array) -> Array:
         kick = jax.lax.cond(
-            noise > 0.0,
-            lambda: noise * jnp.sqrt(step) * jax.random.normal(jax.random.fold_in(key, span.first + index), (1, len(field))),
-            lambda: jnp.zeros((1, len(field))),
+            jnp.any(noise > 0.0),
+            lambda: noise * jnp.sqrt(step) * jax.random.normal(jax.random.fold_in(key, span.first + index), (neurons,)),
+            lambda: jnp.zeros(neurons),
         )
-        # A scheme is linear in states and velocities, so on the tangent rows it is its own derivative. In units of the step
-        # the step is 1, whatever its value: nothing is compiled again for another.
-        return SCHEMES[scheme](motion, vectors, motion(vectors), 1.0, jnp.where(state_row, kick, 0.0))
+        weights = _weights_now(blocks, fresh, jax.random.fold_in(jax.random.fold_in(key, _FRESH), span.first + index))
+        now = speeds(vectors, index, weights)
+        ahead = moved(vectors, now, kick)
+        if unit.kind == "map" or scheme == "euler":
+            return ahead
+        return moved(vectors, 0.5 * (now + speeds(ahead, index + 1, weights)), kick)
 
     def interval(index: Array, carry: tuple[Bundle, Measured]) -> tuple[Bundle, Measured]:
         before, measured = carry
@@ -152,8 +184,23 @@ def _advance_one(
 
     modes = layout.block_of_mode.shape[0]
     nothing = Effect(jnp.zeros(modes), jnp.zeros(modes))
-    start = (bundle, Measured(jnp.zeros(modes + len(field)), jnp.ones(()), nothing))
+    start = (bundle, Measured(jnp.zeros(modes + len(layout.alone)), jnp.ones(()), nothing))
     return jax.lax.fori_loop(0, span.intervals, interval, start)
+
+
+# Sets the keys of fresh couplings apart from those of the noise, which are folded with the number of the step.
+_FRESH = 2**31 - 1
+
+
+def _weights_now(blocks: Blocks, fresh: AbstractCouplings | None, key: Key[Array, ""]) -> tuple[Array, Array | None]:
+    """Weights within the blocks, and those of the whole network where they differ, at one step; transposed."""
+    if fresh is None:
+        return blocks.within, blocks.whole
+    size = len(blocks.within)
+    drawn = fresh.draw(size, key)
+    drawn = (drawn.todense() if hasattr(drawn, "todense") else drawn).T
+    block = blocks.layout.block_of_neuron[:size]
+    return jnp.where(block[:, None] == block, drawn, 0.0), drawn
 
 
 def _orthonormal(rows: Float[Array, "row neuron"], layout: Layout) -> tuple[Array, Array, Array]:

@@ -12,17 +12,20 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
-from quenched.models import AbstractInitial, Network, Normal, Quantile
+from quenched.models import AbstractInitial, Network
 from quenched.models.labels import in_order, named
+from quenched.models.starts import check_starts, draw_states, read_starts, read_states
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.precision import double_precision
-from quenched.simulate.schemes import SCHEMES
+from quenched.simulate.refusals import check_run
+from quenched.simulate.schemes import SCHEMES, unit_step
 from quenched.solution import labelled
 
 if TYPE_CHECKING:
     import xarray as xr
 
-State = Float[Array, "trial neuron"]
+# Of several variables those are the first axis: (variable, trial, neuron).
+State = Float[Array, "... trial neuron"]
 
 
 def run(
@@ -33,34 +36,38 @@ def run(
     noise: Any,
     scheme: str,
     key: Key[Array, ""],
-    observe: Callable[[Any, State, State], tuple[Any, Any]],
+    observe: Callable[[Any, State, State, Any], tuple[Any, Any]],
     carry: Any,
     field_at: Callable[[Any], Any] | None = None,
     parts: int = 1,
+    network_at: Callable[[Array], Network] | None = None,
 ) -> tuple[State, Any, Any]:
-    """Advance all trials of one network by `steps`; `observe(carry, x, F(x))` sees every state on the way.
+    """Advance all trials of one network by `steps`; `observe(carry, x, F(x), time)` sees every state on the way.
 
-    `field_at(time since the start)` is added to the network's own field. The noise of a step is drawn in so many `parts`: it
-    is that of a run of as many shorter steps with the same key.
+    `field_at(time since the start)` is added to the network's own field. The noise of a step, one number or one for each
+    neuron, is drawn in so many `parts`: it is that of a run of as many shorter steps with the same key. `network_at(key)` is
+    the network of one step, where its couplings are drawn anew at each.
 
     Returns the last state, the last carry, and whatever `observe` kept.
     """
-    advance = SCHEMES[scheme]
-
-    def velocity(x: State, index: Array) -> State:
-        return network.drift(x, 0.0 if field_at is None else field_at(step * index))
+    unit = network.unit
 
     def one_step(now: tuple[State, Any], each: tuple[Array, Array]) -> tuple[tuple[State, Any], Any]:
         (x, seen), (index, step_keys) = now, each
-        drift = velocity(x, index)
-        seen, kept = observe(seen, x, drift)
+        present = network if network_at is None else network_at(jax.random.fold_in(step_keys[0], 1))
+
+        def received(x: State, index: Array) -> Array:
+            return present.received(x, 0.0 if field_at is None else field_at(step * index))
+
+        field = received(x, index)
+        seen, kept = observe(seen, x, unit.drift(x, field), step * index)
         # Random numbers are most of the work of a small network: none are drawn without noise.
         kick = jax.lax.cond(
-            noise > 0.0,
-            lambda: noise * jnp.sqrt(step / parts) * sum(jax.random.normal(key, x.shape) for key in step_keys),
-            lambda: jnp.zeros_like(x),
+            jnp.any(noise > 0.0),
+            lambda: noise * jnp.sqrt(step / parts) * sum(jax.random.normal(key, field.shape) for key in step_keys),
+            lambda: jnp.zeros_like(field),
         )
-        return (advance(lambda ahead: velocity(ahead, index + 1), x, drift, step, kick), seen), kept
+        return (unit_step(unit, x, field, lambda ahead: received(ahead, index + 1), step, kick, scheme), seen), kept
 
     keys = jax.random.split(key, steps * parts).reshape(steps, parts)
     (state, carry), kept = jax.lax.scan(one_step, (state, carry), (jnp.arange(steps), keys))
@@ -89,24 +96,30 @@ def integrate(
     *,
     initial: AbstractInitial | Any = None,
     trials: int = 1,
-    noise: float = 0.0,
+    noise: Any = 0.0,
+    field: Callable[[Any], Any] | None = None,
     scheme: str = "second_order",
     key: int | Array | None = None,
 ) -> xr.Dataset:
-    """Trajectories of one network, dx = F(x) dt + noise dW, every state kept.
+    """Trajectories of one network, dx = F(x) dt + noise dW, or x' = F(x) + noise xi of a map; every state is kept.
 
     Arguments:
-        network: a `qd.Network`.
-        duration, step: how long, and the time step (at most 1; the duration must be a multiple of it).
+        network: a `qd.Network`, of any unit.
+        duration, step: how long, and the time step (at most 1; the duration must be a multiple of it). Of a map the step is
+            1 and the duration counts steps.
         initial: `qd.Normal`, `qd.Uniform`, a quantile function, or states (neuron) or (trial, neuron);
-            `qd.Normal(0, 1)` if left out.
+            `qd.Normal(0, 1)` if left out, `qd.Uniform(0, 1)` of abundances. Further variables of a state begin at 0 unless
+            this is a tuple, a distribution for each variable, or states (variable, trial, neuron).
         trials: how many runs from independent initial states and noise; ignored when states are given.
-        noise: sigma, at least 0.
-        scheme: "second_order" (Heun) or "euler" (Euler-Maruyama).
+        noise: sigma, at least 0, one number or one for each neuron.
+        field: a function of the time that is added to the network's field, one number or one for each neuron: an input in
+            time, such as `lambda time: weights_in @ stream[time.astype(int)]` of a map.
+        scheme: "second_order" (Heun) or "euler" (Euler-Maruyama); a map has one of its own.
         key: seed, 0 if left out.
 
     Returns:
-        Dataset with `trajectory` (time, trial, neuron).
+        Dataset with `trajectory` (time, trial, neuron); of units with several variables `trajectory` is the first of them,
+        and `state_trajectory` (variable, time, trial, neuron) holds all.
 
     Raises:
         ValueError, TypeError: bad arguments. FloatingPointError: the trajectory diverged. MemoryError: all states would not
@@ -125,44 +138,91 @@ def integrate(
     if not isinstance(network, Network):
         raise TypeError(f"Argument `network` must be a qd.Network, but is {checks.shown(network)}.")
     steps, step = count_steps(duration, check_step(step)), float(step)
-    noise = checks.number("noise", noise, low=0.0)
+    units, variables = network.units, network.unit.state_size
+    noise = read_noise(noise, network.size)
+    check_run(units, step, noise)
+    field = read_field(field, network.size)
     checks.one_of("scheme", scheme, SCHEMES)
     trials = checks.count("trials", trials)
-    initial = in_order("Argument `initial`", initial, network.names)
-    if initial is not None and not isinstance(initial, AbstractInitial) and not callable(initial):
-        initial = checks.numbers("Argument `initial`", initial)
-        trials = len(np.atleast_2d(initial))
+    given = in_order("Argument `initial`", initial, network.names)
+    distribution = given is None or callable(given) or isinstance(given, AbstractInitial) or _are_distributions(given)
+    if not distribution:
+        given = checks.numbers("Argument `initial`", given)
+        trials = given.shape[-2] if given.ndim > 1 else 1
     # The states as they are kept, once more with the last, and a key for each step; the largest matrix in between is that of
     # the weights.
-    needed, what = (2.2 * 8 * trials * network.size + KEY_BYTES) * (steps + 1), f"{steps + 1} states of {trials} trials"
-    refuse_what_does_not_fit(needed, what, "`duration` or `trials`, or raise `step`")
+    needed = (2.2 * 8 * trials * network.state_size + KEY_BYTES) * (steps + 1)
+    refuse_what_does_not_fit(needed, f"{steps + 1} states of {trials} trials", "`duration` or `trials`, or raise `step`")
     start_key, noise_key = jax.random.split(read_key(key))
-    state = _initial_states(initial, network.size, trials, start_key)
-    trajectory = np.asarray(_record(network.unnamed, state, steps, step, noise, scheme, noise_key))
-    if not np.isfinite(trajectory).all():
-        first = step * int(np.argwhere(~np.isfinite(trajectory).all(axis=(1, 2)))[0, 0])
-        raise FloatingPointError(f"The trajectory diverged before time {first:g}; use a smaller `step` or smaller weights.")
-    found = xr.Dataset({"trajectory": labelled("trajectory", trajectory)}, {"time": step * np.arange(steps + 1)})
-    return named(found, network)
+    if distribution:
+        starts = read_starts(given)
+        check_starts(starts, units)
+        state = draw_states(starts, network.unit, (trials, network.size), start_key)
+    else:
+        what = f"qd.Normal, qd.Uniform, or states (trial, {network.size})"
+        state = read_states(given, network.unit, network.size, what)
+    states = np.asarray(_record(network.unnamed, state, steps, step, noise, scheme, noise_key, field))
+    if not np.isfinite(states).all():
+        first = step * int(np.argwhere(~np.isfinite(states).all(axis=tuple(range(1, states.ndim))))[0, 0])
+        smaller = "smaller weights" if network.unit.kind == "map" else "a smaller `step` or smaller weights"
+        raise FloatingPointError(f"The trajectory diverged before time {first:g}; use {smaller}.")
+    found = {"trajectory": labelled("trajectory", states[:, 0] if variables > 1 else states)}
+    if variables > 1:
+        found["state_trajectory"] = labelled("state_trajectory", np.moveaxis(states, 1, 0))
+    return named(xr.Dataset(found, {"time": step * np.arange(steps + 1)}), network)
 
 
-@partial(jax.jit, static_argnames=("steps", "step", "scheme"))
-def _record(network: Network, state: State, steps: int, step: float, noise: Array, scheme: str, key: Array) -> Array:
-    last, _, kept = run(network, state, steps, step, noise, scheme, key, lambda carry, x, drift: (carry, x), None)
+def _are_distributions(initial: Any) -> bool:
+    return isinstance(initial, tuple) and any(callable(each) or isinstance(each, AbstractInitial) for each in initial)
+
+
+@partial(jax.jit, static_argnames=("steps", "step", "scheme", "field"))
+def _record(
+    network: Network,
+    state: State,
+    steps: int,
+    step: float,
+    noise: Array,
+    scheme: str,
+    key: Array,
+    field: Callable[[Any], Any] | None = None,
+) -> Array:
+    def observe(carry: None, x: State, drift: State, time: Any) -> tuple[None, State]:
+        return carry, x
+
+    last, _, kept = run(network, state, steps, step, noise, scheme, key, observe, None, field)
     return jnp.concatenate([kept, last[None]])
 
 
-def _initial_states(initial: Any, size: int, trials: int, key: Array) -> State:
-    if callable(initial) and not isinstance(initial, AbstractInitial):
-        initial = Quantile(initial)
-    if initial is None or isinstance(initial, AbstractInitial):
-        return (Normal() if initial is None else initial).draw((trials, size), key)
-    given = checks.numbers("Argument `initial`", initial)
-    states = np.atleast_2d(given)
-    if states.ndim != 2 or states.shape[1] != size:
-        raise ValueError(
-            f"Argument `initial` must be qd.Normal, qd.Uniform, or states (trial, {size}), but has shape {given.shape}."
+def read_noise(noise: Any, size: int) -> Any:
+    """sigma, one number or one for each neuron."""
+    if np.ndim(noise) == 0:
+        return checks.number("noise", noise, low=0.0)
+    found = checks.real_array("Argument `noise`", noise, (size,))
+    for place in np.flatnonzero(found < 0.0)[:1]:
+        checks.number(f"noise[{place}]", found[place], low=0.0)
+    return found
+
+
+def read_field(field: Any, size: int) -> Callable[[Any], Any] | None:
+    """A function of the time, of one number or one for each neuron, or None."""
+    if field is None:
+        return None
+    if not callable(field):
+        raise TypeError(
+            f"Argument `field` must be a function of the time, but is {checks.shown(field)}; a constant field is the "
+            "network's: qd.Network(weights, field=...)."
         )
-    if not np.isfinite(states).all():
-        raise ValueError("Argument `initial` must be finite, but holds NaN or infinity.")
-    return jnp.asarray(states)
+    try:
+        shape = jax.eval_shape(field, jax.ShapeDtypeStruct((), np.float64)).shape
+    except Exception as error:
+        raise TypeError(
+            "Argument `field` must be a function of the time that JAX can trace (jnp, not np, inside), but calling it "
+            f"failed: {error}"
+        ) from error
+    if shape not in ((), (size,)):
+        raise ValueError(
+            f"Argument `field` must return one number or one for each of the {size} neurons, but returns {shape}."
+        )
+    found: Callable[[Any], Any] = field
+    return found

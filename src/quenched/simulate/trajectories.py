@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,40 +12,55 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.models import AbstractInitial, Network, RandomNetwork, read_initial
+from quenched.models import AbstractInitial, Network, RandomNetwork
+from quenched.models.populations import OverNeurons
+from quenched.models.starts import check_starts, draw_states, read_starts
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps, run
+from quenched.simulate.refusals import check_couplings, check_run
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.units.base import AbstractUnit
 
 
 class Trajectories(AbstractExperiment):
     """Simulate networks of the ensemble, dx = (-x + J phi(x) + b) dt + sigma dW, and average over neurons, time and trials.
 
+    Any couplings and units: of maps x' = f(x, h) + sigma xi the step is 1. Fresh couplings, `qd.couplings.Redrawn`, need
+    maps; a `qd.Sinusoid` has a phase of its own for each neuron.
+
     Arguments:
         size: N, neurons a network.
         networks: how many independent networks, at least 2: the errors are standard errors over them.
         duration, step: length of a run and time step, in units of the leak time; the duration a multiple of the step.
+            The step of a map is 1.
         burn_in: time before averaging begins; half the duration if left out.
         trials: runs a network, from independent initial states. They share the matrix product and cost little.
-        initial: `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, or a quantile function (`qd.Quantile`).
-        scheme: "second_order" (Heun) or "euler" (Euler-Maruyama).
-        record: also return `trajectory` (network, time, trial, neuron) after the burn-in.
+        initial: `qd.Normal(mean, std)`, `qd.Uniform(low, high)`, or a quantile function (`qd.Quantile`); if left out
+            `qd.Normal(0, 1)`, of abundances `qd.Uniform(0, 1)`. Further variables of a state begin at 0 unless this is a
+            tuple, one distribution for each variable.
+        scheme: "second_order" (Heun) or "euler" (Euler-Maruyama); a map has one of its own.
+        record: also return `trajectory` (network, time, trial, neuron) after the burn-in; of states of several variables
+            the first.
         richardson: run with half the step too, the same networks with the same noise, and extrapolate the averages to step
             0; what that changed is in `<name>_discretisation`. Takes three times as long.
 
     Returns:
-        `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` (half the mean square of the
-        drift; 0 when the network has come to rest), each with `_error`.
+        `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, of flows `kinetic_energy` (half the mean square
+        of the drift, of all variables of a neuron; 0 when the network has come to rest), of abundances `surviving_fraction`,
+        each with `_error`. Several populations are the first axis, NaN where one has no neurons. States are the first
+        variable. A species is counted as living while its abundance exceeds that of one which only just cannot live,
+        1/(r t + 1/K) at time t without immigration: the fraction tends to that of the state at rest as 1/duration.
 
     The error does not contain what a finite N and a finite step change, which is O(1/N), O(step^2) (O(step) for Euler) and
     more near a transition: compare along a series of sizes, and use `richardson`, whose errors contain what it leaves over
     of the step (the share `step` of `_discretisation`). Nor does it contain a burn-in that is too short. The attribute
     `outside_errors` of the result says so.
 
-    Status `diverged`: the states grew without bound (ReLU and linear networks above their transition).
+    Status `diverged`: the states grew without bound (ReLU and linear networks above their transition; species that help each
+    other too much).
 
     Example:
         >>> import quenched as qd
@@ -61,7 +76,7 @@ class Trajectories(AbstractExperiment):
     step: float = eqx.field(static=True)
     burn_in: float = eqx.field(static=True)
     trials: int = eqx.field(static=True)
-    initial: AbstractInitial
+    initial: AbstractInitial | tuple[AbstractInitial, ...] | None
     scheme: str = eqx.field(static=True)
     record: bool = eqx.field(static=True)
     richardson: bool = eqx.field(static=True)
@@ -80,7 +95,7 @@ class Trajectories(AbstractExperiment):
         step: float = 0.1,
         burn_in: float | None = None,
         trials: int = 1,
-        initial: AbstractInitial | Callable[[Any], Any] | None = None,
+        initial: AbstractInitial | Callable[[Any], Any] | tuple[Any, ...] | None = None,
         scheme: str = "second_order",
         record: bool = False,
         richardson: bool = False,
@@ -94,7 +109,7 @@ class Trajectories(AbstractExperiment):
         if count_steps(self.burn_in, step, "burn_in") >= steps:
             raise ValueError(f"Argument `burn_in` must be shorter than `duration` = {duration:g}, but is {self.burn_in:g}.")
         self.trials = checks.count("trials", trials)
-        self.initial = read_initial(initial)
+        self.initial = read_starts(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.record, self.richardson = checks.flag("record", record), checks.flag("richardson", richardson)
         if self.record and self.richardson:
@@ -103,8 +118,15 @@ class Trajectories(AbstractExperiment):
     def default_solver(self) -> None:
         return None
 
+    def covers(self, model: RandomNetwork) -> None:
+        check_couplings(model.couplings, model.kind, "qd.simulate.Trajectories")
+
     def check(self, model: RandomNetwork, solver: None) -> None:
-        """Every model can be simulated; what is recorded of all networks must fit."""
+        """What the units cannot bear; and what is recorded of all networks must fit."""
+        check_run(model.units, self.step, model.noise)
+        check_starts(self.initial, model.units)
+        if self.richardson and model.kind == "map":
+            raise ValueError("Argument `richardson` must be False for units that are maps, whose step is 1 and no other.")
         if self.record:
             kept = count_steps(self.duration, self.step) - count_steps(self.burn_in, self.step)
             # As measured, and together.
@@ -120,6 +142,15 @@ class Trajectories(AbstractExperiment):
         kept = self.trials * self.size * (steps if self.record else 8)
         return 8 * (3 * self.size**2 + kept) + KEY_BYTES * (1 + self.richardson) * steps
 
+    def bytes_measuring(self, model: RandomNetwork, solver: None) -> int:
+        states = (model.units[0].state_size - 1) * 8 * 8 * self.trials * self.size
+        weights = 3 * model.couplings.bytes_of_draw(self.size)
+        return self.bytes_per_sample(solver) - 8 * 3 * self.size**2 + weights + states
+
+    def in_range(self, model: RandomNetwork) -> Array:
+        abundances = any(unit.nonnegative for unit in model.units)
+        return super().in_range(model) & (jnp.all(jnp.asarray(model.noise) == 0.0) | (not abundances))
+
     def coordinates(self) -> Mapping[str, Any]:
         if not self.record:
             return {}
@@ -131,7 +162,7 @@ class Trajectories(AbstractExperiment):
         return step + "finite size, O(1/size); what is left of the initial states after the burn-in"
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        return with_remainders(arrays, self.step)
+        return with_remainders(arrays, self.step, apart=True)
 
     def verdict(self, averaged: Computed) -> Array:
         return jnp.asarray(Status.solved)
@@ -141,54 +172,90 @@ class Trajectories(AbstractExperiment):
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key, before_key, after_key = jax.random.split(key, 4)
-        network = Network(model.couplings.draw(self.size, coupling_key), model.activation)
-        state = self.initial.draw((self.trials, self.size), start_key)
-        arrays, kept = self._averages(model, network, state, (before_key, after_key), 1)
+        unit = model.unit_of_neurons(self.size)
+        state = draw_states(self.initial, unit, (self.trials, self.size), start_key)
+        # A key of its own: splitting and folding in small numbers give the same ones.
+        fields = model.fields_of_neurons(self.size, jax.random.fold_in(start_key, 2**31 - 1))
+        runs = _Runs(model, *_networks(model, unit, self.size, coupling_key), fields, (before_key, after_key))
+        arrays, kept = self._averages(runs, state, 1)
         if self.richardson:
-            finer, _ = self._averages(model, network, state, (before_key, after_key), 2)
+            finer, _ = self._averages(runs, state, 2)
             arrays = extrapolated(ORDERS[self.scheme], arrays, finer)
+        # Where nobody is, NaN is no divergence.
+        there = OverNeurons(model.couplings.population_fractions, self.size).there
         bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < RUNAWAY)
         if self.record:
             arrays["trajectory"] = kept
-        status = jnp.where(bounded, Status.solved, Status.diverged)
+        status = jnp.where(jnp.all(bounded | ~there), Status.solved, Status.diverged)
         return Computed(arrays, status, jnp.zeros(()), jnp.asarray(count_steps(self.duration, self.step)))
 
-    def _averages(
-        self, model: RandomNetwork, network: Network, state: Array, keys: tuple[Key[Array, ""], Key[Array, ""]], finer: int
-    ) -> tuple[dict[str, Any], Array | None]:
+    def _averages(self, runs: _Runs, state: Array, finer: int) -> tuple[dict[str, Any], Array | None]:
         """By steps that are `finer` times shorter; of the same noise whether they are 1 or, with `richardson`, 2 times."""
+        model, network, size = runs.model, runs.network, self.size
         before, total = (finer * count_steps(time, self.step) for time in (self.burn_in, self.duration))
-        options = (self.step / finer, model.noise, self.scheme)
+        options = (self.step / finer, model.of_neurons(model.noise, size), self.scheme)
         parts = (1 + self.richardson) // finer
         begin = self.step / finer * before
+        fields, unit, average = runs.fields, network.unit, OverNeurons(model.couplings.population_fractions, size)
 
-        def skip(seen: None, x: Array, drift: Array) -> tuple[None, None]:
+        def averages(x: Array, drift: Array, time: Any) -> dict[str, Array]:
+            rate, first = unit.rate(x), x[0] if unit.state_size > 1 else x
+            now = {
+                "mean_state": average(first),
+                "mean_rate": average(rate),
+                "mean_square_state": average(first**2),
+                "mean_square_rate": average(rate**2),
+            }
+            if unit.kind == "flow":
+                now["kinetic_energy"] = 0.5 * average(drift**2 if unit.state_size == 1 else jnp.sum(drift**2, axis=0))
+            if unit.nonnegative:
+                now["surviving_fraction"] = average(1.0 * (first > unit.extinct_below(begin + time)))
+            return now
+
+        def skip(seen: None, x: Array, drift: Array, time: Any) -> tuple[None, None]:
             return seen, None
 
-        def accumulate(sums: dict[str, Array], x: Array, drift: Array) -> tuple[dict[str, Array], Array | None]:
-            rate = model.activation(x)
-            now = {
-                "mean_state": jnp.mean(x),
-                "mean_rate": jnp.mean(rate),
-                "mean_square_state": jnp.mean(x**2),
-                "mean_square_rate": jnp.mean(rate**2),
-                "kinetic_energy": 0.5 * jnp.mean(drift**2),
-            }
-            return {name: sums[name] + now[name] for name in now}, x if self.record else None
+        def accumulate(sums: dict[str, Array], x: Array, drift: Array, time: Any) -> tuple[dict[str, Array], Array | None]:
+            now = averages(x, drift, time)
+            kept = x if unit.state_size == 1 else x[0]
+            return {name: sums[name] + now[name] for name in now}, kept if self.record else None
 
-        state, _, _ = run(network, state, before, *options, keys[0], skip, None, model.field_at, parts)
+        state, _, _ = run(network, state, before, *options, runs.keys[0], skip, None, fields, parts, runs.network_at)
+        nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(averages, state, state, 0.0))
         _, sums, kept = run(
             network,
             state,
             total - before,
             *options,
-            keys[1],
+            runs.keys[1],
             accumulate,
-            dict.fromkeys(_AVERAGED, jnp.zeros(())),
-            lambda time: model.field_at(begin + time),
+            nothing,
+            lambda time: fields(begin + time),
             parts,
+            runs.network_at,
         )
         return {name: value / (total - before) for name, value in sums.items()}, kept
 
 
-_AVERAGED = ("mean_state", "mean_rate", "mean_square_state", "mean_square_rate", "kinetic_energy")
+class _Runs(NamedTuple):
+    """What all runs of a network share."""
+
+    model: RandomNetwork
+    network: Network
+    network_at: Callable[[Array], Network] | None
+    """The network of one step, where couplings are drawn anew."""
+    fields: Callable[[Any], Any]
+    """b_i(t)."""
+    keys: tuple[Key[Array, ""], Key[Array, ""]]
+    """Of the burn-in and of what comes after it."""
+
+
+def _networks(
+    model: RandomNetwork, unit: AbstractUnit, size: int, key: Key[Array, ""]
+) -> tuple[Network, Callable[[Array], Network] | None]:
+    """A network, and what it is at a step where the couplings are drawn anew at each."""
+
+    def at(key: Array) -> Network:
+        return Network(model.couplings.draw(size, key), unit=unit)
+
+    return at(key), at if model.couplings.redrawn else None

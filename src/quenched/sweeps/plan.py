@@ -66,7 +66,7 @@ def make_plan(
         for point in grid.models.records:
             check(point, *arguments)
     if isinstance(method, AbstractExperiment):
-        samples_at_once(method, solver)
+        samples_at_once(first, method, solver)
     elif read is not None:
         refuse_what_does_not_fit(method.bytes_per_point(solver, read), type(method).__name__, "the solver's `nodes`")
     random = read_key(key)

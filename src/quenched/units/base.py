@@ -47,9 +47,7 @@ class AbstractUnit(Record):
 
     def drift_slopes(self, state: State, field: State) -> tuple[State, State]:
         """The derivatives of f by the state, (changed variable, variable, ...) where there are several, and by h."""
-        along = _by_state(lambda x: self.drift(x, field), state, self.state_size)
-        of_field = jax.jvp(lambda h: self.drift(state, h), (field,), (jnp.ones_like(field),))[1]
-        return (jnp.moveaxis(along, 0, 1) if self.state_size > 1 else along), of_field
+        return _slopes(self.drift, state, field, self.state_size)
 
     # How a time step is taken.
 
@@ -57,9 +55,24 @@ class AbstractUnit(Record):
         """What a scheme averages over a step: f, if nothing of it is known better."""
         return self.drift(state, field)
 
+    def speed_slopes(self, state: State, field: State) -> tuple[State, State]:
+        """The derivatives of the speed, as `drift_slopes`."""
+        if type(self).speed is AbstractUnit.speed:
+            return self.drift_slopes(state, field)
+        return _slopes(self.speed, state, field, self.state_size)
+
+    @property
+    def advances_plainly(self) -> bool:
+        """Whether a step is the speed times the step, or of a map the next state, and no more."""
+        return type(self).advance is AbstractUnit.advance
+
     def advance(self, state: State, speed: State, step: Any, scheme: str) -> State:
         """The state after a step at this speed: exactly, of what is known; of a map the speed is the next state itself."""
         return speed if self.kind == "map" else state + step * speed
+
+    def extinct_below(self, time: Any) -> Any:
+        """Of a state of 0 or above, below what it counts as 0 at this time after the beginning."""
+        return 0.0
 
     # The states of rest, along a curve of places: h = resting_field(place), x = resting_state(place).
 
@@ -70,6 +83,15 @@ class AbstractUnit(Record):
     def resting_state(self, place: State) -> State:
         """The state there; by Newton's method from zero, if not given in closed form, and NaN where none is found."""
         return state_at_rest(self, place)
+
+    @property
+    def knows_its_rest(self) -> bool:
+        """Whether these curves hold every state of rest that counts."""
+        return type(self).resting_state is not AbstractUnit.resting_state
+
+    def place(self, state: State, field: State) -> State:
+        """The place of a state of rest, and of the field that it is at rest in."""
+        return field
 
     def resting_slopes(self, place: State) -> tuple[State, State]:
         """The derivatives of the constant input and of the rate along the places."""
@@ -114,6 +136,13 @@ class AbstractUnit(Record):
             return slope * of_field / (wave - along)
         matrices = wave[:, None, None] * np.eye(size) - along
         return jnp.linalg.solve(matrices, jnp.broadcast_to(of_field + 0j, (len(wave), size))[..., None])[..., 0] @ slope
+
+
+def _slopes(function: Any, state: State, field: State, size: int) -> tuple[State, State]:
+    """The derivatives of f(x, h) by the state and by h."""
+    along = _by_state(lambda x: function(x, field), state, size)
+    of_field = jax.jvp(lambda h: function(state, h), (field,), (jnp.ones_like(field),))[1]
+    return (jnp.moveaxis(along, 0, 1) if size > 1 else along), of_field
 
 
 def _by_state(function: Any, state: State, size: int) -> State:

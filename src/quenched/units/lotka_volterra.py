@@ -65,6 +65,14 @@ class LotkaVolterra(AbstractUnit):
         half = 0.5 * step * self.immigration
         return (state + half) * jnp.exp(step * speed) + half
 
+    def extinct_below(self, time: Any) -> Any:
+        """The abundance, begun at K, of a species that only just cannot live, K + h = 0: without immigration 1/(r t + 1/K).
+
+        At that time a species in a constant field with K + h > 0 is above it, and one with K + h < 0 below, however slow.
+        """
+        alone = 1.0 / (self.growth * time + 1.0 / self.capacity)
+        return jnp.sqrt(alone**2 + self.immigration / self.growth)
+
     def resting_field(self, place: State) -> State:
         """Of x with x - m/(r x) = place: at m = 0 that is place or 0, whichever is larger."""
         return place - self.capacity
@@ -75,6 +83,9 @@ class LotkaVolterra(AbstractUnit):
         # The two forms of the root of a quadratic equation, each where it does not cancel.
         below = 2.0 * self.immigration / self.growth / jnp.where(root > place, root - place, 1.0)
         return jnp.where(place > 0.0, 0.5 * (place + root), jnp.where(root > place, below, 0.0))
+
+    def place(self, state: State, field: State) -> State:
+        return field + self.capacity
 
     def resting_slopes(self, place: State) -> tuple[State, State]:
         # dx/dplace = x^2/(x^2 + m/r)

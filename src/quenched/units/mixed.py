@@ -69,8 +69,25 @@ class Mixed(AbstractUnit):
     def speed(self, state: State, field: State) -> State:
         return self._of_each(lambda unit: unit.speed(state, field))
 
+    def speed_slopes(self, state: State, field: State) -> tuple[State, State]:
+        return self._of_each(lambda unit: unit.speed_slopes(state, field))
+
+    @property
+    def advances_plainly(self) -> bool:
+        return all(unit.advances_plainly for unit in self.units)
+
     def advance(self, state: State, speed: State, step: Any, scheme: str) -> State:
         return self._of_each(lambda unit: unit.advance(state, speed, step, scheme))
+
+    def extinct_below(self, time: Any) -> Any:
+        return self._of_each(lambda unit: jnp.asarray(unit.extinct_below(time), float))
+
+    @property
+    def knows_its_rest(self) -> bool:
+        return all(unit.knows_its_rest for unit in self.units)
+
+    def place(self, state: State, field: State) -> State:
+        return self._of_each(lambda unit: unit.place(state, field))
 
     def resting_state(self, place: State) -> State:
         return self._of_each(lambda unit: unit.resting_state(place))

@@ -54,6 +54,9 @@ class Reservoir(UnitWithActivation):
     def resting_state(self, place: State) -> State:
         return self.activation(place)
 
+    def place(self, state: State, field: State) -> State:
+        return field
+
     def resting_slopes(self, place: State) -> tuple[State, State]:
         return jnp.ones_like(place), self.activation.slope(place)
 

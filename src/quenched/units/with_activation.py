@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quenched.activations import AbstractActivation, Tanh
-from quenched.units.base import AbstractUnit
+from quenched.units.base import AbstractUnit, State
 
 
 class UnitWithActivation(AbstractUnit):
@@ -18,6 +18,9 @@ class UnitWithActivation(AbstractUnit):
                 f"Argument `activation` must be an activation such as qd.Tanh(), but is {activation!r}; "
                 "wrap a function of your own in qd.Activation(function)."
             )
+
+    def place(self, state: State, field: State) -> State:
+        return state if self.state_size == 1 else state[0]
 
     @property
     def breakpoints(self) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from quenched.dynamics.base import AbstractDynamics
 from quenched.dynamics.network_flow import NetworkFlow
+from quenched.dynamics.network_function import NetworkFunction
 
 State = Float[Array, " neuron"]
 
@@ -35,7 +36,10 @@ def rate_of(dynamics: AbstractDynamics, rate: Callable[[Any], Any] | None) -> Ca
     """phi: as given, that of a network, or the identity."""
     if rate is not None:
         return rate
-    return dynamics.network.activation if isinstance(dynamics, NetworkFlow) else identity
+    if isinstance(dynamics, NetworkFlow):
+        return dynamics.network.activation
+    function = getattr(dynamics, "_function", None)
+    return function.rate if isinstance(function, NetworkFunction) else identity
 
 
 def identity(state: Array) -> Array:

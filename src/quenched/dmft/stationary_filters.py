@@ -1,0 +1,297 @@
+"""Stationary states without memory: several populations, low rank, maps, adaptation, a periodic drive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched import checks
+from quenched.activations import check_continuous
+from quenched.couplings.base import remembers
+from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
+from quenched.dmft.stationary_waves import Found, Ring, State, Waves
+from quenched.models import RandomNetwork, Sinusoid
+from quenched.numerics.anderson import Anderson, fixed_point
+from quenched.numerics.linear import solve_small
+from quenched.numerics.richardson import extrapolated
+from quenched.records import public_name
+from quenched.simulate.integrate import check_step, count_steps
+from quenched.status import RUNAWAY, Status
+from quenched.theory import AbstractTheory, Computed, Start
+from quenched.units.filters import impulse, linear_part, shape_of
+
+# What is left of the correlation half way round the ring may be this part of it.
+_UNDECAYED = 0.01
+# Harmonics of a sinusoid that are told from what is forgotten.
+_HARMONICS = 7
+# Change below which steps are extrapolated. Above it the map is only applied: it moves away from states that are none.
+_EXTRAPOLATED = 1e-6
+
+
+class StationaryFilters(AbstractTheory):
+    """Stationary states of networks whose neurons are linear but for one function of one number, without memory.
+
+    Inputs are Gaussian: the field of population a has the covariance that `model.couplings.field` makes of the correlations
+    C_b(lag), and that of a sinusoid; the linear part of the unit turns it into that of the state by frequency, and C_a is
+    <phi phi'> for two such states. One fixed point on a ring of time gives all of it.
+
+    Arguments:
+        lags: increasing, from 0 on; at most a quarter of the window; of maps whole numbers.
+        frequencies: angular frequencies, likewise.
+        step: time step of flows, at most 1: inputs are linear between times. Half of it is used too, and extrapolated to 0.
+        window: length of the ring; 128 if left out, and at least 4 times the longest lag. With a sinusoid the nearest whole
+            number of periods.
+
+    Branches, `start=`: "stable", "structured" (a low-rank part has latents, constant in time), "unstructured".
+
+    Returns, each with `_error`, what halves of the step and of the window would change:
+        `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum`, `rate_spectrum`
+        (frequency; of what decays), `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `undecayed`,
+        `lyapunov_exponent` (of a map per step); of flows `kinetic_energy`; of a low-rank part `latent`; of a sinusoid
+        `periodic_square_state` and `chaotic_square_state`, apart.
+
+    Raises: ValueError for couplings with memory, units that are not linear but for one function, phi that jumps, fields that
+        are functions of the time, and a sinusoid with maps.
+
+    When it fails: `not_stationary`: C still falls half way round the ring; use a longer `window`. `out_of_steps`: near a
+        transition; raise the solver's `max_steps`. `diverged`: no bounded state. `no_such_branch`.
+
+    Source: Sompolinsky, Crisanti & Sommers 1988; Aljadeff, Stern & Sharpee 2015; Rajan, Abbott & Sompolinsky 2010;
+    Muscinelli, Gerstner & Schwalger 2019; Molgedey, Schuchhardt & Schuster 1992.
+
+    Example:
+        >>> import quenched as qd
+        >>> model = qd.RandomNetwork(couplings=qd.couplings.Elliptic(1.5), unit=qd.units.Discrete())
+        >>> solution = qd.solve(model, qd.dmft.StationaryFilters(lags=(0, 1)))
+        >>> print(f"{float(solution['lyapunov_exponent']):.4f}")
+        0.0652
+    """
+
+    lags: tuple[float, ...] = eqx.field(static=True)
+    frequencies: tuple[float, ...] = eqx.field(static=True)
+    step: float = eqx.field(static=True)
+    window: float = eqx.field(static=True)
+
+    branches: ClassVar[tuple[str, ...]] = ("stable", "structured", "unstructured")
+    unknowns: ClassVar[tuple[str, ...]] = ()
+    citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
+
+    def __init__(
+        self,
+        lags: Iterable[Any] | None = None,
+        frequencies: Iterable[Any] | None = None,
+        *,
+        step: float = 0.125,
+        window: float | None = None,
+    ):
+        self.lags = read_axis("lags", lags, LAGS)
+        self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
+        self.step = check_step(step)
+        long = self.step * 2 ** int(np.ceil(np.log2(max(128.0, 4.0 * self.lags[-1]) / self.step)))
+        self.window = float(checks.number("window", long if window is None else window, above=0.0))
+        if count_steps(self.window, self.step, "window") % 4:
+            raise ValueError(
+                f"Argument `window` must be a multiple of 4 `step` = {4 * self.step:g}, but is {self.window:g}."
+            )
+        if self.lags[-1] > self.window / 4.0:
+            raise ValueError(
+                f"Argument `lags` must be at most window/4 = {self.window / 4.0:g}, but goes up to {self.lags[-1]:g}; "
+                "try a longer `window`."
+            )
+
+    def covers(self, model: RandomNetwork) -> None:
+        what = "dmft.StationaryFilters"
+        if remembers(model.couplings):
+            raise ValueError(
+                f"Argument `symmetry` must be 0 everywhere for {what}, which has no memory; "
+                "use qd.dmft.TwoTime at late times."
+            )
+        for unit in model.units:
+            if shape_of(unit) is None:
+                raise ValueError(
+                    f"Argument `unit` must be linear but for one function of one number for {what}, but is "
+                    f"{public_name(unit)}; use qd.dmft.TwoTime at late times."
+                )
+            check_continuous(unit, what, "its slope is a delta function there", "qd.simulate.Trajectories, or ")
+        if isinstance(model.field, Sinusoid):
+            if model.kind == "map":
+                raise ValueError(f"Argument `field` must not be a sinusoid for {what} of maps; use qd.dmft.TwoTime.")
+            frequencies = np.unique(np.asarray(model.field.angular_frequency))
+            if len(frequencies) > 1:
+                raise ValueError(
+                    f"Argument `angular_frequency` must be one number for {what}, but is {frequencies.tolist()}."
+                )
+        else:
+            model.constant_field(what)
+        if model.kind == "map" and any(lag != round(lag) for lag in self.lags):
+            raise ValueError(f"Argument `lags` must be whole numbers for maps, but is {checks.shown(self.lags)}.")
+
+    def default_solver(self) -> Anderson:
+        return Anderson(tolerance=1e-11, max_steps=4000, extrapolate_below=_EXTRAPOLATED)
+
+    def check(self, model: RandomNetwork, solver: Anderson, start: Start) -> None:
+        refuse_values(start)
+        if start.branch == "structured" and not model.couplings.rank:
+            raise ValueError("Argument `start` must not be 'structured' for couplings without a low-rank part.")
+
+    def coordinates(self) -> Mapping[str, Any]:
+        return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
+
+    def bytes_per_point(self, solver: Anderson, start: Start) -> int:
+        return 8 * 2 * count_steps(self.window, self.step) * (4 * solver.depth + 40)
+
+    def compute(self, model: RandomNetwork, solver: Anderson, start: Start) -> Computed:
+        is_map = model.kind == "map"
+        times = int(self.window) // 4 * 4 if is_map else count_steps(self.window, self.step)
+        arrays, status, residual, steps = self._on_a_ring(model, solver, start, times, None if is_map else self.step)
+        fixed = jax.lax.stop_gradient(model)
+        short, *_ = self._on_a_ring(fixed, solver, start, times // 2, None if is_map else self.step)
+        moved = {name: jnp.abs(jax.lax.stop_gradient(arrays[name]) - short[name]) for name in arrays}
+        if not is_map:
+            finer, status, residual, steps = self._on_a_ring(model, solver, start, 2 * times, self.step / 2)
+            arrays = extrapolated(2, arrays, finer)
+            for name in moved:
+                moved[name] += self.step * jax.lax.stop_gradient(jnp.abs(arrays.pop(f"{name}_discretisation")))
+        nothing = (status == Status.diverged) | (status == Status.no_such_branch)
+        arrays |= {f"{name}_error": error for name, error in moved.items()}
+        arrays = {name: jnp.where(nothing, jnp.nan, values) for name, values in arrays.items()}
+        if model.populations == 1:
+            arrays = {
+                name: values[0] if name.removesuffix("_error") in _PER_POPULATION else values
+                for name, values in arrays.items()
+            }
+        return Computed(arrays, status, residual, steps)
+
+    def _on_a_ring(
+        self, model: RandomNetwork, solver: Anderson, start: Start, times: int, step: float | None
+    ) -> tuple[dict[str, Array], Array, Array, Array]:
+        waves = Waves(times, step)
+        if isinstance(model.field, Sinusoid) and step is not None:
+            frequency = jnp.max(jnp.asarray(model.field.angular_frequency))
+            periods = jnp.maximum(1.0, jnp.round(times * step * frequency / (2.0 * jnp.pi)))
+            waves = Waves(times, 2.0 * jnp.pi * periods / (frequency * times))
+        ring, populations, rank = Ring(model, waves), model.populations, model.couplings.rank
+        # Means and latents are few beside the correlations: each counts as much as all lags of one.
+        weight = np.sqrt(times // 2 + 1)
+
+        def flat(state: State) -> Array:
+            return jnp.concatenate([jnp.ravel(state.correlation), weight * state.mean, weight * state.latent])
+
+        def state_of(vector: Array) -> State:
+            lags = populations * (times // 2 + 1)
+            mean, latent = jnp.split(vector[lags:] / weight, [populations])
+            return State(mean, vector[:lags].reshape(populations, -1), latent)
+
+        level = 0.0 if start.branch == "unstructured" else 1.0
+        decaying = 0.5 * jnp.exp(-jnp.minimum(0.3 * waves.lags, 30.0)) + 0.1 * level
+        first = State(
+            0.3 * level * jnp.ones(populations), jnp.tile(decaying, (populations, 1)), 3.0 * level * jnp.ones(rank)
+        )
+        found = fixed_point(lambda vector: flat(ring.update(state_of(vector))), flat(first), solver)
+        state = state_of(found.unknowns)
+        parts = ring.respond(state)
+        arrays = self._observables(ring, state, parts)
+        finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(values)) for values in arrays.values()]))
+        bounded = finite & (jnp.max(state.correlation) < RUNAWAY)
+        left = jnp.max(jnp.abs(arrays["undecayed"]))
+        size = jnp.sqrt(jnp.max(state.correlation)) + 1e-9
+        large = jnp.max(jnp.abs(state.latent), initial=0.0) > 1e-6 * size
+        elsewhere = (
+            ~large if start.branch == "structured" else large if start.branch == "unstructured" else jnp.asarray(False)
+        )
+        lost = ~(found.residual <= 10.0 * solver.tolerance)
+        status = jnp.select(
+            [~bounded, lost, elsewhere, left > _UNDECAYED],
+            [Status.diverged, Status.out_of_steps, Status.no_such_branch, Status.not_stationary],
+            Status.solved,
+        )
+        return arrays, status, jnp.where(jnp.isfinite(found.residual), found.residual, jnp.inf), found.steps
+
+    def _observables(self, ring: Ring, state: State, parts: list[Found]) -> dict[str, Array]:
+        model, waves, lags = ring.model, ring.waves, np.asarray(self.lags)
+        half = waves.times // 2
+        covariance = jnp.stack([each.state_covariance for each in parts])
+        means = jnp.stack([each.mean_state for each in parts])
+        correlation, mean_rate = state.correlation, state.mean
+        periodic, lasting = self._periodic(ring, covariance)
+        rate_periodic, rate_lasting = self._periodic(ring, correlation)
+        falling, rates = covariance - periodic - lasting, correlation - rate_periodic - rate_lasting
+        pulses = jnp.stack(
+            [impulse(linear_part(unit), jnp.asarray(lags), model.kind == "map")[:, 0] for unit in model.units]
+        )
+        square = correlation[:, 0]
+        arrays = {
+            "state_correlation": _at(covariance, waves, lags) + means[:, None] ** 2,
+            "correlation": _at(correlation, waves, lags),
+            "state_response": jnp.stack([each.state_slope for each in parts])[:, None] * pulses,
+            "response": jnp.stack([each.rate_slope for each in parts])[:, None] * pulses,
+            "power_spectrum": self._transform(falling, waves),
+            "rate_spectrum": self._transform(rates, waves),
+            "mean_state": means,
+            "mean_rate": mean_rate,
+            "mean_square_state": covariance[:, 0] + means**2,
+            "mean_square_rate": correlation[:, 0],
+            "lyapunov_exponent": jax.lax.stop_gradient(ring.growth_rate(state)),
+            "undecayed": jnp.max(jnp.abs(rates[:, 3 * half // 4]) / jnp.where(square > 0.0, square, 1.0)),
+        }
+        if model.kind == "flow":
+            arrays["kinetic_energy"] = 0.5 * jnp.stack([each.velocity_square for each in parts])
+        if model.couplings.rank:
+            arrays["latent"] = state.latent
+        if isinstance(model.field, Sinusoid):
+            arrays |= {"periodic_square_state": periodic[:, 0], "chaotic_square_state": falling[:, 0]}
+        return arrays
+
+    def _periodic(self, ring: Ring, values: Float[Array, "population lag"]) -> tuple[Array, Array]:
+        """What follows the sinusoid at every lag, and what never decays: the waves nearest to the later half of the lags."""
+        half = ring.waves.times // 2
+        late = slice(half // 2, None)
+        if not isinstance(ring.model.field, Sinusoid):
+            return jnp.zeros_like(values), values[:, -1:]
+        phases = jnp.max(jnp.asarray(ring.model.field.angular_frequency)) * ring.waves.lags
+        waves = jnp.cos(np.arange(_HARMONICS + 1)[:, None] * phases)
+        gram, right = waves[:, late] @ waves[:, late].T, waves[:, late] @ values[:, late].T
+        amplitudes = jax.vmap(lambda column: solve_small(gram, column))(right.T)
+        return amplitudes[:, 1:] @ waves[1:], amplitudes[:, :1]
+
+    def _transform(self, falling: Float[Array, "population lag"], waves: Waves) -> Float[Array, "population frequency"]:
+        """int falling(lag) cos(frequency lag) over all lags, by the trapezoidal rule; of maps the sum."""
+        ends = np.where(np.isin(np.arange(waves.times // 2 + 1), (0, waves.times // 2)), 1.0, 2.0) * waves.length
+        table = jnp.cos(np.asarray(self.frequencies)[:, None] * waves.lags) * ends
+        return falling @ table.T
+
+
+_PER_POPULATION = (
+    "state_correlation",
+    "correlation",
+    "state_response",
+    "response",
+    "power_spectrum",
+    "rate_spectrum",
+    "mean_state",
+    "mean_rate",
+    "mean_square_state",
+    "mean_square_rate",
+    "kinetic_energy",
+    "periodic_square_state",
+    "chaotic_square_state",
+)
+
+
+def _at(values: Float[Array, "population lag"], waves: Waves, lags: np.ndarray) -> Float[Array, "population wanted"]:
+    """At other lags, by the cubic through the four nearest: none from across 0, where noise makes a kink."""
+    places = jnp.asarray(lags) / waves.length
+    first = jnp.clip(jnp.floor(places).astype(int) - 1, 0, values.shape[1] - 4)
+    offsets = places - first
+    total = jnp.zeros((values.shape[0], len(lags)))
+    for node in range(4):
+        others = [other for other in range(4) if other != node]
+        share = jnp.prod(jnp.stack([(offsets - other) / (node - other) for other in others]), axis=0)
+        total = total + share * values[:, first + node]
+    return total

@@ -1,0 +1,236 @@
+"""Stationary Gaussian states of several populations, on a ring of time.
+
+Without memory the input of a neuron is Gaussian, and so is all that is linear in it. With the covariance of the input of
+each population at every lag, what its neurons make of it is known: the linear part of a unit by frequency, its one nonlinear
+function by an average over two equally distributed Gaussian fields. The couplings give the covariance of the inputs back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched.couplings.base import Rates
+from quenched.dmft.bulk import handed_on
+from quenched.gaussian.hermite import pair_averages
+from quenched.models import RandomNetwork, Sinusoid
+from quenched.numerics.growth import spectral_abscissa, spectral_radius
+from quenched.units.base import AbstractUnit
+from quenched.units.filters import Answer, answer, linear_part, shape_of
+
+# Steps to the growth rate by halving an interval, and applications of the operator in each.
+_HALVINGS, _APPLICATIONS = 48, 60
+# How much closer frequencies are looked at where differences are waves.
+_CLOSER = 8
+
+
+class Waves(NamedTuple):
+    """One ring: times in an even number, `step` apart; None of maps, whose step is 1."""
+
+    times: int
+    step: Any
+
+    @property
+    def length(self) -> Any:
+        """Of a time step."""
+        return 1.0 if self.step is None else self.step
+
+    @property
+    def lags(self) -> Any:
+        """Up to half the ring."""
+        return self.length * np.arange(self.times // 2 + 1)
+
+    def turns(self, growth: Array | float = 0.0) -> Array:
+        """Waves of each frequency that fits, growing at a rate."""
+        frequencies = 2.0 * np.pi * np.arange(self.times // 2 + 1) / self.times
+        return jnp.exp(growth * self.length + 1j * frequencies)
+
+    def spectrum(self, covariance: Float[Array, "... lag"]) -> Float[Array, "... frequency"]:
+        """Of an even function, given up to half the ring."""
+        return jnp.fft.rfft(jnp.concatenate([covariance, covariance[..., -2:0:-1]], axis=-1)).real
+
+    def covariance(self, spectrum: Float[Array, "... frequency"]) -> Float[Array, "... lag"]:
+        """Its inverse."""
+        return jnp.fft.irfft(spectrum + 0j, self.times)[..., : self.times // 2 + 1]
+
+
+class State(NamedTuple):
+    """Unknowns: what the neurons of each population do."""
+
+    mean: Float[Array, " population"]
+    correlation: Float[Array, "population lag"]
+    latent: Float[Array, " rank"]
+
+
+class Found(NamedTuple):
+    """Of the neurons of one population."""
+
+    mean_rate: Array
+    correlation: Array
+    mean_state: Array
+    state_covariance: Array
+    state_slope: Array
+    """<f'> where the one nonlinear function f is of the input, otherwise 1: the state's answer beside its linear part's."""
+    rate_slope: Array
+    """Likewise of the rate."""
+    velocity_square: Array
+    handed_on: Array
+    """<f' f'> at every lag, f the one nonlinear function."""
+
+
+class Neurons(NamedTuple):
+    """The neurons of one population, on a ring."""
+
+    unit: AbstractUnit
+    waves: Waves
+    noise: Any
+
+    def answer(self, growth: Array | float = 0.0) -> Answer:
+        """To waves that grow at a rate."""
+        return answer(linear_part(self.unit), self.waves.turns(growth), self.waves.step)
+
+    def resting(self) -> Array:
+        """First variable at a constant f = 1."""
+        return self.answer().state[0, 0].real
+
+    def respond(self, mean: Array, covariance: Float[Array, " lag"]) -> Found:
+        """To an input of this mean and covariance."""
+        unit, now, linear = self.unit, self.answer(), linear_part(self.unit)
+        power = jnp.abs(now.state[:, 0]) ** 2
+        kicks = self.noise**2 * jnp.sum(jnp.abs(now.noise[:, 0]) ** 2, axis=1)
+
+        def state_of(first: Array) -> Array:
+            return first if unit.state_size == 1 else jnp.zeros((unit.state_size, *first.shape)).at[0].set(first)
+
+        def rate(first: Array) -> Array:
+            return unit.rate(state_of(first))
+
+        if shape_of(unit) == "rate":
+            forcing = covariance
+            mean_state = self.resting() * mean
+            state = self.waves.covariance(power * self.waves.spectrum(forcing) + kicks)
+            mean_rate, correlation = pair_averages(rate, mean_state, state, unit.breakpoints)
+            rate_slope, products = pair_averages(_slope(rate), mean_state, state, unit.breakpoints)
+            state_slope = jnp.ones(())
+        else:
+            # Driven by a function of the input; its rate is linear.
+            def function(field: Array) -> Array:
+                moved = unit.drift(state_of(jnp.zeros_like(field)), field)
+                return moved if unit.state_size == 1 else moved[0]
+
+            level, raw = pair_averages(function, mean, covariance, unit.breakpoints)
+            state_slope, products = pair_averages(_slope(function), mean, covariance, unit.breakpoints)
+            forcing, mean_state = raw - level**2, self.resting() * level
+            state = self.waves.covariance(power * self.waves.spectrum(forcing) + kicks)
+            scale = _slope(rate)(jnp.zeros(()))
+            mean_rate = rate(jnp.zeros(())) + scale * mean_state
+            correlation = scale**2 * state + mean_rate**2
+            rate_slope, products = scale * state_slope, scale**2 * products
+        # The drift of the first variable, without the noise.
+        drift = now.state @ linear.matrix[0] + linear.drive[0]
+        shaken = jnp.einsum("v,wvk->wk", linear.matrix[0], now.noise)
+        velocity = jnp.abs(drift) ** 2 * self.waves.spectrum(forcing) + self.noise**2 * jnp.sum(jnp.abs(shaken) ** 2, axis=1)
+        square = self.waves.covariance(velocity)[0]
+        return Found(mean_rate, correlation, mean_state, state, state_slope, rate_slope, square, products)
+
+
+def _slope(function: Any) -> Any:
+    return lambda x: jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
+
+
+class Ring(NamedTuple):
+    """The map whose fixed point is the stationary state."""
+
+    model: RandomNetwork
+    waves: Waves
+
+    @property
+    def neurons(self) -> list[Neurons]:
+        """Of each population."""
+        noise = jnp.broadcast_to(jnp.asarray(self.model.noise, float), self.model.populations)
+        return [Neurons(unit, self.waves, noise[row]) for row, unit in enumerate(self.model.units)]
+
+    def rates(self, state: State, slopes: Float[Array, " population"]) -> Rates:
+        """As the couplings ask for them."""
+        fractions = jnp.asarray(self.model.couplings.population_fractions, float)
+        nothing = jnp.zeros_like(state.correlation)
+        return Rates(fractions, state.mean, state.correlation, nothing, state.latent, slopes[:, None] * state.latent)
+
+    def respond(self, state: State) -> list[Found]:
+        """What the neurons do with the input that these rates make."""
+        model, ones = self.model, jnp.ones(self.model.populations)
+        law = model.couplings.field(self.rates(state, ones))
+        field = model.field.mean if isinstance(model.field, Sinusoid) else model.field
+        mean, covariance = law.mean * ones + field, law.covariance * ones[:, None]
+        if isinstance(model.field, Sinusoid):
+            covariance = covariance + jnp.reshape(model.field.amplitude, (-1, 1)) ** 2 * 0.5 * self.wave()
+        return [neurons.respond(mean[row], covariance[row]) for row, neurons in enumerate(self.neurons)]
+
+    def wave(self) -> Array:
+        """cos(angular_frequency lag), of which a whole number of periods fits into the ring."""
+        return jnp.cos(jnp.reshape(self.model.field.angular_frequency, (-1, 1)) * self.waves.lags)
+
+    def update(self, state: State) -> State:
+        """Once around."""
+        found = self.respond(state)
+        mean, correlation, slopes = (
+            jnp.stack([getattr(each, name) for each in found]) for name in ("mean_rate", "correlation", "rate_slope")
+        )
+        slopes = slopes * jnp.stack([each.resting() for each in self.neurons])
+        new = State(mean, correlation, state.latent)
+        return new._replace(latent=self.model.couplings.latent(self.rates(new, slopes)))
+
+    def growth_rate(self, state: State) -> Array:
+        """Largest Lyapunov exponent: the rate at which a wave packet of small differences between two copies grows.
+
+        Covariances of differences of inputs obey D_a = sum_b (d covariance_a/dC_b) |H_b|^2 [W_b D_b], W_b = <f' f'> at each
+        lag and H_b the answer to growing waves. The rate is where the largest eigenvalue is 1.
+        """
+        found = self.respond(state)
+        matrix = handed_on(self.model, _at_one_time(self.rates(state, jnp.ones(self.model.populations))))
+        weights, neurons = jnp.stack([each.handed_on for each in found]), self.neurons
+        # Whose frequencies lie closer than those that fit into the ring, so that a resonance is not between two of them.
+        closer = [each._replace(waves=Waves(_CLOSER * self.waves.times, self.waves.step)) for each in neurons]
+        apart = jnp.min(weights[:, self.waves.times // 4 :], axis=1)
+        floor = jnp.max(jnp.stack([_slowest(each.unit) for each in neurons]))
+
+        def apply(powers: Array, vector: Array) -> tuple[Array, Array]:
+            image = matrix @ self.waves.covariance(powers * self.waves.spectrum(weights * vector))
+            size = jnp.max(jnp.abs(image))
+            return image / jnp.where(size > 0.0, size, 1.0), size
+
+        def look(growth: Array, vector: Array) -> tuple[Array, Array]:
+            powers = jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in neurons])
+            step = lambda _, carry: apply(powers, carry[0])  # noqa: E731
+            vector, size = jax.lax.fori_loop(0, _APPLICATIONS, step, (vector, jnp.ones(())))
+            # Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly.
+            close = jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in closer])
+            waves = jax.vmap(spectral_radius)(matrix * (apart * close.T)[:, None, :])
+            return vector, jnp.maximum(size, jnp.max(waves))
+
+        def halve(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            low, high, vector = carry
+            middle = 0.5 * (low + high)
+            vector, size = look(middle, vector)
+            return jnp.where(size > 1.0, middle, low), jnp.where(size > 1.0, high, middle), vector
+
+        # More than any rate: an answer falls with the growth, by 1/growth at least.
+        most = jnp.maximum(floor, 0.0) + 2.0 + 2.0 * jnp.sum(matrix * jnp.max(jnp.abs(weights), axis=1))
+        # A packet of all frequencies.
+        packet = jnp.ones_like(weights) * jnp.exp(-jnp.minimum(self.waves.lags, 30.0))
+        low, high, _ = jax.lax.fori_loop(0, _HALVINGS, halve, (floor + 1e-9, most, packet))
+        return 0.5 * (low + high)
+
+
+def _at_one_time(rates: Rates) -> Rates:
+    return rates._replace(correlation=rates.correlation[:, 0], response=rates.response[:, 0])
+
+
+def _slowest(unit: AbstractUnit) -> Array:
+    """The rate at which a neuron alone forgets."""
+    matrix = linear_part(unit).matrix
+    return jnp.log(jnp.maximum(spectral_radius(matrix), 1e-12)) if unit.kind == "map" else spectral_abscissa(matrix)

@@ -1,0 +1,54 @@
+"""What `TwoTime` takes of models made of parts; what it does not is refused by the part's name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from quenched.activations import check_continuous
+from quenched.models import RandomNetwork
+from quenched.models.starts import Starts, check_starts
+from quenched.precision import own_settings, traced
+from quenched.records import public_name
+from quenched.simulate.refusals import check_couplings, check_run
+from quenched.units import AbstractUnit
+
+
+def check_parts(model: RandomNetwork, step: float, initial: Starts) -> None:
+    """Refuse units that the step, the noise or the initial states do not suit, and couplings that change under a flow."""
+    check_run(model.units, step, model.noise)
+    check_couplings(model.couplings, model.kind, "dmft.TwoTime")
+    check_starts(initial, model.units)
+    if model.kind == "flow":
+        for unit in model.units:
+            _check_step(unit, step)
+
+
+def check_slopes(models: Sequence[RandomNetwork]) -> None:
+    """Refuse rates that jump where the response of single neurons is needed."""
+    for unit in (unit for model in models for unit in model.units):
+        if unit.jumps and hasattr(unit, "activation"):
+            check_continuous(
+                unit.activation,
+                "dmft.TwoTime with memory, latents or a response",
+                "the response of a trajectory is a delta function where it passes the jump",
+                "symmetry 0 without a low-rank part and with response=False, qd.simulate.Trajectories, or ",
+            )
+
+
+def _check_step(unit: AbstractUnit, step: float) -> None:
+    """At rest in no field; beyond its shortest time Euler's scheme oscillates, and that of Adams and Bashforth grows."""
+    if traced(unit):
+        return
+    size = unit.state_size
+    with own_settings(), jax.ensure_compile_time_eval():
+        along = np.asarray(unit.drift_slopes(jnp.zeros((size, 1) if size > 1 else 1), jnp.zeros(1))[0])
+    rates = -np.linalg.eigvals(along.reshape(size, size)).real if np.isfinite(along).all() else np.zeros(1)
+    if step * rates.max() > 1.0 + 1e-12:
+        raise ValueError(
+            f"Argument `step` must be at most {1.0 / rates.max():.3g}, the shortest time in which {public_name(unit)} "
+            f"relaxes, but is {step:g}."
+        )
