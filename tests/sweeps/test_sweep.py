@@ -224,8 +224,8 @@ def test_a_parameter_that_was_left_out_is_swept_too() -> None:
     found = qd.sweep(MODEL, qd.dmft.Static(), {"mean": [-1.0, 2.0]})
     alone = qd.solve(MODEL.replace(mean=2.0), qd.dmft.Static())
     assert float(found["outlier"][1]) == pytest.approx(float(alone.arrays["outlier"]), rel=1e-10)
-    with pytest.raises(ValueError, match=r"`mean` must be left out for dmft\.Stationary"):
-        qd.sweep(MODEL, qd.dmft.Stationary(), {"mean": [-1.0, 2.0]})
+    with pytest.raises(ValueError, match=r"`mean` must be left out for replica\.ZeroTemperature"):
+        qd.sweep(MODEL, qd.replica.ZeroTemperature(), {"mean": [-1.0, 2.0]})
 
 
 def rank_one(strength: float, field: float = 0.1) -> qd.RandomNetwork:
