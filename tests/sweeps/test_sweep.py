@@ -274,6 +274,11 @@ def test_a_function_goes_with_experiments_and_parameters_of_the_theory() -> None
         ),
         (MODEL, {"activation": [1.0]}, r"cannot vary 'activation', which is no number"),
         (
+            qd.RandomNetwork(couplings=qd.couplings.Sparse(20.0, qd.couplings.Elliptic(0.5))),
+            {"degree": [20.0]},
+            r"cannot vary 'degree', which .* fixes the structure of the model",
+        ),
+        (
             qd.RandomNetwork(couplings=SUM + SUM),
             {"couplings.second.first.gain": [1.0, -1.0]},
             r"'couplings\.second\.first\.gain' .*: Argument `gain` must be a finite number at least 0, but is -1",
