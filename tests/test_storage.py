@@ -51,6 +51,7 @@ PARTS = {
     ),
     "a sum": qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5, mean=-1.0) + COUPLINGS.LowRank(np.eye(2), mean=[0.0, 1.0])),
     "redrawn, a map": qd.RandomNetwork(couplings=COUPLINGS.Redrawn(COUPLINGS.Elliptic(0.5)), unit=UNITS.Discrete(leak=0.5)),
+    "sparse": qd.RandomNetwork(couplings=COUPLINGS.Sparse(20.0, COUPLINGS.Elliptic(0.5, mean=-1.0))),
     "a sinusoid": qd.RandomNetwork(0.5, field=qd.Sinusoid(0.5, 1.0 / 3.0)),
     "species": qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5), unit=UNITS.LotkaVolterra(immigration=1e-3)),
     "adaptation": qd.RandomNetwork(couplings=COUPLINGS.Elliptic(0.5), unit=UNITS.Adaptive(qd.Erf(), 0.2)),

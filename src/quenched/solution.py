@@ -17,6 +17,7 @@ from quenched.errors import raise_unsolved
 from quenched.models import RandomNetwork
 from quenched.models.parameters import kinds_of_parts
 from quenched.numerics.statistics import with_error
+from quenched.provenance import stamp
 from quenched.records import one_line, printed, public_name
 from quenched.status import Status
 from quenched.theory import AbstractChoice, AbstractTheory, Theory
@@ -193,8 +194,6 @@ def labelled(name: str, array: Any, leading: tuple[str, ...] = (), populations: 
 def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | None) -> dict[str, Any]:
     """The parts and parameters of a model and a theory and the versions in use, flat, for attributes of a dataset. Of a
     choice only those that the way chosen has too: what others take did not matter."""
-    from importlib.metadata import version
-
     found: dict[str, Any] = {"theory": public_name(theory)}
     if not model.in_short:
         # Of a unit of the user's own the functions are all there is to tell.
@@ -210,6 +209,4 @@ def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | No
     outside = "" if isinstance(way, AbstractChoice) else way.outside_errors()
     if outside:
         found["outside_errors"] = outside
-    if seed is not None:
-        found["seed"] = seed
-    return {**found, "quenched_version": version("quenched"), "jax_version": jax.__version__}
+    return found | stamp(seed)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -22,8 +19,9 @@ from quenched.models import Network, RandomNetwork
 from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import KEY_BYTES, available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.statistics import RunningMean, mean_and_error
-from quenched.numerics.threads import one_blas_thread
+from quenched.numerics.work import keep_all, on_threads
 from quenched.precision import double_precision, traced
+from quenched.provenance import seed_of
 from quenched.solution import Solution
 from quenched.status import Status
 from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Computed, Cost, Start, Theory
@@ -85,7 +83,6 @@ def solve(
         theory.check(model, solver)
     check_key(key)
     began = time.perf_counter()
-    seed = int(key) if isinstance(key, int | np.integer) else 0 if key is None else None
     if isinstance(theory, AbstractTheory):
         computed = _compute(model, theory, solver, branch, progress)
     else:
@@ -98,7 +95,7 @@ def solve(
         wall_time = time.perf_counter() - began
     arrays, status, residual, steps = computed
     name = theory.branch_name(branch) if isinstance(theory, AbstractTheory) else None
-    solution = Solution(model, asked, arrays, status, residual, steps, coordinates, seed, wall_time, name)
+    solution = Solution(model, asked, arrays, status, residual, steps, coordinates, seed_of(key), wall_time, name)
     return solution.check() if throw and wall_time is not None else solution
 
 
@@ -169,26 +166,21 @@ def _measure_once(
         return averaged._replace(arrays=theory.with_all_errors(averaged.arrays)), 0.0
     kept: list[Computed] = []
     running: dict[str, RunningMean] = {}
-    interrupted, first_done = False, 0.0
+    first_done = 0.0
 
-    def enough() -> bool:
-        return sum(part.status.shape[0] for part in kept) >= 2
+    def keep(part: Computed) -> None:
+        nonlocal first_done
+        for name in [name for name in part.arrays if _plainly_averaged(theory, name)]:
+            # Taken out of the part, so that long arrays are not kept once for every sample.
+            running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
+        kept.append(part)
+        first_done = first_done or time.perf_counter()
 
-    try:
-        queue = [keys[first : first + batch] for first in range(0, theory.samples, batch)]
-        with results_in_hand(enough), closing(_measured(model, theory, solver, queue)) as parts:
-            for done, part in enumerate(parts, start=1):
-                for name in [name for name in part.arrays if _plainly_averaged(theory, name)]:
-                    # Taken out of the part, so that long arrays are not kept once for every sample.
-                    running.setdefault(name, RunningMean()).add(part.arrays.pop(name))
-                kept.append(part)
-                first_done = first_done or time.perf_counter()
-                if progress is not None:
-                    progress(done * batch, theory.samples)
-    except KeyboardInterrupt:
-        if not enough():
-            raise
-        interrupted = True
+    queue = [keys[first : first + batch] for first in range(0, theory.samples, batch)]
+    tell = None if progress is None else lambda done: progress(done * batch, theory.samples)
+    interrupted = keep_all(
+        _measured(model, theory, solver, queue), keep, lambda: sum(part.status.shape[0] for part in kept) >= 2, tell
+    )
     # The first batch was compiled too.
     seconds = (time.perf_counter() - first_done) * len(kept) / max(1, len(kept) - 1)
     averaged = _average(theory, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *kept))
@@ -203,27 +195,14 @@ def _measured(
 ) -> Generator[Computed, None, None]:
     """The batches, measured, in their order."""
 
-    @double_precision  # a setting of the thread
     def run(keys: Array) -> Computed:
         return jax.device_get(_samples_compiled(model, theory, solver, keys))
 
     threads = 1
     if theory.together == "threads":
         threads = max(1, min(os.cpu_count() or 1, available_bytes() // theory.bytes_measuring(model, solver)))
-    pool, waiting = ThreadPoolExecutor(threads), deque[Future[Computed]]()
-    with one_blas_thread():
-        try:
-            # The first alone, so that the others find it compiled; in a thread, so that Ctrl-C is heard meanwhile.
-            yield pool.submit(run, batches[0]).result()
-            for keys in batches[1:]:
-                waiting.append(pool.submit(run, keys))
-                # No more than the threads work on: what is done but not averaged yet takes memory.
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    # No more than the threads work on: what is done but not averaged yet takes memory.
+    return on_threads(run, batches, threads=threads, most_waiting=threads)
 
 
 def _plainly_averaged(theory: AbstractExperiment, name: str) -> bool:

@@ -224,8 +224,8 @@ def test_a_parameter_that_was_left_out_is_swept_too() -> None:
     found = qd.sweep(MODEL, qd.dmft.Static(), {"mean": [-1.0, 2.0]})
     alone = qd.solve(MODEL.replace(mean=2.0), qd.dmft.Static())
     assert float(found["outlier"][1]) == pytest.approx(float(alone.arrays["outlier"]), rel=1e-10)
-    with pytest.raises(ValueError, match=r"`mean` must be left out for dmft\.Stationary"):
-        qd.sweep(MODEL, qd.dmft.Stationary(), {"mean": [-1.0, 2.0]})
+    with pytest.raises(ValueError, match=r"`mean` must be left out for replica\.ZeroTemperature"):
+        qd.sweep(MODEL, qd.replica.ZeroTemperature(), {"mean": [-1.0, 2.0]})
 
 
 def rank_one(strength: float, field: float = 0.1) -> qd.RandomNetwork:
@@ -273,6 +273,11 @@ def test_a_function_goes_with_experiments_and_parameters_of_the_theory() -> None
             r"must name a parameter once, but names 'gain', 'couplings\.gain'",
         ),
         (MODEL, {"activation": [1.0]}, r"cannot vary 'activation', which is no number"),
+        (
+            qd.RandomNetwork(couplings=qd.couplings.Sparse(20.0, qd.couplings.Elliptic(0.5))),
+            {"degree": [20.0]},
+            r"cannot vary 'degree', which .* fixes the structure of the model",
+        ),
         (
             qd.RandomNetwork(couplings=SUM + SUM),
             {"couplings.second.first.gain": [1.0, -1.0]},

@@ -51,7 +51,7 @@ class StationaryFilters(AbstractTheory):
 
     Branches, `start=`: "stable", "structured" (a low-rank part has latents, constant in time), "unstructured".
 
-    Returns, each with `_error`, what halves of the step and of the window would change:
+    Returns, each with `_error`, what the extrapolation in the step leaves over and what the window moves:
         `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum`, `rate_spectrum`
         (frequency; of what decays), `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `undecayed`,
         `lyapunov_exponent` (of a map per step); of flows `kinetic_energy`; of a low-rank part `latent`; of a sinusoid
@@ -82,6 +82,7 @@ class StationaryFilters(AbstractTheory):
     branches: ClassVar[tuple[str, ...]] = ("stable", "structured", "unstructured")
     unknowns: ClassVar[tuple[str, ...]] = ()
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
+    brief: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -154,9 +155,7 @@ class StationaryFilters(AbstractTheory):
         is_map = model.kind == "map"
         times = int(self.window) // 4 * 4 if is_map else count_steps(self.window, self.step)
         arrays, status, residual, steps = self._on_a_ring(model, solver, start, times, None if is_map else self.step)
-        fixed = jax.lax.stop_gradient(model)
-        short, *_ = self._on_a_ring(fixed, solver, start, times // 2, None if is_map else self.step)
-        moved = {name: jnp.abs(jax.lax.stop_gradient(arrays[name]) - short[name]) for name in arrays}
+        moved = self._moved_by_the_window(jax.lax.stop_gradient(arrays))
         if not is_map:
             finer, status, residual, steps = self._on_a_ring(model, solver, start, 2 * times, self.step / 2)
             arrays = extrapolated(2, arrays, finer)
@@ -171,6 +170,21 @@ class StationaryFilters(AbstractTheory):
                 for name, values in arrays.items()
             }
         return Computed(arrays, status, residual, steps)
+
+    def _moved_by_the_window(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Bounds on it, from what has not decayed three quarters of the way to the other side: with u what would be left there,
+        an exponential comes round the ring as u^(2 - 2 lag/window), and everything else moves by u^2 of itself."""
+        left = jnp.abs(arrays["undecayed"]) ** (4.0 / 3.0)
+        moved = {name: left**2 * jnp.max(jnp.abs(values)) * jnp.ones_like(values) for name, values in arrays.items()}
+        round_the_ring = left ** (2.0 - 2.0 * np.asarray(self.lags) / self.window)
+        for name, whole in (("correlation", "mean_square_rate"), ("state_correlation", "mean_square_state")):
+            moved[name] = arrays[whole][:, None] * round_the_ring
+        # A constant was taken off, as if it never decayed; as much again has gone round. Differences fall more slowly.
+        waves = 4.0 / np.maximum(self.frequencies, 2.0 / self.window)
+        for name, whole in (("power_spectrum", "mean_square_state"), ("rate_spectrum", "mean_square_rate")):
+            moved[name] = arrays[whole][:, None] * left * waves
+        moved["lyapunov_exponent"] = left
+        return moved
 
     def _on_a_ring(
         self, model: RandomNetwork, solver: Anderson, start: Start, times: int, step: float | None

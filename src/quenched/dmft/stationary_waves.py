@@ -198,7 +198,7 @@ class Ring(NamedTuple):
             low, high, packet = carry
             middle = 0.5 * (low + high)
             packet = fixed.settled(middle, packet)
-            larger = fixed.largest(middle, packet, packet) > 0.0
+            larger = fixed.largest(middle, packet, packet, 1) > 0.0
             return jnp.where(larger, middle, low), jnp.where(larger, high, middle), packet
 
         # A packet of all frequencies. More than any rate: an answer falls with the growth, by 1/growth at least.
@@ -208,8 +208,8 @@ class Ring(NamedTuple):
         low, high, packet = jax.lax.fori_loop(0, _HALVINGS, halve, (floor + 1e-9, most, packet))
         rate = 0.5 * (low + high)
         other = fixed.settled(rate, jnp.ones_like(packet) * packet, transposed=True)
-        slope = jax.lax.stop_gradient(jax.grad(lambda growth: fixed.largest(growth, packet, other))(rate))
-        return rate - packets.largest(rate, packet, other) / slope
+        slope = jax.lax.stop_gradient(jax.grad(lambda growth: fixed.largest(growth, packet, other, _CLOSER))(rate))
+        return rate - packets.largest(rate, packet, other, _CLOSER) / slope
 
 
 class Packets(NamedTuple):
@@ -251,17 +251,17 @@ class Packets(NamedTuple):
 
         return jax.lax.fori_loop(0, _APPLICATIONS * (10 if transposed else 1), once, packet)
 
-    def largest(self, growth: Array, packet: Array, other: Array) -> Array:
+    def largest(self, growth: Array, packet: Array, other: Array, closer: int) -> Array:
         """ln of the largest eigenvalue: of a packet, by the one on the other side, or of waves.
 
         Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly. Their
-        frequencies lie closer than those that fit into the ring, so that a resonance is not between two of them.
+        frequencies lie so many times closer than those that fit into the ring: a resonance may be between two of those.
         """
         along = jnp.sum(other * packet)
         of_packet = jnp.sum(other * self.image(growth, packet)) / jnp.where(along == 0.0, 1.0, along)
         waves = self.ring.waves
         apart = jnp.min(self.weights[:, waves.times // 4 :], axis=1)
-        powers = self._powers(growth, Waves(_CLOSER * waves.times, waves.step))
+        powers = self._powers(growth, Waves(closer * waves.times, waves.step))
         of_waves = jax.vmap(spectral_radius)(self.matrix * (apart * powers.T)[:, None, :])
         return jnp.log(jnp.maximum(jnp.maximum(of_packet, jnp.max(of_waves)), 1e-300))
 

@@ -15,6 +15,8 @@ _SQUARINGS, _TERMS, _BALANCINGS = 40, 14, 20
 
 def spectral_radius(matrix: Float[Array, "row row"]) -> Float[Array, ""]:
     """The largest modulus of an eigenvalue."""
+    if len(matrix) == 1:
+        return jnp.abs(matrix[0, 0])
     return jnp.exp(_log_growth(matrix))
 
 

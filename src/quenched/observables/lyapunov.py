@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -15,11 +15,13 @@ from quenched.errors import raise_unsolved
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.threads import one_blas_thread
+from quenched.numerics.work import keep_all
 from quenched.observables.benettin import Growth, Schedule, follow
 from quenched.observables.networks import Networks, read_networks, read_states
 from quenched.observables.spectra import average, of_networks, unmeasured
 from quenched.observables.tangent import begin
 from quenched.precision import double_precision
+from quenched.provenance import seed_of, stamp
 from quenched.records import printed
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.refusals import check_run
@@ -186,19 +188,19 @@ def _measure(
 
     growths: list[Growth] = []
     enough = 2 if batch.kind == "ensemble" else 1
-    try:
+
+    def groups() -> Generator[Growth, None, None]:
         for first in range(0, batch.number, together):
             chosen = slice(first, first + together)
             couplings = batch.couplings(chosen, noise_keys, exponents)
             bundle = begin(states[chosen], couplings.blocks.layout, exponents, frame_keys[chosen])
             growth = follow(couplings, batch.unit, bundle, schedule, batch.noise, tell, batch.fresh)
             if not (growth.interrupted and growths):
-                growths.append(growth)
+                yield growth
             if growth.interrupted:
                 raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        if len(growths) * together < enough:
-            raise
+
+    keep_all(groups(), growths.append, lambda: len(growths) * together >= enough)
     return growths
 
 
@@ -226,8 +228,6 @@ def _at_once(batch: Networks, exponents: int, blocks: int) -> int:
 
 
 def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: Schedule, key: Any) -> xr.Dataset:
-    from importlib.metadata import version
-
     import xarray as xr
 
     found = [each for growth in growths for each in of_networks(growth, exponents, schedule, exponents == batch.state_size)]
@@ -258,9 +258,6 @@ def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: S
         "condition": max(growth.condition for growth in growths),
         "amplification": max(float(np.max(growth.amplified)) for growth in growths),
         "citations": "benettin1980 kaplan1979 engelken2023 geyer1992",
-        "quenched_version": version("quenched"),
-        "jax_version": jax.__version__,
+        **stamp(seed_of(key)),
     }
-    if key is None or isinstance(key, int | np.integer):
-        attributes["seed"] = 0 if key is None else int(key)
     return xr.Dataset(variables, attrs=attributes)

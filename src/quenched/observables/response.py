@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -19,6 +18,7 @@ from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.numerics.threads import one_blas_thread
 from quenched.observables.response_runs import Measured, Plan, measure_stretches
 from quenched.precision import double_precision
+from quenched.provenance import seed_of, stamp
 from quenched.records import printed
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
@@ -144,7 +144,7 @@ def measure_response(
     found = with_remainders(_averaged(samples, method), plan.step)
     step_left = "" if richardson else f"the step, O(step^{ORDERS[scheme]}); "
     attributes = ensemble.attributes | {"method": method, "scheme": scheme, "stretches": plan.stretches, "trials": trials}
-    attributes |= {"probes": probes, "richardson": int(richardson), "quenched_version": version("quenched")}
+    attributes |= {"probes": probes, "richardson": int(richardson), **stamp(seed_of(key))}
     attributes["citations"] = "hutchinson1990"
     attributes["outside_errors"] = step_left + "finite size, O(1/size); what is left of the initial states after the burn-in"
     if method == "kick":

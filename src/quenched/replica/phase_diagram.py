@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -16,7 +14,7 @@ from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.numerics.self_consistency import Newton
-from quenched.numerics.threads import one_blas_thread
+from quenched.numerics.work import keep_all, on_threads
 from quenched.precision import double_precision
 from quenched.replica.finite_temperature import check_temperature
 from quenched.replica.phase_branches import NAMES, Line, with_overlap, without_overlap
@@ -110,24 +108,15 @@ def phase_diagram(
     tight, grid = jnp.asarray(float(confinement)), jnp.asarray(axes["gain"])
     both = jax.device_get(without_overlap(model, grid, gamma, T, tight, used))
 
-    @double_precision  # a setting of the thread
     def ordered(index: int) -> Line:
         downward: Line = jax.tree.map(lambda values: values[index], both[1])
         return jax.device_get(
             with_overlap(model, grid, gamma[index], T[index], tight, downward.arrays["replicon_eigenvalue"], used)
         )
 
-    overlapping_lines = []
-    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            for done, line in enumerate(pool.map(ordered, range(len(lines))), start=1):
-                overlapping_lines.append(line)
-                if progress is not None:
-                    progress(done, len(lines))
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            if not overlapping_lines:
-                raise
+    overlapping_lines: list[Line] = []
+    tell = None if progress is None else lambda done: progress(done, len(lines))
+    keep_all(on_threads(ordered, range(len(lines))), overlapping_lines.append, lambda: bool(overlapping_lines), tell)
     done = len(overlapping_lines)
     overlapping_lines += [_nothing(overlapping_lines[0])] * (len(lines) - done)
     ours = jax.tree.map(lambda *values: np.stack(values), *overlapping_lines)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import jax
@@ -12,8 +10,7 @@ import numpy as np
 
 from quenched.compiled import compiled
 from quenched.numerics.memory import BATCH_BYTES
-from quenched.numerics.threads import one_blas_thread
-from quenched.precision import double_precision
+from quenched.numerics.work import on_threads
 from quenched.solve import measure_ensemble
 from quenched.status import Status
 from quenched.sweeps.plan import Plan
@@ -59,21 +56,12 @@ def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None
     everything, length = np.arange(len(plan.grid.points)), lanes(plan)
     batches = [batch for batch in np.split(everything, everything[length::length]) if np.isin(batch, wanted).any()]
 
-    @double_precision  # a setting of the thread
     def run(batch: np.ndarray) -> Part:
         padded = np.pad(batch, (0, length - len(batch)), mode="edge")
         computed = jax.device_get(lanes_compiled(*plan.grid.stacked(padded), plan.solver, plan.start))
         return batch, jax.tree.map(lambda values: values[: len(batch)], computed)
 
-    pool = ThreadPoolExecutor(os.cpu_count())
-    with one_blas_thread():
-        try:
-            # The first alone, so that the others find it compiled; in a thread, so that Ctrl-C is heard meanwhile.
-            yield pool.submit(run, batches[0]).result()
-            for future in as_completed([pool.submit(run, batch) for batch in batches[1:]]):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    return on_threads(run, batches, in_order=False)
 
 
 @compiled()

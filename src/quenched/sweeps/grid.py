@@ -13,7 +13,7 @@ import numpy as np
 
 from quenched.checks import nearest
 from quenched.models import RandomNetwork
-from quenched.models.parameters import find_path, value_at
+from quenched.models.parameters import Path, find_path, value_at
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.solve import chosen_way
 from quenched.sweeps.family import (
@@ -145,7 +145,7 @@ def make_grid(model: Model, theory: Theory, over: Mapping[str, Any]) -> Grid:
 def _check_name(name: str, model: Model, theory: Theory) -> None:
     """Refuse what is neither a parameter of the theory nor one of the model, or cannot be swept."""
     of_theory, known = _numbers(theory), model.parameters if isinstance(model, RandomNetwork) else {}
-    allowed = [each for each, path in known.items() if _sweepable(value_at(model, path))]
+    allowed = [each for each, path in known.items() if _sweepable(model, path)]
     if not isinstance(model, RandomNetwork):
         allowed = arguments_of(model)
     if name in of_theory and name in allowed:
@@ -159,9 +159,12 @@ def _check_name(name: str, model: Model, theory: Theory) -> None:
             f"Argument `over` cannot vary {name!r}, which fixes the shape of the computation; sweep once for each value."
         )
     if any(name == path[-1] or name == ".".join(path) for path in known.values()):
-        if _sweepable(value_at(model, find_path(known, name))):
+        if _sweepable(model, find_path(known, name)):
             return
-        raise ValueError(f"Argument `over` cannot vary {name!r}, which is no number; sweep once for each.")
+        raise ValueError(
+            f"Argument `over` cannot vary {name!r}, which is no number, or fixes the structure of the model; "
+            "sweep once for each."
+        )
     words = [*allowed, *of_theory]
     raise ValueError(
         f"Argument `over` must name parameters out of {', '.join(words)}, but names {name!r}."
@@ -169,9 +172,12 @@ def _check_name(name: str, model: Model, theory: Theory) -> None:
     )
 
 
-def _sweepable(value: Any) -> bool:
-    """Numbers, arrays of them, and what was left out."""
-    return value is None or (not isinstance(value, bool) and isinstance(value, int | float | np.number | np.ndarray))
+def _sweepable(model: Any, path: Path) -> bool:
+    """Numbers, arrays of them, and what was left out, unless they are part of the structure."""
+    owner, value = value_at(model, path[:-1]), value_at(model, path)
+    static = any(each.name == path[-1] and each.metadata.get("static", False) for each in fields(owner))
+    number = not isinstance(value, bool) and isinstance(value, int | float | np.number | np.ndarray)
+    return not static and (value is None or number)
 
 
 def _numbers(theory: Theory) -> list[str]:

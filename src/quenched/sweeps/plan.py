@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from quenched.models import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
+from quenched.provenance import seed_of
 from quenched.solution import Solution, parameters
 from quenched.solve import check_model, check_theory, checked_solver, read_key, read_start, refuse_start, samples_at_once
 from quenched.sweeps.grid import Grid, Model, make_grid
@@ -69,9 +70,8 @@ def make_plan(
     elif read is not None:
         refuse_what_does_not_fit(method.bytes_per_point(solver, read), type(method).__name__, "the solver's `nodes`")
     random = read_key(key)
-    seed = key if isinstance(key, int) else 0 if key is None else None
     varied = {*grid.theories.names, *grid.models.varied}
-    fixed = {name: value for name, value in parameters(first, theory, method, seed).items() if name not in varied}
+    fixed = {name: value for name, value in parameters(first, theory, method, seed_of(key)).items() if name not in varied}
     definition = {
         **{name: value for name, value in fixed.items() if not name.endswith("_version")},
         "over": {name: values.tolist() for name, values in grid.axes.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from quenched.numerics.markov_chain import bytes_needed, log_probabilities
 from quenched.numerics.memory import available_bytes
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
+from quenched.provenance import stamp
 from quenched.solution import labelled
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def stationary_density(
         "cells": fine.cells,
     }
     attributes |= {"status": status, "advice": _ADVICE[status], "citations": "scharfetter1969"}
-    attributes["quenched_version"] = version("quenched")
+    attributes |= stamp()
     coordinates: dict[str, Any] = {name: fine.centres(axis) for axis, name in enumerate(_VARIABLES[: way.size])}
     coordinates["component"] = list(_VARIABLES[: way.size])
     return xr.Dataset({name: labelled(name, values) for name, values in arrays.items()}, coordinates, attributes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -22,7 +23,9 @@ from quenched.landscape.sampling.warm_up import Warm, ladder_size, warm_up
 from quenched.models.labels import in_order, named
 from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.threads import one_blas_thread
+from quenched.numerics.work import keep_all
 from quenched.precision import double_precision
+from quenched.provenance import seed_of, stamp
 from quenched.solution import labelled
 from quenched.status import Status
 
@@ -154,8 +157,7 @@ def sample(
     }
     if not solver.proposal().adjusted:
         attributes["outside_errors"] = "the step of unadjusted Langevin dynamics, O(step)"
-    if key is None or isinstance(key, int | np.integer):
-        attributes["seed"] = 0 if key is None else int(key)
+    attributes |= stamp(seed_of(key))
     dataset = _dataset(estimates, r_hat, sizes, draws, warm, status, attributes)
     if throw:
         # What was interrupted is told by its status.
@@ -193,18 +195,16 @@ def _in_blocks(
     samples, block, thinning, record = plan
     blocks = math.ceil(samples / block)
     kept: list[Draws] = []
-    interrupted = False
-    try:
-        for index, block_key in enumerate(jax.random.split(key, blocks)):
+
+    def parts() -> Generator[Draws, None, None]:
+        nonlocal warm
+        for block_key in jax.random.split(key, blocks):
             # At once to the host, where long runs belong.
             warm, draws = _block_compiled(solver, target, temperature, warm, block_key, block, thinning, record)
-            kept.append(jax.device_get(draws))
-            if progress is not None:
-                progress(index + 1, blocks)
-    except KeyboardInterrupt:
-        if len(kept) * block < _FEWEST_DRAWS:
-            raise
-        interrupted = True
+            yield jax.device_get(draws)
+
+    tell = None if progress is None else lambda done: progress(done, blocks)
+    interrupted = keep_all(parts(), kept.append, lambda: len(kept) * block >= _FEWEST_DRAWS, tell)
     return warm, jax.tree.map(lambda *leaves: np.concatenate(leaves)[:samples], *kept), interrupted
 
 
@@ -240,8 +240,6 @@ def refuse_what_does_not_fit(
 def _dataset(
     estimates: dict[str, Any], r_hat: Any, sizes: Any, draws: Draws, warm: Warm, status: Status, attributes: dict[str, Any]
 ) -> xr.Dataset:
-    from importlib.metadata import version
-
     import xarray as xr
 
     turns = draws.exchange_turn.sum(axis=0)
@@ -263,4 +261,4 @@ def _dataset(
         "first_chain": ("pair", first),
         "second_chain": ("pair", second),
     }
-    return xr.Dataset(variables, coordinates, attributes | {"quenched_version": version("quenched")})
+    return xr.Dataset(variables, coordinates, attributes)
