@@ -156,8 +156,10 @@ class StationaryFilters(AbstractTheory):
         times = int(self.window) // 4 * 4 if is_map else count_steps(self.window, self.step)
         arrays, status, residual, steps = self._on_a_ring(model, solver, start, times, None if is_map else self.step)
         moved = self._moved_by_the_window(jax.lax.stop_gradient(arrays))
+        moved.pop("exponent_moved"), arrays.pop("exponent_moved")
         if not is_map:
             finer, status, residual, steps = self._on_a_ring(model, solver, start, 2 * times, self.step / 2)
+            finer.pop("exponent_moved")
             arrays = extrapolated(2, arrays, finer)
             for name in moved:
                 moved[name] += self.step * jax.lax.stop_gradient(jnp.abs(arrays.pop(f"{name}_discretisation")))
@@ -172,18 +174,18 @@ class StationaryFilters(AbstractTheory):
         return Computed(arrays, status, residual, steps)
 
     def _moved_by_the_window(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        """Bounds on it, from what has not decayed three quarters of the way to the other side: with u what would be left there,
+        """Bounds on it, from what has not decayed three quarters of the way to the other side. With u what would be left there
         an exponential comes round the ring as u^(2 - 2 lag/window), and everything else moves by u^2 of itself."""
         left = jnp.abs(arrays["undecayed"]) ** (4.0 / 3.0)
         moved = {name: left**2 * jnp.max(jnp.abs(values)) * jnp.ones_like(values) for name, values in arrays.items()}
         round_the_ring = left ** (2.0 - 2.0 * np.asarray(self.lags) / self.window)
         for name, whole in (("correlation", "mean_square_rate"), ("state_correlation", "mean_square_state")):
             moved[name] = arrays[whole][:, None] * round_the_ring
-        # A constant was taken off, as if it never decayed; as much again has gone round. Differences fall more slowly.
+        # A constant was taken off, as if it never decayed; as much again has gone round.
         waves = 4.0 / np.maximum(self.frequencies, 2.0 / self.window)
         for name, whole in (("power_spectrum", "mean_square_state"), ("rate_spectrum", "mean_square_rate")):
             moved[name] = arrays[whole][:, None] * left * waves
-        moved["lyapunov_exponent"] = left
+        moved["lyapunov_exponent"] = arrays["exponent_moved"]
         return moved
 
     def _on_a_ring(
@@ -240,6 +242,7 @@ class StationaryFilters(AbstractTheory):
         periodic, lasting = self._periodic(ring, covariance)
         rate_periodic, rate_lasting = self._periodic(ring, correlation)
         falling, rates = covariance - periodic - lasting, correlation - rate_periodic - rate_lasting
+        rate, moved = ring.growth_rate(state)
         pulses = jnp.stack(
             [impulse(linear_part(unit), jnp.asarray(lags), model.kind == "map")[:, 0] for unit in model.units]
         )
@@ -255,9 +258,10 @@ class StationaryFilters(AbstractTheory):
             "mean_rate": mean_rate,
             "mean_square_state": covariance[:, 0] + means**2,
             "mean_square_rate": correlation[:, 0],
-            "lyapunov_exponent": ring.growth_rate(state),
+            "lyapunov_exponent": rate,
             "undecayed": jnp.max(jnp.abs(rates[:, 3 * half // 4]) / jnp.where(square > 0.0, square, 1.0)),
         }
+        arrays["exponent_moved"] = jax.lax.stop_gradient(moved)
         if model.kind == "flow":
             arrays["kinetic_energy"] = 0.5 * jnp.stack([each.velocity_square for each in parts])
         if model.couplings.rank:

@@ -184,8 +184,9 @@ class Ring(NamedTuple):
         new = State(mean, correlation, state.latent)
         return new._replace(latent=self.model.couplings.latent(self.rates(new, slopes)))
 
-    def growth_rate(self, state: State) -> Array:
-        """Largest Lyapunov exponent: the rate at which a wave packet of small differences between two copies grows.
+    def growth_rate(self, state: State) -> tuple[Array, Array]:
+        """Largest Lyapunov exponent: the rate at which a wave packet of small differences between two copies grows; and how
+        much it is moved by what of the packet has come round the ring.
 
         Covariances of differences of inputs obey D_a = sum_b (d covariance_a/dC_b) |H_b|^2 [W_b D_b], W_b = <f' f'> at each
         lag and H_b the answer to growing waves. The rate is where the largest eigenvalue is 1. Its derivative is that of
@@ -209,7 +210,9 @@ class Ring(NamedTuple):
         rate = 0.5 * (low + high)
         other = fixed.settled(rate, jnp.ones_like(packet) * packet, transposed=True)
         slope = jax.lax.stop_gradient(jax.grad(lambda growth: fixed.largest(growth, packet, other, _CLOSER))(rate))
-        return rate - packets.largest(rate, packet, other, _CLOSER) / slope
+        left = jnp.max(jnp.abs(packet[:, -1])) / jnp.max(jnp.abs(packet))
+        waves = fixed.of_waves(rate, _CLOSER) >= fixed.of_packet(rate, packet, other)
+        return rate - packets.largest(rate, packet, other, _CLOSER) / slope, jnp.where(waves, 0.0, left**2)
 
 
 class Packets(NamedTuple):
@@ -252,18 +255,25 @@ class Packets(NamedTuple):
         return jax.lax.fori_loop(0, _APPLICATIONS * (10 if transposed else 1), once, packet)
 
     def largest(self, growth: Array, packet: Array, other: Array, closer: int) -> Array:
-        """ln of the largest eigenvalue: of a packet, by the one on the other side, or of waves.
+        """ln of the largest eigenvalue, of a packet or of waves."""
+        return jnp.log(
+            jnp.maximum(jnp.maximum(self.of_packet(growth, packet, other), self.of_waves(growth, closer)), 1e-300)
+        )
 
-        Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly. Their
-        frequencies lie so many times closer than those that fit into the ring: a resonance may be between two of those.
-        """
+    def of_packet(self, growth: Array, packet: Array, other: Array) -> Array:
+        """Its eigenvalue, by the one on the other side."""
         along = jnp.sum(other * packet)
-        of_packet = jnp.sum(other * self.image(growth, packet)) / jnp.where(along == 0.0, 1.0, along)
+        return jnp.sum(other * self.image(growth, packet)) / jnp.where(along == 0.0, 1.0, along)
+
+    def of_waves(self, growth: Array, closer: int) -> Array:
+        """Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly.
+
+        Their frequencies lie so many times closer than those that fit into the ring, between two of which a resonance may be.
+        """
         waves = self.ring.waves
         apart = jnp.min(self.weights[:, waves.times // 4 :], axis=1)
         powers = self._powers(growth, Waves(closer * waves.times, waves.step))
-        of_waves = jax.vmap(spectral_radius)(self.matrix * (apart * powers.T)[:, None, :])
-        return jnp.log(jnp.maximum(jnp.maximum(of_packet, jnp.max(of_waves)), 1e-300))
+        return jnp.max(jax.vmap(spectral_radius)(self.matrix * (apart * powers.T)[:, None, :]))
 
 
 def _at_one_time(rates: Rates) -> Rates:
