@@ -174,7 +174,7 @@ class StationaryFilters(AbstractTheory):
         return Computed(arrays, status, residual, steps)
 
     def _moved_by_the_window(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        """Bounds on it, from what has not decayed three quarters of the way to the other side. With u what would be left there
+        """Bounds on it, from what has not decayed three quarters of the way to the other side. With u what is left there
         an exponential comes round the ring as u^(2 - 2 lag/window), and everything else moves by u^2 of itself."""
         left = jnp.abs(arrays["undecayed"]) ** (4.0 / 3.0)
         moved = {name: left**2 * jnp.max(jnp.abs(values)) * jnp.ones_like(values) for name, values in arrays.items()}

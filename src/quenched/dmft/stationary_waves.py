@@ -268,7 +268,7 @@ class Packets(NamedTuple):
     def of_waves(self, growth: Array, closer: int) -> Array:
         """Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly.
 
-        Their frequencies lie so many times closer than those that fit into the ring, between two of which a resonance may be.
+        Their frequencies lie so many times closer than those that fit into the ring: resonances lie between.
         """
         waves = self.ring.waves
         apart = jnp.min(self.weights[:, waves.times // 4 :], axis=1)
