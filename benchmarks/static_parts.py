@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/static_parts.py [--points 2048]
 
 SciPy's side is what one would write from the equations of symmetry 0: averages by `quad` to 1e-9, `root` for the unknowns,
-begun next to the answer, which the package's side is not. 2000 points of excitation and inhibition a second on 2 cores is the aim.
+begun next to the answer, which the package's side is not. 2000 points of excitation and inhibition a second on 2 cores are
+the aim.
 """
 
 from __future__ import annotations
