@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/before_after.py c2ae236 [--rounds 2]
 
-The other commit is checked out into a temporary worktree of its own. Each round runs each side in a new process without a store
-of compiled programs; the best of the rounds counts.
+The other commit is checked out into a temporary worktree of its own. Each round runs each side in a new process without a
+store of compiled programs; the best of the rounds counts.
 """
 
 from __future__ import annotations
