@@ -187,3 +187,13 @@ def test_functions_of_the_time_are_curves_and_of_two_times_maps() -> None:
     assert list(one) == ["correlation"]
     with pytest.raises(ValueError, match="Did you mean 'correlation'"):
         solution.plot("corelation")
+
+
+def test_each_population_is_a_curve_of_its_own() -> None:
+    couplings = qd.couplings.Blocks((0.8, 0.2), [[1.2, 1.0], [0.8, 1.1]])
+    model = qd.RandomNetwork(couplings=couplings, noise=0.3)
+    solution = qd.solve(model, qd.dmft.Stationary(lags=(0.0, 1.0, 2.0), frequencies=(0.0, 1.0)))
+    axes = solution.plot("correlation")["correlation"]
+    labels = [line.get_label() for line in axes.get_lines()]
+    assert labels == [r"$C,\ \mathrm{population}\ 0$", r"$C,\ \mathrm{population}\ 1$"]
+    np.testing.assert_allclose(axes.get_lines()[1].get_ydata(), solution.correlation.isel(population=1))

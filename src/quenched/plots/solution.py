@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 _ASIDE = ("status", "residual", "steps")
 # Quantities that share a panel share the last word of this.
 _KINDS = ("response", "correlation", "spectrum")
+# Axes along which each entry is a curve, or a map, of its own.
+_APART = ("population", "rank")
 
 
 def solution(found: Solution | xr.Dataset, *names: str) -> dict[str, Axes]:
     """Draw a solution: functions of the time, the lag or the frequency as curves with their errors, functions of two times
-    as maps. A solution of numbers alone is drawn as points with error bars.
+    as maps, each population apart. A solution of numbers alone is drawn as points with error bars.
 
     Arguments:
         found: what `qd.solve` returned, or its dataset.
@@ -42,23 +44,41 @@ def solution(found: Solution | xr.Dataset, *names: str) -> dict[str, Axes]:
     """
     dataset: xr.Dataset = found.to_dataset() if isinstance(found, Solution) else found
     checks.dataset("found", dataset, "a solution, or the solution itself", "status", "residual", "steps")
-    known = [name for name in VOCABULARY if name in dataset.data_vars and name not in _ASIDE]
+    dataset, parts = _apart(dataset)
+    known = [name for name in VOCABULARY if name in parts and name not in _ASIDE]
     for name in names:
         checks.one_of("names", name, known)
-        if dataset[name].ndim > 2:
-            dims = ", ".join(map(str, dataset[name].dims))
+        if dataset[parts[name][0]].ndim > 2:
+            dims = ", ".join(map(str, dataset[parts[name][0]].dims))
             raise ValueError(f"{name!r} has the axes {dims}, more than can be drawn; choose a part, and xarray's .plot().")
-    drawable = [name for name in known if 1 <= dataset[name].ndim <= 2]
-    chosen = list(names) or drawable or [name for name in known if dataset[name].ndim == 0]
+    drawable = [name for name in known if 1 <= dataset[parts[name][0]].ndim <= 2]
+    chosen = list(names) or drawable or [name for name in known if dataset[parts[name][0]].ndim == 0]
     panels: dict[tuple[Any, ...], list[str]] = {}
     for name in chosen:
-        panels.setdefault(_panel(name, dataset), []).append(name)
+        for part in parts[name]:
+            panels.setdefault(_panel(part, dataset), []).append(part)
     drawn: dict[str, Axes] = {}
     longest = len(panels.get(("numbers",), ()))
     for axes, (key, members) in zip(_axes(len(panels), longest), panels.items(), strict=True):
         _DRAW[key[0]](axes, dataset[members], dataset)
-        drawn |= dict.fromkeys(members, axes)
+        drawn |= {name: axes for name in chosen if set(parts[name]) & set(members)}
     return drawn
+
+
+def _apart(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, list[str]]]:
+    """The dataset with a variable for each population, and the names of those that each variable has become."""
+    parts: dict[str, list[str]] = {}
+    for name in map(str, dataset.data_vars):
+        quantity = dataset[name]
+        axis = str(quantity.dims[0]) if quantity.dims else ""
+        if axis not in _APART:
+            parts[name] = [name]
+            continue
+        parts[name] = [f"{axis} {place}: {name}" for place in range(quantity.sizes[axis])]
+        for place, part in enumerate(parts[name]):
+            symbol = rf"{quantity.attrs.get('symbol', '-')},\ \mathrm{{{axis}}}\ {place}"
+            dataset = dataset.assign({part: quantity.isel({axis: place}, drop=True).assign_attrs(symbol=symbol)})
+    return dataset, parts
 
 
 def _panel(name: str, dataset: xr.Dataset) -> tuple[Any, ...]:
@@ -80,7 +100,7 @@ def _axes(count: int, longest: int) -> list[Axes]:
 
     columns = min(count, 3)
     rows = -(-count // columns)
-    size = (4.2 * columns, max(3.2, 0.28 * longest + 0.8) * rows)
+    size = ((6.0 if longest else 4.2) * columns, max(3.2, 0.28 * longest + 0.8) * rows)
     pyplot = sys.modules.get("matplotlib.pyplot")
     figure = Figure(size, layout="constrained") if pyplot is None else pyplot.figure(figsize=size, layout="constrained")
     return [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
@@ -97,7 +117,8 @@ def _numbers(axes: Axes, quantities: xr.Dataset, dataset: xr.Dataset) -> None:
     values = [float(quantities[name]) for name in names]
     axes.errorbar(values, places, xerr=errors, linestyle="none", marker="o", capsize=3.0, color=COLOURS[0])
     axes.axvline(0.0, color="0.7", linewidth=0.8, zorder=0)
-    axes.set_yticks(places, [f"{name.replace('_', ' ')}  {_symbol(quantities[name])}" for name in names])
+    words = [name.split(": ")[-1].replace("_", " ") for name in names]
+    axes.set_yticks(places, [f"{word}  {_symbol(quantities[name])}" for word, name in zip(words, names, strict=True)])
     axes.set_xlabel("value")
 
 
