@@ -19,9 +19,9 @@ README = (ROOT / "README.md").read_text()
 FIGURES = {path.stem: path for path in (ROOT / "docs" / "images").glob("*.png")}
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-    return found
+def block(language: str, place: int = 0) -> str:
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return found[place]
 
 
 def test_quickstart_prints_and_draws_what_the_readme_shows(tmp_path: Path) -> None:
@@ -29,6 +29,11 @@ def test_quickstart_prints_and_draws_what_the_readme_shows(tmp_path: Path) -> No
     ran = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout == block("text")
     assert_same(imread(tmp_path / "quickstart.png"), imread(FIGURES["quickstart"]))
+
+
+def test_other_networks_print_what_the_readme_shows() -> None:
+    program = [sys.executable, "-c", "import quenched as qd\n" + block("python", 1)]
+    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout == block("text", 1)
 
 
 @pytest.mark.slow
