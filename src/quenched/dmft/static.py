@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.activations import check_continuous
-from quenched.couplings.base import remembers
+from quenched.couplings.base import memory_of_each, remembers
 from quenched.dmft.one_neuron import Neuron, averages
 from quenched.dmft.static_populations import solve_populations
 from quenched.models import RandomNetwork
 from quenched.numerics.self_consistency import Newton, Residual, newton, polish
+from quenched.precision import traced
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start, is_usual
 
@@ -131,13 +132,22 @@ class Static(AbstractTheory):
         if usual:
             check_off_kinks(model, "`field`", "dmft.Static")
         for unit in model.units:
-            if unit.jumps and remembers(model.couplings):
+            if unit.jumps and not traced(model.couplings) and remembers(model.couplings):
                 check_continuous(
                     unit,
                     "dmft.Static with symmetry",
                     "in fields near the jump a neuron that feels its own past (g^2 eta R phi) has two states or none",
                     "symmetry 0, qd.simulate.Trajectories, or ",
                 )
+
+    def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
+        return "active" if values is not None and all(map(is_usual, models)) else "stable"
+
+    def in_range(self, model: RandomNetwork) -> Array:
+        single = jnp.asarray(True)
+        if any(unit.jumps for unit in model.units):
+            single = jnp.all(memory_of_each(model.couplings) == 0.0)
+        return super().in_range(model) & jnp.all(jnp.asarray(model.noise) == 0.0) & single
 
     def coordinates(self) -> Mapping[str, Any]:
         return {}
