@@ -28,7 +28,11 @@ def rest(couplings: Any, unit: Any = None, start: Any = None, **others: Any) -> 
     return qd.solve(model, qd.dmft.Static(), start=start).arrays
 
 
-def test_equal_models_have_equal_states() -> None:
+EQUAL = ("blocks", "no rank", "own", "block", "no mean", "map", "slow", "reservoir")
+
+
+@pytest.mark.parametrize("names", [EQUAL[:3], pytest.param(EQUAL[3:], marks=pytest.mark.slow)])
+def test_equal_models_have_equal_states(names: tuple[str, ...]) -> None:
     """One block is elliptic, two equal blocks are one, a rank of no strength is none; a map rests where the flow does."""
     elliptic = qd.solve(qd.RandomNetwork(1.3, 0.4, field=0.2), qd.dmft.Static(), start="active").arrays
     ones = np.ones((2, 2))
@@ -42,7 +46,9 @@ def test_equal_models_have_equal_states() -> None:
         "own": (Elliptic(1.3, 0.4), Unit(lambda x, h: -x + h, jnp.tanh)),
         "reservoir": (Elliptic(1.3, 0.4), Reservoir()),
     }
-    for name, (couplings, unit) in others.items():
+    assert set(others) == set(EQUAL)
+    for name in names:
+        couplings, unit = others[name]
         found = rest(couplings, unit, field=0.2)
         same = ["mean_rate", "correlation", "integrated_response"]
         same += [] if name == "reservoir" else ["mean_state", "mean_square_state"]
@@ -197,6 +203,7 @@ def test_bulk_reaches_the_border_at_the_critical_gain(symmetry: float, unit: Any
         assert critical == pytest.approx(1 / answer.max(), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_bulk_and_outlier_of_draws() -> None:
     """Eigenvalues of J phi' of blocks, at rest, along sizes: the bulk's radius, and an outlier of the mean."""
     gain, mean = np.array([[0.3, 0.9], [0.5, 0.2]]), np.array([[2.4, -1.0], [1.2, 0.3]])
@@ -259,7 +266,9 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", ["blocks", "species", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rank one", "self-coupling"))]
+)
 def test_finite_networks_tend_to_theory(name: str) -> None:
     """Along sizes, extrapolated in 1/N, within 4 errors."""
     model, sizes, draws = NETWORKS[name], np.array([100, 200, 400]), 32

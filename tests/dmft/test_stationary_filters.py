@@ -49,10 +49,10 @@ def test_equal_models_have_equal_states() -> None:
     """Two equal blocks are one; a rank of no strength is none; another time constant is another unit of time."""
     one = solved(Elliptic(1.2), noise=0.5, field=0.2)
     ones = np.ones((2, 2))
+    own = Unit(lambda x, h: -x + h, jnp.tanh)
     for found in (
-        solved(Blocks((0.3, 0.7), 1.2 * ones), noise=[0.5, 0.5], field=0.2),
-        solved(Elliptic(1.2) + LowRank(np.zeros((2, 2))), noise=0.5, field=0.2),
-        solved(Elliptic(1.2), Unit(lambda x, h: -x + h, jnp.tanh), noise=0.5, field=0.2),
+        solved(Blocks((0.3, 0.7), 1.2 * ones) + LowRank(np.zeros((2, 2))), noise=[0.5, 0.5], field=0.2),
+        solved(Elliptic(1.2), own, noise=0.5, field=0.2),
     ):
         for name in (*SAME, "lyapunov_exponent"):
             for values in np.atleast_2d(found[name]) if np.ndim(one[name]) else np.ravel(found[name]):
@@ -111,6 +111,7 @@ def test_linear_populations_by_another_route() -> None:
     assert np.all(np.abs(found["mean_square_state"] - squares) < 1.5 * found["mean_square_state_error"] + 1e-8)
 
 
+@pytest.mark.slow
 def test_linear_adaptation_by_another_route() -> None:
     """S = |T|^2 (g^2 S + sigma^2) with Muscinelli's T."""
     rate, strength, gain, noise = 0.3, 1.5, 0.8, 0.4
@@ -128,6 +129,7 @@ def test_linear_adaptation_by_another_route() -> None:
     assert abs(float(rest["lyapunov_exponent"])) < float(rest["lyapunov_exponent_error"]) < 3e-3
 
 
+@pytest.mark.slow
 def test_a_low_rank_part_at_rest_is_the_static_theory() -> None:
     couplings = Elliptic(0.8) + LowRank([[1.0, 2.0], [2.0, 5.0]], [0.3, 0.2])
     static = qd.solve(qd.RandomNetwork(couplings=couplings), qd.dmft.Static(), start="structured").arrays
@@ -173,7 +175,7 @@ def run_maps(couplings: Any, unit: Any, size: int, noise: float, key: Any) -> np
     return np.asarray(run(key))
 
 
-@pytest.mark.parametrize("unit", [Discrete(leak=0.6), Reservoir(leak=0.6)])
+@pytest.mark.parametrize("unit", [Discrete(leak=0.6), pytest.param(Reservoir(leak=0.6), marks=pytest.mark.slow)])
 def test_maps_of_two_populations_tend_to_theory(unit: Any) -> None:
     """Along sizes, extrapolated in 1/N, within 4 errors."""
     couplings, noise = Blocks((0.6, 0.4), [[1.6, 0.9], [1.2, 0.5]]), 0.1
