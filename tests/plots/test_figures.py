@@ -196,4 +196,5 @@ def test_each_population_is_a_curve_of_its_own() -> None:
     axes = solution.plot("correlation")["correlation"]
     labels = [line.get_label() for line in axes.get_lines()]
     assert labels == [r"$C,\ \mathrm{population}\ 0$", r"$C,\ \mathrm{population}\ 1$"]
-    np.testing.assert_allclose(axes.get_lines()[1].get_ydata(), solution.correlation.isel(population=1))
+    drawn = np.asarray(axes.get_lines()[1].get_ydata(), dtype=float)
+    np.testing.assert_allclose(drawn, solution.correlation.isel(population=1))
