@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 THEORIES = {
     "dmft.Static": "states at rest: correlation and response",
     "dmft.Stationary": "over the lag, by the method that fits the model",
-    "dmft.StationaryFilters": "over the lag without memory: populations, maps, low rank",
+    "dmft.StationaryFilters": "over the lag without memory: populations, maps",
     "dmft.StationaryGaussian": "over the lag without symmetry, exactly",
     "dmft.StationaryLinear": "over the lag for linear phi, in closed form",
     "dmft.StationarySampled": "over the lag at any symmetry, with error bars",
