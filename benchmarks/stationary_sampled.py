@@ -37,7 +37,7 @@ def against_two_times() -> None:
     ring = qd.dmft.StationarySampled(lags=lags, step=step, window=64, trajectories=128, scramblings=8, **one)
     still, first, ours = cpu_seconds(model, ring)
     print(f"ring: {ours:.2f} CPU s (compiling: {first - ours:.0f} s), {int(still.steps)} applications")
-    moving, first, theirs = cpu_seconds(model, qd.dmft.TwoTime(16.0, step, trajectories=512))
+    moving, first, theirs = cpu_seconds(model, qd.dmft.TwoTime(16.0, step), qd.dmft.Population(512))
     print(f"two times, duration 16: {theirs:.2f} CPU s (compiling: {first - theirs:.0f} s)")
     now = moving.coordinates["time"].size - 1
     ago = now - np.rint(lags / step).astype(int)

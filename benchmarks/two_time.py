@@ -112,16 +112,17 @@ def run_ours(options: dict[str, Any], output: Path) -> dict[str, float]:
 
         vars(two_time_sampled)["with_exact_moments"] = lambda normals: normals
     chosen: dict[str, Any] = {"scheme": "euler", "initial": qd.Uniform(0, 1), "duration": DURATION - STEP, "step": STEP}
-    model, theory = qd.RandomNetwork(GAIN, SYMMETRY, NOISE), qd.dmft.TwoTime(**(chosen | options))
+    chosen |= {name: options.pop(name) for name in ("scheme", "duration", "response") if name in options}
+    model, theory, solver = qd.RandomNetwork(GAIN, SYMMETRY, NOISE), qd.dmft.TwoTime(**chosen), qd.dmft.Population(**options)
     began = time.perf_counter()
     # The number of scramblings compiles nothing anew; a precision does, as it finds its sizes.
-    few = theory if "precision" in options else qd.dmft.TwoTime(**(chosen | options | {"scramblings": 2}))
-    qd.solve(model, few, key=key + 1000, throw=False)
+    few = solver if "precision" in options else qd.dmft.Population(**(options | {"scramblings": 2}))
+    qd.solve(model, theory, solver=few, key=key + 1000, throw=False)
     first = time.perf_counter() - began
     began, cpu = time.perf_counter(), time.process_time()
     solutions = []
     for repeat in range(repeats):
-        found = qd.solve(model, theory, key=key + repeat).arrays
+        found = qd.solve(model, theory, solver=solver, key=key + repeat).arrays
         # Of many, only what is compared: the others would count as memory of solving.
         wanted = found if repeats == 1 else ("state_correlation", "state_response")
         solutions.append({name: np.asarray(found[name]) for name in wanted})

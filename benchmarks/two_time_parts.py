@@ -30,16 +30,17 @@ MODELS = {
 
 def main() -> None:
     """Print a line for each model."""
-    theory = qd.dmft.TwoTime(0.1 * STEPS, 0.1, trajectories=TRAJECTORIES, scramblings=SCRAMBLINGS)
+    theory = qd.dmft.TwoTime(0.1 * STEPS, 0.1)
+    solver = qd.dmft.Population(trajectories=TRAJECTORIES, scramblings=SCRAMBLINGS)
     reference = 0.0
     for name, model in MODELS.items():
         began = time.perf_counter()
-        qd.solve(model, theory)
+        qd.solve(model, theory, solver=solver)
         first = time.perf_counter() - began
         seconds, walls = [], []
         for key in range(1, RUNS + 1):
             began, before = time.perf_counter(), time.process_time()
-            found = qd.solve(model, theory, key=key)
+            found = qd.solve(model, theory, solver=solver, key=key)
             seconds.append((time.process_time() - before) / SCRAMBLINGS)
             walls.append(time.perf_counter() - began)
         reference = reference or min(seconds)

@@ -227,8 +227,8 @@ def test_programs_of_first_answers_are_short(theory: Any, unchecked_types: None)
     # Every process loads them anew, in some 2e-5 s an instruction.
     with jax.enable_x64(True):
         model = qd.RandomNetwork(1.5)
-        theory = chosen_way(theory, [model])
-        solver, start = theory.default_solver(), read_start(theory, [model], None)
+        theory, solver, _ = chosen_way(theory, [model])
+        start = read_start(theory, [model], None)
         lowered = _brief_theory_compiled.jitted.lower(model, theory, solver, start)
         text = str(lowered.compile(compiler_options=_HURRIED).as_text())
     assert 2000 < sum(" = " in line for line in text.splitlines()) < 10_000

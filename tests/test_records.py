@@ -15,8 +15,8 @@ from quenched.sweeps.registry import theories
 
 def test_a_theory_prints_what_differs_from_its_defaults() -> None:
     assert repr(qd.dmft.Static()) == "dmft.Static()"
-    theory = qd.dmft.TwoTime(5.0, initial=qd.Normal(0, 2), richardson=False)
-    assert repr(theory) == "dmft.TwoTime(duration=5, initial=Normal(0, 2), richardson=False)"
+    theory = qd.dmft.TwoTime(5.0, initial=qd.Normal(0, 2), response=False)
+    assert repr(theory) == "dmft.TwoTime(duration=5, initial=Normal(0, 2), response=False)"
     assert repr(qd.dmft.Stationary(lags=np.linspace(0, 8, 9))).startswith("dmft.Stationary(lags=(0, 1, ..., 8: 9 values)")
 
 

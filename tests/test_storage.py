@@ -28,7 +28,7 @@ def cases() -> dict[str, tuple[qd.RandomNetwork, Any]]:
         "an activation of one's own": (mine, qd.dmft.Static()),
         "two times, a field in time": (
             wave,
-            qd.dmft.TwoTime(1.0, step=0.25, initial=qd.Normal(0, 0.5), trajectories=8, scramblings=4),
+            qd.dmft.TwoTime(1.0, step=0.25, initial=qd.Normal(0, 0.5)),
         ),
         "populations": (
             qd.RandomNetwork(couplings=qd.couplings.Blocks((0.8, 0.2), np.eye(2), mean=-1.0), field=(0.1, 0.2)),
@@ -100,8 +100,10 @@ def test_of_a_unit_of_ones_own_the_names_of_its_functions_are_kept(tmp_path: Pat
 @pytest.mark.parametrize("ending", [".nc", ".zarr"])
 def test_a_solution_comes_back_as_it_was(name: str, ending: str, tmp_path: Path) -> None:
     model, theory = cases()[name]
-    solution = qd.solve(model, theory, key=5, throw=False)
+    few = qd.dmft.Population(trajectories=8, tangents=8, scramblings=4) if isinstance(theory, qd.dmft.TwoTime) else None
+    solution = qd.solve(model, theory, solver=few, key=5, throw=False)
     loaded = qd.load(solution.save(tmp_path / f"it{ending}"))
+    assert loaded.solver == solution.solver
     assert isinstance(loaded, qd.Solution)
     assert repr(loaded) == repr(solution)
     assert loaded.seed == 5

@@ -10,7 +10,7 @@ import numpy as np
 
 from quenched import checks
 from quenched.solution import Solution, Values
-from quenched.storage import MODEL, THEORY
+from quenched.storage import MODEL, SOLVER, THEORY
 from quenched.stored_records import from_json
 
 if TYPE_CHECKING:
@@ -112,4 +112,5 @@ def _made(dataset: xr.Dataset) -> Solution:
         None if seed is None else int(seed),
         float(attributes["wall_time_seconds"]),
         attributes.get("branch"),
+        from_json(attributes[SOLVER]) if SOLVER in attributes else None,
     )

@@ -20,7 +20,7 @@ from quenched.numerics.statistics import with_error
 from quenched.provenance import stamp
 from quenched.records import one_line, printed, public_name
 from quenched.status import Status
-from quenched.theory import AbstractChoice, AbstractTheory, Theory
+from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Theory
 from quenched.units.unit import Unit
 from quenched.vocabulary import VOCABULARY, describe
 
@@ -61,6 +61,8 @@ class Solution(eqx.Module):
     wall_time: float | None = eqx.field(static=True, default=None)
     branch: str | None = eqx.field(static=True, default=None)
     """Which branch of the theory, where it has several."""
+    solver: Any = None
+    """What solved it."""
 
     def __getitem__(self, name: str) -> xr.DataArray:
         if isinstance(self.status, jax.core.Tracer):
@@ -107,9 +109,10 @@ class Solution(eqx.Module):
 
     def attributes(self) -> dict[str, Any]:
         """Parameters, seed, versions and wall time, as they are stored with the numbers."""
-        way = self.theory.choose([self.model]) if isinstance(self.theory, AbstractChoice) else self.theory
+        theory = self.theory
+        way = theory.choose([self.model], self.solver) if isinstance(theory, AbstractChoice) else theory
         branch = {} if self.branch is None else {"branch": self.branch}
-        known = parameters(self.model, self.theory, way, self.seed)
+        known = parameters(self.model, theory, way, self.seed, self.solver)
         return {**known, **branch, "wall_time_seconds": self.wall_time or 0.0}
 
     def plot(self, *names: str) -> dict[str, Axes]:
@@ -191,22 +194,30 @@ def labelled(name: str, array: Any, leading: tuple[str, ...] = (), populations: 
     return dims, values, attributes
 
 
-def parameters(model: RandomNetwork, theory: Theory, way: Theory, seed: int | None) -> dict[str, Any]:
-    """The parts and parameters of a model and a theory and the versions in use, flat, for attributes of a dataset. Of a
-    choice only those that the way chosen has too: what others take did not matter."""
+def parameters(
+    model: RandomNetwork, theory: Theory, way: AbstractTheory | AbstractExperiment, seed: int | None, solver: Any = None
+) -> dict[str, Any]:
+    """The parts and parameters of a model, a theory and a solver and the versions in use, flat, for attributes of a dataset.
+    `way` is the theory, or what it chose."""
     found: dict[str, Any] = {"theory": public_name(theory)}
+    if isinstance(solver, eqx.Module):
+        found["solver"] = type(solver).__name__
     if not model.in_short:
         # Of a unit of the user's own the functions are all there is to tell.
         parts = kinds_of_parts(model).items()
         found |= {name: one_line(part) if isinstance(part, Unit) else public_name(part) for name, part in parts}
-    taken = {field.name: getattr(theory, field.name) for field in fields(theory) if hasattr(way, field.name)}
-    for name, value in {**model.values(), **taken}.items():
+    # What a solver and a theory both have, such as a tolerance, is the theory's.
+    for name, value in {**_fields(solver), **model.values(), **_fields(theory)}.items():
         value = value.item() if isinstance(value, np.generic) else value
         if isinstance(value, np.ndarray | jax.Array | tuple) and np.asarray(value).dtype.kind in "fiu":
             # Whole, as text that JSON reads: attributes of a netCDF file have no matrices.
             value = json.dumps(np.asarray(value).tolist())
         found[name] = value if isinstance(value, int | float | str) else printed(value)
-    outside = "" if isinstance(way, AbstractChoice) else way.outside_errors()
-    if outside:
+    if outside := way.outside_errors():
         found["outside_errors"] = outside
     return found | stamp(seed)
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """Names and values of what it holds."""
+    return {field.name: getattr(record, field.name) for field in fields(record)} if isinstance(record, eqx.Module) else {}

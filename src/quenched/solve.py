@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +48,8 @@ def solve(
         model: what is random, a `qd.RandomNetwork`.
         theory: `qd.dmft.Static()`, `qd.replica.FiniteTemperature(...)`, ..., or an experiment in the same slot:
             `qd.simulate.Trajectories(...)`, `qd.landscape.FixedPoints(...)`.
-        solver: how the equations are solved; changes nothing physical.
+        solver: how the equations are solved; changes nothing physical. Of some theories it chooses between sampling and not:
+            `qd.dmft.Population()`, `qd.dmft.Quadrature()`.
         start: which branch: a name out of `theory.branches`, order parameters by name, or an earlier solution.
         key: seed of everything random, a whole number or a JAX key; the same key gives the same bits. 0 if left out.
         throw: raise SolveError, once the computation is over, unless it is solved. Under jit, grad and vmap nothing
@@ -71,8 +73,7 @@ def solve(
     """
     check_types(model, theory)
     throw, progress = checks.flag("throw", throw), checks.progress(progress)
-    asked, theory = theory, chosen_way(theory, [model])
-    solver = checked_solver(theory, solver)
+    asked, (theory, solver, asked_of) = theory, chosen_way(theory, [model], solver)
     if isinstance(theory, AbstractTheory):
         branch = read_start(theory, [model], start)
         theory.check(model, solver, branch)
@@ -95,7 +96,8 @@ def solve(
         wall_time = time.perf_counter() - began
     arrays, status, residual, steps = computed
     name = theory.branch_name(branch) if isinstance(theory, AbstractTheory) else None
-    solution = Solution(model, asked, arrays, status, residual, steps, coordinates, seed_of(key), wall_time, name)
+    kept = asked_of if isinstance(asked_of, eqx.Module) else None
+    solution = Solution(model, asked, arrays, status, residual, steps, coordinates, seed_of(key), wall_time, name, kept)
     return solution.check() if throw and wall_time is not None else solution
 
 
@@ -237,9 +239,25 @@ def samples_at_once(model: RandomNetwork, theory: AbstractExperiment, solver: An
     return side_by_side(theory.samples, needed) if theory.together == "batch" else 1
 
 
-def chosen_way(theory: Theory, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
-    """The theory itself, or the way that it chooses for these models."""
-    return theory.choose(models) if isinstance(theory, AbstractChoice) else theory
+class Way(NamedTuple):
+    """What is run."""
+
+    theory: AbstractTheory | AbstractExperiment
+    """The theory itself, or the way that it chooses."""
+    solver: Any
+    """That of the way."""
+    asked: Any
+    """What `solver` was or stood for: of a sampled way it is what the way was made with."""
+
+
+def chosen_way(theory: Theory, models: Sequence[RandomNetwork], solver: Any = None) -> Way:
+    """The theory itself, or the way that it chooses for these models, with what solves it."""
+    if not isinstance(theory, AbstractChoice):
+        used = checked_solver(theory, solver)
+        return Way(theory, used, used)
+    asked = theory.checked_solver(models, solver)
+    way = theory.choose(models, asked)
+    return Way(way, asked if type(asked) in _solvers(way) else way.default_solver(), asked)
 
 
 def refuse_start(theory: Theory, start: Any) -> None:
@@ -335,8 +353,14 @@ def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> 
     default = theory.default_solver()
     if solver is None:
         return default
-    allowed = getattr(theory, "solvers", (type(default),))
+    allowed = _solvers(theory)
     if type(solver) not in allowed:
         must = "left out" if default is None else f"a {' or '.join(kind.__name__ for kind in allowed)}"
         raise TypeError(f"Argument `solver` must be {must} for {type(theory).__name__}, but is {checks.shown(solver)}.")
     return solver
+
+
+def _solvers(theory: AbstractTheory | AbstractExperiment) -> tuple[type, ...]:
+    """The kinds of solver that it takes."""
+    found: tuple[type, ...] = getattr(theory, "solvers", (type(theory.default_solver()),))
+    return found

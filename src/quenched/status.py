@@ -51,8 +51,8 @@ _ADVICE = {
     "approach with qd.dmft.TwoTime",
     Status.not_mixed: "the chains have not forgotten where they began, or too few draws are independent; raise `samples` "
     "and `warm_up`, or use the solver qd.landscape.ReplicaExchange",
-    Status.imprecise: "the `precision` asked for was not reached; raise `memory_limit`, `time_limit` or `trajectories` "
-    "(without symmetry the solver's `nodes`), lower `step` where `_discretisation` is large, or ask for less. What was "
+    Status.imprecise: "the `precision` asked for was not reached; raise `memory_limit`, `time_limit` or `trajectories` of "
+    "the solver (without symmetry its `nodes`), lower `step` where `_discretisation` is large, or ask for less. What was "
     "reached is in the errors. Of Lyapunov exponents: rounding, amplified by weights far from normal, decides those whose "
     "error is infinite; ask for fewer `exponents`, and make zero what is zero but for rounding",
     Status.bad_input: "a parameter left its allowed range inside a traced computation",

@@ -18,8 +18,8 @@ from quenched.stored_records import to_json
 if TYPE_CHECKING:
     import xarray as xr
 
-# Attributes that hold the model and the theory of a solution.
-MODEL, THEORY = "stored_model", "stored_theory"
+# Attributes that hold the model, the theory and the solver of a solution.
+MODEL, THEORY, SOLVER = "stored_model", "stored_theory", "stored_solver"
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
@@ -70,7 +70,10 @@ def without_zarr_warning() -> Iterator[None]:
 
 def to_stored(solution: Solution) -> xr.Dataset:
     """The solution as a dataset that `qd.load` makes a solution of."""
-    return solution.to_dataset().assign_attrs({MODEL: to_json(solution.model), THEORY: to_json(solution.theory)})
+    stored = {MODEL: to_json(solution.model), THEORY: to_json(solution.theory)}
+    if solution.solver is not None:
+        stored[SOLVER] = to_json(solution.solver)
+    return solution.to_dataset().assign_attrs(stored)
 
 
 def save(solution: Solution, path: str | Path, force: bool = False) -> Path:

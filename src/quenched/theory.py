@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float, Int, Key
 
+from quenched import checks
 from quenched.couplings.elliptic import Elliptic
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.records import Record, public_name
@@ -215,18 +216,48 @@ class AbstractExperiment(Record):
 
 
 class AbstractChoice(Record):
-    """A level of description with several ways to solve it."""
+    """A level of description with several ways to solve it, chosen by the models and by the solver."""
 
     citations: eqx.AbstractClassVar[tuple[str, ...]]
     """Keys of quenched.citation.BIBTEX."""
+
+    solvers: eqx.AbstractClassVar[tuple[type, ...]]
+    """What `solver` may be."""
+    of_solver: ClassVar[Mapping[str, str]] = {}
+    """Arguments that one might look for here, and the solver that has them, as it is written."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> AbstractChoice:
+        """Refuse numerics, in the name of the solver that they belong to."""
+        for name, value in options.items():
+            if name in cls.of_solver:
+                solver = cls.of_solver[name].format(checks.shown(value))
+                raise TypeError(
+                    f"Argument `{name}` belongs to the solver: "
+                    f"qd.solve(model, qd.dmft.{cls.__name__}(...), solver={solver})."
+                )
+        return super().__new__(cls)
 
     def covers(self, model: RandomNetwork) -> None:
         """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
         one_population(model, public_name(self))
 
     @abstractmethod
-    def choose(self, models: Sequence[RandomNetwork]) -> AbstractTheory | AbstractExperiment:
-        """The way that serves all these models."""
+    def default_solver(self, models: Sequence[RandomNetwork]) -> Any:
+        """The solver for these models where none is given."""
+
+    @abstractmethod
+    def choose(self, models: Sequence[RandomNetwork], solver: Any = None) -> AbstractTheory | AbstractExperiment:
+        """The way that serves all these models with this solver, or with the default one; refuses, by name, a solver that
+        does not."""
+
+    def checked_solver(self, models: Sequence[RandomNetwork], solver: Any) -> Any:
+        """The solver to use, of a kind that there is here."""
+        if solver is None:
+            return self.default_solver(models)
+        if type(solver) not in self.solvers:
+            kinds = " or ".join(kind.__name__ for kind in self.solvers)
+            raise TypeError(f"Argument `solver` must be a {kinds} for {type(self).__name__}, but is {checks.shown(solver)}.")
+        return solver
 
 
 Theory = AbstractTheory | AbstractExperiment | AbstractChoice

@@ -154,7 +154,7 @@ def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
 
 def test_what_there_is_is_shown_and_written_even_if_it_is_not_all(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     command = ["solve", "dmft.TwoTime", "--gain", "0.9", "--symmetry", "0.5", "--duration", "1", "--step", "0.25"]
-    command += ["--scramblings", "2", "--trajectories", "32", "--precision", "1e-7", "--time-limit", "1e-3"]
+    command += ["--solver", "{ scramblings = 2, trajectories = 32, precision = 1e-7, time_limit = 1e-3 }"]
     assert run([*command, "--output", "best.nc"]) == 1
     shown = capsys.readouterr()
     assert "correlation" in shown.out
@@ -187,6 +187,11 @@ def test_a_numerical_failure_has_code_1(capsys: pytest.CaptureFixture[str], fold
             ["solve", "dmft.TwoTime", "--gain", "1", "--duration", "1", "--initial", "normal"],
             "`initial` must be {normal = [mean, std]} or {uniform = [low, high]}, but is 'normal'",
         ),
+        (
+            ["solve", "dmft.TwoTime", "--gain", "1", "--duration", "1", "--trajectories", "64"],
+            "`trajectories`, which belongs to its solver: solver = { population = { trajectories = ... } }",
+        ),
+        (["solve", "dmft.Static", "--gain", "1", "--solver", "nodes"], "--solver must be a table, such as '{ nodes = 64 }'"),
         (["solve", "dmft.Static", "--gain", "1", "--couplings", "elliptik"], "'elliptik'. Did you mean 'elliptic'?"),
         (["solve", "dmft.Static", "--gain", "1", "--leak", "1"], "has no parameter 'leak'. It has gain, symmetry, mean"),
         (["solve", "dmft.Static", "--gain", "1", "--couplings.gian", "1"], "no argument `couplings.gian`. Did you mean"),
@@ -330,7 +335,9 @@ def test_every_theory_has_help_on_its_own_options(capsys: pytest.CaptureFixture[
         if len(getattr(kind, "branches", ())) > 1:
             assert f"--start: {', '.join(kind.branches)}" in shown  # type: ignore[union-attr]
     assert run(["solve", "TwoTime", "--help"]) == 0
-    assert "how long, and the time step" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "how long, and the time step" in shown
+    assert "  population = { trajectories, tangents, scramblings" in shown
 
 
 def test_a_misspelt_theory_is_not_answered_with_another(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,14 +51,14 @@ class Subject:
 TOO_FEW_STEPS = qd.Newton(max_steps=1)
 
 # What `qd.dmft.TwoTime` chooses, without and with symmetry.
-TWO_TIMES = qd.dmft.TwoTime(
-    duration=1.0, step=0.25, initial=qd.Normal(0.2, 0.6), trajectories=32, tangents=16, scramblings=3
-)
-WITHOUT_SYMMETRY, WITH_SYMMETRY = (TWO_TIMES.choose([qd.RandomNetwork(1.0, eta, 0.3)]) for eta in (0.0, 0.4))
+TWO_TIMES = qd.dmft.TwoTime(duration=1.0, step=0.25, initial=qd.Normal(0.2, 0.6))
+FEW = qd.dmft.Population(trajectories=32, tangents=16, scramblings=3)
+WITHOUT_SYMMETRY = TWO_TIMES.choose([qd.RandomNetwork(1.0, 0.0, 0.3)])
+WITH_SYMMETRY = TWO_TIMES.choose([qd.RandomNetwork(1.0, 0.4, 0.3)], FEW)
 assert isinstance(WITHOUT_SYMMETRY, TwoTimeGaussian)
 assert isinstance(WITH_SYMMETRY, TwoTimeSampled)
 SLOW_UNITS = qd.units.Leaky(time_constant=2.0)
-OF_PARTS = TWO_TIMES.choose([qd.RandomNetwork(1.0, 0.4, 0.3, unit=SLOW_UNITS)])
+OF_PARTS = TWO_TIMES.choose([qd.RandomNetwork(1.0, 0.4, 0.3, unit=SLOW_UNITS)], FEW)
 assert isinstance(OF_PARTS, TwoTimeParts)
 
 SUBJECTS = [

@@ -88,9 +88,11 @@ def extrapolated(model: Any, theory: Any, networks: int, kicked: int = 0) -> dic
     return found
 
 
-def distances(model: Any, theory: Any, networks: int, kicked: int = 0, every: int = 5) -> dict[str, tuple[float, float]]:
+def distances(
+    model: Any, theory: Any, networks: int, kicked: int = 0, every: int = 5, solver: Any = None
+) -> dict[str, tuple[float, float]]:
     """How far theory is from networks in their common errors, at worst, and the largest of these errors; of each average."""
-    arrays: dict[str, Any] = qd.solve(model, theory, key=3).arrays
+    arrays: dict[str, Any] = qd.solve(model, theory, solver=solver, key=3).arrays
     found = {}
     for name, (value, error) in extrapolated(model, theory, networks, kicked).items():
         if name not in arrays:

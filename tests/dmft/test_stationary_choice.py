@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 import quenched as qd
 from quenched.dmft.stationary import Stationary
 
+MAP = qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5), unit=qd.units.Discrete())
 
-def chosen(*models: qd.RandomNetwork, **arguments: Any) -> Any:
-    return Stationary(lags=(0.0, 1.0), **arguments).choose(models)
+
+def chosen(*models: qd.RandomNetwork, solver: Any = None) -> Any:
+    return Stationary(lags=(0.0, 1.0)).choose(models, solver)
 
 
 def test_the_way_is_chosen_by_all_models() -> None:
@@ -28,20 +31,62 @@ def test_the_way_is_chosen_by_all_models() -> None:
     assert not chosen(qd.RandomNetwork(1.0, activation=qd.ReLU())).centred
 
 
-def test_what_only_the_sampled_way_takes_is_handed_on() -> None:
-    way = chosen(qd.RandomNetwork(0.5, 0.3), trajectories=64)
-    assert way.trajectories == 64
-    assert chosen(qd.RandomNetwork(0.5), trajectories=64).lags == (0.0, 1.0)
-    defaults = chosen(qd.RandomNetwork(0.5, 0.3))
-    assert defaults == qd.dmft.StationarySampled(lags=(0.0, 1.0))
-    with pytest.raises(TypeError, match="trajectorys"):
-        chosen(qd.RandomNetwork(0.5), trajectorys=64)
+def test_what_the_solver_says_is_handed_on() -> None:
+    few = qd.dmft.RingPopulation(0.125, 64.0, 64, 4, "euler", False, 0.1)
+    way = chosen(qd.RandomNetwork(0.5, 0.3), solver=few)
+    assert way == qd.dmft.StationarySampled(
+        (0.0, 1.0), step=0.125, window=64.0, trajectories=64, scramblings=4, scheme="euler", richardson=False, precision=0.1
+    )
+    # It samples where that is not needed too, and the ring takes whatever has no memory.
+    assert isinstance(chosen(qd.RandomNetwork(0.5), solver=few), qd.dmft.StationarySampled)
+    ring = chosen(qd.RandomNetwork(0.5), solver=qd.dmft.Ring(0.5, 64.0))
+    assert isinstance(ring, qd.dmft.StationaryFilters)
+    assert (ring.step, ring.window) == (0.5, 64.0)
+    assert chosen(qd.RandomNetwork(0.5, 0.3)) == qd.dmft.StationarySampled(lags=(0.0, 1.0))
+    # The solver of the way itself, too.
+    assert isinstance(chosen(qd.RandomNetwork(0.5, 0.3), solver=qd.dmft.Anderson()), qd.dmft.StationarySampled)
+    assert isinstance(chosen(qd.RandomNetwork(0.5), solver=qd.Newton()), qd.dmft.StationaryGaussian)
 
 
-def test_what_the_way_does_not_take_is_not_said_of_it() -> None:
-    """Or fluctuation and dissipation would be compared by Euler's rule."""
+@pytest.mark.parametrize(
+    ("model", "solver", "words"),
+    [
+        (qd.RandomNetwork(0.5, 0.3), qd.Newton(), "`solver` must be a RingPopulation for dmft.Stationary of these models"),
+        (qd.RandomNetwork(0.5), qd.dmft.Anderson(), "`solver` must be a Newton for dmft.Stationary of these models"),
+        (
+            qd.RandomNetwork(0.5),
+            qd.dmft.Population(),
+            "`solver` must be a Ring or RingPopulation or Newton or Anderson",
+        ),
+        (qd.RandomNetwork(0.5, 0.3), qd.dmft.Ring(), "`symmetry` must be 0 everywhere for dmft.StationaryFilters"),
+        (MAP, qd.dmft.RingPopulation(), "`solver` must be a Ring for dmft.Stationary of models made of other"),
+        (MAP, qd.Newton(), "`solver` must be a Ring for dmft.Stationary of these models, but is Newton"),
+    ],
+)
+def test_a_solver_of_another_way_is_refused(model: qd.RandomNetwork, solver: Any, words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        qd.solve(model, qd.dmft.Stationary((0.0, 1.0)), solver=solver)
+
+
+@pytest.mark.parametrize("name", inspect.signature(qd.dmft.RingPopulation).parameters)
+def test_numerics_are_told_where_they_belong(name: str) -> None:
+    arguments: dict[str, Any] = {name: 64}
+    message = (
+        f"Argument `{name}` belongs to the solver: qd.solve(model, qd.dmft.Stationary(...), "
+        f"solver=qd.dmft.RingPopulation({name}=64))."
+    )
+    with pytest.raises(TypeError) as raised:
+        qd.dmft.Stationary(**arguments)
+    assert str(raised.value) == message
+
+
+def test_eulers_rule_is_for_what_was_solved_by_it() -> None:
+    """By the solver's scheme, which the solution knows; in closed form there is none."""
     model = qd.RandomNetwork(0.4, 1.0, 1.0, activation=qd.Linear())
-    solution = qd.solve(model, qd.dmft.Stationary(lags=np.linspace(0, 30, 301), scheme="euler"))
+    few = qd.dmft.RingPopulation(window=32.0, trajectories=8, scramblings=2, scheme="euler")
+    found = qd.solve(model, qd.dmft.Stationary((0.0, 1.0)), solver=few, throw=False).attributes()
+    assert (found["scheme"], found["richardson"], found["window"]) == ("euler", False, 32.0)
+    solution = qd.solve(model, qd.dmft.Stationary(lags=np.linspace(0, 30, 301)))
     assert "scheme" not in solution.attributes()
     violation = qd.observables.fluctuation_dissipation(solution).fluctuation_dissipation_violation
     assert float(np.abs(violation).max()) < 1e-9

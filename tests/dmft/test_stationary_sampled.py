@@ -239,7 +239,7 @@ def test_the_two_time_equations_tend_to_it_in_the_same_scheme(
     gain: float, symmetry: float, noise: float, schemes: tuple[str, str]
 ) -> None:
     model, lags = RandomNetwork(gain, symmetry, noise), (0.0, 1.0, 2.0, 4.0)
-    moving = qd.solve(model, qd.dmft.TwoTime(12.0, 0.25, trajectories=512, scramblings=16, scheme=schemes[0])).arrays
+    moving = qd.solve(model, qd.dmft.TwoTime(12.0, 0.25, scheme=schemes[0]), solver=qd.dmft.Population(512)).arrays
     theory = sampled(trajectories=32, scramblings=10, lags=lags, scheme=schemes[1])
     still = qd.solve(model, theory).arrays
     ago = 48 - np.rint(np.asarray(lags) / 0.25).astype(int)

@@ -25,11 +25,15 @@ def relaxation(state: Any, field: Any) -> Any:
 
 
 USERS = Unit(relaxation, lambda state: jnp.tanh(state[0] - 0.3 * state[1]), state_size=2)
+THEORY = ("initial", "scheme", "response")
 SMALL: dict[str, Any] = {"trajectories": 256, "scramblings": 4}
 
 
 def solved(model: qd.RandomNetwork, duration: float = 2.0, step: float = 0.1, **options: Any) -> qd.Solution:
-    return qd.solve(model, qd.dmft.TwoTime(duration, step, **(SMALL | options)))
+    given = SMALL | options
+    theory = qd.dmft.TwoTime(duration, step, **{name: value for name, value in given.items() if name in THEORY})
+    solver = qd.dmft.Population(**{name: value for name, value in given.items() if name not in THEORY})
+    return qd.solve(model, theory, solver=solver)
 
 
 def off(first: qd.Solution, second: qd.Solution, name: str, floor: float = 1e-12) -> float:
@@ -118,7 +122,7 @@ def test_one_block_is_elliptic(symmetry: float) -> None:
 
 
 def test_without_symmetry_sampling_is_the_gaussian_theory() -> None:
-    exact = solved(qd.RandomNetwork(1.5, noise=0.4, field=0.2), scheme="euler")
+    exact = qd.solve(qd.RandomNetwork(1.5, noise=0.4, field=0.2), qd.dmft.TwoTime(2.0, scheme="euler"))
     block = qd.RandomNetwork(couplings=Blocks([1.0], 1.5), noise=0.4, field=0.2)
     sampled = solved(block, scheme="euler", trajectories=1024, response=True)
     assert "response" not in solved(block).arrays
@@ -279,11 +283,11 @@ MODELS: dict[str, tuple[qd.RandomNetwork, dict[str, Any]]] = {
 }
 
 
-def agrees(name: str, networks: int, **options: Any) -> None:
+def agrees(name: str, networks: int, trajectories: int = 4096, scramblings: int = 8) -> None:
     model, how = MODELS[name]
-    theory = qd.dmft.TwoTime(**(how | {"trajectories": 4096, "scramblings": 8, "response": True} | options))
-    assert isinstance(theory.choose([model]), TwoTimeParts)
-    found = distances(model, theory, networks, kicked=3)
+    theory, solver = qd.dmft.TwoTime(**how, response=True), qd.dmft.Population(trajectories, scramblings=scramblings)
+    assert isinstance(theory.choose([model], solver), TwoTimeParts)
+    found = distances(model, theory, networks, kicked=3, solver=solver)
     if "scheme" not in how and model.kind == "flow":
         # Reported is the response in continuous time, of second order in the step; that of the scheme is what acts.
         del found["response"]

@@ -33,6 +33,7 @@ MODELS = {
     "linear": qd.RandomNetwork(0.6, 0.3, noise=0.5, activation=qd.Linear()),
 }
 RUN: dict[str, Any] = {"size": 30, "networks": 2}
+SAMPLED, FEW = qd.dmft.TwoTime(1.0, 0.25), qd.dmft.Population(trajectories=64, scramblings=2)
 # (theory, models, start)
 SOLVED: tuple[tuple[Any, tuple[str, ...], str | None], ...] = (
     (qd.dmft.Static(), ("chaos", "rest", "symmetric", "antisymmetric", "field", "erf", "relu"), None),
@@ -42,7 +43,7 @@ SOLVED: tuple[tuple[Any, tuple[str, ...], str | None], ...] = (
     (qd.dmft.StationarySampled(LAGS, LAGS, step=0.5, window=64.0, trajectories=32, scramblings=2), ("all",), None),
     (qd.dmft.TwoTime(2.0, 0.25), ("chaos", "noise and field"), None),
     (qd.dmft.TwoTime(2.0, 0.25, scheme="euler"), ("noise",), None),
-    (qd.dmft.TwoTime(1.0, 0.25, trajectories=64, scramblings=2), ("all", "antisymmetric"), None),
+    (SAMPLED, ("all", "antisymmetric"), None),
     (qd.replica.FiniteTemperature(0.1), ("chaos", "rest", "symmetric", "antisymmetric", "field", "erf"), None),
     (qd.replica.FiniteTemperature(0.01, confinement=0.1), ("symmetric",), None),
     (qd.replica.FiniteTemperature(0.01), ("symmetric",), "ordered"),
@@ -62,7 +63,8 @@ def numbers() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for theory, models, start in SOLVED:
         for model in models:
-            solution = qd.solve(MODELS[model], theory, start=start, key=1, throw=False)
+            solver = FEW if theory is SAMPLED else None
+            solution = qd.solve(MODELS[model], theory, solver=solver, start=start, key=1, throw=False)
             name = f"{type(theory).__name__} {len(found)}, {model}" + (f", {start}" if start else "")
             found[name] = _few(solution.arrays | {"status": solution.status})
     return found | {name: _few(function()) for name, function in FUNCTIONS.items()}

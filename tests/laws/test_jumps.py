@@ -147,8 +147,9 @@ def test_two_times_end_in_the_stationary_state() -> None:
     # What is left of the initial state and of the step.
     assert v == pytest.approx(variance(1.0, 0.5), rel=1e-2)
     # Starts that are not Gaussian are sampled, and without a response.
-    theory = qd.dmft.TwoTime(duration=4.0, step=0.25, initial=qd.Uniform(-1, 1), trajectories=64, scramblings=3)
-    assert "response" not in qd.solve(model, theory).arrays
+    theory, few = qd.dmft.TwoTime(4.0, 0.25, initial=qd.Uniform(-1, 1)), qd.dmft.Population(64, scramblings=3)
+    assert "response" not in qd.solve(model, theory, solver=few).arrays
+    assert "conditioning" in qd.solve(model, theory).arrays
 
 
 @pytest.mark.parametrize("phi", [SIGN, pytest.param(qd.ReLU(), marks=pytest.mark.slow)])

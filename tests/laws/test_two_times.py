@@ -11,6 +11,7 @@ import pytest
 
 import closed_forms as exact
 import quenched as qd
+from quenched.dmft.two_time_solvers import extrapolates
 
 STEP, STEPS = 0.1, 20
 START = qd.Normal(0.3, 0.7)
@@ -44,10 +45,11 @@ def linear_truth(point: tuple[float, ...], scheme: str, start: qd.Normal = START
     return arrays
 
 
-def sampled(scheme: str, start: qd.Normal = START, **options: Any) -> qd.dmft.TwoTime:
-    """More than twice as many trajectories as dimensions: second moments of the draws are exact."""
+def sampled(scheme: str, start: qd.Normal = START, **options: Any) -> dict[str, Any]:
+    """Theory and solver. More than twice as many trajectories as dimensions: second moments of the draws are exact."""
     given = {"trajectories": 128, "tangents": 64, "scramblings": 2} | options
-    return qd.dmft.TwoTime(STEPS * STEP, STEP, initial=start, scheme=scheme, sampled=True, response=True, **given)
+    theory = qd.dmft.TwoTime(STEPS * STEP, STEP, initial=start, scheme=scheme, response=True)
+    return {"theory": theory, "solver": qd.dmft.Population(**given)}
 
 
 # Exact cases.
@@ -57,7 +59,7 @@ def sampled(scheme: str, start: qd.Normal = START, **options: Any) -> qd.dmft.Tw
 @pytest.mark.parametrize("point", LINEAR, ids=str)
 def test_linear_networks_are_exact(point: tuple[float, ...], scheme: str) -> None:
     """Averages of products have no sampling error, and those are all that a linear network has."""
-    found = qd.solve(linear_model(*point), sampled(scheme), key=3).arrays
+    found = qd.solve(linear_model(*point), **sampled(scheme), key=3).arrays
     for name, truth in linear_truth(point, scheme).items():
         # Rounding, multiplied along twenty steps and by the condition of the Cholesky factor.
         np.testing.assert_allclose(found[name], truth, atol=1e-11 * np.max(np.abs(truth)), err_msg=name)
@@ -68,7 +70,7 @@ def test_eulers_scheme_is_that_of_finite_networks_along_sizes(symmetry: float) -
     """Without any field theory: powers of the matrices of finite networks, extrapolated in 1/N."""
     gain, noise, variance = 0.6, 0.5, 0.8
     start = qd.Normal(0.0, np.sqrt(variance))
-    theory = qd.solve(linear_model(gain, symmetry, noise, 0.0), sampled("euler", start)).arrays
+    theory = qd.solve(linear_model(gain, symmetry, noise, 0.0), **sampled("euler", start)).arrays
     sizes, draws = np.array([50, 100, 200]), (16, 12, 8)
     measured, errors = [], []
     for size, count in zip(sizes, draws, strict=True):
@@ -111,11 +113,8 @@ def test_both_schemes_have_their_order_and_extrapolation_beats_them(point: tuple
     truth, model = continuous(point, times), linear_model(*point)
 
     def off(scheme: str, steps: int, richardson: bool = False) -> list[float]:
-        options: dict[str, Any] = {"scheme": scheme, "trajectories": 256, "tangents": 64, "scramblings": 2}
-        theory = qd.dmft.TwoTime(
-            2.0, 2.0 / steps, initial=START, sampled=True, response=True, richardson=richardson, **options
-        )
-        arrays = qd.solve(model, theory).arrays
+        theory = qd.dmft.TwoTime(2.0, 2.0 / steps, initial=START, scheme=scheme, response=True)
+        arrays = qd.solve(model, theory, solver=qd.dmft.Population(256, 64, 2, richardson=richardson)).arrays
         at = np.round(times * steps / 2.0).astype(int)
         found = {name: arrays[name][np.ix_(at, at)] - truth[name] for name in truth}
         # R(t, t) jumps: 0 by Euler's scheme.
@@ -135,20 +134,24 @@ def test_the_error_contains_the_step_and_a_precision_is_of_it_too(symmetry: floa
     """A linear network has no sampling error, and none of quadrature: what is left is what extrapolation leaves over."""
     point, times = (0.6, symmetry, 0.5, 0.2), np.array([0.5, 1.0, 1.5, 2.0])
     truth, at = continuous(point, times), np.arange(2, 9, 2)
-    options: dict[str, Any] = {"initial": START, "trajectories": 64, "tangents": 8, "scramblings": 2}
+    theory = qd.dmft.TwoTime(2.0, 0.25, initial=START)
+
+    def by(precision: float | None) -> Any:
+        return qd.dmft.Population(64, 8, 2, precision) if symmetry else qd.dmft.Quadrature(precision=precision)
+
     for precision, expected in ((3e-3, qd.Status.solved), (1e-4, qd.Status.imprecise)):
-        solution = qd.solve(linear_model(*point), qd.dmft.TwoTime(2.0, 0.25, precision=precision, **options), throw=False)
+        solution = qd.solve(linear_model(*point), theory, solver=by(precision), throw=False)
         assert qd.Status(int(solution.status)) is expected
     for name, exactly in truth.items():
         error = solution.arrays[f"{name}_error"] + 1e-14  # rounding
         assert np.all(np.tril(np.abs(solution.arrays[name][np.ix_(at, at)] - exactly), -1) <= error[np.ix_(at, at)])
         assert np.max(error) < 0.3 * np.max(np.abs(solution.arrays[f"{name}_discretisation"])) + 1e-9
     # A step alone is outside its error, by far.
-    plain = qd.solve(linear_model(*point), qd.dmft.TwoTime(2.0, 0.25, **options)).arrays
+    plain = qd.solve(linear_model(*point), theory, solver=by(None)).arrays
     off = np.abs(plain["correlation"][np.ix_(at, at)] - truth["correlation"])
     assert np.max(off) > 1e-3 > 1e6 * np.max(plain["correlation_error"])
     # Euler's step is that of the networks it is compared with: extrapolated only where that is asked for.
-    assert not qd.dmft.TwoTime(2.0, 0.25, precision=1e-3, scheme="euler").richardson
+    assert not extrapolates(by(1e-3), "euler")
 
 
 def test_the_closed_form_in_continuous_time_is_the_limit_of_the_recursion() -> None:
@@ -227,11 +230,11 @@ def scores(found: qd.Solution, truth: dict[str, np.ndarray]) -> dict[str, np.nda
     return result
 
 
-def check_coverage(model: qd.RandomNetwork, theory: Any, truth: dict[str, np.ndarray], keys: int = 40) -> None:
+def check_coverage(model: qd.RandomNetwork, theory: dict[str, Any], truth: dict[str, np.ndarray], keys: int = 40) -> None:
     """Over 40 keys the truth lies within two reported errors as often as Student's t with 15 degrees of freedom says,
     93.6 %, give or take what 40 keys leave open. Entries of one solution are correlated: names are looked at one by one
     only where they have many, and more keys are needed where all entries are wrong together."""
-    found = [scores(qd.solve(model, theory, key=key), truth) for key in range(keys)]
+    found = [scores(qd.solve(model, **theory, key=key), truth) for key in range(keys)]
     every = np.concatenate([values for each in found for values in each.values()])
     assert 0.90 < np.mean(np.abs(every) < 2.0) < 0.99
     for name in ("correlation", "state_correlation"):
@@ -244,7 +247,7 @@ def check_coverage(model: qd.RandomNetwork, theory: Any, truth: dict[str, np.nda
 @pytest.mark.slow
 def test_errors_without_symmetry_are_honest() -> None:
     solution = deterministic("tanh", "second_order")
-    theory = qd.dmft.TwoTime(FEW * STEP, STEP, initial=START, sampled=True, trajectories=128)
+    theory = {"theory": qd.dmft.TwoTime(FEW * STEP, STEP, initial=START), "solver": qd.dmft.Population(128)}
     truth = {name: numbers(solution)[name] for name in ("correlation", "state_correlation", "mean_rate", "kinetic_energy")}
     check_coverage(solution.model, theory, truth)
 
@@ -261,13 +264,14 @@ def test_errors_of_linear_networks_with_few_trajectories_are_honest() -> None:
 def test_errors_with_symmetry_are_honest() -> None:
     model = qd.RandomNetwork(1.2, 0.5, 0.3, 0.2)
 
-    def theory(**options: Any) -> qd.dmft.TwoTime:
-        return qd.dmft.TwoTime(FEW * STEP, STEP, initial=qd.Uniform(0, 1), **options)
+    def theory(**options: Any) -> dict[str, Any]:
+        uniform = qd.dmft.TwoTime(FEW * STEP, STEP, initial=qd.Uniform(0, 1))
+        return {"theory": uniform, "solver": qd.dmft.Population(**options)}
 
-    reference = numbers(qd.solve(model, theory(trajectories=4096, tangents=4096, scramblings=64), key=99))
+    reference = numbers(qd.solve(model, **theory(trajectories=4096, tangents=4096, scramblings=64), key=99))
     names = ("correlation", "state_correlation", "response", "state_response", "mean_rate")
     few: dict[str, Any] = {"trajectories": 128, "tangents": 64}
-    small = qd.solve(model, theory(**few))
+    small = qd.solve(model, **theory(**few))
     for name in names[:4]:  # the reference's own error is not seen
         assert np.max(reference[f"{name}_error"]) < 0.15 * np.max(small.arrays[f"{name}_error"])
     check_coverage(model, theory(**few), {name: reference[name] for name in names}, keys=320)
@@ -280,7 +284,8 @@ def test_sampling_agrees_with_quadrature_for_any_start_and_field(noise: float) -
     model = qd.RandomNetwork(1.6, 0.0, noise, lambda time: 0.5 * jnp.sin(2.0 * time))
     options: dict[str, Any] = {"initial": qd.Uniform(-0.5, 1.0)}
     truth = numbers(qd.solve(model, qd.dmft.TwoTime(4.0, STEP, **options)))
-    found = qd.solve(model, qd.dmft.TwoTime(4.0, STEP, sampled=True, response=True, **options), key=5)
+    theory = qd.dmft.TwoTime(4.0, STEP, response=True, **options)
+    found = qd.solve(model, theory, solver=qd.dmft.Population(), key=5)
     names = [name for name in truth if not name.endswith("_error")]
     deviations = scores(found, {name: truth[name] for name in names})
     for name in set(names) - {"state_response"}:  # which has no sampling error
@@ -300,7 +305,7 @@ def test_kinks_are_resolved() -> None:
         rate, square, slope = exact.relu_moments(float(mean[n]), float(variance[n]))
         at_once = truth["mean_rate"][n], truth["mean_square_rate"][n], truth["response"][n, n]
         np.testing.assert_allclose(at_once, (rate, square, slope), atol=1e-8)
-    found = qd.solve(model, qd.dmft.TwoTime(6 * STEP, STEP, sampled=True, trajectories=256))
+    found = qd.solve(model, qd.dmft.TwoTime(6 * STEP, STEP), solver=qd.dmft.Population(256))
     for name, values in scores(found, {"correlation": truth["correlation"], "mean_rate": truth["mean_rate"]}).items():
         assert np.max(np.abs(values)) < 5.0, name
 
@@ -318,7 +323,7 @@ def test_correlations_are_positive_semidefinite() -> None:
 
 def test_responses_are_causal() -> None:
     for scheme in SCHEMES:
-        arrays = qd.solve(linear_model(*LINEAR[0]), sampled(scheme)).arrays
+        arrays = qd.solve(linear_model(*LINEAR[0]), **sampled(scheme)).arrays
         for name in ("response", "state_response", "response_error"):
             assert not np.any(np.triu(arrays[name], 0 if scheme == "euler" else 1)), name
 
@@ -326,7 +331,7 @@ def test_responses_are_causal() -> None:
 def test_kinetic_energy_is_that_of_the_state_correlation() -> None:
     """Euler: <(x_{n+1} - x_n)^2> = h^2 <F^2> + sigma^2 h, of the exact averages that a linear network has."""
     noise = LINEAR[0][2]
-    arrays = qd.solve(linear_model(*LINEAR[0]), sampled("euler")).arrays
+    arrays = qd.solve(linear_model(*LINEAR[0]), **sampled("euler")).arrays
     square = arrays["state_correlation"]
     moved = np.diag(square)[1:] - 2 * np.diag(square, 1) + np.diag(square)[:-1]
     np.testing.assert_allclose(arrays["kinetic_energy"][:-1], (moved / STEP - noise**2) / (2 * STEP), atol=1e-10)
@@ -366,10 +371,8 @@ def _mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_the_response_is_its_finite_difference_and_the_solution_a_fixed_point() -> None:
     """One neuron is kicked, the others are not: C and R stay, and another program's population must show them again."""
     model = qd.RandomNetwork(1.3, 0.6, 0.4, 0.2)
-    theory = qd.dmft.TwoTime(
-        STEPS * STEP, STEP, initial=START, scheme="euler", trajectories=1024, tangents=1024, scramblings=16
-    )
-    solution = qd.solve(model, theory)
+    theory = qd.dmft.TwoTime(STEPS * STEP, STEP, initial=START, scheme="euler")
+    solution = qd.solve(model, theory, solver=qd.dmft.Population(trajectories=1024, tangents=1024))
     for at in (0, 7, 15):
         response, product = kicked(solution, at, 1e-3, 40_000)
         for name, (value, error) in (("response", response), ("correlation", product)):
@@ -401,8 +404,8 @@ def test_simulated_networks_meet_it_along_sizes() -> None:
     """Correlated couplings, noise, field and a start that is not Gaussian, all by Euler's scheme with the same step."""
     model = qd.RandomNetwork(1.2, 0.5, 0.4, 0.2)
     start = qd.Uniform(0.0, 1.0)
-    theory = qd.dmft.TwoTime(STEPS * STEP, STEP, initial=start, scheme="euler", trajectories=4096)
-    solution = qd.solve(model, theory)
+    theory = qd.dmft.TwoTime(STEPS * STEP, STEP, initial=start, scheme="euler")
+    solution = qd.solve(model, theory, solver=qd.dmft.Population(4096))
     sizes, draws, trials = np.array([100, 200, 400, 800]), (64, 48, 32, 16), 8
     every = np.arange(0, STEPS + 1, 4)
     measured, errors = [], []

@@ -74,8 +74,8 @@ def test_any_distribution_serves_both_ways_of_two_times() -> None:
     """<x^2> at the start, by quadrature and by points."""
     model = qd.RandomNetwork(0.8, 0.0, 0.2)
     for sampled in (False, True):
-        theory = qd.dmft.TwoTime(0.2, 0.1, initial=exponential, sampled=sampled, trajectories=256)
-        found = qd.solve(model, theory).arrays
+        solver = qd.dmft.Population(256) if sampled else qd.dmft.Quadrature()
+        found = qd.solve(model, qd.dmft.TwoTime(0.2, 0.1, initial=exponential), solver=solver).arrays
         value, error = float(found["mean_square_state"][0]), float(found["mean_square_state_error"][0])
         assert value == pytest.approx(2.0, abs=1e-9 if not sampled else 5 * error)
         assert error < 0.05

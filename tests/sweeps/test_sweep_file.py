@@ -62,6 +62,21 @@ def test_a_file_gives_the_same_as_the_calls_it_stands_for(tmp_path: Path) -> Non
     assert (tmp_path / "small.png").read_bytes()[1:4] == b"PNG"
 
 
+@pytest.mark.parametrize(
+    "solver", ["solver.scramblings = 2", "solver.population = { scramblings = 2, trajectories = 8, tangents = 8 }"]
+)
+def test_a_file_says_which_solver_and_with_what(tmp_path: Path, solver: str) -> None:
+    symmetry = 0.2 if "population" not in solver else 0.0
+    text = GOOD.replace("symmetry = 0.2", f"symmetry = {symmetry}")
+    text = text.replace('"dmft.Static"', f'"dmft.TwoTime"\nduration = 0.5\nstep = 0.25\n{solver}')
+    plan = read_job(write(tmp_path, text), tmp_path).plans["static"]
+    assert (plan.attributes["solver"], plan.attributes["scramblings"]) == ("Population", 2)
+    assert plan.definition["solver"]["scramblings"] == 2
+    assert plan.theory.samples == 2  # type: ignore[union-attr]
+    if symmetry == 0.0:
+        assert plan.attributes["trajectories"] == 8
+
+
 def test_interrupted_and_resumed_it_has_the_bits_of_an_uninterrupted_run(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     (tmp_path / "whole").mkdir()
@@ -150,6 +165,21 @@ def test_a_range_holds_the_numbers_one_would_type(tmp_path: Path) -> None:
             r"`initial` must be one of 'normal', 'uniform', but is 'unifrom'\. Did you mean 'uniform'\?",
         ),
         ('"dmft.Static"', '"dmft.Static"\nsolver.nods = 9', r"Newton has no option `nods`\. Did you mean 'nodes'\?"),
+        (
+            '"dmft.Static"',
+            '"dmft.TwoTime"\nduration = 1.0\nsolver.trajectoris = 9',
+            r"Population has no option `trajectoris`\. Did you mean 'trajectories'\?",
+        ),
+        (
+            '"dmft.Static"',
+            '"dmft.TwoTime"\nduration = 1.0\ntrajectories = 64',
+            r"no argument `trajectories`, which belongs to its solver: solver = \{ population = \{ trajectories = ",
+        ),
+        (
+            '"dmft.Static"',
+            '"dmft.TwoTime"\nduration = 1.0\nsolver.quadrature.nodes = 32',
+            r"`solver` must be a Population for dmft\.TwoTime of symmetry 0\.2",
+        ),
         ('"dmft.Static"', '"dmft.Static"\nstart = "activ"', r"`start` must be one of .* Did you mean 'active'\?"),
         ("[over]", "[over", r"small\.toml is not valid TOML: "),
     ],

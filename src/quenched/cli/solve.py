@@ -11,13 +11,13 @@ import quenched as qd
 from quenched.cli.checks import check_output, check_seed
 from quenched.cli.options import read_options, read_value
 from quenched.sweeps.parts import ARGUMENTS, build_model, part_arguments
-from quenched.sweeps.registry import build_theory, full_name, theory_arguments
+from quenched.sweeps.registry import build_solver, build_theory, full_name, theory_arguments
 
 _OTHERS = (
     "Arguments of the theory, such as --temperature 0.01 or --size 400, and other parameters of the model, by name or path: "
     "--mean -2, --couplings.first.gain 1.5."
 )
-_FLAGS = ("start", "seed", "output", "force")
+_FLAGS = ("start", "solver", "seed", "output", "force")
 
 
 def solve(
@@ -32,6 +32,7 @@ def solve(
     couplings: str | None = None,
     unit: str | None = None,
     start: str | None = None,
+    solver: str | None = None,
     seed: int = 0,
     output: Path | None = None,
     force: bool = False,
@@ -66,6 +67,9 @@ def solve(
         population.
     start:
         Branch of the theory to follow.
+    solver:
+        Arguments of its solver, as a table: '{ nodes = 64 }'; by name where there are several:
+        '{ population = { trajectories = 64 } }'.
     seed:
         Seed of everything random.
     output:
@@ -88,10 +92,14 @@ def solve(
     if gain is None and couplings is None:
         raise ValueError("--gain is missing, the coupling scale of the network.")
     model = build_model(settings, changes)
+    method = {} if solver is None else read_value(solver)
+    if not isinstance(method, dict):
+        raise TypeError(f"--solver must be a table, such as '{{ nodes = 64 }}', but is {method!r}.")
+    used = build_solver(chosen, [model], method)
     from quenched.cli.progress import Reporter
 
     with Reporter(f"solving {theory}") as tell:
-        solution = qd.solve(model, chosen, start=start, key=seed, throw=False, progress=tell)
+        solution = qd.solve(model, chosen, solver=used, start=start, key=seed, throw=False, progress=tell)
     if output is not None:
         solution.save(output, force)
     print(solution)

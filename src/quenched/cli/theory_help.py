@@ -9,7 +9,7 @@ import textwrap
 from itertools import groupby
 from typing import Any
 
-from quenched.sweeps.registry import THEORIES, full_name
+from quenched.sweeps.registry import THEORIES, full_name, word
 
 _CHAPTERS = {
     "dmft": "Infinitely many neurons, in real time",
@@ -47,6 +47,12 @@ def one_theory(name: str) -> str:
         for option in some:
             lines += _wrapped(_head(*option), "  ", " " * 6)
         lines += _wrapped(text, " " * 6)
+    solvers = getattr(kind, "solvers", ())
+    if solvers:
+        lines += ["", *_wrapped("For --solver '{ NAME = { ARGUMENT = ... } }'; left out, the model decides:")]
+        for each in solvers:
+            arguments = ", ".join(inspect.signature(each).parameters)
+            lines += _wrapped(f"{word(each.__name__)} = {{ {arguments} }}", "  ", " " * 6)
     branches = getattr(kind, "branches", ())
     if len(branches) > 1:
         lines += ["", *_wrapped(f"Branches, for --start: {', '.join(branches)}", further="  ")]

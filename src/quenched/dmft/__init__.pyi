@@ -4,14 +4,18 @@ from quenched.dmft.stationary_filters import StationaryFilters
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
 from quenched.dmft.stationary_sampled import StationarySampled
+from quenched.dmft.stationary_solvers import Ring, RingPopulation
 from quenched.dmft.transitions import transitions
 from quenched.dmft.two_time import TwoTime
-from quenched.dmft.two_time_gaussian import Quadrature
+from quenched.dmft.two_time_solvers import Population, Quadrature
 from quenched.numerics.anderson import Anderson
 
 __all__ = [
     "Anderson",
+    "Population",
     "Quadrature",
+    "Ring",
+    "RingPopulation",
     "Static",
     "Stationary",
     "StationaryFilters",

@@ -14,10 +14,11 @@ from jaxtyping import Array, Float
 
 from quenched.activations import check_continuous
 from quenched.dmft.schemes import Scheme, scheme, stretches
+from quenched.dmft.two_time_solvers import Quadrature
 from quenched.gaussian.averages import average, average_of_jumps, pair_average, smooth_pair_average
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Uniform
 from quenched.numerics.memory import check_limit
-from quenched.numerics.quadrature import check_nodes, gauss_legendre
+from quenched.numerics.quadrature import gauss_legendre
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractTheory, Computed, Start
@@ -26,27 +27,11 @@ _COARSE = 1e-6
 _NODES_OF_ONE = 64
 
 
-class Quadrature(eqx.Module):
-    """How Gaussian averages are taken; changes nothing physical.
-
-    Arguments:
-        nodes: trapezoidal nodes of each of two fields, enough for tanh up to gain 3; with kinks (ReLU) half as many
-            Gauss-Legendre nodes on each piece between them.
-        initial_nodes: Gauss-Legendre nodes over uniform initial states; a third of the trapezoidal nodes over others.
-
-    Everything is done again with half as many more, and the difference is the reported error.
-    """
-
-    nodes: int = eqx.field(static=True, default=64)
-    initial_nodes: int = eqx.field(static=True, default=8)
-
-    def __check_init__(self) -> None:
-        check_nodes("nodes", self.nodes)
-        check_nodes("initial_nodes", self.initial_nodes, low=2)
-
-
 class TwoTimeGaussian(AbstractTheory):
-    """`TwoTime` at symmetry 0, with no sampling: the equations there and the arguments are described there."""
+    """`TwoTime` at symmetry 0, with no sampling: the equations are described there, the numerics in `Quadrature`.
+
+    `richardson` is here because the shape of the answer depends on it; of the solver it is not looked at.
+    """
 
     steps: int = eqx.field(static=True)
     step: float = eqx.field(static=True)
@@ -54,8 +39,6 @@ class TwoTimeGaussian(AbstractTheory):
     scheme: str = eqx.field(static=True)
     response: bool = eqx.field(static=True)
     richardson: bool = eqx.field(static=True)
-    memory_limit: float
-    precision: float | None
 
     branches: ClassVar[tuple[str, ...]] = ("causal",)
     unknowns: ClassVar[tuple[str, ...]] = ()
@@ -69,7 +52,7 @@ class TwoTimeGaussian(AbstractTheory):
         return Quadrature()
 
     def check(self, model: RandomNetwork, solver: Quadrature, start: Start) -> None:
-        check_limit(self.memory_limit, self.bytes_per_point(solver, start), f"{self.steps} steps and {solver.nodes} nodes")
+        check_limit(solver.memory_limit, self.bytes_per_point(solver, start), f"{self.steps} steps and {solver.nodes} nodes")
         known = not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self.initial))
         if not isinstance(self.initial, Normal) or (
             known and self.initial.std == 0.0 and self._begins_on_a_jump(self.initial, model)
@@ -78,7 +61,7 @@ class TwoTimeGaussian(AbstractTheory):
                 model.activation,
                 "dmft.TwoTime without sampling",
                 "initial states that are not Gaussian, or all on the jump, make averages as sharp as the jump",
-                "initial=qd.Normal(mean, std), sampled=True, or ",
+                "initial=qd.Normal(mean, std), solver=qd.dmft.Population(), or ",
             )
 
     @staticmethod
@@ -110,8 +93,8 @@ class TwoTimeGaussian(AbstractTheory):
             Status.solved,
         )
         arrays = with_remainders(fine | {f"{name}_error": error for name, error in errors.items()}, self.step)
-        if self.precision is not None:
-            missed = jnp.max(arrays["correlation_error"]) > self.precision
+        if solver.precision is not None:
+            missed = jnp.max(arrays["correlation_error"]) > solver.precision
             status = jnp.where((status == Status.solved) & missed, Status.imprecise, status)
         return Computed(arrays, status, jnp.where(finite, worst, jnp.inf), jnp.asarray(self.steps))
 

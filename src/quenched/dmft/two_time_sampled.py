@@ -43,7 +43,8 @@ def _lowest(values: Float[Array, " sample"]) -> tuple[Float[Array, ""], None]:
 
 
 class TwoTimeSampled(AbstractExperiment):
-    """`TwoTime` by populations of trajectories: the equations there and the arguments are described there.
+    """`TwoTime` by populations of trajectories: the equations are described there, the numerics in `Population`, which
+    are all here too, since a refined population is another experiment.
 
     One sample is one scrambling of the points: a population in its own mean field, independent of the others.
     """
@@ -65,7 +66,7 @@ class TwoTimeSampled(AbstractExperiment):
 
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
     together: ClassVar[Literal["batch", "threads", "never"]] = "threads"
-    memory_arguments: ClassVar[str] = "`trajectories`, `tangents` or the number of steps, or raise `memory_limit`"
+    memory_arguments: ClassVar[str] = "the solver's `trajectories` or `tangents`, or the number of steps"
     estimators: ClassVar[Mapping[str, Estimator]] = {
         "conditioning": _lowest,
         "trajectories": _lowest,

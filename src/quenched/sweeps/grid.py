@@ -53,6 +53,10 @@ class Grid:
     """The values along each, (value, ...)."""
     models: Family
     theories: Family
+    solver: Any
+    """That of the ways chosen."""
+    asked: Any
+    """That of the theory, which the ways were chosen by."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -118,7 +122,7 @@ class Grid:
         return over, np.reshape([of(row) for row in rows.ravel().tolist()], rows.shape)
 
 
-def make_grid(model: Model, theory: Theory, over: Mapping[str, Any]) -> Grid:
+def make_grid(model: Model, theory: Theory, over: Mapping[str, Any], solver: Any = None) -> Grid:
     """Build every model and theory by the constructors, so that each value meets the checks it always meets."""
     if not isinstance(over, Mapping) or not over:
         raise ValueError(
@@ -138,8 +142,9 @@ def make_grid(model: Model, theory: Theory, over: Mapping[str, Any]) -> Grid:
         models = models_by_function(model, own)
     theories = theories_by_name(theory, {name: raw[name] for name in of_theory})
     # One method for the whole grid: what it returns has one shape.
-    theories = replace(theories, records=[chosen_way(each, models.records) for each in theories.records])
-    return Grid({name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}, models, theories)
+    ways = [chosen_way(each, models.records, solver) for each in theories.records]
+    theories = replace(theories, records=[way.theory for way in ways])
+    return Grid({name: np.asarray(values, dtype=np.float64) for name, values in raw.items()}, models, theories, *ways[0][1:])
 
 
 def _check_name(name: str, model: Model, theory: Theory) -> None:

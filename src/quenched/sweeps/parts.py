@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import inspect
 import operator
-import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import quenched as qd
-from quenched.sweeps.registry import build_activation, call
+from quenched.sweeps.registry import build_activation, call, word
 from quenched.words import one_of
 
 ARGUMENTS = ("gain", "symmetry", "noise", "field", "activation", "couplings", "unit")
@@ -34,7 +33,7 @@ def part_classes(argument: str) -> dict[str, type]:
     if argument == "field":
         return found
     for chapter in (of_chapter[argument],) if argument in of_chapter else of_chapter.values():
-        found |= {_word(name): kind for name in chapter.__all__ if _is_part(name, kind := getattr(chapter, name))}
+        found |= {word(name): kind for name in chapter.__all__ if _is_part(name, kind := getattr(chapter, name))}
     return found
 
 
@@ -108,8 +107,3 @@ def _part(argument: str, table: Mapping[str, Any], late: Mapping[str, Any]) -> A
 def _is_part(name: str, kind: Any) -> bool:
     bases = (qd.couplings.AbstractCouplings, qd.units.AbstractUnit)
     return issubclass(kind, bases) and kind not in bases and name not in _NOT_WRITTEN
-
-
-def _word(name: str) -> str:
-    """LowRank: low_rank."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

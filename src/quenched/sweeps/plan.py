@@ -16,7 +16,7 @@ from quenched.models import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.provenance import seed_of
 from quenched.solution import Solution, parameters
-from quenched.solve import check_model, check_theory, checked_solver, read_key, read_start, refuse_start, samples_at_once
+from quenched.solve import check_model, check_theory, read_key, read_start, refuse_start, samples_at_once
 from quenched.sweeps.grid import Grid, Model, make_grid
 from quenched.theory import AbstractExperiment, AbstractTheory, Start, Theory
 
@@ -51,10 +51,10 @@ def make_plan(
     check_theory(theory)
     if isinstance(model, Network) or not callable(model):
         check_model(model)
-    grid = make_grid(model, theory, over)
+    grid = make_grid(model, theory, over, solver)
     first, method = grid.points[0]
     theory.covers(first)
-    solver = checked_solver(method, solver)
+    solver, asked = grid.solver, grid.asked
     read = None
     if isinstance(method, AbstractTheory):
         read = read_start(method, grid.models.records, start)
@@ -71,12 +71,17 @@ def make_plan(
         refuse_what_does_not_fit(method.bytes_per_point(solver, read), type(method).__name__, "the solver's `nodes`")
     random = read_key(key)
     varied = {*grid.theories.names, *grid.models.varied}
-    fixed = {name: value for name, value in parameters(first, theory, method, seed_of(key)).items() if name not in varied}
+
+    def fixed_with(solver: Any) -> dict[str, Any]:
+        known = parameters(first, theory, method, seed_of(key), solver)
+        return {name: value for name, value in known.items() if name not in varied}
+
+    fixed = fixed_with(asked)
     definition = {
-        **{name: value for name, value in fixed.items() if not name.endswith("_version")},
+        **{name: value for name, value in fixed_with(None).items() if not name.endswith("_version")},
         "over": {name: values.tolist() for name, values in grid.axes.items()},
         **_made(grid),
-        "solver": None if solver is None else {field.name: getattr(solver, field.name) for field in fields(solver)},
+        "solver": None if asked is None else {field.name: getattr(asked, field.name) for field in fields(asked)},
         "start": None if read is None else [read.branch, _listed(read.values)],
         "key": jax.random.key_data(random).tolist(),
     }

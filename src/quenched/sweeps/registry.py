@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from operator import attrgetter
@@ -14,7 +15,8 @@ from quenched.words import nearest, one_of
 
 if TYPE_CHECKING:
     from quenched.activations import AbstractActivation
-    from quenched.theory import AbstractExperiment, AbstractTheory, Theory
+    from quenched.models import RandomNetwork
+    from quenched.theory import Theory
 
 # Words, so that a misspelt one is refused before anything is imported; a test keeps them complete.
 THEORIES = {
@@ -75,6 +77,10 @@ def call(kind: Callable[..., Any], name: str, arguments: Mapping[str, Any], also
     """What the class makes of its arguments; those that it does not have, and that it lacks, are named."""
     accepted = inspect.signature(kind).parameters
     for argument in arguments:
+        if argument in getattr(kind, "of_solver", ()):
+            raise ValueError(
+                f"{name} has no argument `{argument}`, which belongs to its solver: {_in_file(kind, argument)}."
+            )
         if argument not in accepted:
             takes = f" It takes {', '.join(accepted) or 'no arguments'}."
             raise ValueError(f"{name} has no argument `{argument}`.{nearest(argument, [*accepted, *also]) or takes}")
@@ -84,27 +90,51 @@ def call(kind: Callable[..., Any], name: str, arguments: Mapping[str, Any], also
     return kind(**arguments)
 
 
+def _in_file(kind: Any, argument: str) -> str:
+    """As a file or `--solver` says it."""
+    solver = word(kind.of_solver[argument].partition("(")[0].rpartition(".")[2])
+    return f"solver = {{ {solver} = {{ {'' if argument == 'sampled' else f'{argument} = ...'} }} }}".replace("{  }", "{}")
+
+
 def build_activation(name: str) -> AbstractActivation:
     """tanh, erf, relu or linear."""
     built: AbstractActivation = getattr(qd.activations, ACTIVATIONS[one_of("activation", name.lower(), ACTIVATIONS)])()
     return built
 
 
-def build_solver(theory: AbstractTheory | AbstractExperiment, options: Mapping[str, Any]) -> Any:
-    """The theory's solver with some options changed, or None where none are."""
+def build_solver(theory: Theory, models: Sequence[RandomNetwork], options: Mapping[str, Any]) -> Any:
+    """The theory's solver for these models with some options changed, or None where none are. A table with one entry names
+    the solver, where there are several: {population = {trajectories = 64}}."""
     if not options:
         return None
-    default = theory.default_solver()
+    kinds = {word(kind.__name__): kind for kind in getattr(theory, "solvers", ())}
+    (name, own), *others = options.items()
+    if name in kinds and not others and isinstance(own, Mapping):
+        return _solver(kinds[name], own)
+    # A choice says what its solver is by the models.
+    from quenched.solve import chosen_way  # which computes; the help on options does not wait for it
+
+    default: Any = chosen_way(theory, models).asked
     if default is None:
         raise ValueError(f"{type(theory).__name__} has no solver to set options of.")
-    accepted = [field.name for field in fields(default)]
+    return _solver(type(default), options, kinds)
+
+
+def _solver(kind: type, options: Mapping[str, Any], kinds: Iterable[str] = ()) -> Any:
+    accepted = [field.name for field in fields(kind)]
     for option in options:
         if option not in accepted:
+            another = f" Another is named by a table in it: {', '.join(kinds)}." if kinds else ""
             raise ValueError(
-                f"The solver {type(default).__name__} has no option `{option}`.{nearest(option, accepted)} "
-                f"It takes {', '.join(accepted)}."
+                f"The solver {kind.__name__} has no option `{option}`.{nearest(option, [*accepted, *kinds])} "
+                f"It takes {', '.join(accepted)}.{another}"
             )
-    return type(default)(**options)
+    return kind(**options)
+
+
+def word(name: str) -> str:
+    """LowRank: low_rank."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _initial(value: Any) -> Any:

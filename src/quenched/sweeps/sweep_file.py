@@ -74,8 +74,9 @@ def run_file(
     The file has the keys `title` and `seed`; [model] with what is not swept, its parts as tables: `couplings = { low_rank =
     { covariance = [[1.0, 2.0], [2.0, 5.0]] } }`, a list of which is a sum, `unit = { leaky = { time_constant = 2.0 } }` or
     `unit = "lotka_volterra"`, `field = { sinusoid = { ... } }`; [over] with lists or {start, stop, points}, by name or path;
-    [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, `solver` and an `over` that adds
-    to or replaces parts of the common one; [output] with `store` and, where wanted,
+    [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, an `over` that adds
+    to or replaces parts of the common one, and a `solver` with its arguments, or by name where there are several, such as
+    { population = { trajectories = 64 } }; [output] with `store` and, where wanted,
     `figures`, such as { edge_of_chaos = "edge.png" }: a name of `qd.plots` and where to write what it draws of all sweeps.
 
     Arguments:
@@ -128,9 +129,9 @@ def _plan(content: SweepFile, section: TheorySection, changes: Mapping[str, Any]
     arguments = dict(section.model_extra or {})
     model = _model(content, over, changes)
     theory = build_theory(section.theory, arguments, also=type(section).model_fields)
-    # The method that serves the whole grid, not the base values.
-    method = make_grid(model, theory, over).points[0][1]
-    return make_plan(model, theory, over, build_solver(method, section.solver), section.start, content.seed)
+    # The solver that serves the whole grid, not the base values.
+    models = make_grid(model, theory, over).models.records if section.solver else []
+    return make_plan(model, theory, over, build_solver(theory, models, section.solver), section.start, content.seed)
 
 
 def _wrong_figures(content: SweepFile, plans: dict[str, Plan]) -> Iterator[str]:

@@ -1,0 +1,123 @@
+"""How the two-time equations are solved: by populations of trajectories, or by Gaussian averages."""
+
+from __future__ import annotations
+
+import math
+
+import equinox as eqx
+import numpy as np
+
+from quenched import checks
+from quenched.numerics.exact_moments import ENOUGH
+from quenched.numerics.quadrature import check_nodes
+
+_FEWEST = 1024
+
+
+class Population(eqx.Module):
+    """Solve `qd.dmft.TwoTime` by trajectories of single neurons in the field that they themselves make, for any model.
+
+    Arguments:
+        trajectories: in each scrambling, of all populations together, equally many of each; if left out 1024, or for each
+            population 1.1 for each step if that is more.
+        tangents: how many of them carry a tangent; if left out 62 of each population, or nearly a 64th of many trajectories.
+        scramblings: independent populations, at least 2, from which the errors are.
+        precision: error wanted of every entry of `correlation`. Populations then grow, and up to 1024 are made,
+            until it is reached. Under jit, vmap and grad nothing grows: the status says whether it is reached.
+        richardson: solve with half the step too and extrapolate; what that changed is in `<name>_discretisation`. If left
+            out, where a `precision` is asked for, unless the theory's `scheme` is "euler".
+        memory_limit: GiB that one population may take: with K steps and M trajectories 8 K (5 M + 14 K + 4 tangents) bytes.
+            Of models made of parts with noise 8 M for 5 M. As many are run at once as there are cores.
+        time_limit: seconds that `precision` may take.
+
+    Example:
+        >>> import quenched as qd
+        >>> few = qd.dmft.Population(trajectories=64, scramblings=4)
+        >>> solution = qd.solve(qd.RandomNetwork(0.8, noise=0.1), qd.dmft.TwoTime(1.0, 0.25), solver=few)
+        >>> float(solution["scramblings"])
+        4.0
+    """
+
+    trajectories: int | None = eqx.field(static=True)
+    tangents: int | None = eqx.field(static=True)
+    scramblings: int = eqx.field(static=True)
+    precision: float | None = eqx.field(static=True)
+    richardson: bool | None = eqx.field(static=True)
+    memory_limit: float = eqx.field(static=True)
+    time_limit: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        trajectories: int | None = None,
+        tangents: int | None = None,
+        scramblings: int = 16,
+        precision: float | None = None,
+        richardson: bool | None = None,
+        memory_limit: float = 4.0,
+        time_limit: float = np.inf,
+    ):
+        self.trajectories = None if trajectories is None else checks.count("trajectories", trajectories, low=2)
+        self.tangents = None if tangents is None else checks.count("tangents", tangents)
+        if self.trajectories is not None:
+            self._check_tangents(self.trajectories)
+        self.scramblings = checks.count("scramblings", scramblings, low=2)
+        self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
+        self.richardson = None if richardson is None else checks.flag("richardson", richardson)
+        self.memory_limit = float(checks.number("memory_limit", memory_limit, above=0.0))
+        unlimited = isinstance(time_limit, float) and time_limit == np.inf
+        self.time_limit = np.inf if unlimited else float(checks.number("time_limit", time_limit, above=0.0))
+
+    def size(self, normals: int, populations: int = 1) -> int:
+        """Trajectories: enough for exact second moments of what drives a neuron, so many normal numbers and its initial
+        state."""
+        enough = max(_FEWEST, populations * 64 * math.ceil(ENOUGH * (1 + normals) / 64))
+        found = self.trajectories or enough
+        self._check_tangents(found)
+        return found
+
+    def _check_tangents(self, trajectories: int) -> None:
+        if self.tangents is not None and self.tangents > trajectories:
+            raise ValueError(f"Argument `tangents` must be at most the {trajectories} trajectories, but is {self.tangents}.")
+
+
+class Quadrature(eqx.Module):
+    """Solve `qd.dmft.TwoTime` at symmetry 0 with no sampling, by Gaussian averages.
+
+    Arguments:
+        nodes: trapezoidal nodes of each of two fields, enough for tanh up to gain 3; with kinks (ReLU) half as many
+            Gauss-Legendre nodes on each piece between them.
+        initial_nodes: Gauss-Legendre nodes over uniform initial states; a third of the trapezoidal nodes over others.
+        precision: error of every entry of `correlation` beyond which the status is `imprecise`.
+        richardson: solve with half the step too and extrapolate; what that changed is in `<name>_discretisation`. If left
+            out, where a `precision` is asked for, unless the theory's `scheme` is "euler".
+        memory_limit: GiB that it may take: with K steps 8 K (14 K + 14000) bytes.
+
+    Everything is done again with half as many more nodes, and the difference is the reported error.
+    """
+
+    nodes: int = eqx.field(static=True)
+    initial_nodes: int = eqx.field(static=True)
+    precision: float | None = eqx.field(static=True)
+    richardson: bool | None = eqx.field(static=True)
+    memory_limit: float = eqx.field(static=True)
+
+    def __init__(
+        self,
+        nodes: int = 64,
+        initial_nodes: int = 8,
+        precision: float | None = None,
+        richardson: bool | None = None,
+        memory_limit: float = 4.0,
+    ):
+        check_nodes("nodes", nodes)
+        check_nodes("initial_nodes", initial_nodes, low=2)
+        self.nodes, self.initial_nodes = nodes, initial_nodes
+        self.precision = None if precision is None else float(checks.number("precision", precision, above=0.0))
+        self.richardson = None if richardson is None else checks.flag("richardson", richardson)
+        self.memory_limit = float(checks.number("memory_limit", memory_limit, above=0.0))
+
+
+def extrapolates(solver: Population | Quadrature, scheme: str) -> bool:
+    """Whether half the step is used too."""
+    wanted = solver.precision is not None and scheme != "euler"
+    return wanted if solver.richardson is None else solver.richardson
