@@ -48,7 +48,8 @@ class Static(AbstractTheory):
             (tanh without field, ReLU below its threshold), and g phi'(b) <= 1/(2 sqrt(eta)), beyond which no real response
             exists.
         "active": C > 0. Where phi(b) != 0 it is the only branch.
-    Of other models:
+
+    Branches of other models:
         "stable": where large rates and latents settle; the default.
         "structured": the same, and the latents of the low-rank part are not 0.
         "unstructured": without latents, and without a mean where nothing makes one.

@@ -34,6 +34,7 @@ class Stationary(AbstractChoice):
         - `Linear` activation, any symmetry: closed form, `StationaryLinear`;
         - symmetry 0: one root of a potential, `StationaryGaussian`, deterministic and differentiable;
         - otherwise: trajectories of one neuron sampled in its own mean field, `StationarySampled`.
+
     Several populations, low rank, maps and other units, without memory: one fixed point on a ring, `StationaryFilters`.
 
     `solver=` of `qd.solve` may choose: `qd.dmft.RingPopulation(...)` samples, which one population of leaky neurons may
