@@ -83,6 +83,7 @@ def test_attributes_hold_arrays_whole_and_name_the_parts() -> None:
     assert attributes["unit.1.self_coupling"] == 0.5
 
 
+@pytest.mark.slow
 def test_of_a_unit_of_ones_own_the_names_of_its_functions_are_kept(tmp_path: Path) -> None:
     def drift(state: Any, field: Any) -> Any:
         return -state + field

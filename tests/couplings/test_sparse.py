@@ -65,6 +65,7 @@ def test_large_networks_are_never_dense() -> None:
     assert 0.0 < float(found["mean_square_state_error"]) < 0.02
 
 
+@pytest.mark.slow
 def test_ensembles_of_sparse_networks() -> None:
     """Exponents and averages of draws, also where dense couplings are added; and drawn anew at every step."""
     sparse = Sparse(4, Elliptic(0.5))

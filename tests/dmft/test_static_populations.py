@@ -267,7 +267,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize(
-    "name", ["blocks", "species", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rank one", "self-coupling"))]
+    "name", ["species", *(pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS if name != "species")]
 )
 def test_finite_networks_tend_to_theory(name: str) -> None:
     """Along sizes, extrapolated in 1/N, within 4 errors."""

@@ -45,6 +45,7 @@ def test_one_population_is_the_particle_in_a_potential(model: qd.RandomNetwork) 
             assert np.max(error) < 3e-3, name
 
 
+@pytest.mark.slow
 def test_equal_models_have_equal_states() -> None:
     """Two equal blocks are one; a rank of no strength is none; another time constant is another unit of time."""
     one = solved(Elliptic(1.2), noise=0.5, field=0.2)
@@ -89,6 +90,7 @@ def test_linear_networks_under_a_sinusoid() -> None:
     assert found["lyapunov_exponent"] == pytest.approx(0.7 - 1.0, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_linear_populations_by_another_route() -> None:
     """(1 + (tau_a w)^2) S_a = sum_b g_ab^2 f_b S_b + (tau_a noise_a)^2, solved at each frequency, integrated by SciPy."""
     gain, fractions, noise, times = (

@@ -121,6 +121,7 @@ def test_species_rest_where_no_other_can_invade(seed: int) -> None:
     np.testing.assert_array_equal(found.stable.values, (eigenvalues < 0).all(axis=1))
 
 
+@pytest.mark.slow
 def test_species_under_inputs_and_with_immigration() -> None:
     pair = np.array([[0.0, -2.0], [-2.0, 0.0]])
     found = find_fixed_points(qd.Network(pair, unit=LotkaVolterra()), 40, inputs=[0.0, 1.5])
@@ -164,6 +165,7 @@ def test_populations_come_first_and_an_empty_one_is_nan() -> None:
     assert np.isnan(found.arrays["mean_state"][2])
 
 
+@pytest.mark.slow
 def test_names_stay_with_neurons_of_one_variable() -> None:
     pair = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]]), names=["a", "b"], unit=Leaky(time_constant=2.0))
     assert find_fixed_points(pair, 10).neuron.values.tolist() == ["a", "b"]

@@ -189,6 +189,7 @@ def test_functions_of_the_time_are_curves_and_of_two_times_maps() -> None:
         solution.plot("corelation")
 
 
+@pytest.mark.slow
 def test_each_population_is_a_curve_of_its_own() -> None:
     couplings = qd.couplings.Blocks((0.8, 0.2), [[1.2, 1.0], [0.8, 1.1]])
     model = qd.RandomNetwork(couplings=couplings, noise=0.3)

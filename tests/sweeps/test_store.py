@@ -104,6 +104,7 @@ def test_several_populations_are_interrupted_resumed_and_mended(tmp_path: Path, 
     assert f"the array 'correlation' has lost 1 of {first['status'].size} points" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_matrices_and_what_a_function_makes_are_stored(tmp_path: Path) -> None:
     gains = [np.eye(2), 2.0 * np.eye(2)]
     cases: dict[str, Any] = {"matrices": (EI, {"gain": gains}), "made": (rank_one, {"strength": [0.5, 2.0]})}
@@ -118,6 +119,7 @@ def test_matrices_and_what_a_function_makes_are_stored(tmp_path: Path) -> None:
         xr.testing.assert_identical(qd.load(tmp_path / name), found)
 
 
+@pytest.mark.slow
 def test_another_function_or_another_part_is_another_sweep(tmp_path: Path) -> None:
     qd.sweep(rank_one, qd.dmft.Static(), {"strength": [0.5]}, store=tmp_path / "one")
     with pytest.raises(FileExistsError, match=r"differs: covariance is .* there and .* here"):

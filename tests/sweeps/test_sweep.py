@@ -183,6 +183,7 @@ EI = qd.RandomNetwork(
 SUM = qd.couplings.Elliptic(0.8) + qd.couplings.LowRank([[1.0, 2.0], [2.0, 5.0]])
 
 
+@pytest.mark.slow
 def test_matrices_are_swept_whole_and_kept_beside_their_number() -> None:
     gains = np.array([[[1.0, 2.0], [1.0, 2.0]], [[1.5, 2.0], [0.5, 1.0]]])
     found = qd.sweep(EI, qd.dmft.Static(), {"gain": gains, "field": [0.1, 0.3]})
@@ -220,6 +221,7 @@ def test_a_point_costs_one_check_of_the_part_that_changes(monkeypatch: pytest.Mo
     assert built[qd.RandomNetwork] + built[qd.units.Leaky] <= 3
 
 
+@pytest.mark.slow
 def test_a_parameter_that_was_left_out_is_swept_too() -> None:
     found = qd.sweep(MODEL, qd.dmft.Static(), {"mean": [-1.0, 2.0]})
     alone = qd.solve(MODEL.replace(mean=2.0), qd.dmft.Static())
