@@ -50,7 +50,7 @@ class Static(AbstractTheory):
         "active": C > 0. Where phi(b) != 0 it is the only branch.
 
     Branches of other models:
-        "stable": where large rates and latents settle; the default.
+        "stable": where a small positive mean and large latents settle; the default.
         "structured": the same, and the latents of the low-rank part are not 0.
         "unstructured": without latents, and without a mean where nothing makes one.
         A mapping of order parameters, or an earlier solution: the state next to it.

@@ -30,6 +30,8 @@ _COARSE = 1e-6
 _NARROWEST = 1e-12
 # Steps towards the fixed point, on how many nodes, and how near Newton's method takes over.
 _APPROACHES, _NODES, _NEAR = 200, 24, 1e-2
+# Change, in units of the largest unknown, above which a step is a short part of the way.
+_FAR, _SHORT = 0.1, 0.15
 # Latents smaller than this, beside the size of the rates, are none.
 _NO_LATENT = 1e-6
 # Mean squares beyond this, in units of 1 + that of the input, are on their way to infinity.
@@ -110,14 +112,15 @@ _PER_POPULATION = (
 
 
 def _first(model: RandomNetwork, start: Start) -> Unknowns:
-    """Where the named branch begins: "unstructured" without a mean and latents, otherwise with large ones."""
+    """Where the named branch begins: "unstructured" without a mean and latents, otherwise with a small mean, as networks from
+    random states, and large latents."""
     ones, rank = jnp.ones(model.populations), model.couplings.rank
     if start.values is not None:
         given = {name: jnp.asarray(values, float) for name, values in start.values.items()}
         mean, latent = given["mean_rate"] * ones, given.get("latent", jnp.zeros(rank))
         return Unknowns(mean, given["correlation"] * ones, given["integrated_response"] * ones, latent)
     level = 0.0 if start.branch == "unstructured" else 1.0
-    return Unknowns(0.5 * level * ones, (0.5 + 0.25 * level) * ones, 0.0 * ones, 3.0 * level * jnp.ones(rank))
+    return Unknowns(0.1 * level * ones, 0.5 * ones, 0.0 * ones, 3.0 * level * jnp.ones(rank))
 
 
 def _approach(mapped: Callable[[Unknowns], Unknowns], guess: Unknowns) -> Unknowns:
@@ -134,11 +137,12 @@ def _approach(mapped: Callable[[Unknowns], Unknowns], guess: Unknowns) -> Unknow
         trial_away, trial_size = gap(trial)
         leads_on = trial_size < 1.5 * size
         kept = jax.tree.map(lambda new, old: jnp.where(leads_on, new, old), (trial, trial_away), (unknowns, away))
-        smaller = trial_size > size
-        part = jnp.where(leads_on, jnp.where(smaller, 0.7 * part, jnp.minimum(1.1 * part, 1.0)), 0.4 * part)
+        # Far away short steps: long ones would throw strong inhibition over to another state.
+        smaller, most = trial_size > size, jnp.where(trial_size > _FAR, _SHORT, 1.0)
+        part = jnp.where(leads_on, jnp.where(smaller, 0.7 * part, jnp.minimum(1.2 * part, most)), 0.4 * part)
         return count + 1, *kept, jnp.where(leads_on, trial_size, size), part
 
-    first = (jnp.zeros((), jnp.int32), guess, *gap(guess), jnp.asarray(0.7))
+    first = (jnp.zeros((), jnp.int32), guess, *gap(guess), jnp.asarray(_SHORT))
     ended = jax.lax.while_loop(lambda carry: (carry[0] < _APPROACHES) & (carry[3] > _NEAR), step, first)
     return jax.lax.stop_gradient(ended[1])
 
