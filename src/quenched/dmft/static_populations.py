@@ -112,8 +112,8 @@ _PER_POPULATION = (
 
 
 def _first(model: RandomNetwork, start: Start) -> Unknowns:
-    """Where the named branch begins: "unstructured" without a mean and latents, otherwise with a small mean, as networks from
-    random states, and large latents."""
+    """Where the named branch begins: "unstructured" without a mean and latents, otherwise with a small mean, as networks in
+    random states have, and large latents."""
     ones, rank = jnp.ones(model.populations), model.couplings.rank
     if start.values is not None:
         given = {name: jnp.asarray(values, float) for name, values in start.values.items()}
