@@ -21,7 +21,7 @@ def test_it_is_short() -> None:
 @pytest.mark.slow
 def test_networks_are_where_theory_says() -> None:
     mpl.use("Agg")
-    names: dict[str, Any] = {"__name__": "extending"}
+    names: dict[str, Any] = {"__name__": "__main__"}
     exec(CELLS[0], names)
     theory, voltage = names["theory"], names["voltage"]
     expected = theory.mean_state.sel(time=voltage.time, method="nearest").values
