@@ -148,14 +148,6 @@ def test_a_low_rank_part_at_rest_is_the_static_theory() -> None:
     assert alone["mean_square_state"] == pytest.approx(float(plain["mean_square_state"]), abs=1e-5)
 
 
-def test_a_drive_silences_chaos() -> None:
-    """Rajan, Abbott & Sompolinsky 2010: the part that is forgotten and the exponent fall with the amplitude."""
-    weak, strong = (solved(Elliptic(1.5), field=qd.Sinusoid(amplitude, 1.0)) for amplitude in (0.5, 1.6))
-    assert weak["lyapunov_exponent"] > 0.0 > strong["lyapunov_exponent"]
-    assert weak["chaotic_square_state"] > 0.1
-    assert abs(strong["chaotic_square_state"]) < 1e-6
-
-
 def run_maps(couplings: Any, unit: Any, size: int, noise: float, key: Any) -> np.ndarray:
     """Mean squares of the states of each population, and their products one step apart, late in one network."""
     population = np.asarray(qd.RandomNetwork(couplings=couplings, unit=unit).population(size))
@@ -204,7 +196,11 @@ def test_maps_of_two_populations_tend_to_theory(unit: Any) -> None:
         (qd.RandomNetwork(couplings=Elliptic(1.5), unit=Leaky(self_coupling=0.5)), "`unit` must be linear but for one"),
         (qd.RandomNetwork(couplings=Elliptic(1.5), unit=Discrete(), field=qd.Sinusoid(0.1, 1.0)), "must not be a sinusoid"),
         (qd.RandomNetwork(couplings=Elliptic(1.5), unit=Discrete()), "`lags` must be whole numbers for maps"),
-        (qd.RandomNetwork(couplings=Blocks((0.5, 0.5), 1.0), field=qd.Sinusoid(0.1, [1.0, 2.0])), "must be one number"),
+        (
+            qd.RandomNetwork(couplings=Blocks((0.5, 0.5), 0.5), activation=qd.Linear(), field=qd.Sinusoid(0.1, [1.0, 2.0])),
+            "must be one number",
+        ),
+        (qd.RandomNetwork(1.5, field=qd.Sinusoid(0.5, 1.0)), r"unless the activation is qd.Linear\(\)"),
     ],
 )
 def test_what_is_not_covered_is_refused(model: Any, message: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
-from quenched.activations import check_continuous
+from quenched.activations import Linear, check_continuous
 from quenched.couplings.base import memory_of_each, remembers
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
 from quenched.dmft.stationary_waves import Found, Ring, State, Waves
@@ -58,7 +58,7 @@ class StationaryFilters(AbstractTheory):
         `periodic_square_state` and `chaotic_square_state`, apart.
 
     Raises: ValueError for couplings with memory, units that are not linear but for one function, phi that jumps, fields that
-        are functions of the time, and a sinusoid with maps.
+        are functions of the time, a sinusoid with maps or with phi that is not linear (states are not Gaussian then).
 
     When it fails: `not_stationary`: C still falls half way round the ring; use a longer `window`. `out_of_steps`: near a
         transition; raise the solver's `max_steps`. `diverged`: no bounded state. `no_such_branch`.
@@ -124,6 +124,13 @@ class StationaryFilters(AbstractTheory):
         if isinstance(model.field, Sinusoid):
             if model.kind == "map":
                 raise ValueError(f"Argument `field` must not be a sinusoid for {what} of maps; use qd.dmft.TwoTime.")
+            if not all(isinstance(getattr(unit, "activation", None), Linear) for unit in model.units):
+                # The sum of a Gaussian and a wave of random phase is not Gaussian: exact for linear networks alone.
+                raise ValueError(
+                    f"Argument `field` must not be a sinusoid for {what} unless the activation is qd.Linear(), since states "
+                    "are not Gaussian then; use qd.dmft.TwoTime, qd.simulate.Trajectories, or "
+                    "qd.observables.lyapunov_spectrum for the exponent."
+                )
             frequencies = np.unique(np.asarray(model.field.angular_frequency))
             if len(frequencies) > 1:
                 raise ValueError(
