@@ -8,6 +8,7 @@ each population have the axis `population` before these, where there are several
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 AXES = (
     "neuron",
@@ -446,3 +447,8 @@ def describe(name: str) -> Quantity:
             of = describe(base)
             return Quantity(name, rf"{symbol} {of.symbol}", f"{meaning} {base}", of.dims, of.units, of.of_neurons)
     raise KeyError(f"{name!r} is not in the vocabulary.")
+
+
+def of_one_population(arrays: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of a network of one population, without that axis, which averages over neurons have first."""
+    return {name: values[0] if describe(name).of_neurons else values for name, values in arrays.items()}

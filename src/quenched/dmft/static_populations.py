@@ -23,6 +23,7 @@ from quenched.numerics.growth import spectral_abscissa, spectral_radius
 from quenched.numerics.self_consistency import Newton, Residual, newton, polish_with_jacobian
 from quenched.status import Status
 from quenched.theory import Computed, Start
+from quenched.vocabulary import of_one_population
 
 # Two quadratures that differ by more than this, in units of 1 + the value, are not believed.
 _COARSE = 1e-6
@@ -92,23 +93,8 @@ def solve_populations(model: RandomNetwork, solver: Newton, start: Start) -> Com
     )
     nothing = (status == Status.diverged) | (status == Status.not_finite) | (status == Status.no_such_branch)
     arrays = {name: jnp.where(nothing, jnp.nan, values) for name, values in arrays.items()}
-    if model.populations == 1:
-        arrays = {
-            name: values[0] if name.removesuffix("_error") in _PER_POPULATION else values for name, values in arrays.items()
-        }
+    arrays = of_one_population(arrays) if model.populations == 1 else arrays
     return Computed(arrays, status, found.residual, found.steps)
-
-
-_PER_POPULATION = (
-    "correlation",
-    "integrated_response",
-    "mean_square_rate",
-    "mean_square_state",
-    "mean_rate",
-    "mean_state",
-    "kinetic_energy",
-    "surviving_fraction",
-)
 
 
 def _first(model: RandomNetwork, start: Start) -> Unknowns:

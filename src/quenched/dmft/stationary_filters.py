@@ -26,6 +26,7 @@ from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractTheory, Computed, Start
 from quenched.units.filters import impulse, linear_part, shape_of
+from quenched.vocabulary import of_one_population
 
 # What is left of the correlation half way round the ring may be this part of it.
 _UNDECAYED = 0.01
@@ -173,11 +174,7 @@ class StationaryFilters(AbstractTheory):
         nothing = (status == Status.diverged) | (status == Status.no_such_branch)
         arrays |= {f"{name}_error": error for name, error in moved.items()}
         arrays = {name: jnp.where(nothing, jnp.nan, values) for name, values in arrays.items()}
-        if model.populations == 1:
-            arrays = {
-                name: values[0] if name.removesuffix("_error") in _PER_POPULATION else values
-                for name, values in arrays.items()
-            }
+        arrays = of_one_population(arrays) if model.populations == 1 else arrays
         return Computed(arrays, status, residual, steps)
 
     def _moved_by_the_window(self, arrays: dict[str, Array]) -> dict[str, Array]:
@@ -294,23 +291,6 @@ class StationaryFilters(AbstractTheory):
         ends = np.where(np.isin(np.arange(waves.times // 2 + 1), (0, waves.times // 2)), 1.0, 2.0) * waves.length
         table = jnp.cos(np.asarray(self.frequencies)[:, None] * waves.lags) * ends
         return falling @ table.T
-
-
-_PER_POPULATION = (
-    "state_correlation",
-    "correlation",
-    "state_response",
-    "response",
-    "power_spectrum",
-    "rate_spectrum",
-    "mean_state",
-    "mean_rate",
-    "mean_square_state",
-    "mean_square_rate",
-    "kinetic_energy",
-    "periodic_square_state",
-    "chaotic_square_state",
-)
 
 
 def _at(values: Float[Array, "population lag"], waves: Waves, lags: np.ndarray) -> Float[Array, "population wanted"]:
