@@ -90,6 +90,72 @@ def test_linear_networks_under_a_sinusoid() -> None:
     assert found["lyapunov_exponent"] == pytest.approx(0.7 - 1.0, abs=1e-5)
 
 
+def test_a_drive_silences_chaos() -> None:
+    """Rajan, Abbott & Sompolinsky 2010: the part that is forgotten and the exponent fall with the amplitude; where nothing
+    is forgotten the causal theory comes to the same state."""
+    weak, strong = (solved(Elliptic(1.5), field=qd.Sinusoid(amplitude, 1.0)) for amplitude in (0.5, 1.6))
+    assert weak["lyapunov_exponent"] > 0.02
+    assert weak["chaotic_square_state"] > 0.6
+    assert strong["lyapunov_exponent"] < -0.1
+    assert abs(strong["chaotic_square_state"]) < 1e-8
+    few = qd.dmft.Population(trajectories=1024, scramblings=6, richardson=True)
+    model = qd.RandomNetwork(1.5, field=qd.Sinusoid(1.6, 1.0))
+    late = qd.solve(model, qd.dmft.TwoTime(24.0, 0.25, response=False), solver=few).arrays
+    for name in ("mean_square_state", "mean_square_rate"):
+        found, error = np.mean(late[name][60:]), np.mean(late[f"{name}_error"][60:])
+        assert error < 0.004, name
+        assert abs(found - strong[name]) < 3 * error, name
+
+
+def test_waves_before_and_after_the_function() -> None:
+    """With h = J x + b the network dx/dt = -x + tanh(h) is dh/dt = -h + J tanh(h) + b + db/dt: a rate network under a drive
+    sqrt(1 + w^2) times as strong, whose Gaussian part is g^2 times the covariance of x."""
+    gain, amplitude, frequency = 1.5, 0.6, 1.3
+    before = solved(
+        Elliptic(gain), Unit(lambda x, h: -x + jnp.tanh(h), lambda x: x), field=qd.Sinusoid(amplitude, frequency)
+    )
+    larger = qd.Sinusoid(amplitude * np.sqrt(1 + frequency**2), frequency)
+    after = solved(Elliptic(gain), field=larger)
+    own = 0.5 * amplitude**2 * np.cos(frequency * np.array(LAGS))
+    np.testing.assert_allclose(gain**2 * before["correlation"] + own, after["state_correlation"], atol=1e-4)
+    assert before["lyapunov_exponent"] == pytest.approx(float(after["lyapunov_exponent"]), abs=1e-4)
+    assert gain**2 * before["chaotic_square_state"] == pytest.approx(float(after["chaotic_square_state"]), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_longer_ring_moves_states_under_a_sinusoid_within_their_errors() -> None:
+    """Most near the amplitude at which chaos is silent, where short rings say that they are too short."""
+    for amplitude in (0.5, 0.9):
+        model = qd.RandomNetwork(1.5, field=qd.Sinusoid(amplitude, 1.0))
+        short, middle, long = (
+            qd.solve(model, qd.dmft.StationaryFilters(LAGS, FREQUENCIES, window=window), throw=False)
+            for window in (64.0, 128.0, 256.0)
+        )
+        assert short.status == qd.Status.not_stationary
+        for name in ("chaotic_square_state", "periodic_square_state", "mean_square_state", "lyapunov_exponent"):
+            assert abs(middle[name] - long[name]) < 1.1 * middle[f"{name}_error"] + 1e-9, (amplitude, name)
+
+
+@pytest.mark.slow
+def test_networks_under_a_sinusoid_tend_to_theory() -> None:
+    """Exponent and mean square of the state, along sizes, extrapolated in 1/N."""
+    sizes = np.array([100, 200, 400])
+    for amplitude in (0.5, 1.6):
+        model = qd.RandomNetwork(1.5, field=qd.Sinusoid(amplitude, 1.0))
+        theory, values, errors = solved(Elliptic(1.5), field=model.field), [], []
+        for size in map(int, sizes):
+            exponent = qd.observables.lyapunov_spectrum(
+                model, 200.0, 0.05, size=size, networks=9600 // size, exponents=1
+            ).arrays
+            run = qd.solve(model, qd.simulate.Trajectories(size, 9600 // size, 100.0, 0.05, burn_in=60.0)).arrays
+            values.append([exponent["lyapunov_exponent"][0], run["mean_square_state"]])
+            errors.append([exponent["lyapunov_exponent_error"][0], run["mean_square_state_error"]])
+        for place, name in enumerate(("lyapunov_exponent", "mean_square_state")):
+            found, error = np.array(values)[:, place], np.array(errors)[:, place]
+            fit, spread = np.polyfit(1 / sizes, found, 1, w=1 / error, cov="unscaled")
+            assert abs(fit[1] - theory[name]) < 3 * np.sqrt(spread[1, 1]), (amplitude, name, fit[1], theory[name])
+
+
 @pytest.mark.slow
 def test_linear_populations_by_another_route() -> None:
     """(1 + (tau_a w)^2) S_a = sum_b g_ab^2 f_b S_b + (tau_a noise_a)^2, solved at each frequency, integrated by SciPy."""
@@ -200,9 +266,21 @@ def test_maps_of_two_populations_tend_to_theory(unit: Any) -> None:
             qd.RandomNetwork(couplings=Blocks((0.5, 0.5), 0.5), activation=qd.Linear(), field=qd.Sinusoid(0.1, [1.0, 2.0])),
             "must be one number",
         ),
-        (qd.RandomNetwork(1.5, field=qd.Sinusoid(0.5, 1.0)), r"unless the activation is qd.Linear\(\)"),
     ],
 )
 def test_what_is_not_covered_is_refused(model: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         qd.solve(model, qd.dmft.Stationary(LAGS))
+
+
+@pytest.mark.parametrize(
+    ("numerics", "frequency", "message"),
+    [
+        ({"window": 32.0}, 0.5, "`window` must be at least 8 periods of the sinusoid, 101,"),
+        ({"step": 0.5}, 4.0, "`step` must be at most 1/angular_frequency = 0.25"),
+    ],
+)
+def test_a_sinusoid_that_the_ring_does_not_resolve_is_refused(numerics: Any, frequency: float, message: str) -> None:
+    model = qd.RandomNetwork(1.5, field=qd.Sinusoid(0.5, frequency))
+    with pytest.raises(ValueError, match=message):
+        qd.solve(model, qd.dmft.Stationary(LAGS), solver=qd.dmft.Ring(**numerics))

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import roots_hermitenorm
 
 import quenched as qd
 from quenched.activations import AbstractActivation
-from quenched.gaussian.hermite import rate_averages
+from quenched.gaussian.hermite import averages_under_a_wave, rate_averages
 
 RHO = (1.0, 0.9, -0.5)
 
@@ -33,3 +34,25 @@ def test_no_variance_has_finite_derivatives() -> None:
         averages = rate_averages(qd.Tanh(), jnp.asarray(0.3), jnp.zeros(3))
     assert np.isfinite(slopes).all()
     np.testing.assert_allclose(averages.covariance, np.tanh(0.3) ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("amplitude", "variance", "rho"), [(0.5, 0.3, 0.6), (3.0, 2.0, -0.3), (10.0, 0.3, 0.6)])
+def test_waves_of_random_phase_by_another_rule(amplitude: float, variance: float, rho: float) -> None:
+    """Both Gaussian numbers by Gauss-Hermite nodes, the phase by 300 equal steps."""
+    mean, angle = 0.2, 0.7
+    nodes, weights = roots_hermitenorm(200)
+    weights = weights / weights.sum()
+    with jax.enable_x64(True):
+        covariance = variance * jnp.asarray([1.0, rho])
+        found = np.asarray(
+            averages_under_a_wave(
+                jnp.tanh, jnp.asarray(mean), covariance, jnp.asarray(amplitude), jnp.asarray([0.0, angle]), ()
+            )[1]
+        )
+    exact, own = [], np.sqrt(variance) * nodes
+    other = np.sqrt(variance) * (rho * nodes[:, None] + np.sqrt(1 - rho**2) * nodes)
+    for phase in 2 * np.pi * np.arange(300) / 300:
+        first = np.tanh(mean + amplitude * np.cos(phase) + own)
+        second = np.tanh(mean + amplitude * np.cos(phase + angle) + other) @ weights
+        exact.append([weights @ first**2, weights @ (first * second)])
+    np.testing.assert_allclose(found, np.mean(exact, axis=0), atol=1e-11)

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
+import numpy as np
 
 from quenched import checks
 from quenched.activations import Linear
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
-from quenched.dmft.stationary_filters import StationaryFilters
+from quenched.dmft.periodic import window_for
+from quenched.dmft.stationary_filters import DEFAULT_WINDOW, StationaryFilters
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
 from quenched.dmft.stationary_solvers import Ring, RingPopulation
-from quenched.models import RandomNetwork
+from quenched.models import RandomNetwork, Sinusoid
 from quenched.models.drive import Drive
 from quenched.numerics.anderson import Anderson
 from quenched.numerics.self_consistency import Newton
+from quenched.precision import traced
 from quenched.theory import AbstractChoice, is_usual
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ class Stationary(AbstractChoice):
 
     def covers(self, model: RandomNetwork) -> None:
         if not is_usual(model):
-            self._filters(Ring(), model).covers(model)
+            self._filters(Ring(), [model]).covers(model)
 
     def default_solver(self, models: Sequence[RandomNetwork]) -> Ring | RingPopulation | Newton:
         if not all(map(is_usual, models)):
@@ -98,7 +101,7 @@ class Stationary(AbstractChoice):
         if isinstance(solver, Anderson) and not isinstance(default, Newton):
             solver = default
         if isinstance(solver, Ring):
-            way = self._filters(solver, models[0])
+            way = self._filters(solver, models)
             for model in models:
                 way.covers(model)
             return way
@@ -116,9 +119,16 @@ class Stationary(AbstractChoice):
             )
         return self._in_one_equation(models)
 
-    def _filters(self, solver: Ring, model: RandomNetwork) -> StationaryFilters:
-        lags = range(21) if model.kind == "map" and self.lags == LAGS else self.lags
-        return StationaryFilters(lags, self.frequencies, step=solver.step, window=solver.window)
+    def _filters(self, solver: Ring, models: Sequence[RandomNetwork]) -> StationaryFilters:
+        lags = range(21) if models[0].kind == "map" and self.lags == LAGS else self.lags
+        window, step = solver.window, solver.step
+        fields = [model.field for model in models if isinstance(model.field, Sinusoid)]
+        periods = [window_for(float(np.min(each.angular_frequency))) for each in fields if not traced(each)]
+        if window is None and periods:
+            # Near the amplitude at which a drive silences chaos correlations are long.
+            longest = max(2.0 * DEFAULT_WINDOW, 4.0 * self.lags[-1], *periods)
+            window = step * 2 ** int(np.ceil(np.log2(longest / step)))
+        return StationaryFilters(lags, self.frequencies, step=step, window=window)
 
     def _sampled(self, solver: RingPopulation) -> StationarySampled:
         from quenched.dmft.stationary_sampled import StationarySampled

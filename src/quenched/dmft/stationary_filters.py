@@ -12,13 +12,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
-from quenched.activations import Linear, check_continuous
+from quenched.activations import check_continuous
 from quenched.couplings.base import memory_of_each, remembers
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
+from quenched.dmft.periodic import NOTHING, check_resolved, moved_from_half_the_ring, periodic_part
 from quenched.dmft.stationary_waves import Found, Ring, State, Waves
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.anderson import Anderson, fixed_point
-from quenched.numerics.linear import solve_small
 from quenched.numerics.richardson import extrapolated
 from quenched.precision import traced
 from quenched.records import public_name
@@ -28,10 +28,12 @@ from quenched.theory import AbstractTheory, Computed, Start
 from quenched.units.filters import impulse, linear_part, shape_of
 from quenched.vocabulary import of_one_population
 
+DEFAULT_WINDOW = 128.0
 # What is left of the correlation half way round the ring may be this part of it.
 _UNDECAYED = 0.01
-# Harmonics of a sinusoid that are told from what is forgotten.
-_HARMONICS = 7
+# Growth of differences that is some.
+_GROWING = 1e-6
+_ASIDE = ("exponent_moved", "periodic_moved", "falls")
 # Change below which steps are extrapolated. Above it the map is only applied: it moves away from states that are none.
 _EXTRAPOLATED = 1e-6
 
@@ -40,8 +42,9 @@ class StationaryFilters(AbstractTheory):
     """Stationary states of networks whose neurons are linear but for one function of one number, without memory.
 
     Inputs are Gaussian: the field of population a has the covariance that `model.couplings.field` makes of the correlations
-    C_b(lag), and that of a sinusoid; the linear part of the unit turns it into that of the state by frequency, and C_a is
-    <phi phi'> for two such states. One fixed point on a ring of time gives all of it.
+    C_b(lag); the linear part of the unit turns it into that of the state by frequency, and C_a is <phi phi'> for two such
+    states. Under a sinusoid each neuron hears a wave of random phase too, over which C_a is averaged. One fixed point on a
+    ring of time gives all of it.
 
     Arguments:
         lags: increasing, from 0 on; at most a quarter of the window; of maps whole numbers.
@@ -59,9 +62,10 @@ class StationaryFilters(AbstractTheory):
         `periodic_square_state` and `chaotic_square_state`, apart.
 
     Raises: ValueError for couplings with memory, units that are not linear but for one function, phi that jumps, fields that
-        are functions of the time, a sinusoid with maps or with phi that is not linear (states are not Gaussian then).
+        are functions of the time, a sinusoid with maps, of several frequencies, or that the ring does not resolve.
 
-    When it fails: `not_stationary`: C still falls half way round the ring; use a longer `window`. `out_of_steps`: near a
+    When it fails: `not_stationary`: C still falls half way round the ring, or under a sinusoid a ring of half the length has
+        another part that is forgotten; use a longer `window`. `out_of_steps`: near a
         transition; raise the solver's `max_steps`. `diverged`: no bounded state. `no_such_branch`.
 
     Source: Sompolinsky, Crisanti & Sommers 1988; Aljadeff, Stern & Sharpee 2015; Rajan, Abbott & Sompolinsky 2010;
@@ -96,7 +100,7 @@ class StationaryFilters(AbstractTheory):
         self.lags = read_axis("lags", lags, LAGS)
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
         self.step = check_step(step)
-        long = self.step * 2 ** int(np.ceil(np.log2(max(128.0, 4.0 * self.lags[-1]) / self.step)))
+        long = self.step * 2 ** int(np.ceil(np.log2(max(DEFAULT_WINDOW, 4.0 * self.lags[-1]) / self.step)))
         self.window = float(checks.number("window", long if window is None else window, above=0.0))
         if count_steps(self.window, self.step, "window") % 4:
             raise ValueError(
@@ -125,18 +129,11 @@ class StationaryFilters(AbstractTheory):
         if isinstance(model.field, Sinusoid):
             if model.kind == "map":
                 raise ValueError(f"Argument `field` must not be a sinusoid for {what} of maps; use qd.dmft.TwoTime.")
-            if not all(isinstance(getattr(unit, "activation", None), Linear) for unit in model.units):
-                # The sum of a Gaussian and a wave of random phase is not Gaussian: exact for linear networks alone.
-                raise ValueError(
-                    f"Argument `field` must not be a sinusoid for {what} unless the activation is qd.Linear(), since states "
-                    "are not Gaussian then; use qd.dmft.TwoTime, qd.simulate.Trajectories, or "
-                    "qd.observables.lyapunov_spectrum for the exponent."
-                )
-            frequencies = np.unique(np.asarray(model.field.angular_frequency))
+            frequencies = [] if traced(model.field) else np.unique(np.asarray(model.field.angular_frequency)).tolist()
             if len(frequencies) > 1:
-                raise ValueError(
-                    f"Argument `angular_frequency` must be one number for {what}, but is {frequencies.tolist()}."
-                )
+                raise ValueError(f"Argument `angular_frequency` must be one number for {what}, but is {frequencies}.")
+            for frequency in frequencies:
+                check_resolved(frequency, self.window, self.step, what)
         else:
             model.constant_field(what)
         if model.kind == "map" and any(lag != round(lag) for lag in self.lags):
@@ -164,13 +161,22 @@ class StationaryFilters(AbstractTheory):
         times = int(self.window) // 4 * 4 if is_map else count_steps(self.window, self.step)
         arrays, status, residual, steps = self._on_a_ring(model, solver, start, times, None if is_map else self.step)
         moved = self._moved_by_the_window(jax.lax.stop_gradient(arrays))
-        moved.pop("exponent_moved"), arrays.pop("exponent_moved")
+        short: Array | bool = False
+        if isinstance(model.field, Sinusoid):
+            half, *_ = self._on_a_ring(model, solver, start, times // 2, self.step)
+            further, short = moved_from_half_the_ring(*jax.lax.stop_gradient((arrays, half)))
+            short = short > _UNDECAYED
+            moved = {name: moved[name] + further[name] for name in moved}
+        for name in _ASIDE:
+            moved.pop(name), arrays.pop(name)
         if not is_map:
             finer, status, residual, steps = self._on_a_ring(model, solver, start, 2 * times, self.step / 2)
-            finer.pop("exponent_moved")
+            for name in _ASIDE:
+                finer.pop(name)
             arrays = extrapolated(2, arrays, finer)
             for name in moved:
                 moved[name] += self.step * jax.lax.stop_gradient(jnp.abs(arrays.pop(f"{name}_discretisation")))
+        status = jnp.where((status == Status.solved) & short, Status.not_stationary, status)
         nothing = (status == Status.diverged) | (status == Status.no_such_branch)
         arrays |= {f"{name}_error": error for name, error in moved.items()}
         arrays = {name: jnp.where(nothing, jnp.nan, values) for name, values in arrays.items()}
@@ -190,6 +196,9 @@ class StationaryFilters(AbstractTheory):
         for name, whole in (("power_spectrum", "mean_square_state"), ("rate_spectrum", "mean_square_rate")):
             moved[name] = arrays[whole][:, None] * left * waves
         moved["lyapunov_exponent"] = arrays["exponent_moved"]
+        for name in ("periodic_square_state", "chaotic_square_state"):
+            if name in moved:
+                moved[name] += arrays["periodic_moved"]
         return moved
 
     def _on_a_ring(
@@ -230,8 +239,11 @@ class StationaryFilters(AbstractTheory):
             ~large if start.branch == "structured" else large if start.branch == "unstructured" else jnp.asarray(False)
         )
         lost = ~(found.residual <= 10.0 * solver.tolerance)
+        # Where differences grow something has to fall with the lag: too long for this ring if nothing does.
+        growing = arrays["lyapunov_exponent"] > _GROWING + arrays["exponent_moved"]
+        unstable = growing & (arrays["falls"] < NOTHING)
         status = jnp.select(
-            [~bounded, lost, elsewhere, left > _UNDECAYED],
+            [~bounded, lost, elsewhere, unstable | (left > _UNDECAYED)],
             [Status.diverged, Status.out_of_steps, Status.no_such_branch, Status.not_stationary],
             Status.solved,
         )
@@ -243,8 +255,8 @@ class StationaryFilters(AbstractTheory):
         covariance = jnp.stack([each.state_covariance for each in parts])
         means = jnp.stack([each.mean_state for each in parts])
         correlation, mean_rate = state.correlation, state.mean
-        periodic, lasting = self._periodic(ring, covariance)
-        rate_periodic, rate_lasting = self._periodic(ring, correlation)
+        periodic, lasting, periodic_moved = periodic_part(model.field, waves, covariance)
+        rate_periodic, rate_lasting, _ = periodic_part(model.field, waves, correlation)
         falling, rates = covariance - periodic - lasting, correlation - rate_periodic - rate_lasting
         rate, moved = ring.growth_rate(state)
         pulses = jnp.stack(
@@ -265,7 +277,9 @@ class StationaryFilters(AbstractTheory):
             "lyapunov_exponent": rate,
             "undecayed": jnp.max(jnp.abs(rates[:, 3 * half // 4]) / jnp.where(square > 0.0, square, 1.0)),
         }
-        arrays["exponent_moved"] = jax.lax.stop_gradient(moved)
+        whole = jnp.maximum(covariance[:, 0], 1e-300)
+        aside = dict(zip(_ASIDE, (moved, periodic_moved, jnp.max(jnp.abs(falling[:, 0]) / whole)), strict=True))
+        arrays |= jax.lax.stop_gradient(aside)
         if model.kind == "flow":
             arrays["kinetic_energy"] = 0.5 * jnp.stack([each.velocity_square for each in parts])
         if model.couplings.rank:
@@ -273,18 +287,6 @@ class StationaryFilters(AbstractTheory):
         if isinstance(model.field, Sinusoid):
             arrays |= {"periodic_square_state": periodic[:, 0], "chaotic_square_state": falling[:, 0]}
         return arrays
-
-    def _periodic(self, ring: Ring, values: Float[Array, "population lag"]) -> tuple[Array, Array]:
-        """What follows the sinusoid at every lag, and what never decays: the waves nearest to the later half of the lags."""
-        half = ring.waves.times // 2
-        late = slice(half // 2, None)
-        if not isinstance(ring.model.field, Sinusoid):
-            return jnp.zeros_like(values), values[:, -1:]
-        phases = jnp.max(jnp.asarray(ring.model.field.angular_frequency)) * ring.waves.lags
-        waves = jnp.cos(np.arange(_HARMONICS + 1)[:, None] * phases)
-        gram, right = waves[:, late] @ waves[:, late].T, waves[:, late] @ values[:, late].T
-        amplitudes = jax.vmap(lambda column: solve_small(gram, column))(right.T)
-        return amplitudes[:, 1:] @ waves[1:], amplitudes[:, :1]
 
     def _transform(self, falling: Float[Array, "population lag"], waves: Waves) -> Float[Array, "population frequency"]:
         """int falling(lag) cos(frequency lag) over all lags, by the trapezoidal rule; of maps the sum."""

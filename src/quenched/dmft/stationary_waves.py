@@ -3,6 +3,7 @@
 Without memory the input of a neuron is Gaussian, and so is all that is linear in it. With the covariance of the input of
 each population at every lag, what its neurons make of it is known: the linear part of a unit by frequency, its one nonlinear
 function by an average over two equally distributed Gaussian fields. The couplings give the covariance of the inputs back.
+A sinusoid adds a wave to the Gaussian field of each neuron, of one amplitude and a random phase, over which is averaged too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from jaxtyping import Array, Float
 
 from quenched.couplings.base import Rates
 from quenched.dmft.bulk import handed_on
-from quenched.gaussian.hermite import pair_averages
+from quenched.gaussian.hermite import averages_under_a_wave, pair_averages
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.growth import spectral_abscissa, spectral_radius
 from quenched.units.base import AbstractUnit
@@ -82,12 +83,28 @@ class Found(NamedTuple):
     """<f' f'> at every lag, f the one nonlinear function."""
 
 
+class Drive(NamedTuple):
+    """amplitude cos(angular_frequency t + theta), with a random phase theta in each neuron."""
+
+    amplitude: Any
+    angular_frequency: Any
+
+    def angles(self, waves: Waves) -> Array:
+        """How far it turns at each lag: of a whole number of periods in the ring."""
+        return self.angular_frequency * waves.lags
+
+    def covariance(self, waves: Waves) -> Array:
+        """At each lag."""
+        return 0.5 * self.amplitude**2 * jnp.cos(self.angles(waves))
+
+
 class Neurons(NamedTuple):
     """The neurons of one population, on a ring."""
 
     unit: AbstractUnit
     waves: Waves
     noise: Any
+    drive: Drive | None
 
     def answer(self, growth: Array | float = 0.0) -> Answer:
         """To waves that grow at a rate."""
@@ -98,7 +115,7 @@ class Neurons(NamedTuple):
         return self.answer().state[0, 0].real
 
     def respond(self, mean: Array, covariance: Float[Array, " lag"]) -> Found:
-        """To an input of this mean and covariance."""
+        """To an input of this mean, with a Gaussian part of this covariance."""
         unit, now, linear = self.unit, self.answer(), linear_part(self.unit)
         power = jnp.abs(now.state[:, 0]) ** 2
         kicks = self.noise**2 * jnp.sum(jnp.abs(now.noise[:, 0]) ** 2, axis=1)
@@ -110,20 +127,23 @@ class Neurons(NamedTuple):
             return unit.rate(state_of(first))
 
         if shape_of(unit) == "rate":
-            forcing = covariance
-            mean_state = self.resting() * mean
-            state = self.waves.covariance(power * self.waves.spectrum(forcing) + kicks)
-            mean_rate, correlation = pair_averages(rate, mean_state, state, unit.breakpoints)
-            rate_slope, products = pair_averages(_slope(rate), mean_state, state, unit.breakpoints)
+            forcing, mean_state = covariance, self.resting() * mean
+            state = self.waves.covariance(power * self.waves.spectrum(covariance) + kicks)
+            wave = self._answer_to_drive()
+            mean_rate, correlation = self._pair_averages(rate, mean_state, state, wave)
+            rate_slope, products = self._pair_averages(_slope(rate), mean_state, state, wave)
             state_slope = jnp.ones(())
+            if wave is not None and self.drive is not None:
+                state = state + wave.covariance(self.waves)
+                forcing = forcing + self.drive.covariance(self.waves)
         else:
             # Driven by a function of the input; its rate is linear.
             def function(field: Array) -> Array:
                 moved = unit.drift(state_of(jnp.zeros_like(field)), field)
                 return moved if unit.state_size == 1 else moved[0]
 
-            level, raw = pair_averages(function, mean, covariance, unit.breakpoints)
-            state_slope, products = pair_averages(_slope(function), mean, covariance, unit.breakpoints)
+            level, raw = self._pair_averages(function, mean, covariance, self.drive)
+            state_slope, products = self._pair_averages(_slope(function), mean, covariance, self.drive)
             forcing, mean_state = raw - level**2, self.resting() * level
             state = self.waves.covariance(power * self.waves.spectrum(forcing) + kicks)
             scale = _slope(rate)(jnp.zeros(()))
@@ -136,6 +156,21 @@ class Neurons(NamedTuple):
         velocity = jnp.abs(drift) ** 2 * self.waves.spectrum(forcing) + self.noise**2 * jnp.sum(jnp.abs(shaken) ** 2, axis=1)
         square = self.waves.covariance(velocity)[0]
         return Found(mean_rate, correlation, mean_state, state, state_slope, rate_slope, square, products)
+
+    def _answer_to_drive(self) -> Drive | None:
+        """What the linear part makes of the drive."""
+        if self.drive is None:
+            return None
+        turn = jnp.exp(1j * self.drive.angular_frequency * self.waves.length)
+        transfer = answer(linear_part(self.unit), turn[None], self.waves.step).state[0, 0]
+        return self.drive._replace(amplitude=self.drive.amplitude * jnp.abs(transfer))
+
+    def _pair_averages(self, function: Any, mean: Array, covariance: Array, wave: Drive | None) -> tuple[Array, Array]:
+        """<f(x)>, and <f(x) f(x')> at every lag, of a Gaussian x and a wave beside it."""
+        breakpoints = self.unit.breakpoints
+        if wave is None:
+            return pair_averages(function, mean, covariance, breakpoints)
+        return averages_under_a_wave(function, mean, covariance, wave.amplitude, wave.angles(self.waves), breakpoints)
 
 
 def _slope(function: Any) -> Any:
@@ -151,8 +186,17 @@ class Ring(NamedTuple):
     @property
     def neurons(self) -> list[Neurons]:
         """Of each population."""
-        noise = jnp.broadcast_to(jnp.asarray(self.model.noise, float), self.model.populations)
-        return [Neurons(unit, self.waves, noise[row]) for row, unit in enumerate(self.model.units)]
+        model = self.model
+
+        def own(values: Any) -> Array:
+            return jnp.broadcast_to(jnp.asarray(values, float), model.populations)
+
+        noise = own(model.noise)
+        drives: list[Drive | None] = [None] * model.populations
+        if isinstance(model.field, Sinusoid):
+            both = own(model.field.amplitude), own(model.field.angular_frequency)
+            drives = [Drive(*each) for each in zip(*both, strict=True)]
+        return [Neurons(unit, self.waves, *each) for unit, *each in zip(model.units, noise, drives, strict=True)]
 
     def rates(self, state: State, slopes: Float[Array, " population"]) -> Rates:
         """As the couplings ask for them."""
@@ -166,13 +210,7 @@ class Ring(NamedTuple):
         law = model.couplings.field(self.rates(state, ones))
         field = model.field.mean if isinstance(model.field, Sinusoid) else model.field
         mean, covariance = law.mean * ones + field, law.covariance * ones[:, None]
-        if isinstance(model.field, Sinusoid):
-            covariance = covariance + jnp.reshape(model.field.amplitude, (-1, 1)) ** 2 * 0.5 * self.wave()
         return [neurons.respond(mean[row], covariance[row]) for row, neurons in enumerate(self.neurons)]
-
-    def wave(self) -> Array:
-        """cos(angular_frequency lag), of which a whole number of periods fits into the ring."""
-        return jnp.cos(jnp.reshape(self.model.field.angular_frequency, (-1, 1)) * self.waves.lags)
 
     def update(self, state: State) -> State:
         """Once around."""
@@ -202,8 +240,11 @@ class Ring(NamedTuple):
             larger = fixed.largest(middle, packet, packet, 1) > 0.0
             return jnp.where(larger, middle, low), jnp.where(larger, high, middle), packet
 
-        # A packet of all frequencies. More than any rate: an answer falls with the growth, by 1/growth at least.
+        # A packet of all frequencies. Under a drive the fastest to grow may fill the ring, with no turns of its own.
         packet = jnp.ones_like(fixed.weights) * jnp.exp(-jnp.minimum(jax.lax.stop_gradient(self.waves.lags), 30.0))
+        if isinstance(self.model.field, Sinusoid):
+            packet = 0.01 * packet + 1.0
+        # More than any rate: an answer falls with the growth, by 1/growth at least.
         floor = jnp.max(jnp.stack([_slowest(each.unit) for each in fixed.ring.neurons]))
         most = jnp.maximum(floor, 0.0) + 2.0 + 2.0 * jnp.sum(fixed.matrix * jnp.max(jnp.abs(fixed.weights), axis=1))
         low, high, packet = jax.lax.fori_loop(0, _HALVINGS, halve, (floor + 1e-9, most, packet))
@@ -211,8 +252,14 @@ class Ring(NamedTuple):
         other = fixed.settled(rate, jnp.ones_like(packet) * packet, transposed=True)
         slope = jax.lax.stop_gradient(jax.grad(lambda growth: fixed.largest(growth, packet, other, _CLOSER))(rate))
         left = jnp.max(jnp.abs(packet[:, -1])) / jnp.max(jnp.abs(packet))
-        waves = fixed.of_waves(rate, _CLOSER) >= fixed.of_packet(rate, packet, other)
-        return rate - packets.largest(rate, packet, other, _CLOSER) / slope, jnp.where(waves, 0.0, left**2)
+        eigenvalue = fixed.of_packet(rate, packet, other)
+        waves = fixed.of_waves(rate, _CLOSER) >= eigenvalue
+        # Half a turn more around the ring moves an extended packet by so much, and one that falls by e^(-a) by (2a/pi)^2
+        # times as much.
+        shift = jnp.log(fixed.of_packet(rate, packet, other, turned=True) / eigenvalue) / slope
+        steepness = (2.0 / np.pi * jnp.log(jnp.maximum(left, 1e-300))) ** 2
+        moved = left**2 * (1.0 + steepness) * jnp.abs(shift)
+        return rate - packets.largest(rate, packet, other, _CLOSER) / slope, jnp.where(waves, 0.0, moved)
 
 
 class Packets(NamedTuple):
@@ -234,9 +281,14 @@ class Packets(NamedTuple):
         model, matrix, weights = jax.lax.stop_gradient((self.ring.model, self.matrix, self.weights))
         return Packets(Ring(model, waves), matrix, weights)
 
-    def image(self, growth: Array, packet: Array) -> Array:
-        """Of differences that grow at a rate."""
-        powers = self._powers(growth, self.ring.waves)
+    def image(self, growth: Array, packet: Array, turned: bool = False) -> Array:
+        """Of differences that grow at a rate; or as if they came round the ring with the opposite sign."""
+        waves = self.ring.waves
+        powers = self._powers(growth, waves)
+        if turned:
+            # Half a frequency up and half a frequency down.
+            between = self._powers(growth, Waves(2 * waves.times, waves.step))[:, 1::2]
+            powers = 0.5 * (jnp.pad(between, ((0, 0), (1, 0)), "edge") + jnp.pad(between, ((0, 0), (0, 1)), "edge"))
         return self.matrix @ self.ring.waves.covariance(powers * self.ring.waves.spectrum(self.weights * packet))
 
     def _powers(self, growth: Array, waves: Waves) -> Array:
@@ -260,10 +312,10 @@ class Packets(NamedTuple):
             jnp.maximum(jnp.maximum(self.of_packet(growth, packet, other), self.of_waves(growth, closer)), 1e-300)
         )
 
-    def of_packet(self, growth: Array, packet: Array, other: Array) -> Array:
+    def of_packet(self, growth: Array, packet: Array, other: Array, turned: bool = False) -> Array:
         """Its eigenvalue, by the one on the other side."""
         along = jnp.sum(other * packet)
-        return jnp.sum(other * self.image(growth, packet)) / jnp.where(along == 0.0, 1.0, along)
+        return jnp.sum(other * self.image(growth, packet, turned)) / jnp.where(along == 0.0, 1.0, along)
 
     def of_waves(self, growth: Array, closer: int) -> Array:
         """Far apart W is constant, but for a drive: there pure waves are solutions, which a packet comes near but slowly.
