@@ -42,12 +42,15 @@ def check_resolved(frequency: float, window: float, step: float, what: str) -> N
         )
 
 
-def periodic_part(field: Any, waves: Waves, values: Float[Array, "population lag"]) -> tuple[Array, Array, Array]:
-    """What follows the sinusoid at every lag, what never decays, and how far either moves from the third to the last
-    quarter of the lags: the harmonics nearest to the values there."""
+def lasting_parts(field: Any, waves: Waves, values: Float[Array, "population lag"]) -> tuple[Array, Array, Array]:
+    """What never decays, at every lag; the part of it that follows the sinusoid; and how far that is off at lag 0.
+
+    Harmonics nearest to the values in the last quarter of the lags. They are off by what moved from the third quarter on,
+    and by what they leave over.
+    """
     quarter = waves.times // 8
     if not isinstance(field, Sinusoid):
-        return jnp.zeros_like(values), values[:, -1:], jnp.abs(values[:, -1] - values[:, 3 * quarter])
+        return values[:, -1:], jnp.zeros_like(values), jnp.abs(values[:, -1] - values[:, 3 * quarter])
     frequency = jnp.max(jnp.asarray(field.angular_frequency))
     # What turns by more than half a circle in a step cannot be told.
     told = np.arange(_HARMONICS + 1) * frequency * waves.length < 0.9 * np.pi
@@ -59,8 +62,9 @@ def periodic_part(field: Any, waves: Waves, values: Float[Array, "population lag
         return jax.vmap(lambda column: solve_small(gram, column))(right.T)
 
     earlier, amplitudes = nearest(slice(2 * quarter, 3 * quarter)), nearest(slice(3 * quarter, None))
-    moved = jnp.abs(jnp.sum(amplitudes[:, 1:] - earlier[:, 1:], axis=1))
-    return amplitudes[:, 1:] @ harmonics[1:], amplitudes[:, :1], moved
+    lasting, periodic = amplitudes @ harmonics, amplitudes[:, 1:] @ harmonics[1:]
+    left_over = jnp.max(jnp.abs(values - lasting)[:, 3 * quarter :], axis=1)
+    return lasting, periodic, left_over + jnp.abs(jnp.sum(amplitudes[:, 1:] - earlier[:, 1:], axis=1))
 
 
 def moved_from_half_the_ring(whole: dict[str, Array], half: dict[str, Array]) -> tuple[dict[str, Array], Array]:
@@ -73,6 +77,6 @@ def moved_from_half_the_ring(whole: dict[str, Array], half: dict[str, Array]) ->
     shift = jnp.max(jnp.abs(half["chaotic_square_state"] - whole["chaotic_square_state"]))
     size = jnp.max(jnp.abs(whole["chaotic_square_state"]))
     part = jnp.minimum(1.0, shift / jnp.where(size > 0.0, size, 1.0))
-    silent = size < NOTHING * jnp.max(whole["mean_square_state"])
+    silent = size < NOTHING * jnp.max(whole["mean_square_state"]) + jnp.max(whole["periodic_moved"])
     moved = {name: part * jnp.abs(half[name] - values) for name, values in whole.items()}
     return moved, jnp.where(silent, 0.0, part**2)

@@ -15,7 +15,7 @@ from quenched import checks
 from quenched.activations import check_continuous
 from quenched.couplings.base import memory_of_each, remembers
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
-from quenched.dmft.periodic import NOTHING, check_resolved, moved_from_half_the_ring, periodic_part
+from quenched.dmft.periodic import NOTHING, check_resolved, lasting_parts, moved_from_half_the_ring
 from quenched.dmft.stationary_waves import Found, Ring, State, Waves
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.anderson import Anderson, fixed_point
@@ -255,9 +255,12 @@ class StationaryFilters(AbstractTheory):
         covariance = jnp.stack([each.state_covariance for each in parts])
         means = jnp.stack([each.mean_state for each in parts])
         correlation, mean_rate = state.correlation, state.mean
-        periodic, lasting, periodic_moved = periodic_part(model.field, waves, covariance)
-        rate_periodic, rate_lasting, _ = periodic_part(model.field, waves, correlation)
-        falling, rates = covariance - periodic - lasting, correlation - rate_periodic - rate_lasting
+        lasting, periodic, periodic_moved = lasting_parts(model.field, waves, covariance)
+        lasting_rates = correlation[:, -1:]
+        if isinstance(model.field, Sinusoid):
+            every = zip(ring.neurons, parts, lasting, strict=True)
+            lasting_rates = jnp.stack([neurons.lasting_rates(*each) for neurons, *each in every])
+        falling, rates = covariance - lasting, correlation - lasting_rates
         rate, moved = ring.growth_rate(state)
         pulses = jnp.stack(
             [impulse(linear_part(unit), jnp.asarray(lags), model.kind == "map")[:, 0] for unit in model.units]
@@ -278,7 +281,8 @@ class StationaryFilters(AbstractTheory):
             "undecayed": jnp.max(jnp.abs(rates[:, 3 * half // 4]) / jnp.where(square > 0.0, square, 1.0)),
         }
         whole = jnp.maximum(covariance[:, 0], 1e-300)
-        aside = dict(zip(_ASIDE, (moved, periodic_moved, jnp.max(jnp.abs(falling[:, 0]) / whole)), strict=True))
+        falls = jnp.max((jnp.abs(falling[:, 0]) - periodic_moved) / whole)
+        aside = dict(zip(_ASIDE, (moved, periodic_moved, falls), strict=True))
         arrays |= jax.lax.stop_gradient(aside)
         if model.kind == "flow":
             arrays["kinetic_energy"] = 0.5 * jnp.stack([each.velocity_square for each in parts])

@@ -116,15 +116,9 @@ class Neurons(NamedTuple):
 
     def respond(self, mean: Array, covariance: Float[Array, " lag"]) -> Found:
         """To an input of this mean, with a Gaussian part of this covariance."""
-        unit, now, linear = self.unit, self.answer(), linear_part(self.unit)
+        unit, now, linear, rate = self.unit, self.answer(), linear_part(self.unit), self.rate
         power = jnp.abs(now.state[:, 0]) ** 2
         kicks = self.noise**2 * jnp.sum(jnp.abs(now.noise[:, 0]) ** 2, axis=1)
-
-        def state_of(first: Array) -> Array:
-            return first if unit.state_size == 1 else jnp.zeros((unit.state_size, *first.shape)).at[0].set(first)
-
-        def rate(first: Array) -> Array:
-            return unit.rate(state_of(first))
 
         if shape_of(unit) == "rate":
             forcing, mean_state = covariance, self.resting() * mean
@@ -139,7 +133,7 @@ class Neurons(NamedTuple):
         else:
             # Driven by a function of the input; its rate is linear.
             def function(field: Array) -> Array:
-                moved = unit.drift(state_of(jnp.zeros_like(field)), field)
+                moved = unit.drift(self._state_of(jnp.zeros_like(field)), field)
                 return moved if unit.state_size == 1 else moved[0]
 
             level, raw = self._pair_averages(function, mean, covariance, self.drive)
@@ -157,6 +151,28 @@ class Neurons(NamedTuple):
         square = self.waves.covariance(velocity)[0]
         return Found(mean_rate, correlation, mean_state, state, state_slope, rate_slope, square, products)
 
+    def rate(self, first: Array) -> Array:
+        """Of the first variable."""
+        return self.unit.rate(self._state_of(first))
+
+    def lasting_rates(self, found: Found, lasting: Float[Array, " lag"]) -> Float[Array, " lag"]:
+        """Correlation of the rate where the covariance of the state is what lasts of it, which the drive moves."""
+        if shape_of(self.unit) != "rate":
+            return _slope(self.rate)(jnp.zeros(())) ** 2 * lasting + found.mean_rate**2
+        wave, variance = self._answer_to_drive(), found.state_covariance[:1]
+        angles = None
+        if wave is not None:
+            of_wave = wave.covariance(self.waves)
+            variance, lasting = variance - of_wave[:1], lasting - of_wave
+            angles = jnp.concatenate([jnp.zeros(1), wave.angles(self.waves)])
+        # The variance comes first: what lasts at lag 0 is less.
+        covariance = jnp.concatenate([variance, lasting])
+        return self._pair_averages(self.rate, found.mean_state, covariance, wave, angles)[1][1:]
+
+    def _state_of(self, first: Array) -> Array:
+        size = self.unit.state_size
+        return first if size == 1 else jnp.zeros((size, *first.shape)).at[0].set(first)
+
     def _answer_to_drive(self) -> Drive | None:
         """What the linear part makes of the drive."""
         if self.drive is None:
@@ -165,12 +181,15 @@ class Neurons(NamedTuple):
         transfer = answer(linear_part(self.unit), turn[None], self.waves.step).state[0, 0]
         return self.drive._replace(amplitude=self.drive.amplitude * jnp.abs(transfer))
 
-    def _pair_averages(self, function: Any, mean: Array, covariance: Array, wave: Drive | None) -> tuple[Array, Array]:
+    def _pair_averages(
+        self, function: Any, mean: Array, covariance: Array, wave: Drive | None, angles: Array | None = None
+    ) -> tuple[Array, Array]:
         """<f(x)>, and <f(x) f(x')> at every lag, of a Gaussian x and a wave beside it."""
         breakpoints = self.unit.breakpoints
         if wave is None:
             return pair_averages(function, mean, covariance, breakpoints)
-        return averages_under_a_wave(function, mean, covariance, wave.amplitude, wave.angles(self.waves), breakpoints)
+        angles = wave.angles(self.waves) if angles is None else angles
+        return averages_under_a_wave(function, mean, covariance, wave.amplitude, angles, breakpoints)
 
 
 def _slope(function: Any) -> Any:
