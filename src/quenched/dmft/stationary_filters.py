@@ -31,6 +31,8 @@ from quenched.vocabulary import of_one_population
 DEFAULT_WINDOW = 128.0
 # What is left of the correlation half way round the ring may be this part of it.
 _UNDECAYED = 0.01
+# Power below 0, relative to the largest, that is rounding in a covariance.
+_NEGATIVE = 1e-8
 # Growth of differences that is some.
 _GROWING = 1e-6
 _ASIDE = ("exponent_moved", "periodic_moved", "falls")
@@ -65,7 +67,7 @@ class StationaryFilters(AbstractTheory):
         are functions of the time, a sinusoid with maps, of several frequencies, or that the ring does not resolve.
 
     When it fails: `not_stationary`: C still falls half way round the ring, or under a sinusoid a ring of half the length has
-        another part that is forgotten; use a longer `window`. `out_of_steps`: near a
+        another part that is forgotten, or what was found is no covariance; use a longer `window`. `out_of_steps`: near a
         transition; raise the solver's `max_steps`. `diverged`: no bounded state. `no_such_branch`.
 
     Source: Sompolinsky, Crisanti & Sommers 1988; Aljadeff, Stern & Sharpee 2015; Rajan, Abbott & Sompolinsky 2010;
@@ -239,11 +241,13 @@ class StationaryFilters(AbstractTheory):
             ~large if start.branch == "structured" else large if start.branch == "unstructured" else jnp.asarray(False)
         )
         lost = ~(found.residual <= 10.0 * solver.tolerance)
+        power = waves.spectrum(jnp.stack([each.state_covariance for each in parts]))
+        covariance = jnp.min(power) >= -_NEGATIVE * jnp.max(jnp.abs(power))
         # Where differences grow something has to fall with the lag: too long for this ring if nothing does.
         growing = arrays["lyapunov_exponent"] > _GROWING + arrays["exponent_moved"]
         unstable = growing & (arrays["falls"] < NOTHING)
         status = jnp.select(
-            [~bounded, lost, elsewhere, unstable | (left > _UNDECAYED)],
+            [~bounded, lost, elsewhere, ~covariance | unstable | (left > _UNDECAYED)],
             [Status.diverged, Status.out_of_steps, Status.no_such_branch, Status.not_stationary],
             Status.solved,
         )
