@@ -16,14 +16,15 @@ from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
 from quenched.dmft.stationary_filters import StationaryFilters
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
-from quenched.dmft.stationary_solvers import Ring, RingPopulation
-from quenched.models import RandomNetwork
+from quenched.dmft.stationary_solvers import LateTimes, Ring, RingPopulation
+from quenched.models import RandomNetwork, Sinusoid
 from quenched.models.drive import Drive
 from quenched.numerics.anderson import Anderson
 from quenched.numerics.self_consistency import Newton
 from quenched.theory import AbstractChoice, is_usual
 
 if TYPE_CHECKING:
+    from quenched.dmft.stationary_late import StationaryLate
     from quenched.dmft.stationary_sampled import StationarySampled
 
 
@@ -68,9 +69,11 @@ class Stationary(AbstractChoice):
         r"\langle\gamma(t)\gamma(t+\tau)\rangle = g^2 C(\tau)"
     )
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988", "schuecker2018", "zou2024")
-    solvers: ClassVar[tuple[type, ...]] = (Ring, RingPopulation, Newton, Anderson)
+    solvers: ClassVar[tuple[type, ...]] = (Ring, RingPopulation, LateTimes, Newton, Anderson)
     of_solver: ClassVar[Mapping[str, str]] = {
-        name: f"qd.dmft.RingPopulation({name}={{}})" for name in inspect.signature(RingPopulation).parameters
+        name: f"qd.dmft.{kind.__name__}({name}={{}})"
+        for kind in (LateTimes, RingPopulation)
+        for name in inspect.signature(kind).parameters
     }
 
     def __init__(self, lags: Iterable[Any] | None = None, frequencies: Iterable[Any] | None = None):
@@ -78,12 +81,12 @@ class Stationary(AbstractChoice):
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
 
     def covers(self, model: RandomNetwork) -> None:
-        if not is_usual(model):
-            self._filters(Ring(), model).covers(model)
+        if not is_usual(model) and not isinstance(model.field, Sinusoid):
+            model.constant_field("dmft.Stationary")
 
-    def default_solver(self, models: Sequence[RandomNetwork]) -> Ring | RingPopulation | Newton:
+    def default_solver(self, models: Sequence[RandomNetwork]) -> Ring | RingPopulation | LateTimes | Newton:
         if not all(map(is_usual, models)):
-            return Ring()
+            return Ring() if all(map(self._on_a_ring, models)) else LateTimes()
         linear = all(isinstance(model.activation, Linear) for model in models)
         if linear or all(_is_zero(model.symmetry) for model in models):
             return self._in_one_equation(models).default_solver()
@@ -91,24 +94,26 @@ class Stationary(AbstractChoice):
 
     def choose(
         self, models: Sequence[RandomNetwork], solver: Any = None
-    ) -> StationaryFilters | StationaryGaussian | StationaryLinear | StationarySampled:
+    ) -> StationaryFilters | StationaryGaussian | StationaryLate | StationaryLinear | StationarySampled:
         solver = self.checked_solver(models, solver)
         usual = all(map(is_usual, models))
         default = self.default_solver(models)
-        if isinstance(solver, Anderson) and not isinstance(default, Newton):
+        if isinstance(solver, Anderson) and isinstance(default, Ring | RingPopulation):
             solver = default
         if isinstance(solver, Ring):
-            way = self._filters(solver, models[0])
+            way = self._filters(solver, models[0].kind)
             for model in models:
                 way.covers(model)
             return way
         if isinstance(solver, RingPopulation):
             if not usual:
                 raise ValueError(
-                    "Argument `solver` must be a Ring for dmft.Stationary of models made of other couplings and units, but "
-                    "is a RingPopulation; try solver=qd.dmft.Ring(), or qd.dmft.TwoTime at late times."
+                    "Argument `solver` must be a Ring or LateTimes for dmft.Stationary of models made of other couplings and "
+                    "units, but is a RingPopulation; try solver=qd.dmft.LateTimes(), or leave it out."
                 )
             return self._sampled(solver)
+        if isinstance(solver, LateTimes):
+            return self._at_late_times(models, solver)
         if not isinstance(default, Newton) or not isinstance(solver, Newton):
             raise TypeError(
                 f"Argument `solver` must be a {type(default).__name__} for dmft.Stationary of these models, but is "
@@ -116,9 +121,24 @@ class Stationary(AbstractChoice):
             )
         return self._in_one_equation(models)
 
-    def _filters(self, solver: Ring, model: RandomNetwork) -> StationaryFilters:
-        lags = range(21) if model.kind == "map" and self.lags == LAGS else self.lags
-        return StationaryFilters(lags, self.frequencies, step=solver.step, window=solver.window)
+    def _on_a_ring(self, model: RandomNetwork) -> bool:
+        """Whether `StationaryFilters` covers it, as it says itself."""
+        try:
+            self._filters(Ring(), model.kind).covers(model)
+        except ValueError:
+            return False
+        return True
+
+    def _filters(self, solver: Ring, kind: str) -> StationaryFilters:
+        return StationaryFilters(self._lags(kind), self.frequencies, step=solver.step, window=solver.window)
+
+    def _lags(self, kind: str) -> tuple[float, ...]:
+        return tuple(map(float, range(21))) if kind == "map" and self.lags == LAGS else self.lags
+
+    def _at_late_times(self, models: Sequence[RandomNetwork], solver: LateTimes) -> StationaryLate:
+        from quenched.dmft.stationary_late import late_way
+
+        return late_way(models, self._lags(models[0].kind), self.frequencies, solver)
 
     def _sampled(self, solver: RingPopulation) -> StationarySampled:
         from quenched.dmft.stationary_sampled import StationarySampled

@@ -1,0 +1,110 @@
+"""Averages over late times of what depends on one time or on two: functions of the lag, and what is made of them.
+
+Everything here is linear in the averages, so that it serves them, their change from the first half of the late times to the
+second, and what an extrapolation in the step changed in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched.numerics.linear import solve_small
+
+# Harmonics of a sinusoid that are told from what is forgotten.
+HARMONICS = 7
+# The slope at a place from values there and at the next three.
+_SLOPE = (-11.0 / 6.0, 3.0, -1.5, 1.0 / 3.0)
+
+
+class LateSteps(NamedTuple):
+    """Which rows of the time are averaged over."""
+
+    settled: int
+    """Steps before."""
+    steps: int
+
+    @property
+    def lags(self) -> int:
+        """The longest lag, in steps: over half of the late times or more is averaged at each."""
+        return self.steps // 2
+
+    def means(self, values: Float[Array, "... time"]) -> tuple[Array, Array]:
+        """The mean of what depends on one time, and its change."""
+        every, change = self._weights(np.zeros(1, int))
+        late = values[..., self.settled :]
+        return late @ jnp.asarray(every[:, 0]), late @ jnp.asarray(change[:, 0])
+
+    def means_at(self, values: Float[Array, "... time earlier_time"], lags: Iterable[int]) -> tuple[Array, Array]:
+        """The mean of f(t, t - lag) over late t with t - lag late too, and its change."""
+        steps = np.asarray(list(lags), int)
+        later = self.settled + np.arange(self.steps + 1)[:, None]
+        along = values[..., later, np.maximum(later - steps, 0)]
+        every, change = self._weights(steps)
+        return jnp.sum(along * every, axis=-2), jnp.sum(along * change, axis=-2)
+
+    def _weights(self, lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of each time, by rows, at each lag: those of the mean, and of the second half less the first."""
+        place = np.arange(self.steps + 1)[:, None] - lags
+        count = self.steps + 1 - lags
+        inside, half = place >= 0, count // 2
+        change = 1.0 * (place >= count - half) - 1.0 * (inside & (place < half))
+        return inside / count, change / half
+
+
+class Parts(NamedTuple):
+    """A correlation as the sum of three, over the lag."""
+
+    falling: Float[Array, "... lag"]
+    periodic: Float[Array, "... lag"]
+    """What follows a sinusoid at every lag."""
+    lasting: Float[Array, "... 1"]
+    """What never decays."""
+
+
+def parts_of(correlation: Float[Array, "... lag"], step: float, frequency: Any = None) -> Parts:
+    """By the constant, and the harmonics of a sinusoid, nearest to the later half of the lags."""
+    count = correlation.shape[-1]
+    late = slice(count // 2, None)
+    if frequency is None:
+        lasting = jnp.mean(correlation[..., late], axis=-1, keepdims=True)
+        return Parts(correlation - lasting, jnp.zeros_like(correlation), lasting)
+    turns = np.arange(HARMONICS + 1)[:, None] * frequency * step
+    # Steps too long to tell a harmonic from a slower one do not have it.
+    seen = turns < np.pi
+    waves = jnp.where(seen, jnp.cos(turns * np.arange(count)), 0.0)
+    gram = waves[:, late] @ waves[:, late].T + jnp.diag(jnp.where(seen[:, 0], 0.0, 1.0))
+    inverse = jax.vmap(lambda column: solve_small(gram, column), 1, 1)(jnp.eye(HARMONICS + 1))
+    amplitudes = correlation[..., late] @ (inverse @ waves[:, late]).T
+    periodic, lasting = amplitudes[..., 1:] @ waves[1:], amplitudes[..., :1]
+    return Parts(correlation - periodic - lasting, periodic, lasting)
+
+
+def transform(
+    falling: Float[Array, "... lag"], step: float, frequencies: Iterable[float], continuous: bool
+) -> Float[Array, "... frequency"]:
+    """int falling(lag) cos(frequency lag) over all lags; the sum, times the step, where time is not `continuous`.
+
+    The trapezoidal rule sees the spectrum S(w) at w + 2 pi n/step too, of which a slope f'(0+) gives -2 f'(0+)/w^2 each.
+    Their sum over n other than 0 is known and taken off.
+    """
+    wanted = np.asarray(list(frequencies))
+    ends = np.where(np.isin(np.arange(falling.shape[-1]), (0, falling.shape[-1] - 1)), step, 2.0 * step)
+    total = falling @ jnp.asarray((np.cos(np.outer(wanted, step * np.arange(falling.shape[-1]))) * ends).T)
+    if not continuous:
+        return total
+    slope = falling[..., : len(_SLOPE)] @ jnp.asarray(_SLOPE) / step
+    half = np.maximum(0.5 * step * wanted, 1e-3)
+    return total + 2.0 * slope[..., None] * 0.25 * step**2 * (np.sin(half) ** -2.0 - half**-2.0)
+
+
+def still_falling(falling: Float[Array, "... lag"]) -> Float[Array, "..."]:
+    """How much falls between the two quarters of the lags that are longest."""
+    count = falling.shape[-1]
+    middle, longest = falling[..., count // 2 : 3 * count // 4], falling[..., 3 * count // 4 :]
+    return jnp.mean(middle, axis=-1) - jnp.mean(longest, axis=-1)

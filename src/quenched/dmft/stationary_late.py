@@ -1,0 +1,248 @@
+"""Stationary states of any model: the two-time theory, averaged over late times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from quenched import checks
+from quenched.dmft.late_averages import LateSteps, parts_of, still_falling, transform
+from quenched.dmft.stationary_solvers import LateTimes
+from quenched.dmft.two_time import TwoTime
+from quenched.dmft.two_time_sampled import TwoTimeSampled
+from quenched.dmft.two_time_solvers import Population
+from quenched.models import Normal, RandomNetwork, Sinusoid
+from quenched.numerics.richardson import both_errors, with_remainders
+from quenched.precision import traced
+from quenched.simulate.integrate import count_steps
+from quenched.status import Status
+from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+
+# What may still fall between the two longest quarters of the lags, of C(0): as of the other stationary theories.
+_UNDECAYED = 0.01
+# The second half of the late times differs from the first: by more than chance does in one of 370 normal numbers (three
+# standard errors), and by more than this part of C(0).
+_BY_CHANCE, _DRIFTED = 0.0027, 0.01
+# Of C at the start; what falls below this part of it has come to rest, and C(0) is no longer what a change is measured by.
+_AT_REST = 0.01
+# Periods of a sinusoid that the late times hold, at least and if nothing is said: the longest quarter of lags holds a fourth.
+_PERIODS, _MORE_PERIODS = 4, 8
+# Where neurons begin if nothing is said: a mean, from which they reach the state of positive means where there are two.
+_BEGINNING = Normal(0.5, 1.0)
+_SPECTRA = {"power_spectrum": "mean_square_state", "rate_spectrum": "mean_square_rate"}
+
+
+class StationaryLate(AbstractExperiment):
+    """`Stationary` by the two-time theory at late times: described in `LateTimes`. One sample is one scrambling."""
+
+    way: TwoTimeSampled
+    lags: tuple[float, ...] = eqx.field(static=True)
+    frequencies: tuple[float, ...] = eqx.field(static=True)
+    settled: int = eqx.field(static=True)
+    """Steps before the late times."""
+    precision: float | None
+
+    citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
+    together: ClassVar[Literal["batch", "threads", "never"]] = "threads"
+    memory_arguments: ClassVar[str] = "the solver's `trajectories`, `settling` or `window`"
+    estimators: ClassVar[Mapping[str, Estimator]] = TwoTimeSampled.estimators
+
+    def covers(self, model: RandomNetwork) -> None:
+        """`late_way` has looked."""
+
+    @property
+    def samples(self) -> int:
+        return self.way.samples
+
+    @property
+    def _late(self) -> LateSteps:
+        return LateSteps(self.settled, self.way.steps - self.settled)
+
+    def default_solver(self) -> None:
+        return None
+
+    def check(self, model: RandomNetwork, solver: None) -> None:
+        self.way.check(model, solver)
+
+    def bytes_per_sample(self, solver: None) -> int:
+        return self.way.bytes_per_sample(solver)
+
+    def coordinates(self) -> Mapping[str, Any]:
+        return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
+
+    def in_range(self, model: RandomNetwork) -> Array:
+        return self.way.in_range(model)
+
+    def outside_errors(self) -> str:
+        return self.way.outside_errors()
+
+    def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
+        found = self.way.measure(model, None, key)
+        sizes = ("trajectories", "scramblings", "conditioning")
+        arrays = {name: values for name, values in found.arrays.items() if name in sizes}
+        whole = {name: values for name, values in found.arrays.items() if name not in sizes}
+        means, changes = self._averaged(whole, "")
+        now, changed = self._functions(model, means), self._functions(model, changes)
+        size, before = now["mean_square_rate"], _AT_REST * whole["mean_square_rate"][..., 0]
+        size = jnp.where(size > before, size, before)
+        arrays |= now | {f"{name}_drift": values for name, values in changed.items()}
+        arrays["drift"] = changed["correlation"] / jnp.where(size > 0.0, size, 1.0)[..., None]
+        arrays["undecayed"] = self._undecayed(model, means["correlation"])
+        if self.way.richardson:
+            means, _ = self._averaged(whole, "_discretisation")
+            arrays |= {f"{name}_discretisation": each for name, each in self._functions(model, means).items()}
+        return found._replace(arrays=arrays)
+
+    def _averaged(self, arrays: dict[str, Array], of: str) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The means of all quantities whose names end so, and their changes; correlations at every lag."""
+        late, each = self._late, {}
+        for name in (name for name in arrays if f"{name}{of}" in arrays and not name.endswith("_discretisation")):
+            values = arrays[f"{name}{of}"]
+            if "response" in name:
+                each[name] = late.means_at(values, self._steps)
+            elif "correlation" in name:
+                each[name] = late.means_at(values, range(late.lags + 1))
+            else:
+                each[name] = late.means(values)
+        means, changes = ({name: both[row] for name, both in each.items()} for row in (0, 1))
+        return means, changes
+
+    @property
+    def _steps(self) -> np.ndarray:
+        """The lags, in steps."""
+        return np.rint(np.asarray(self.lags) / self.way.step).astype(int)
+
+    def _functions(self, model: RandomNetwork, means: dict[str, Array]) -> dict[str, Array]:
+        """What is returned; linear in the means."""
+        arrays, step = dict(means), self.way.step
+        for name, spectrum in (("state_correlation", "power_spectrum"), ("correlation", "rate_spectrum")):
+            parts = parts_of(means[name], step, _frequency(model))
+            arrays[name] = means[name][..., self._steps]
+            arrays[spectrum] = transform(parts.falling, step, self.frequencies, self.way.scheme == "second_order")
+            if isinstance(model.field, Sinusoid) and name == "state_correlation":
+                arrays["periodic_square_state"] = parts.periodic[..., 0]
+                arrays["chaotic_square_state"] = parts.falling[..., 0]
+        return arrays
+
+    def _undecayed(self, model: RandomNetwork, correlation: Array) -> Array:
+        """Over all neurons, each population as large as it is."""
+        left = still_falling(parts_of(correlation, self.way.step, _frequency(model)).falling)
+        shares = jnp.reshape(jnp.asarray(model.couplings.population_fractions, float), jnp.shape(left))
+        size = jnp.sum(shares * correlation[..., 0])
+        return jnp.sum(shares * left) / jnp.where(size > 0.0, size, 1.0)
+
+    def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        found = with_remainders(arrays, self.way.step, spectra=tuple(_SPECTRA))
+        for name in [name.removesuffix("_drift") for name in found if name.endswith("_drift")]:
+            change, by_chance = (jnp.asarray(found.pop(f"{name}_drift{which}")) for which in ("", "_error"))
+            moved = jnp.maximum(jnp.abs(change) - by_chance, 0.0)
+            found[f"{name}_error"] = both_errors(found[f"{name}_error"], moved)
+        # What still falls was taken for what never decays, for as long as the longest lag.
+        left = jnp.maximum(jnp.abs(jnp.asarray(found["undecayed"])) - found["undecayed_error"], 0.0)
+        longest = self._late.lags * self.way.step
+        waves = 4.0 / np.maximum(self.frequencies, 1.0 / longest)
+        for name, whole in _SPECTRA.items():
+            found[f"{name}_error"] = both_errors(found[f"{name}_error"], left * jnp.asarray(found[whole])[..., None] * waves)
+        return found
+
+    def verdict(self, averaged: Computed) -> Array:
+        from scipy.special import stdtrit
+
+        arrays = averaged.arrays
+        change, by_chance = jnp.abs(jnp.asarray(arrays["drift"])), jnp.asarray(arrays["drift_error"])
+        errors = stdtrit(int(self.samples) - 1, 1.0 - 0.5 * _BY_CHANCE)
+        moving = jnp.any((change > errors * by_chance) & (change > _DRIFTED))
+        left = jnp.abs(arrays["undecayed"]) - arrays["undecayed_error"]
+        status = jnp.where(moving | (left > _UNDECAYED), Status.not_stationary, Status.solved)
+        if self.precision is None:
+            return status
+        missed = jnp.max(jnp.asarray(arrays["correlation_error"])) > self.precision
+        return jnp.where((status == Status.solved) & missed, Status.imprecise, status)
+
+    def refine(self, averaged: Computed, cost: Cost) -> None:
+        return None
+
+
+def late_way(
+    models: Sequence[RandomNetwork], lags: tuple[float, ...], frequencies: tuple[float, ...], solver: LateTimes
+) -> StationaryLate:
+    """The way for these models; refuses what it does not cover."""
+    is_map = models[0].kind == "map"
+    step = 1.0 if is_map else solver.step
+    for model in models:
+        if not isinstance(model.field, Sinusoid):
+            model.constant_field("dmft.Stationary")
+    if is_map and any(lag != round(lag) for lag in lags):
+        raise ValueError(f"Argument `lags` must be whole numbers for maps, but is {checks.shown(lags)}.")
+    window = _window(models, lags, step, solver)
+    _check_axes(lags, frequencies, step, window, is_map)
+    settled = count_steps(step * np.ceil(20.0 / step) if solver.settling is None else solver.settling, step, "settling")
+    centred = not any(unit.nonnegative for model in models for unit in model.units)
+    two_time = TwoTime(
+        settled * step + window,
+        step,
+        initial=_BEGINNING if solver.initial is None and centred else solver.initial,
+        scheme=solver.scheme,
+        response=not any(unit.jumps for model in models for unit in model.units),
+    )
+    for model in models:
+        two_time.covers(model)
+    richardson = solver.scheme != "euler" and not is_map if solver.richardson is None else solver.richardson
+    given = {name: getattr(solver, name) for name in ("trajectories", "tangents", "scramblings", "memory_limit")}
+    way = two_time.choose(models, Population(**given, richardson=richardson))
+    assert isinstance(way, TwoTimeSampled)
+    return StationaryLate(way, lags, frequencies, settled, solver.precision)
+
+
+def _frequency(model: RandomNetwork) -> Array | None:
+    """Of a sinusoid, the same for all populations."""
+    return jnp.max(jnp.asarray(model.field.angular_frequency)) if isinstance(model.field, Sinusoid) else None
+
+
+def _window(models: Sequence[RandomNetwork], lags: tuple[float, ...], step: float, solver: LateTimes) -> float:
+    """Length of the late times: a multiple of the step, and some periods of a sinusoid."""
+    period = 0.0
+    for model in models:
+        if isinstance(model.field, Sinusoid) and not traced(model.field):
+            frequencies = np.unique(np.asarray(model.field.angular_frequency))
+            if len(frequencies) > 1:
+                raise ValueError(
+                    f"Argument `angular_frequency` must be one number for dmft.Stationary, but is {frequencies.tolist()}."
+                )
+            period = max(period, 2.0 * np.pi / float(frequencies[0]))
+    if solver.window is None:
+        return step * float(np.ceil(max(40.0, 2.0 * lags[-1], _MORE_PERIODS * period) / step - 1e-9))
+    if solver.window < _PERIODS * period:
+        raise ValueError(
+            f"Argument `window` must be at least {_PERIODS} periods of the sinusoid = {_PERIODS * period:.4g}, but is "
+            f"{solver.window:g}; or leave it out."
+        )
+    return float(solver.window)
+
+
+def _check_axes(
+    lags: tuple[float, ...], frequencies: tuple[float, ...], step: float, window: float, is_map: bool
+) -> None:
+    """Refuse lags and frequencies that the steps and the late times do not hold."""
+    if count_steps(window, step, "window") < 16:
+        raise ValueError(f"Argument `window` must be at least 16 steps = {16 * step:g}, but is {window:g}.")
+    for lag in lags:
+        if abs(lag / step - round(lag / step)) > 1e-6:
+            raise ValueError(
+                f"Argument `lags` must be whole multiples of `step` = {step:g}, but has {lag:g}; try another `step`."
+            )
+    if lags[-1] > step * (round(window / step) // 2) * (1.0 + 1e-9):
+        raise ValueError(
+            f"Argument `lags` must be at most window/2 = {window / 2.0:g}, but goes up to {lags[-1]:g}; "
+            "try a longer `window`."
+        )
+    if not is_map and frequencies[-1] > np.pi / step:
+        raise ValueError(
+            f"Argument `frequencies` must be at most pi/step = {np.pi / step:g}, but goes up to {frequencies[-1]:g}; "
+            "try a smaller `step`."
+        )
