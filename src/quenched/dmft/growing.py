@@ -37,7 +37,7 @@ def next_row(
     rows = jnp.where(jnp.arange(covariance.size) < index, rows, 0.0)
     left_over = covariance[index] - rows[0] @ rows[0]
     pivot = left_over / jnp.where(covariance[index] > 0.0, covariance[index], 1.0)
-    variance = jnp.maximum(left_over, NUGGET * covariance[index])
+    variance = jnp.maximum(left_over, 0.0) + NUGGET * covariance[index]
     # What is zero stays zero: instability would blow up anything put in its place.
     deviation = jnp.where(variance > 0.0, jnp.sqrt(jnp.where(variance > 0.0, variance, 1.0)), 0.0)
     return rows, deviation, pivot

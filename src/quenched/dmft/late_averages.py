@@ -18,6 +18,8 @@ from quenched.numerics.linear import solve_small
 
 # Harmonics of a sinusoid that are told from what is forgotten.
 HARMONICS = 7
+# What depends on two times.
+TWO_TIMES = ("correlation", "state_correlation", "response", "state_response")
 # The slope at a place from values there and at the next three.
 _SLOPE = (-11.0 / 6.0, 3.0, -1.5, 1.0 / 3.0)
 
@@ -40,9 +42,9 @@ class LateSteps(NamedTuple):
         late = values[..., self.settled :]
         return late @ jnp.asarray(every[:, 0]), late @ jnp.asarray(change[:, 0])
 
-    def means_at(self, values: Float[Array, "... time earlier_time"], lags: Iterable[int]) -> tuple[Array, Array]:
-        """The mean of f(t, t - lag) over late t with t - lag late too, and its change."""
-        steps = np.asarray(list(lags), int)
+    def means_at_lags(self, values: Float[Array, "... time earlier_time"]) -> tuple[Array, Array]:
+        """The mean of f(t, t - lag) over late t with t - lag late too, and its change, at every lag."""
+        steps = np.arange(self.lags + 1)
         later = self.settled + np.arange(self.steps + 1)[:, None]
         along = values[..., later, np.maximum(later - steps, 0)]
         every, change = self._weights(steps)
@@ -90,12 +92,15 @@ def transform(
 ) -> Float[Array, "... frequency"]:
     """int falling(lag) cos(frequency lag) over all lags; the sum, times the step, where time is not `continuous`.
 
+    Over the later half of the lags it is led to 0 by a cosine, so that noise there does not count.
+
     The trapezoidal rule sees the spectrum S(w) at w + 2 pi n/step too, of which a slope f'(0+) gives -2 f'(0+)/w^2 each.
     Their sum over n other than 0 is known and taken off.
     """
-    wanted = np.asarray(list(frequencies))
-    ends = np.where(np.isin(np.arange(falling.shape[-1]), (0, falling.shape[-1] - 1)), step, 2.0 * step)
-    total = falling @ jnp.asarray((np.cos(np.outer(wanted, step * np.arange(falling.shape[-1]))) * ends).T)
+    wanted, steps = np.asarray(list(frequencies)), np.arange(falling.shape[-1])
+    late = np.maximum(0.0, 2.0 * steps / steps[-1] - 1.0)
+    weights = np.where(steps == 0, step, 2.0 * step) * np.cos(0.5 * np.pi * late) ** 2
+    total = falling @ jnp.asarray((np.cos(np.outer(wanted, step * steps)) * weights).T)
     if not continuous:
         return total
     slope = falling[..., : len(_SLOPE)] @ jnp.asarray(_SLOPE) / step
@@ -108,3 +113,16 @@ def still_falling(falling: Float[Array, "... lag"]) -> Float[Array, "..."]:
     count = falling.shape[-1]
     middle, longest = falling[..., count // 2 : 3 * count // 4], falling[..., 3 * count // 4 :]
     return jnp.mean(middle, axis=-1) - jnp.mean(longest, axis=-1)
+
+
+def smooth_at_lag_0(means: dict[str, Array], of_step: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """The means, and what the extrapolation in the step changed in them, made smooth one step after lag 0.
+
+    There the coarser scheme has no past of a kick to extrapolate from, and its error is not that of longer lags: the finer
+    one is corrected by what is changed at the two lags after it.
+    """
+    smooth = dict(of_step)
+    for name in [name for name in TWO_TIMES if name in of_step]:
+        change = of_step[name]
+        smooth[name] = change.at[..., 1].set(2.0 * change[..., 2] - change[..., 3])
+    return {name: means[name] + smooth[name] - of_step[name] for name in means}, smooth

@@ -31,15 +31,19 @@ if TYPE_CHECKING:
 class Stationary(AbstractChoice):
     """Stationary states: what is left when the initial state is forgotten, as functions of the lag.
 
-    Four ways, chosen by the models. One population of leaky neurons, dx/dt = -x + h:
+    Five ways, chosen by the models. One population of leaky neurons, dx/dt = -x + h:
         - `Linear` activation, any symmetry: closed form, `StationaryLinear`;
         - symmetry 0: one root of a potential, `StationaryGaussian`, deterministic and differentiable;
         - otherwise: trajectories of one neuron sampled in its own mean field, `StationarySampled`.
 
-    Several populations, low rank, maps and other units, without memory: one fixed point on a ring, `StationaryFilters`.
+    Several populations, low rank, maps and other units:
+        - without memory: one fixed point on a ring, `StationaryFilters`;
+        - otherwise (symmetry, self-coupling, species, nonlinear units under a sinusoid): the two-time theory at late times,
+          sampled, as `qd.dmft.LateTimes` describes; without `lyapunov_exponent`.
 
-    `solver=` of `qd.solve` may choose: `qd.dmft.RingPopulation(...)` samples, which one population of leaky neurons may
-    always be; `qd.dmft.Ring(...)` is the ring of what has no memory; a `qd.Newton` or `qd.dmft.Anderson` is that of the way.
+    `solver=` of `qd.solve` may choose: `qd.dmft.LateTimes(...)` takes every model; `qd.dmft.RingPopulation(...)` samples,
+    which one population of leaky neurons may always be; `qd.dmft.Ring(...)` is the ring of what has no memory; a `qd.Newton`
+    or `qd.dmft.Anderson` is that of the way.
 
     Arguments:
         lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out; of maps 0, 1, ..., 20.

@@ -113,23 +113,26 @@ class StationaryFilters(AbstractTheory):
         if not traced(model.couplings) and remembers(model.couplings):
             raise ValueError(
                 f"Argument `symmetry` must be 0 everywhere for {what}, which has no memory; "
-                "use qd.dmft.TwoTime at late times."
+                "use qd.dmft.Stationary with solver=qd.dmft.LateTimes()."
             )
         for unit in model.units:
             if shape_of(unit) is None:
                 raise ValueError(
                     f"Argument `unit` must be linear but for one function of one number for {what}, but is "
-                    f"{public_name(unit)}; use qd.dmft.TwoTime at late times."
+                    f"{public_name(unit)}; use qd.dmft.Stationary with solver=qd.dmft.LateTimes()."
                 )
             check_continuous(unit, what, "its slope is a delta function there", "qd.simulate.Trajectories, or ")
         if isinstance(model.field, Sinusoid):
             if model.kind == "map":
-                raise ValueError(f"Argument `field` must not be a sinusoid for {what} of maps; use qd.dmft.TwoTime.")
+                raise ValueError(
+                    f"Argument `field` must not be a sinusoid for {what} of maps; use qd.dmft.Stationary with "
+                    "solver=qd.dmft.LateTimes()."
+                )
             if not all(isinstance(getattr(unit, "activation", None), Linear) for unit in model.units):
                 # The sum of a Gaussian and a wave of random phase is not Gaussian: exact for linear networks alone.
                 raise ValueError(
                     f"Argument `field` must not be a sinusoid for {what} unless the activation is qd.Linear(), since states "
-                    "are not Gaussian then; use qd.dmft.TwoTime, qd.simulate.Trajectories, or "
+                    "are not Gaussian then; use qd.dmft.Stationary with solver=qd.dmft.LateTimes(), or "
                     "qd.observables.lyapunov_spectrum for the exponent."
                 )
             frequencies = np.unique(np.asarray(model.field.angular_frequency))

@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from quenched import checks
-from quenched.dmft.late_averages import LateSteps, parts_of, still_falling, transform
+from quenched.dmft.late_averages import TWO_TIMES, LateSteps, parts_of, smooth_at_lag_0, still_falling, transform
 from quenched.dmft.stationary_solvers import LateTimes
 from quenched.dmft.two_time import TwoTime
+from quenched.dmft.two_time_covers import fastest_rate
 from quenched.dmft.two_time_sampled import TwoTimeSampled
 from quenched.dmft.two_time_solvers import Population
 from quenched.models import Normal, RandomNetwork, Sinusoid
@@ -23,8 +24,6 @@ from quenched.simulate.integrate import count_steps
 from quenched.status import Status
 from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
 
-# What may still fall between the two longest quarters of the lags, of C(0): as of the other stationary theories.
-_UNDECAYED = 0.01
 # The second half of the late times differs from the first: by more than chance does in one of 370 normal numbers (three
 # standard errors), and by more than this part of C(0).
 _BY_CHANCE, _DRIFTED = 0.0027, 0.01
@@ -45,6 +44,8 @@ class StationaryLate(AbstractExperiment):
     frequencies: tuple[float, ...] = eqx.field(static=True)
     settled: int = eqx.field(static=True)
     """Steps before the late times."""
+    share: float = eqx.field(static=True)
+    """Of what an extrapolation in the step changed, how much may be left over: the step, in the shortest relaxation time."""
     precision: float | None
 
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
@@ -87,42 +88,35 @@ class StationaryLate(AbstractExperiment):
         arrays = {name: values for name, values in found.arrays.items() if name in sizes}
         whole = {name: values for name, values in found.arrays.items() if name not in sizes}
         means, changes = self._averaged(whole, "")
+        if self.way.richardson:
+            of_step, _ = self._averaged(whole, "_discretisation")
+            if self.way.scheme == "second_order":
+                means, of_step = smooth_at_lag_0(means, of_step)
+            arrays |= {f"{name}_discretisation": each for name, each in self._functions(model, of_step).items()}
         now, changed = self._functions(model, means), self._functions(model, changes)
         size, before = now["mean_square_rate"], _AT_REST * whole["mean_square_rate"][..., 0]
         size = jnp.where(size > before, size, before)
         arrays |= now | {f"{name}_drift": values for name, values in changed.items()}
         arrays["drift"] = changed["correlation"] / jnp.where(size > 0.0, size, 1.0)[..., None]
         arrays["undecayed"] = self._undecayed(model, means["correlation"])
-        if self.way.richardson:
-            means, _ = self._averaged(whole, "_discretisation")
-            arrays |= {f"{name}_discretisation": each for name, each in self._functions(model, means).items()}
         return found._replace(arrays=arrays)
 
     def _averaged(self, arrays: dict[str, Array], of: str) -> tuple[dict[str, Array], dict[str, Array]]:
-        """The means of all quantities whose names end so, and their changes; correlations at every lag."""
+        """The means of all quantities whose names end so, and their changes; of two times at every lag."""
         late, each = self._late, {}
         for name in (name for name in arrays if f"{name}{of}" in arrays and not name.endswith("_discretisation")):
-            values = arrays[f"{name}{of}"]
-            if "response" in name:
-                each[name] = late.means_at(values, self._steps)
-            elif "correlation" in name:
-                each[name] = late.means_at(values, range(late.lags + 1))
-            else:
-                each[name] = late.means(values)
+            mean = late.means_at_lags if name in TWO_TIMES else late.means
+            each[name] = mean(arrays[f"{name}{of}"])
         means, changes = ({name: both[row] for name, both in each.items()} for row in (0, 1))
         return means, changes
 
-    @property
-    def _steps(self) -> np.ndarray:
-        """The lags, in steps."""
-        return np.rint(np.asarray(self.lags) / self.way.step).astype(int)
-
     def _functions(self, model: RandomNetwork, means: dict[str, Array]) -> dict[str, Array]:
         """What is returned; linear in the means."""
-        arrays, step = dict(means), self.way.step
+        step = self.way.step
+        at = np.rint(np.asarray(self.lags) / step).astype(int)
+        arrays = {name: values[..., at] if name in TWO_TIMES else values for name, values in means.items()}
         for name, spectrum in (("state_correlation", "power_spectrum"), ("correlation", "rate_spectrum")):
             parts = parts_of(means[name], step, _frequency(model))
-            arrays[name] = means[name][..., self._steps]
             arrays[spectrum] = transform(parts.falling, step, self.frequencies, self.way.scheme == "second_order")
             if isinstance(model.field, Sinusoid) and name == "state_correlation":
                 arrays["periodic_square_state"] = parts.periodic[..., 0]
@@ -137,7 +131,7 @@ class StationaryLate(AbstractExperiment):
         return jnp.sum(shares * left) / jnp.where(size > 0.0, size, 1.0)
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        found = with_remainders(arrays, self.way.step, spectra=tuple(_SPECTRA))
+        found = with_remainders(arrays, self.share, spectra=tuple(_SPECTRA))
         for name in [name.removesuffix("_drift") for name in found if name.endswith("_drift")]:
             change, by_chance = (jnp.asarray(found.pop(f"{name}_drift{which}")) for which in ("", "_error"))
             moved = jnp.maximum(jnp.abs(change) - by_chance, 0.0)
@@ -145,7 +139,10 @@ class StationaryLate(AbstractExperiment):
         # What still falls was taken for what never decays, for as long as the longest lag.
         left = jnp.maximum(jnp.abs(jnp.asarray(found["undecayed"])) - found["undecayed_error"], 0.0)
         longest = self._late.lags * self.way.step
-        waves = 4.0 / np.maximum(self.frequencies, 1.0 / longest)
+        # Waves are seen at full steps only: as slow ones where they turn nearly once in each.
+        turns = 2.0 * np.pi / self.way.step
+        seen = np.abs(np.asarray(self.frequencies) - turns * np.rint(np.asarray(self.frequencies) / turns))
+        waves = 4.0 / np.maximum(seen, 1.0 / longest)
         for name, whole in _SPECTRA.items():
             found[f"{name}_error"] = both_errors(found[f"{name}_error"], left * jnp.asarray(found[whole])[..., None] * waves)
         return found
@@ -157,8 +154,7 @@ class StationaryLate(AbstractExperiment):
         change, by_chance = jnp.abs(jnp.asarray(arrays["drift"])), jnp.asarray(arrays["drift_error"])
         errors = stdtrit(int(self.samples) - 1, 1.0 - 0.5 * _BY_CHANCE)
         moving = jnp.any((change > errors * by_chance) & (change > _DRIFTED))
-        left = jnp.abs(arrays["undecayed"]) - arrays["undecayed_error"]
-        status = jnp.where(moving | (left > _UNDECAYED), Status.not_stationary, Status.solved)
+        status = jnp.where(moving, Status.not_stationary, Status.solved)
         if self.precision is None:
             return status
         missed = jnp.max(jnp.asarray(arrays["correlation_error"])) > self.precision
@@ -196,7 +192,8 @@ def late_way(
     given = {name: getattr(solver, name) for name in ("trajectories", "tangents", "scramblings", "memory_limit")}
     way = two_time.choose(models, Population(**given, richardson=richardson))
     assert isinstance(way, TwoTimeSampled)
-    return StationaryLate(way, lags, frequencies, settled, solver.precision)
+    fastest = max(fastest_rate(unit) for model in models for unit in model.units)
+    return StationaryLate(way, lags, frequencies, settled, step * max(1.0, fastest), solver.precision)
 
 
 def _frequency(model: RandomNetwork) -> Array | None:

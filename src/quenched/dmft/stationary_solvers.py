@@ -112,13 +112,13 @@ class LateTimes(eqx.Module):
         still falls between the last two quarters of the lags up to window/2, over C(0). No responses of rates that jump.
 
     The errors contain the standard error over scramblings, the change of each average from the first half to the second as
-    far as it is more than its own standard error, and what `richardson` leaves over, the share `step` of the largest
-    `_discretisation`; those of spectra what has not decayed, from `undecayed`. They do not contain what a slower approach
+    far as it is more than its own standard error, and what `richardson` leaves over, the share step/(shortest relaxation time of
+    the units) of the largest `_discretisation`; those of spectra what has not decayed, from `undecayed`. They do not contain what a slower approach
     leaves beyond the window, nor what a finite population changes, O(1/trajectories).
 
     When it fails: `not_stationary`: at some lag the two halves differ by more than three standard errors (of Student's t) and
-    by more than 1 % of C(0), where C(0) counts as no less than 1 % of what it was at the start; or C falls by more than 1 %
-    of C(0) in the last quarter of the lags; use a longer `settling` and `window`. `diverged`: no bounded state.
+    by more than 1 % of C(0), where C(0) counts as no less than 1 % of what it was at the start; use a longer `settling` and
+    `window`. `diverged`: no bounded state.
     `imprecise`.
 
     Which state is found, where there are several, follows from `initial`: a mean leads to positive means and latents,
