@@ -51,7 +51,9 @@ def test_linear_networks_are_exact(symmetry: float, parts: bool) -> None:
     exact = dict(qd.solve(usual, THEORY).arrays)
     found = late(made if parts else usual)
     agree(found, exact, largest=6e-3 if parts else 1e-3)
-    assert found["kinetic_energy"] == pytest.approx(float(exact["kinetic_energy"]), abs=4 * float(found["kinetic_energy_error"]))
+    assert found["kinetic_energy"] == pytest.approx(
+        float(exact["kinetic_energy"]), abs=4 * float(found["kinetic_energy_error"])
+    )
 
 
 @pytest.mark.parametrize("users", [False, True])
@@ -260,7 +262,12 @@ MAP = qd.RandomNetwork(couplings=Elliptic(0.5, 0.5), unit=Discrete())
     [
         (PAIR, THEORY, {"window": 8.0}, r"`lags` must be at most window/2 = 4, but goes up to 5"),
         (PAIR, THEORY, {"step": 0.2}, r"`lags` must be whole multiples of `step` = 0\.2, but has 0\.25"),
-        (PAIR, qd.dmft.Stationary((0.0,)), {"step": 0.5}, r"`frequencies` must be at most pi/step = 6\.28319, but goes up to 10"),
+        (
+            PAIR,
+            qd.dmft.Stationary((0.0,)),
+            {"step": 0.5},
+            r"`frequencies` must be at most pi/step = 6\.28319, but goes up to 10",
+        ),
         (PAIR, THEORY, {"settling": 0.3}, r"`settling` must be a multiple of `step` = 0\.25, but is 0\.3"),
         (PAIR, THEORY, {"memory_limit": 1e-3}, r"`memory_limit` must allow \S+ GiB for 240 steps with"),
         (MAP, THEORY, {}, r"`lags` must be whole numbers for maps"),

@@ -112,8 +112,8 @@ class Stationary(AbstractChoice):
         if isinstance(solver, RingPopulation):
             if not usual:
                 raise ValueError(
-                    "Argument `solver` must be a Ring or LateTimes for dmft.Stationary of models made of other couplings and "
-                    "units, but is a RingPopulation; try solver=qd.dmft.LateTimes(), or leave it out."
+                    "Argument `solver` must be a Ring or LateTimes for dmft.Stationary of models made of other couplings "
+                    "and units, but is a RingPopulation; try solver=qd.dmft.LateTimes(), or leave it out."
                 )
             return self._sampled(solver)
         if isinstance(solver, LateTimes):
@@ -140,7 +140,7 @@ class Stationary(AbstractChoice):
         return tuple(map(float, range(21))) if kind == "map" and self.lags == LAGS else self.lags
 
     def _at_late_times(self, models: Sequence[RandomNetwork], solver: LateTimes) -> StationaryLate:
-        from quenched.dmft.stationary_late import late_way
+        from quenched.dmft.late_way import late_way
 
         return late_way(models, self._lags(models[0].kind), self.frequencies, solver)
 
