@@ -113,13 +113,14 @@ class LateTimes(eqx.Module):
 
     The errors contain the standard error over scramblings, the change of each average from the first half to the second as
     far as it is more than its own standard error, and what `richardson` leaves over, the share
-    step/(shortest relaxation time of the units) of the largest `_discretisation`; those of spectra what has not decayed, from
-    `undecayed`. They do not contain what a slower approach leaves beyond the window, nor what a finite population changes,
-    O(1/trajectories).
+    step/(shortest relaxation time of the units) of the largest `_discretisation`; those of spectra what has not decayed,
+    from `undecayed`. They do not contain what a slower approach leaves beyond the window, nor what a finite population
+    changes, O(1/trajectories).
 
     When it fails: `not_stationary`: at some lag the two halves differ by more than three standard errors (the same chance of
-    Student's t) and by more than 1 % of C(0), where C(0) counts as no less than 1 % of what it was at the start; use a longer
-    `settling` and `window`. `diverged`: no bounded state. `imprecise`: `precision` is not reached; give more `trajectories`.
+    Student's t) and by more than 1 % of C(0), where C(0) counts as no less than 1 % of what it was at the start; use a
+    longer `settling` and `window`. `diverged`: no bounded state. `imprecise`: `precision` is not reached; give more
+    `trajectories`.
 
     Which state is found, where there are several, follows from `initial`: a mean leads to positive means and latents,
     `qd.Normal()` has none, and small chance means grow either way where a state of mean 0 is unstable. Latents begin as
