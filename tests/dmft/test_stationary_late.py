@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -263,6 +264,16 @@ def test_a_precision_that_is_missed_and_a_state_without_bound() -> None:
     grows = qd.RandomNetwork(couplings=Elliptic(1.2, 0.4), unit=Leaky(qd.Linear()), noise=0.5)
     few = qd.dmft.LateTimes(settling=30.0, window=10.0, trajectories=64, scramblings=2)
     assert qd.Status(int(qd.solve(grows, THEORY, solver=few, throw=False).status)) is qd.Status.diverged
+
+
+def test_a_sweep_keeps_the_solver_with_its_distribution(tmp_path: Path) -> None:
+    few = qd.dmft.LateTimes(0.25, 2.0, 8.0, 32, scramblings=2, richardson=False, initial=qd.Normal(0.1, 0.5))
+    asked: dict[str, Any] = {"over": {"noise": [0.4]}, "solver": few, "store": tmp_path / "late.zarr"}
+    found = qd.sweep(PAIR, qd.dmft.Stationary((0.0, 1.0), (0.0,)), **asked)
+    assert found.correlation.dims == ("noise", "population", "lag")
+    assert found.attrs["initial"] == "Normal(0.1, 0.5)"
+    again = qd.sweep(PAIR, qd.dmft.Stationary((0.0, 1.0), (0.0,)), **asked, resume=True)
+    np.testing.assert_array_equal(again.correlation, found.correlation)
 
 
 PAIR = qd.RandomNetwork(couplings=Blocks((0.5, 0.5), 0.5, 0.5))
