@@ -86,7 +86,7 @@ def make_plan(
         "start": None if read is None else [read.branch, _listed(read.values)],
         "key": jax.random.key_data(random).tolist(),
     }
-    # Through JSON and back, so that it compares equal to what a store returns; a distribution of a solver by what is printed.
+    # Through JSON and back, so that it compares equal to what a store returns; a solver's distribution is what is printed.
     definition = json.loads(json.dumps(definition, default=printed))
     if isinstance(method, AbstractTheory) and read is not None and (branch := method.branch_name(read)) is not None:
         fixed["branch"] = branch
