@@ -80,6 +80,15 @@ def test_linear_networks_under_a_sinusoid_are_exact() -> None:
     assert found["mean_state"] == pytest.approx(0.2, abs=1e-3)
 
 
+def test_a_linear_map_under_a_sinusoid_is_exact() -> None:
+    """x' = J x + I cos(w n + theta): <x x'> = (I^2/2) cos(w lag)/(1 - g^2)."""
+    model = qd.RandomNetwork(couplings=Elliptic(0.5), unit=Discrete(qd.Linear()), field=qd.Sinusoid(0.8, 1.3))
+    found = late(model, qd.dmft.Stationary(range(6), (0.0,)))
+    exact = 0.5 * 0.8**2 / (1.0 - 0.5**2)
+    np.testing.assert_allclose(found["correlation"], exact * np.cos(1.3 * np.arange(6)), atol=1e-3)
+    assert found["periodic_square_state"] == pytest.approx(exact, abs=1e-3)
+
+
 @pytest.mark.slow
 def test_species_that_come_to_rest_are_in_the_static_state() -> None:
     """With symmetry and immigration: C(lag) = q at every lag."""
