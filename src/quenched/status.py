@@ -47,8 +47,8 @@ _ADVICE = {
     Status.uncertified: "all roots found in at least one network are on a kink of phi or not isolated, and none can be "
     "certified, whatever the `starts`; a `field` moves roots off a kink",
     Status.interrupted: "stopped before everything was done; the averages are over what was",
-    Status.not_stationary: "the correlation had not decayed at the end of the window; use a longer `window`, or follow the "
-    "approach with qd.dmft.TwoTime",
+    Status.not_stationary: "the correlation had not decayed at the end of the window, or still changes from one half of it "
+    "to the other; use a longer `window` (of qd.dmft.LateTimes `settling` too), or follow the approach by qd.dmft.TwoTime",
     Status.not_mixed: "the chains have not forgotten where they began, or too few draws are independent; raise `samples` "
     "and `warm_up`, or use the solver qd.landscape.ReplicaExchange",
     Status.imprecise: "the `precision` asked for was not reached; raise `memory_limit`, `time_limit` or `trajectories` of "

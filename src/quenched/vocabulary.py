@@ -230,6 +230,13 @@ _QUANTITIES = (
         "C(P/2)/C(0)",
         "what is left of the correlation at the end of the window P, but for what never decays; small if P is long enough",
     ),
+    Quantity(
+        "drift",
+        r"\delta C(\tau)/C(0)",
+        "change of C from the first half of the late times to the second, over C(0); small if they are late enough",
+        (("lag",),),
+        of_neurons=True,
+    ),
     Quantity("trajectories", "M", "trajectories of each population that was sampled"),
     Quantity("scramblings", "-", "independent populations that were averaged"),
     Quantity("conditioning", r"\min d_n/C_{nn}", "smallest relative pivot of the factorised correlation of the field"),
@@ -434,6 +441,7 @@ VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUAN
 _BESIDE = (
     ("_error", r"\delta", "estimated error of"),
     ("_discretisation", r"\Delta_h", "Richardson's correction for the finite time step, included in"),
+    ("_drift", r"\Delta_t", "change, from the first half of the late times to the second, of"),
 )
 
 

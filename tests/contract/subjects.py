@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import quenched as qd
+from quenched.dmft.stationary_late import StationaryLate
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled
@@ -60,6 +61,9 @@ assert isinstance(WITH_SYMMETRY, TwoTimeSampled)
 SLOW_UNITS = qd.units.Leaky(time_constant=2.0)
 OF_PARTS = TWO_TIMES.choose([qd.RandomNetwork(1.0, 0.4, 0.3, unit=SLOW_UNITS)], FEW)
 assert isinstance(OF_PARTS, TwoTimeParts)
+SOON = qd.dmft.LateTimes(settling=4.0, window=8.0, trajectories=32, tangents=16, scramblings=3, richardson=False)
+AT_LATE_TIMES = qd.dmft.Stationary((0.0, 1.0), (0.0, 0.5)).choose([qd.RandomNetwork(1.0, 0.4, 0.3, unit=SLOW_UNITS)], SOON)
+assert isinstance(AT_LATE_TIMES, StationaryLate)
 
 SUBJECTS = [
     Subject(
@@ -230,6 +234,17 @@ SUBJECTS = [
         failing={
             "model": qd.RandomNetwork(1e9, 0.4, 0.3, unit=qd.units.Leaky(qd.Linear(), time_constant=2.0)),
             "theory": OF_PARTS,
+        },
+        reverse=False,
+        slow_to_trace=True,
+    ),
+    Subject(
+        AT_LATE_TIMES,
+        gains=(0.2, 0.3, 0.4),
+        parameters={"symmetry": 0.4, "noise": 0.5, "unit": SLOW_UNITS},
+        failing={
+            "model": qd.RandomNetwork(1e9, 0.4, 0.3, unit=qd.units.Leaky(qd.Linear(), time_constant=2.0)),
+            "theory": AT_LATE_TIMES,
         },
         reverse=False,
         slow_to_trace=True,

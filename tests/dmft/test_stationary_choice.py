@@ -10,6 +10,7 @@ import pytest
 
 import quenched as qd
 from quenched.dmft.stationary import Stationary
+from quenched.dmft.stationary_late import StationaryLate
 
 MAP = qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5), unit=qd.units.Discrete())
 
@@ -31,6 +32,25 @@ def test_the_way_is_chosen_by_all_models() -> None:
     assert not chosen(qd.RandomNetwork(1.0, activation=qd.ReLU())).centred
 
 
+REMEMBERING = [
+    qd.RandomNetwork(couplings=qd.couplings.Blocks((0.5, 0.5), 0.5, [[0.0, 0.5], [0.5, 0.0]])),
+    qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5, 0.2) + qd.couplings.LowRank([[1.0, 0.5], [0.5, 1.0]])),
+    qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5, 0.2), unit=qd.units.Adaptive()),
+    qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5), unit=qd.units.Leaky(self_coupling=0.5)),
+    qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5, mean=-1.0), unit=qd.units.LotkaVolterra()),
+    qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5, 0.5), unit=qd.units.Discrete()),
+    qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5), unit=qd.units.Discrete(), field=qd.Sinusoid(0.1, 1.0)),
+]
+
+
+@pytest.mark.parametrize("model", REMEMBERING, ids=lambda each: each.unit.__class__.__name__)
+def test_what_no_ring_covers_is_solved_at_late_times(model: qd.RandomNetwork) -> None:
+    """And named directly the ring says so."""
+    assert isinstance(chosen(model), StationaryLate)
+    with pytest.raises(ValueError, match=r"qd\.dmft\.Stationary with solver=qd\.dmft\.LateTimes\(\)"):
+        qd.solve(model, qd.dmft.StationaryFilters((0.0, 1.0)))
+
+
 def test_what_the_solver_says_is_handed_on() -> None:
     few = qd.dmft.RingPopulation(0.125, 64.0, 64, 4, "euler", False, 0.1)
     way = chosen(qd.RandomNetwork(0.5, 0.3), solver=few)
@@ -43,6 +63,14 @@ def test_what_the_solver_says_is_handed_on() -> None:
     assert isinstance(ring, qd.dmft.StationaryFilters)
     assert (ring.step, ring.window) == (0.5, 64.0)
     assert chosen(qd.RandomNetwork(0.5, 0.3)) == qd.dmft.StationarySampled(lags=(0.0, 1.0))
+    # And late times whatever there is.
+    own = qd.dmft.LateTimes(0.5, 8.0, 16.0, 64, 16, 4, "euler", True, qd.Uniform(), 0.1, 1.0)
+    way = Stationary((0.0, 1.0), (0.0, 1.0)).choose([qd.RandomNetwork(0.5, 0.3)], own)
+    two_time = qd.dmft.TwoTime(24.0, 0.5, initial=qd.Uniform(), scheme="euler", response=True)
+    population = qd.dmft.Population(64, 16, 4, None, True, 1.0)
+    assert isinstance(way, StationaryLate)
+    assert way.way == two_time.choose([qd.RandomNetwork(0.5, 0.3)], population)
+    assert (way.settled, way.share, way.precision, way.samples) == (16, 0.5, 0.1, 4)
     # The solver of the way itself, too.
     assert isinstance(chosen(qd.RandomNetwork(0.5, 0.3), solver=qd.dmft.Anderson()), qd.dmft.StationarySampled)
     assert isinstance(chosen(qd.RandomNetwork(0.5), solver=qd.Newton()), qd.dmft.StationaryGaussian)
@@ -56,10 +84,11 @@ def test_what_the_solver_says_is_handed_on() -> None:
         (
             qd.RandomNetwork(0.5),
             qd.dmft.Population(),
-            "`solver` must be a Ring or RingPopulation or Newton or Anderson",
+            "`solver` must be a Ring or RingPopulation or LateTimes or Newton or Anderson",
         ),
         (qd.RandomNetwork(0.5, 0.3), qd.dmft.Ring(), "`symmetry` must be 0 everywhere for dmft.StationaryFilters"),
-        (MAP, qd.dmft.RingPopulation(), "`solver` must be a Ring for dmft.Stationary of models made of other"),
+        (MAP, qd.dmft.RingPopulation(), "`solver` must be a Ring or LateTimes for dmft.Stationary of models made of"),
+        (REMEMBERING[0], qd.dmft.Anderson(), "`solver` must be a LateTimes for dmft.Stationary of these models"),
         (MAP, qd.Newton(), "`solver` must be a Ring for dmft.Stationary of these models, but is Newton"),
     ],
 )

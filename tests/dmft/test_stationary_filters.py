@@ -277,7 +277,7 @@ def test_maps_of_two_populations_tend_to_theory(unit: Any) -> None:
 )
 def test_what_is_not_covered_is_refused(model: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        qd.solve(model, qd.dmft.Stationary(LAGS))
+        qd.solve(model, qd.dmft.StationaryFilters(LAGS))
 
 
 @pytest.mark.parametrize(

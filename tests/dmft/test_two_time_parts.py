@@ -216,6 +216,13 @@ def test_a_linear_network_under_a_sinusoid_is_exact(scheme: str, trapezoid: tupl
     assert abs(in_steps - in_time) < (0.2 if scheme == "euler" else 0.02) * in_time
 
 
+def test_a_smooth_state_without_noise_stays_bounded_for_long() -> None:
+    """A strong sinusoid silences chaos, and every field is nearly a combination of its own past: |phi| < 1 bounds x."""
+    model = qd.RandomNetwork(1.5, field=qd.Sinusoid(1.0, 1.5))
+    found = solved(model, 60.0, 0.125, trajectories=1024, scramblings=2, response=False)
+    assert np.max(found.arrays["mean_square_state"]) < 2.0
+
+
 @pytest.mark.slow
 def test_the_default_scheme_is_of_second_order() -> None:
     """Of every quantity, noise included: a linear network against a short step."""

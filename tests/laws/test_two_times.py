@@ -293,7 +293,7 @@ def test_sampling_agrees_with_quadrature_for_any_start_and_field(noise: float) -
         if truth[name].ndim == 2:  # the mean state at all times is one number
             assert np.sqrt(np.mean(deviations[name] ** 2)) < 2.0, name
     conditioning = float(found["conditioning"])
-    assert conditioning < 1e-8 if noise == 0.0 else conditioning > 1e-8
+    assert conditioning < 1e-6 if noise == 0.0 else conditioning > 1e-6
 
 
 @pytest.mark.slow

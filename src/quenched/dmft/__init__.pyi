@@ -4,7 +4,7 @@ from quenched.dmft.stationary_filters import StationaryFilters
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
 from quenched.dmft.stationary_sampled import StationarySampled
-from quenched.dmft.stationary_solvers import Ring, RingPopulation
+from quenched.dmft.stationary_solvers import LateTimes, Ring, RingPopulation
 from quenched.dmft.transitions import transitions
 from quenched.dmft.two_time import TwoTime
 from quenched.dmft.two_time_solvers import Population, Quadrature
@@ -12,6 +12,7 @@ from quenched.numerics.anderson import Anderson
 
 __all__ = [
     "Anderson",
+    "LateTimes",
     "Population",
     "Quadrature",
     "Ring",

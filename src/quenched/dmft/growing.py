@@ -8,8 +8,9 @@ from jaxtyping import Array, Float, Int
 
 from quenched.dmft.schemes import BLOCK
 
-# Relative size below which a pivot counts as zero: what is a combination of its own past (no noise).
-NUGGET = 1e-8
+# Where the past leaves less than this part of the variance open, as without noise, the nugget is added to it: small pivots
+# that are kept as they are let rounding grow from step to step.
+PREDICTED, NUGGET = 1e-4, 1e-8
 
 
 def padded(times: int) -> int:
@@ -37,7 +38,7 @@ def next_row(
     rows = jnp.where(jnp.arange(covariance.size) < index, rows, 0.0)
     left_over = covariance[index] - rows[0] @ rows[0]
     pivot = left_over / jnp.where(covariance[index] > 0.0, covariance[index], 1.0)
-    variance = jnp.maximum(left_over, NUGGET * covariance[index])
+    variance = jnp.maximum(left_over, 0.0) + jnp.where(pivot < PREDICTED, NUGGET, 0.0) * covariance[index]
     # What is zero stays zero: instability would blow up anything put in its place.
     deviation = jnp.where(variance > 0.0, jnp.sqrt(jnp.where(variance > 0.0, variance, 1.0)), 0.0)
     return rows, deviation, pivot

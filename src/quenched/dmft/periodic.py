@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,9 +28,14 @@ def window_for(angular_frequency: float) -> float:
     return _PERIODS * 2.0 * np.pi / angular_frequency
 
 
+def step_for(angular_frequency: float) -> float:
+    """The longest step for a sinusoid."""
+    return _TURN / angular_frequency
+
+
 def check_resolved(frequency: float, window: float, step: float, what: str) -> None:
     """Of a sinusoid: enough periods in the ring, and enough steps in a period."""
-    longest, shortest = window_for(frequency), _TURN / frequency
+    longest, shortest = window_for(frequency), step_for(frequency)
     if window < longest:
         raise ValueError(
             f"Argument `window` must be at least {_PERIODS} periods of the sinusoid, {longest:.3g}, for {what}, but is "
@@ -42,29 +47,42 @@ def check_resolved(frequency: float, window: float, step: float, what: str) -> N
         )
 
 
-def lasting_parts(field: Any, waves: Waves, values: Float[Array, "population lag"]) -> tuple[Array, Array, Array]:
-    """What never decays, at every lag; the part of it that follows the sinusoid; and how far that is off at lag 0.
+class Lasting(NamedTuple):
+    """What a function of the lag is in the end, at every lag."""
 
-    Harmonics nearest to the values in the last quarter of the lags. They are off by what moved from the third quarter on,
-    and by what they leave over.
-    """
+    whole: Float[Array, "*others lag"]
+    periodic: Float[Array, "*others lag"]
+    """Of it, what follows the sinusoid."""
+
+
+def nearest_waves(values: Float[Array, "*others lag"], turn: Any, lags: slice) -> Lasting:
+    """The constant and the harmonics of a sinusoid, which turns by an angle in each step, nearest to the values at some
+    lags."""
+    turns = np.arange(_HARMONICS + 1)[:, None] * turn
+    # What turns by more than half a circle in a step cannot be told.
+    told = turns < 0.9 * np.pi
+    waves = told * jnp.cos(turns * np.arange(values.shape[-1]))
+    gram = waves[:, lags] @ waves[:, lags].T + jnp.diag(jnp.where(told[:, 0], 0.0, 1.0))
+    inverse = jax.vmap(lambda column: solve_small(gram, column), 1, 1)(jnp.eye(_HARMONICS + 1))
+    amplitudes = values[..., lags] @ (inverse @ waves[:, lags]).T
+    return Lasting(amplitudes @ waves, amplitudes[..., 1:] @ waves[1:])
+
+
+def lasting_on_a_ring(
+    field: Any, waves: Waves, values: Float[Array, "population lag"]
+) -> tuple[Lasting, Float[Array, " population"]]:
+    """By the last quarter of the lags; and how far the periodic part is off at lag 0, by what moved from the third quarter
+    on and by what is left over."""
     quarter = waves.times // 8
     if not isinstance(field, Sinusoid):
-        return values[:, -1:], jnp.zeros_like(values), jnp.abs(values[:, -1] - values[:, 3 * quarter])
-    frequency = jnp.max(jnp.asarray(field.angular_frequency))
-    # What turns by more than half a circle in a step cannot be told.
-    told = np.arange(_HARMONICS + 1) * frequency * waves.length < 0.9 * np.pi
-    harmonics = told[:, None] * jnp.cos(np.arange(_HARMONICS + 1)[:, None] * frequency * waves.lags)
-
-    def nearest(lags: slice) -> Array:
-        gram, right = harmonics[:, lags] @ harmonics[:, lags].T, harmonics[:, lags] @ values[:, lags].T
-        gram = gram + jnp.diag(jnp.where(told, 0.0, 1.0))
-        return jax.vmap(lambda column: solve_small(gram, column))(right.T)
-
-    earlier, amplitudes = nearest(slice(2 * quarter, 3 * quarter)), nearest(slice(3 * quarter, None))
-    lasting, periodic = amplitudes @ harmonics, amplitudes[:, 1:] @ harmonics[1:]
-    left_over = jnp.max(jnp.abs(values - lasting)[:, 3 * quarter :], axis=1)
-    return lasting, periodic, left_over + jnp.abs(jnp.sum(amplitudes[:, 1:] - earlier[:, 1:], axis=1))
+        lasting = Lasting(values[:, -1:] * jnp.ones_like(values), jnp.zeros_like(values))
+        return lasting, jnp.abs(values[:, -1] - values[:, 3 * quarter])
+    turn = jnp.max(jnp.asarray(field.angular_frequency)) * waves.length
+    earlier, last = (
+        nearest_waves(values, turn, slice(first * quarter, end)) for first, end in ((2, 3 * quarter), (3, None))
+    )
+    left_over = jnp.max(jnp.abs(values - last.whole)[:, 3 * quarter :], axis=1)
+    return last, left_over + jnp.abs(last.periodic[:, 0] - earlier.periodic[:, 0])
 
 
 def moved_from_half_the_ring(whole: dict[str, Array], half: dict[str, Array]) -> tuple[dict[str, Array], Array]:

@@ -14,11 +14,11 @@ import numpy as np
 from quenched import checks
 from quenched.activations import Linear
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
-from quenched.dmft.periodic import window_for
+from quenched.dmft.periodic import step_for, window_for
 from quenched.dmft.stationary_filters import DEFAULT_WINDOW, StationaryFilters
 from quenched.dmft.stationary_gaussian import StationaryGaussian
 from quenched.dmft.stationary_linear import StationaryLinear
-from quenched.dmft.stationary_solvers import Ring, RingPopulation
+from quenched.dmft.stationary_solvers import LateTimes, Ring, RingPopulation
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.models.drive import Drive
 from quenched.numerics.anderson import Anderson
@@ -27,21 +27,26 @@ from quenched.precision import traced
 from quenched.theory import AbstractChoice, is_usual
 
 if TYPE_CHECKING:
+    from quenched.dmft.stationary_late import StationaryLate
     from quenched.dmft.stationary_sampled import StationarySampled
 
 
 class Stationary(AbstractChoice):
     """Stationary states: what is left when the initial state is forgotten, as functions of the lag.
 
-    Four ways, chosen by the models. One population of leaky neurons, dx/dt = -x + h:
+    Five ways, chosen by the models. One population of leaky neurons, dx/dt = -x + h:
         - `Linear` activation, any symmetry: closed form, `StationaryLinear`;
         - symmetry 0: one root of a potential, `StationaryGaussian`, deterministic and differentiable;
         - otherwise: trajectories of one neuron sampled in its own mean field, `StationarySampled`.
 
-    Several populations, low rank, maps and other units, without memory: one fixed point on a ring, `StationaryFilters`.
+    Several populations, low rank, maps and other units:
+        - without memory: one fixed point on a ring, `StationaryFilters`;
+        - otherwise (symmetry, self-coupling, species, nonlinear units under a sinusoid): the two-time theory at late times,
+          sampled, as `qd.dmft.LateTimes` describes; without `lyapunov_exponent`.
 
-    `solver=` of `qd.solve` may choose: `qd.dmft.RingPopulation(...)` samples, which one population of leaky neurons may
-    always be; `qd.dmft.Ring(...)` is the ring of what has no memory; a `qd.Newton` or `qd.dmft.Anderson` is that of the way.
+    `solver=` of `qd.solve` may choose: `qd.dmft.LateTimes(...)` takes every model; `qd.dmft.RingPopulation(...)` samples,
+    which one population of leaky neurons may always be; `qd.dmft.Ring(...)` is the ring of what has no memory; a `qd.Newton`
+    or `qd.dmft.Anderson` is that of the way.
 
     Arguments:
         lags: increasing, from 0 on, in units of the leak time; 0, 0.25, ..., 20 if left out; of maps 0, 1, ..., 20.
@@ -71,9 +76,11 @@ class Stationary(AbstractChoice):
         r"\langle\gamma(t)\gamma(t+\tau)\rangle = g^2 C(\tau)"
     )
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988", "schuecker2018", "zou2024")
-    solvers: ClassVar[tuple[type, ...]] = (Ring, RingPopulation, Newton, Anderson)
+    solvers: ClassVar[tuple[type, ...]] = (Ring, RingPopulation, LateTimes, Newton, Anderson)
     of_solver: ClassVar[Mapping[str, str]] = {
-        name: f"qd.dmft.RingPopulation({name}={{}})" for name in inspect.signature(RingPopulation).parameters
+        name: f"qd.dmft.{kind.__name__}({name}={{}})"
+        for kind in (LateTimes, RingPopulation)
+        for name in inspect.signature(kind).parameters
     }
 
     def __init__(self, lags: Iterable[Any] | None = None, frequencies: Iterable[Any] | None = None):
@@ -81,12 +88,12 @@ class Stationary(AbstractChoice):
         self.frequencies = read_axis("frequencies", frequencies, FREQUENCIES)
 
     def covers(self, model: RandomNetwork) -> None:
-        if not is_usual(model):
-            self._filters(Ring(), [model]).covers(model)
+        if not is_usual(model) and not isinstance(model.field, Sinusoid):
+            model.constant_field("dmft.Stationary")
 
-    def default_solver(self, models: Sequence[RandomNetwork]) -> Ring | RingPopulation | Newton:
+    def default_solver(self, models: Sequence[RandomNetwork]) -> Ring | RingPopulation | LateTimes | Newton:
         if not all(map(is_usual, models)):
-            return Ring()
+            return _ring_for(models) if all(map(self._on_a_ring, models)) else LateTimes()
         linear = all(isinstance(model.activation, Linear) for model in models)
         if linear or all(_is_zero(model.symmetry) for model in models):
             return self._in_one_equation(models).default_solver()
@@ -94,11 +101,11 @@ class Stationary(AbstractChoice):
 
     def choose(
         self, models: Sequence[RandomNetwork], solver: Any = None
-    ) -> StationaryFilters | StationaryGaussian | StationaryLinear | StationarySampled:
+    ) -> StationaryFilters | StationaryGaussian | StationaryLate | StationaryLinear | StationarySampled:
         solver = self.checked_solver(models, solver)
         usual = all(map(is_usual, models))
         default = self.default_solver(models)
-        if isinstance(solver, Anderson) and not isinstance(default, Newton):
+        if isinstance(solver, Anderson) and isinstance(default, Ring | RingPopulation):
             solver = default
         if isinstance(solver, Ring):
             way = self._filters(solver, models)
@@ -108,10 +115,12 @@ class Stationary(AbstractChoice):
         if isinstance(solver, RingPopulation):
             if not usual:
                 raise ValueError(
-                    "Argument `solver` must be a Ring for dmft.Stationary of models made of other couplings and units, but "
-                    "is a RingPopulation; try solver=qd.dmft.Ring(), or qd.dmft.TwoTime at late times."
+                    "Argument `solver` must be a Ring or LateTimes for dmft.Stationary of models made of other couplings "
+                    "and units, but is a RingPopulation; try solver=qd.dmft.LateTimes(), or leave it out."
                 )
             return self._sampled(solver)
+        if isinstance(solver, LateTimes):
+            return self._at_late_times(models, solver)
         if not isinstance(default, Newton) or not isinstance(solver, Newton):
             raise TypeError(
                 f"Argument `solver` must be a {type(default).__name__} for dmft.Stationary of these models, but is "
@@ -119,16 +128,30 @@ class Stationary(AbstractChoice):
             )
         return self._in_one_equation(models)
 
+    def _on_a_ring(self, model: RandomNetwork) -> bool:
+        """Whether `StationaryFilters` covers it, as it says itself."""
+        try:
+            self._filters(_ring_for([model]), [model]).covers(model)
+        except ValueError:
+            return False
+        return True
+
     def _filters(self, solver: Ring, models: Sequence[RandomNetwork]) -> StationaryFilters:
-        lags = range(21) if models[0].kind == "map" and self.lags == LAGS else self.lags
         window, step = solver.window, solver.step
-        fields = [model.field for model in models if isinstance(model.field, Sinusoid)]
-        periods = [window_for(float(np.min(each.angular_frequency))) for each in fields if not traced(each)]
+        periods = [window_for(frequency) for frequency in _frequencies(models)]
         if window is None and periods:
             # Near the amplitude at which a drive silences chaos correlations are long.
             longest = max(2.0 * DEFAULT_WINDOW, 4.0 * self.lags[-1], *periods)
             window = step * 2 ** int(np.ceil(np.log2(longest / step)))
-        return StationaryFilters(lags, self.frequencies, step=step, window=window)
+        return StationaryFilters(self._lags(models[0].kind), self.frequencies, step=step, window=window)
+
+    def _lags(self, kind: str) -> tuple[float, ...]:
+        return tuple(map(float, range(21))) if kind == "map" and self.lags == LAGS else self.lags
+
+    def _at_late_times(self, models: Sequence[RandomNetwork], solver: LateTimes) -> StationaryLate:
+        from quenched.dmft.late_way import late_way
+
+        return late_way(models, self._lags(models[0].kind), self.frequencies, solver)
 
     def _sampled(self, solver: RingPopulation) -> StationarySampled:
         from quenched.dmft.stationary_sampled import StationarySampled
@@ -141,6 +164,19 @@ class Stationary(AbstractChoice):
             return StationaryLinear(self.lags, self.frequencies)
         centred = all(model.activation.odd and _is_zero(model.field) for model in models)
         return StationaryGaussian(self.lags, self.frequencies, centred)
+
+
+def _frequencies(models: Sequence[RandomNetwork]) -> list[float]:
+    """Of all sinusoids that can be looked at."""
+    fields = [model.field for model in models if isinstance(model.field, Sinusoid) and not traced(model.field)]
+    return [float(frequency) for field in fields for frequency in np.ravel(field.angular_frequency)]
+
+
+def _ring_for(models: Sequence[RandomNetwork]) -> Ring:
+    """With a step that sinusoids turn little in."""
+    step = Ring().step
+    shortest = min((step_for(frequency) for frequency in _frequencies(models)), default=step)
+    return Ring(step * 0.5 ** max(0, int(np.ceil(np.log2(step / shortest)))))
 
 
 def _is_zero(value: Any) -> bool:

@@ -15,7 +15,7 @@ from quenched import checks
 from quenched.activations import check_continuous
 from quenched.couplings.base import memory_of_each, remembers
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
-from quenched.dmft.periodic import NOTHING, check_resolved, lasting_parts, moved_from_half_the_ring
+from quenched.dmft.periodic import NOTHING, check_resolved, lasting_on_a_ring, moved_from_half_the_ring
 from quenched.dmft.stationary_waves import Found, Ring, State, Waves
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.anderson import Anderson, fixed_point
@@ -119,18 +119,21 @@ class StationaryFilters(AbstractTheory):
         if not traced(model.couplings) and remembers(model.couplings):
             raise ValueError(
                 f"Argument `symmetry` must be 0 everywhere for {what}, which has no memory; "
-                "use qd.dmft.TwoTime at late times."
+                "use qd.dmft.Stationary with solver=qd.dmft.LateTimes()."
             )
         for unit in model.units:
             if shape_of(unit) is None:
                 raise ValueError(
                     f"Argument `unit` must be linear but for one function of one number for {what}, but is "
-                    f"{public_name(unit)}; use qd.dmft.TwoTime at late times."
+                    f"{public_name(unit)}; use qd.dmft.Stationary with solver=qd.dmft.LateTimes()."
                 )
             check_continuous(unit, what, "its slope is a delta function there", "qd.simulate.Trajectories, or ")
         if isinstance(model.field, Sinusoid):
             if model.kind == "map":
-                raise ValueError(f"Argument `field` must not be a sinusoid for {what} of maps; use qd.dmft.TwoTime.")
+                raise ValueError(
+                    f"Argument `field` must not be a sinusoid for {what} of maps; use qd.dmft.Stationary with "
+                    "solver=qd.dmft.LateTimes()."
+                )
             frequencies = [] if traced(model.field) else np.unique(np.asarray(model.field.angular_frequency)).tolist()
             if len(frequencies) > 1:
                 raise ValueError(f"Argument `angular_frequency` must be one number for {what}, but is {frequencies}.")
@@ -259,12 +262,12 @@ class StationaryFilters(AbstractTheory):
         covariance = jnp.stack([each.state_covariance for each in parts])
         means = jnp.stack([each.mean_state for each in parts])
         correlation, mean_rate = state.correlation, state.mean
-        lasting, periodic, periodic_moved = lasting_parts(model.field, waves, covariance)
+        lasting, periodic_moved = lasting_on_a_ring(model.field, waves, covariance)
         lasting_rates = correlation[:, -1:]
         if isinstance(model.field, Sinusoid):
-            every = zip(ring.neurons, parts, lasting, strict=True)
+            every = zip(ring.neurons, parts, lasting.whole, strict=True)
             lasting_rates = jnp.stack([neurons.lasting_rates(*each) for neurons, *each in every])
-        falling, rates = covariance - lasting, correlation - lasting_rates
+        falling, rates = covariance - lasting.whole, correlation - lasting_rates
         rate, moved = ring.growth_rate(state)
         pulses = jnp.stack(
             [impulse(linear_part(unit), jnp.asarray(lags), model.kind == "map")[:, 0] for unit in model.units]
@@ -293,7 +296,7 @@ class StationaryFilters(AbstractTheory):
         if model.couplings.rank:
             arrays["latent"] = state.latent
         if isinstance(model.field, Sinusoid):
-            arrays |= {"periodic_square_state": periodic[:, 0], "chaotic_square_state": falling[:, 0]}
+            arrays |= {"periodic_square_state": lasting.periodic[:, 0], "chaotic_square_state": falling[:, 0]}
         return arrays
 
     def _transform(self, falling: Float[Array, "population lag"], waves: Waves) -> Float[Array, "population frequency"]:

@@ -66,8 +66,9 @@ class TwoTime(AbstractChoice):
         axis `population` comes first where there are several; `latent` kappa over (rank, time) of low-rank parts.
         Correlations are raw second moments; the state is its first variable, but for the kinetic energy. Each has an
         `_error`: the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`,
-        where sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-8 they are a combination
-        of their own past, as without noise they become, and the pivot is kept at 1e-8 of the variance.
+        where sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-4 they are nearly a
+        combination of their own past, as without noise they become, and 1e-8 of the variance is added to what is new in a
+        step, without which rounding would grow.
 
         R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" and of maps R(t, s) is to a field that
         acts from s to s + step, and R(t, t) = 0. Of all units the field of R is one that is added to the input.

@@ -39,16 +39,22 @@ def check_slopes(models: Sequence[RandomNetwork]) -> None:
             )
 
 
-def _check_step(unit: AbstractUnit, step: float) -> None:
-    """At rest in no field; beyond its shortest time Euler's scheme oscillates, and that of Adams and Bashforth grows."""
-    if traced(unit):
-        return
+def fastest_rate(unit: AbstractUnit) -> float:
+    """At which a flow relaxes to rest in no field, over its shortest time; 0 of maps, and where nothing is known."""
+    if traced(unit) or unit.kind == "map":
+        return 0.0
     size = unit.state_size
     with own_settings(), jax.ensure_compile_time_eval():
         along = np.asarray(unit.drift_slopes(jnp.zeros((size, 1) if size > 1 else 1), jnp.zeros(1))[0])
     rates = -np.linalg.eigvals(along.reshape(size, size)).real if np.isfinite(along).all() else np.zeros(1)
-    if step * rates.max() > 1.0 + 1e-12:
+    return float(rates.max())
+
+
+def _check_step(unit: AbstractUnit, step: float) -> None:
+    """Beyond its shortest time Euler's scheme oscillates, and that of Adams and Bashforth grows."""
+    fastest = fastest_rate(unit)
+    if step * fastest > 1.0 + 1e-12:
         raise ValueError(
-            f"Argument `step` must be at most {1.0 / rates.max():.3g}, the shortest time in which {public_name(unit)} "
+            f"Argument `step` must be at most {1.0 / fastest:.3g}, the shortest time in which {public_name(unit)} "
             f"relaxes, but is {step:g}."
         )

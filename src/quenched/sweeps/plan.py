@@ -15,6 +15,7 @@ from jaxtyping import Array
 from quenched.models import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.provenance import seed_of
+from quenched.records import printed
 from quenched.solution import Solution, parameters
 from quenched.solve import check_model, check_theory, read_key, read_start, refuse_start, samples_at_once
 from quenched.sweeps.grid import Grid, Model, make_grid
@@ -85,8 +86,8 @@ def make_plan(
         "start": None if read is None else [read.branch, _listed(read.values)],
         "key": jax.random.key_data(random).tolist(),
     }
-    # Through JSON and back, so that it compares equal to what a store returns.
-    definition = json.loads(json.dumps(definition))
+    # Through JSON and back, so that it compares equal to what a store returns; a solver's distribution is what is printed.
+    definition = json.loads(json.dumps(definition, default=printed))
     if isinstance(method, AbstractTheory) and read is not None and (branch := method.branch_name(read)) is not None:
         fixed["branch"] = branch
     attributes = {**fixed, "citations": " ".join(method.citations), "definition": json.dumps(definition)}

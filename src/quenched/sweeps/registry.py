@@ -68,8 +68,7 @@ def theory_arguments(name: str) -> list[str]:
 
 def build_theory(name: str, arguments: Mapping[str, Any], also: Iterable[str] = ()) -> Theory:
     """The theory of that name; its constructor checks the arguments. `also` are words that a typing error may have meant."""
-    given = {argument: _initial(value) if argument == "initial" else value for argument, value in arguments.items()}
-    built: Theory = call(attrgetter(full_name(name))(qd), name, given, also)
+    built: Theory = call(attrgetter(full_name(name))(qd), name, _with_initial(arguments), also)
     return built
 
 
@@ -129,12 +128,17 @@ def _solver(kind: type, options: Mapping[str, Any], kinds: Iterable[str] = ()) -
                 f"The solver {kind.__name__} has no option `{option}`.{nearest(option, [*accepted, *kinds])} "
                 f"It takes {', '.join(accepted)}.{another}"
             )
-    return kind(**options)
+    return kind(**_with_initial(options))
 
 
 def word(name: str) -> str:
     """LowRank: low_rank."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _with_initial(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, a distribution of initial states made of the table that stands for it."""
+    return {argument: _initial(value) if argument == "initial" else value for argument, value in arguments.items()}
 
 
 def _initial(value: Any) -> Any:
