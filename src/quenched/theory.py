@@ -118,7 +118,7 @@ class AbstractTheory(Record):
         """The branch, where there are several."""
         return start.branch if len(self.branches) > 1 else None
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         """What an `_error` does not contain, for the attributes of the result; nothing if empty."""
         return ""
 
@@ -198,7 +198,7 @@ class AbstractExperiment(Record):
         """As of `AbstractTheory`."""
         return model.in_range()
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         """As of `AbstractTheory`."""
         return ""
 

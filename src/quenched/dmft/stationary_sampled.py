@@ -207,7 +207,7 @@ class StationarySampled(AbstractExperiment):
         moved["power_spectrum"] = arrays["mean_square_state"] * left * waves
         return moved
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
         return step + "a finite number of trajectories, O(1/trajectories)"
 

@@ -85,5 +85,5 @@ class TwoTimeParts(TwoTimeSampled):
         rest = [each.quantile(stratified(count, key)) for each, key in zip(self.others, keys, strict=True)]
         return Draws(jnp.stack([first, *rest]) if rest else first, field, normals[steps + 1 : -1], phases)
 
-    def outside_errors(self) -> str:
-        return "a finite population, O(1/trajectories)" if self.scheme == "map" else super().outside_errors()
+    def outside_errors(self, model: RandomNetwork) -> str:
+        return "a finite population, O(1/trajectories)" if self.scheme == "map" else super().outside_errors(model)

@@ -145,7 +145,7 @@ class TwoTimeSampled(AbstractExperiment):
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         return with_remainders(arrays, self.step)
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
         return step + "a finite population, O(1/trajectories)"
 

@@ -21,7 +21,7 @@ from quenched.dynamics.network_function import network_dynamics
 from quenched.dynamics.read import check_velocity
 from quenched.fixed_points.collection import Catalogue, certify, default_starts
 from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, search
-from quenched.fixed_points.of_units import averages_of_units
+from quenched.fixed_points.of_units import averages_of_units, latent_averages
 from quenched.models import Network, RandomNetwork
 from quenched.models.populations import OverNeurons
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
@@ -55,8 +55,8 @@ class FixedPoints(AbstractExperiment):
 
     Returns:
         weighted by 1/|det F'|: `self_overlap` q, `local_response` S, `mean_square_rate` (= q), `mean_square_state`,
-        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left), of species `surviving_fraction`; weighted
-        by the index: `correlation` C,
+        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left), of species `surviving_fraction`, of a
+        low-rank part `latent` and `mean_square_latent` (rank); weighted by the index: `correlation` C,
         `integrated_response` R; and `fixed_points` (distinct ones a network), `uncertified_points` (roots that could not be
         certified), `index_sum`, `completeness` (fraction of networks with index sum 1 and no such root), `convergence`
         (fraction of starts that reached a fixed point). Each with `_error`.
@@ -164,6 +164,9 @@ class FixedPoints(AbstractExperiment):
         else:
             over = OverNeurons(model.couplings.population_fractions, self.size)
             arrays = averages_of_units(network, over, catalogue, ended)
+        if model.couplings.rank:
+            loadings = model.couplings.latent_loadings(self.size, coupling_key)
+            arrays |= latent_averages(network, loadings, catalogue)
         arrays["uncertified_points"] = others.astype(float)
         arrays["convergence"] = jnp.mean(reached, dtype=float)
         status = jnp.where(any_found, Status.solved, jnp.where(others > 0, Status.uncertified, Status.no_fixed_point))

@@ -163,7 +163,7 @@ class Cavity(AbstractExperiment):
         times = self.step * np.arange(count_steps(self.duration, self.step) + 1)
         return {"time": times, "earlier_time": times}
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         return f"the step, O(step^{ORDERS[self.scheme]}); finite size, O(1/size)"
 
     def verdict(self, averaged: Computed) -> Array:

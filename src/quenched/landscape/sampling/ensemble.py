@@ -143,7 +143,7 @@ class Sampling(AbstractExperiment):
     def in_range(self, model: RandomNetwork) -> Array:
         return super().in_range(model) & (model.noise == 0.0)
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         return "finite size, O(1/size); the step of unadjusted Langevin dynamics"
 
     def verdict(self, averaged: Computed) -> Array:
