@@ -180,7 +180,7 @@ _QUANTITIES = (
         "part of <x^2> - <x>^2 that is forgotten: 0 where a drive silences chaos",
         of_neurons=True,
     ),
-    Quantity("surviving_fraction", r"\varphi", "fraction of the species that do not die out", of_neurons=True),
+    Quantity("surviving_fraction", r"\varphi", "fraction of the species that do not die out", _IN_TIME, of_neurons=True),
     Quantity(
         "outlier",
         r"\max\mathrm{Re}\,\lambda",

@@ -320,6 +320,17 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
     assert np.all(found.arrays["mean_state"] ** 2 <= found.arrays["mean_square_state"])
 
 
+def test_species_that_survive_are_told_from_those_that_do_not() -> None:
+    """Two species that hear nobody, in fields just above and below -K; among others that are no species."""
+    couplings = Blocks((0.25, 0.25, 0.5), 0.0)
+    units = (LotkaVolterra(), LotkaVolterra(growth=0.7), Leaky())
+    model = qd.RandomNetwork(couplings=couplings, unit=units, field=(-1.02, -0.98, 0.0))
+    fraction = solved(model, 60.0, 0.5, initial=qd.Uniform(0.5, 1.0)).arrays["surviving_fraction"]
+    assert np.all(fraction[0, 100:] == 0.0)
+    assert np.all(fraction[1, 100:] == 1.0)
+    assert np.all(np.isnan(fraction[2]))
+
+
 def test_every_variable_may_begin_somewhere() -> None:
     """And abundances, if nothing is said, evenly between 0 and 1."""
     model = qd.RandomNetwork(couplings=Elliptic(0.0), unit=Adaptive(adaptation_rate=0.5, adaptation_strength=0.0))

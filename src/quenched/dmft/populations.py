@@ -214,6 +214,8 @@ def _one(
     }
     if unit.kind == "flow":
         averages["kinetic_energy"] = 0.5 * jnp.mean(summed(unit.drift(state, force) ** 2))
+    if unit.nonnegative:
+        averages["surviving_fraction"] = jnp.mean(1.0 * (first > unit.extinct_below(plan.step * index)))
     column = known.at[index].set(jnp.where(deviation > 0.0, deviation, 1.0))
     # A field that is zero has no pivot to be small.
     pivot = jnp.where(field.covariance[index] > 0.0, pivot, 1.0)

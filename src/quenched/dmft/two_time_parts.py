@@ -63,8 +63,12 @@ class TwoTimeParts(TwoTimeSampled):
         tangents = max(1, self.tangents // self.populations) if self.memory else 0
         swept, latents = sweep(model, Plan(self.step / finer, self.scheme, tangents, self.response), draws)
         each = [observables(one, finer) for one in swept]
-        # The axis of populations is left out where there is one.
-        arrays = {name: jnp.stack([one[name] for one in each]) for name in each[0]} if len(each) > 1 else each[0]
+        arrays = each[0]
+        if len(each) > 1:
+            # What one population has and another has not, such as species that survive, is NaN there.
+            names = dict.fromkeys(name for one in each for name in one)
+            nothing = jnp.full(len(arrays["mean_state"]), jnp.nan)
+            arrays = {name: jnp.stack([one.get(name, nothing) for one in each]) for name in names}
         return swept, arrays | ({"latent": latents[:, ::finer]} if len(latents) else {})
 
     def _draw_one(self, key: Array) -> Draws:
