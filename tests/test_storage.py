@@ -169,8 +169,8 @@ class Slow(UNITS.Leaky):
 
 OWN: dict[str, qd.RandomNetwork] = {
     "Own": qd.RandomNetwork(0.4, activation=Own()),
-    "Scaled": qd.RandomNetwork(couplings=Scaled(0.4)),
-    "Slow": qd.RandomNetwork(0.4, unit=Slow(time_constant=2.0)),
+    "Scaled": qd.RandomNetwork(couplings=Scaled(0.4, 0.2, None)),
+    "Slow": qd.RandomNetwork(0.4, unit=Slow(qd.Tanh(), 2.0, None)),
 }
 
 

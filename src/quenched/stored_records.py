@@ -105,15 +105,12 @@ def _class_of(path: str) -> Any:
     kind = None
     if not _is_ours(module):
         kind = getattr(sys.modules.get(module), name, None)
-        if (
-            isinstance(kind, type)
-            and issubclass(kind, eqx.Module)
-            and any(_is_ours(each.__module__) for each in kind.__mro__)
-        ):
+        bases = kind.__mro__ if isinstance(kind, type) and issubclass(kind, eqx.Module) else ()
+        if any(_is_ours(base.__module__) for base in bases):
             return kind
         raise NotDefinedError(
-            f"the class {name!r} of the module {module!r} is none of this package, and the program has defined no such class "
-            "built on one of it; define or import it, then load again"
+            f"the class {name!r} of the module {module!r} is none of this package, and the program has defined none of that "
+            "name that is built on one of it; define or import it, then load again"
         )
     try:
         kind = getattr(importlib.import_module(module), name, None)

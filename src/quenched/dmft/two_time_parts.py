@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from quenched.dmft.answers import Plan
-from quenched.dmft.populations import Draws, Swept, sweep, with_twice_the_step
+from quenched.dmft.population import Swept
+from quenched.dmft.populations import Draws, sweep, with_twice_the_step
 from quenched.dmft.two_time_sampled import TwoTimeSampled, observables, starting
 from quenched.models import AbstractInitial, RandomNetwork
 from quenched.numerics.exact_moments import stratified, with_exact_moments
