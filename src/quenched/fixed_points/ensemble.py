@@ -26,7 +26,7 @@ from quenched.models import Network, RandomNetwork
 from quenched.models.populations import OverNeurons
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.theory import AbstractExperiment, Computed, Estimator
 from quenched.units.with_activation import UnitWithActivation
 
 
@@ -136,12 +136,6 @@ class FixedPoints(AbstractExperiment):
 
     def in_range(self, model: RandomNetwork) -> Array:
         return super().in_range(model) & jnp.all(jnp.asarray(model.noise) == 0.0)
-
-    def verdict(self, averaged: Computed) -> Array:
-        return jnp.asarray(Status.solved)
-
-    def refine(self, averaged: Computed, cost: Cost) -> None:
-        return None
 
     def measure(self, model: RandomNetwork, solver: LevenbergMarquardt, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key = jax.random.split(key)

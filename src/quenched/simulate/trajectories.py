@@ -21,7 +21,7 @@ from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.refusals import check_couplings, check_run
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import RUNAWAY, Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.theory import AbstractExperiment, Computed, Estimator
 from quenched.units.base import AbstractUnit
 
 
@@ -168,12 +168,6 @@ class Trajectories(AbstractExperiment):
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         return with_remainders(arrays, self.step, apart=True)
-
-    def verdict(self, averaged: Computed) -> Array:
-        return jnp.asarray(Status.solved)
-
-    def refine(self, averaged: Computed, cost: Cost) -> None:
-        return None
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key, before_key, after_key = jax.random.split(key, 4)
