@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import xarray as xr
 import quenched as qd
 from quenched.models.parameters import kinds_of_parts
 from quenched.storage import write
-from quenched.stored_records import from_json, to_json
+from quenched.stored_records import NotDefinedError, from_json, to_json
 from quenched.sweeps.parts import part_classes
 
 
@@ -137,15 +138,64 @@ def test_a_function_that_is_not_in_the_file_says_so() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"record": "os:system", "fields": {}}',
         '{"record": "quenched.nowhere:Thing", "fields": {}}',
         '{"record": "quenched.checks:number", "fields": {}}',
-        '{"record": "equinox:Module", "fields": {}}',
     ],
 )
 def test_a_file_makes_nothing_but_records_of_this_package(text: str) -> None:
     with pytest.raises(ValueError, match="is no model or theory that this version of the package knows"):
         from_json(text)
+
+
+@pytest.mark.parametrize("kind", ["os:system", "equinox:Module", "antigravity:Module", "test_storage:not_there"])
+def test_a_file_makes_and_imports_nothing_of_other_packages(kind: str) -> None:
+    module, _, name = kind.partition(":")
+    with pytest.raises(NotDefinedError, match=f"the class '{name}' of the module '{module}' is none of this package"):
+        from_json(f'{{"record": "{kind}", "fields": {{}}}}')
+    assert "antigravity" not in sys.modules
+
+
+class Own(qd.Tanh):
+    """An activation as a script defines it."""
+
+
+class Scaled(COUPLINGS.Elliptic):
+    """Couplings as a script defines them."""
+
+
+class Slow(UNITS.Leaky):
+    """A unit as a script defines it."""
+
+
+OWN: dict[str, qd.RandomNetwork] = {
+    "Own": qd.RandomNetwork(0.4, activation=Own()),
+    "Scaled": qd.RandomNetwork(couplings=Scaled(0.4, 0.2, None)),
+    "Slow": qd.RandomNetwork(0.4, unit=Slow(qd.Tanh(), 2.0, None)),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_class_of_ones_own_is_found_or_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found where the program has it; elsewhere the numbers are there, and so are the model's attributes."""
+    solution = qd.solve(OWN[name], qd.simulate.Trajectories(5, 2, 1.0))
+    path = solution.save(tmp_path / "it.nc")
+    again = qd.load(path)
+    assert eqx.tree_equal(again.model, solution.model)
+    assert repr(again) == repr(solution)
+    monkeypatch.delattr(sys.modules[__name__], name)
+    with pytest.warns(
+        UserWarning, match=f"only the numbers are loaded: the class '{name}' of the module .* define or import"
+    ):
+        numbers = qd.load(path)
+    xr.testing.assert_equal(numbers, solution.to_dataset())
+    assert solution.to_dataset().attrs.items() <= numbers.attrs.items()
+
+
+def test_a_sweep_with_a_class_of_ones_own_is_loaded_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "it.zarr"
+    swept = qd.sweep(OWN["Scaled"], qd.simulate.Trajectories(5, 2, 1.0), {"gain": [0.3, 0.5]}, store=store)
+    monkeypatch.delattr(sys.modules[__name__], "Scaled")
+    xr.testing.assert_identical(qd.load(store), swept)
 
 
 def test_a_record_of_another_version_is_refused_by_name() -> None:

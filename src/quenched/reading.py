@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from quenched import checks
 from quenched.solution import Solution, Values
 from quenched.storage import MODEL, SOLVER, THEORY
-from quenched.stored_records import from_json
+from quenched.stored_records import NotDefinedError, from_json
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,8 +29,10 @@ def load(path: str | Path) -> Any:
     Returns:
         A `Solution` where `solution.save`, or `quenched solve --output`, wrote one: as before, and good as a `start=`. Of a
         function of your own (an activation, a field in time) a file holds the name only: numbers are there, but solving
-        anew needs a model with the function. A Dataset of what else was written, such as fixed points or a sweep; of a
-        store of several sweeps a dictionary of them. The data are read into memory.
+        anew needs a model with the function. A class of your own (couplings, a unit) is found if the program has defined or
+        imported it before; otherwise the numbers come as a Dataset, with a UserWarning that names the class. A Dataset of
+        what else was written, such as fixed points or a sweep; of a store of several sweeps a dictionary of them. The data
+        are read into memory.
 
     Raises:
         FileNotFoundError: there is nothing. ValueError: it is no netCDF file and no Zarr store, or a piece of it is lost or
@@ -54,7 +57,11 @@ def load(path: str | Path) -> Any:
         return next(iter(sweeps.values())) if len(sweeps) == 1 else sweeps
     dataset = _open(path)
     if MODEL in dataset.attrs:
-        return _solution(path, dataset)
+        try:
+            return _solution(path, dataset)
+        except NotDefinedError as error:
+            warnings.warn(f"Of the solution in {str(path)!r} only the numbers are loaded: {error}.", stacklevel=2)
+            return dataset
     if "fixed_point" in dataset.dims and "end_state" in dataset:
         from quenched.fixed_points.dataset import FixedPointDataset
 

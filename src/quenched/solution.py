@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ class Solution(eqx.Module):
         variables = {name: labelled(name, array, populations=several) for name, array in self.arrays.items()}
         for name, array in (("status", self.status), ("residual", self.residual), ("steps", self.steps)):
             variables[name] = labelled(name, array)
-        return xr.Dataset(variables, dict(self.coordinates), self.attributes())
+        return xr.Dataset(variables, of_axes(self.coordinates, variables), self.attributes())
 
     def attributes(self) -> dict[str, Any]:
         """Parameters, seed, versions and wall time, as they are stored with the numbers."""
@@ -194,6 +195,12 @@ def labelled(name: str, array: Any, leading: tuple[str, ...] = (), populations: 
     return dims, values, attributes
 
 
+def of_axes(coordinates: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The coordinates of the axes that there are, of variables as `labelled` makes them."""
+    axes = {axis for dims, *_ in variables.values() for axis in dims}
+    return {axis: values for axis, values in coordinates.items() if axis in axes}
+
+
 def parameters(
     model: RandomNetwork, theory: Theory, way: AbstractTheory | AbstractExperiment, seed: int | None, solver: Any = None
 ) -> dict[str, Any]:
@@ -213,7 +220,7 @@ def parameters(
             # Whole, as text that JSON reads: attributes of a netCDF file have no matrices.
             value = json.dumps(np.asarray(value).tolist())
         found[name] = value if isinstance(value, int | float | str) else printed(value)
-    if outside := way.outside_errors():
+    if outside := way.outside_errors(model):
         found["outside_errors"] = outside
     return found | stamp(seed)
 

@@ -1,9 +1,11 @@
-"""Models and theories as text in a file, and back. Only classes of this package are made, and nothing of a file is run."""
+"""Models and theories as text in a file, and back. Nothing of a file is run or imported: what is made is of classes of this
+package, or of classes built on them that the program has defined or imported itself."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -34,13 +36,17 @@ class NotInFile:
         return hash(self.__name__)
 
 
+class NotDefinedError(ValueError):
+    """A file has a class of the user's own, which this program has not defined."""
+
+
 def to_json(record: eqx.Module) -> str:
     """A record and all that is in it. Of functions the name only."""
     return json.dumps(_plain(record))
 
 
 def from_json(text: str) -> Any:
-    """The record again. Only classes of this package are made, and nothing of them is run."""
+    """The record again; none of its code is run. NotDefinedError if it has a class that is not there."""
     return _made(json.loads(text))
 
 
@@ -90,14 +96,26 @@ def _made(plain: Any) -> Any:
     return made
 
 
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == "quenched"
+
+
 def _class_of(path: str) -> Any:
     module, _, name = path.partition(":")
     kind = None
-    if module.partition(".")[0] == "quenched":
-        try:
-            kind = getattr(importlib.import_module(module), name, None)
-        except ImportError:
-            kind = None
+    if not _is_ours(module):
+        kind = getattr(sys.modules.get(module), name, None)
+        bases = kind.__mro__ if isinstance(kind, type) and issubclass(kind, eqx.Module) else ()
+        if any(_is_ours(base.__module__) for base in bases):
+            return kind
+        raise NotDefinedError(
+            f"the class {name!r} of the module {module!r} is none of this package, and the program has defined none of that "
+            "name that is built on one of it; define or import it, then load again"
+        )
+    try:
+        kind = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        kind = None
     if not (isinstance(kind, type) and issubclass(kind, eqx.Module)):
         raise ValueError(f"{path!r} is no model or theory that this version of the package knows.")
     return kind

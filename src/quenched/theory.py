@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from quenched import checks
@@ -118,7 +119,7 @@ class AbstractTheory(Record):
         """The branch, where there are several."""
         return start.branch if len(self.branches) > 1 else None
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         """What an `_error` does not contain, for the attributes of the result; nothing if empty."""
         return ""
 
@@ -198,7 +199,7 @@ class AbstractExperiment(Record):
         """As of `AbstractTheory`."""
         return model.in_range()
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         """As of `AbstractTheory`."""
         return ""
 
@@ -206,13 +207,13 @@ class AbstractExperiment(Record):
         """The averages, where their standard errors over samples are not all of the error. Pure, as `measure`."""
         return arrays
 
-    @abstractmethod
     def verdict(self, averaged: Computed) -> Int[Array, ""]:
         """The status of averages over samples that are each solved. Pure, as `measure`."""
+        return jnp.asarray(Status.solved)
 
-    @abstractmethod
     def refine(self, averaged: Computed, cost: Cost) -> AbstractExperiment | None:
         """A finer experiment to measure in place of this one; None to leave it at that."""
+        return None
 
 
 class AbstractChoice(Record):

@@ -163,6 +163,12 @@ _QUANTITIES = (
         (("rank",), ("rank", "time"), ("rank", "lag"), ("rank", "time", "earlier_time")),
     ),
     Quantity(
+        "mean_square_latent",
+        r"\langle\kappa^2\rangle",
+        "average of kappa^2 over networks, whose signs of kappa are arbitrary where loadings have no mean",
+        (("rank",), ("rank", "time")),
+    ),
+    Quantity(
         "periodic_square_state",
         r"\langle x^2\rangle_\mathrm{per}",
         "part of <x^2> - <x>^2 that follows a sinusoid, the same in two copies of a network",
@@ -174,7 +180,7 @@ _QUANTITIES = (
         "part of <x^2> - <x>^2 that is forgotten: 0 where a drive silences chaos",
         of_neurons=True,
     ),
-    Quantity("surviving_fraction", r"\varphi", "fraction of the species that do not die out", of_neurons=True),
+    Quantity("surviving_fraction", r"\varphi", "fraction of the species that do not die out", _IN_TIME, of_neurons=True),
     Quantity(
         "outlier",
         r"\max\mathrm{Re}\,\lambda",

@@ -41,6 +41,9 @@ class Subject:
     start: str | None = None
     """To ask for a branch by name."""
 
+    solver: Any = None
+    """Coarser than what is taken if left out, where that is fine enough at these gains."""
+
     @property
     def name(self) -> str:
         return f"{type(self.theory).__name__} {self.branch}".strip()
@@ -99,9 +102,10 @@ SUBJECTS = [
         failing={
             "model": qd.RandomNetwork(1.5, field=0.3),
             "theory": qd.replica.FiniteTemperature(0.05),
-            "solver": TOO_FEW_STEPS,
+            "solver": qd.Newton(max_steps=1, nodes=20),
         },
         branch="ordered",
+        solver=qd.Newton(nodes=20),
     ),
     Subject(
         qd.replica.ZeroTemperature(),
@@ -183,9 +187,9 @@ SUBJECTS = [
         slow_to_trace=True,
         parameters={"noise": 0.3},
         failing={
-            "model": qd.RandomNetwork(0.9, noise=0.3),
+            # Chaotic, for longer than the window.
+            "model": qd.RandomNetwork(1.5, noise=0.3),
             "theory": qd.dmft.StationaryFilters((0.0, 1.0), (0.0, 0.5), step=0.5, window=32.0),
-            "solver": qd.dmft.Anderson(max_steps=2),
         },
     ),
     Subject(
@@ -203,9 +207,11 @@ SUBJECTS = [
         slow_to_trace=True,
         parameters={"symmetry": 0.5, "noise": 0.5},
         failing={
-            "model": qd.RandomNetwork(0.6, 0.5, 0.5),
-            "theory": qd.dmft.StationarySampled((0.0, 1.0), step=0.25, window=64.0, trajectories=8, scramblings=4),
-            "solver": qd.dmft.Anderson(max_steps=2),
+            # Slow, for longer than the window.
+            "model": qd.RandomNetwork(1.0, 0.5, 0.5),
+            "theory": qd.dmft.StationarySampled(
+                (0.0, 1.0), (0.0, 0.5), step=0.25, window=64.0, trajectories=8, scramblings=4
+            ),
         },
     ),
     Subject(

@@ -33,7 +33,7 @@ def _strict() -> Iterator[None]:
 @every_subject
 def test_theories_and_experiments(subject: Subject) -> None:
     """Where they work, and where they end without an answer."""
-    found = qd.solve(subject.model(subject.gains[0]), subject.theory, start=subject.start)
+    found = qd.solve(subject.model(subject.gains[0]), subject.theory, start=subject.start, solver=subject.solver)
     assert int(found.status) == qd.Status.solved
     assert int(qd.solve(**subject.failing, throw=False).status) != qd.Status.solved
 

@@ -52,7 +52,11 @@ def one_network(model: Any, theory: Any, size: int, key: Any, kicked: int) -> di
     (states, rates), (_, answers) = jax.jvp(run, (0.0,), (1.0,))
     members = model.population(size) == jnp.arange(model.populations)[:, None]
     share = members / jnp.sum(members, axis=1, keepdims=True)
-    return {
+    of_species = {}
+    if unit.nonnegative:
+        lives = states > jax.vmap(unit.extinct_below)(step * jnp.arange(steps + 1.0))[:, None]
+        of_species["surviving_fraction"] = jnp.einsum("an,tn->at", share, lives)
+    return of_species | {
         "mean_state": jnp.einsum("an,tn->at", share, states),
         "mean_rate": jnp.einsum("an,tn->at", share, rates),
         "correlation": jnp.einsum("an,tn,sn->ats", share, rates, rates),

@@ -327,6 +327,15 @@ def test_abundances_stay_at_zero_or_above(scheme: str) -> None:
     assert np.all(found.arrays["mean_state"] ** 2 <= found.arrays["mean_square_state"])
 
 
+def test_species_that_survive_are_told_from_those_that_do_not() -> None:
+    """Species that hear nobody, in fields just below and above -K; beside others that are no species."""
+    for field, alive in ((-1.02, 0.0), (-0.98, 1.0)):
+        model = qd.RandomNetwork(couplings=Blocks((0.5, 0.5), 0.0), unit=(LotkaVolterra(), Leaky()), field=(field, 0.0))
+        fraction = solved(model, 60.0, 1.0, initial=qd.Uniform(0.5, 1.0)).arrays["surviving_fraction"]
+        assert np.all(fraction[0, 50:] == alive)
+        assert np.all(np.isnan(fraction[1]))
+
+
 def test_every_variable_may_begin_somewhere() -> None:
     """And abundances, if nothing is said, evenly between 0 and 1."""
     model = qd.RandomNetwork(couplings=Elliptic(0.0), unit=Adaptive(adaptation_rate=0.5, adaptation_strength=0.0))

@@ -88,7 +88,7 @@ def _same_frame(size: int) -> np.ndarray:
     """The frame that key 0 draws for one network."""
     with jax.enable_x64(True):
         frame_key = jax.random.split(jax.random.key(0), 4)[2]
-        layout = split(jax.numpy.ones((1, size, size)), size).layout
+        layout = split([np.ones((size, size))], size).layout
         bundle = begin(jax.numpy.zeros((1, size)), layout, size, jax.random.split(frame_key, 1))
         return np.asarray(bundle.frame[0]).T
 

@@ -172,6 +172,13 @@ def test_a_reservoir_hears_its_stream() -> None:
         np.testing.assert_allclose(run.trajectory[step + 1, 0], rate, atol=1e-14)
 
 
+def test_a_map_has_no_step_to_leave_out_of_errors() -> None:
+    flow, steps = qd.RandomNetwork(1.0), qd.RandomNetwork(1.0, unit=Discrete())
+    for model, outside in ((flow, "the step, O(step^2); finite size"), (steps, "finite size")):
+        found = qd.solve(model, Trajectories(5, 2, 4.0, 1.0))
+        assert found.attributes()["outside_errors"].startswith(outside)
+
+
 def test_noise_of_a_map_is_that_of_each_step() -> None:
     run = integrate(qd.Network(np.zeros((2, 2)), unit=Discrete()), 4000, 1.0, noise=np.array([0.5, 2.0]))
     spread = run.trajectory[1:, 0].std("time")

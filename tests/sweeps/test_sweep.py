@@ -180,6 +180,10 @@ EI = qd.RandomNetwork(
     field=(0.3, 0.1),
     unit=(qd.units.Leaky(qd.Tanh()), qd.units.Leaky(qd.Erf())),
 )
+# Points side by side, where one takes long and most of them would only fill a batch.
+FEW_LANES = 8
+# As `rank_one`, so that one program serves both.
+SLOW = qd.units.Leaky(time_constant=1.0)
 SUM = qd.couplings.Elliptic(0.8) + qd.couplings.LowRank([[1.0, 2.0], [2.0, 5.0]])
 
 
@@ -197,8 +201,9 @@ def test_matrices_are_swept_whole_and_kept_beside_their_number() -> None:
     assert "gain" not in found.attrs
 
 
-def test_any_parameter_is_swept_by_its_path() -> None:
-    model = qd.RandomNetwork(couplings=SUM)
+def test_any_parameter_is_swept_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quenched.sweeps.compute.LANES", FEW_LANES)
+    model = qd.RandomNetwork(couplings=SUM, unit=SLOW)
     found = qd.sweep(model, qd.dmft.Static(), {"couplings.first.gain": [0.5, 1.2], "time_constant": [1.0, 2.0]})
     assert found["correlation"].dims == ("couplings.first.gain", "time_constant")
     alone = qd.solve(model.replace(gain=1.2, time_constant=2.0), qd.dmft.Static())
@@ -232,10 +237,11 @@ def test_a_parameter_that_was_left_out_is_swept_too() -> None:
 
 def rank_one(strength: float, field: float = 0.1) -> qd.RandomNetwork:
     loadings = [[1.0, strength], [strength, 1.0 + strength**2]]
-    return qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5) + qd.couplings.LowRank(loadings), field=field)
+    return qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5) + qd.couplings.LowRank(loadings), field=field, unit=SLOW)
 
 
-def test_a_function_of_the_swept_names_is_a_model() -> None:
+def test_a_function_of_the_swept_names_is_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quenched.sweeps.compute.LANES", FEW_LANES)
     found = qd.sweep(rank_one, qd.dmft.Static(), {"strength": [0.5, 2.0]})
     alone = qd.solve(rank_one(2.0), qd.dmft.Static())
     np.testing.assert_allclose(found["latent"][1], alone.arrays["latent"], rtol=1e-10)

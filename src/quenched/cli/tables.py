@@ -62,7 +62,8 @@ def print_numbers(dataset: xr.Dataset, console: Console) -> None:
         counts = zip(*np.unique(dataset["status"].values, return_counts=True), strict=True)
         told = [Status(int(code)).name + (f" {count}" if dataset["status"].size > 1 else "") for code, count in counts]
         console.print(f"{'status':<24} {', '.join(told)}", highlight=False)
-    console.print(", ".join(f"{name}={value}" for name, value in dataset.attrs.items()), style="dim", highlight=False)
+    attributes = [f"{name}={value}" for name, value in dataset.attrs.items() if not str(name).startswith("stored_")]
+    console.print(", ".join(attributes), style="dim", highlight=False)
 
 
 def print_near_transition(datasets: Mapping[str, xr.Dataset], console: Console) -> None:

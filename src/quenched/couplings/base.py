@@ -72,6 +72,13 @@ class AbstractCouplings(Record):
     def draw(self, size: int, key: Key[Array, ""]) -> Any:
         """The weights J of one network, (neuron, neuron), its populations one after another."""
 
+    def latent_loadings(self, size: int, key: Key[Array, ""]) -> Float[Array, "rank neuron"]:
+        """n_i^r of the network that `draw` makes with the same key: kappa_r = (1/N) sum_i n_i^r phi(x_i).
+
+        NaN where a law does not say.
+        """
+        return jnp.full((self.rank, size), jnp.nan)
+
     def bytes_of_draw(self, size: int) -> int:
         """Memory that the weights of one network take."""
         return 8 * size**2

@@ -66,12 +66,19 @@ class LowRank(AbstractCouplings):
     @double_precision
     def draw(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
         """J, dense."""
-        rank = self.rank
+        loadings = self._loadings(size, key)
+        return loadings[:, : self.rank] @ loadings[:, self.rank :].T / size
+
+    @double_precision
+    def latent_loadings(self, size: int, key: Key[Array, ""]) -> Float[Array, "rank neuron"]:
+        """n, of the same key."""
+        return self._loadings(size, key)[:, self.rank :].T
+
+    def _loadings(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron loading"]:
         # A root of the covariance that exists where it is singular too.
         values, vectors = jnp.linalg.eigh(jnp.asarray(self.covariance))
         root = vectors * jnp.sqrt(jnp.maximum(values, 0.0))
-        loadings = jnp.asarray(self.mean) + jax.random.normal(key, (size, 2 * rank)) @ root.T
-        return loadings[:, :rank] @ loadings[:, rank:].T / size
+        return jnp.asarray(self.mean) + jax.random.normal(key, (size, 2 * self.rank)) @ root.T
 
     def in_range(self) -> Bool[Array, ""]:
         covariance = jnp.asarray(self.covariance)

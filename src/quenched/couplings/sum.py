@@ -79,6 +79,13 @@ class Sum(AbstractCouplings):
         first_key, second_key = jax.random.split(key)
         return added(self.first.draw(size, first_key), self.second.draw(size, second_key))
 
+    def latent_loadings(self, size: int, key: Key[Array, ""]) -> Float[Array, "rank neuron"]:
+        """Those of the first, then those of the second."""
+        keys = jax.random.split(key)
+        return jnp.concatenate(
+            [part.latent_loadings(size, own) for part, own in zip((self.first, self.second), keys, strict=True)]
+        )
+
     def in_range(self) -> Bool[Array, ""]:
         return self.first.in_range() & self.second.in_range()
 

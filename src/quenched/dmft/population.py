@@ -33,7 +33,7 @@ class Draws(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What the sweep has found; times by rows, earlier times by columns, zero where later."""
+    """What the sweep has found of a population; times by rows, earlier times by columns, zero where later."""
 
     correlation: Square
     state_correlation: Square
@@ -42,7 +42,7 @@ class Swept(NamedTuple):
     averages: dict[str, Float[Array, " time"]]
     conditioning: Float[Array, ""]
     factor: Float[Array, "step step"]
-    """L: the drive is L z."""
+    """L: the drive, or the Gaussian part of the field, is L z."""
 
 
 class _Now(NamedTuple):

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 from quenched.dmft.answers import Answers, Past, Plan, answers, beside_the_diagonal, no_past, reported, with_room
 from quenched.dmft.growing import fewer_normals, next_row, padded, zero_padded
 from quenched.dmft.linearised import EXTRAPOLATED, linearised, summed
+from quenched.dmft.population import Swept
 from quenched.dmft.received import Averages, latents_now, received
 from quenched.dmft.schemes import stretches
 from quenched.models import RandomNetwork, Sinusoid
@@ -36,19 +37,6 @@ class Draws(NamedTuple):
     noise: Float[Array, "step trajectory"]
     """Standard normal; no rows without noise."""
     phases: Float[Array, " trajectory"]
-
-
-class Swept(NamedTuple):
-    """Of one population: times by rows, earlier times by columns, zero where later."""
-
-    correlation: Float[Array, "time earlier_time"]
-    state_correlation: Float[Array, "time earlier_time"]
-    response: Float[Array, "time earlier_time"]
-    state_response: Float[Array, "time earlier_time"]
-    averages: dict[str, Float[Array, " time"]]
-    conditioning: Float[Array, ""]
-    factor: Float[Array, "time earlier_time"]
-    """L: the Gaussian part of the field is L z."""
 
 
 class _Now(NamedTuple):
@@ -214,6 +202,8 @@ def _one(
     }
     if unit.kind == "flow":
         averages["kinetic_energy"] = 0.5 * jnp.mean(summed(unit.drift(state, force) ** 2))
+    if unit.nonnegative:
+        averages["surviving_fraction"] = jnp.mean(1.0 * (first > unit.extinct_below(plan.step * index)))
     column = known.at[index].set(jnp.where(deviation > 0.0, deviation, 1.0))
     # A field that is zero has no pivot to be small.
     pivot = jnp.where(field.covariance[index] > 0.0, pivot, 1.0)

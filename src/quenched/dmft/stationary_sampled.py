@@ -22,7 +22,7 @@ from quenched.numerics.anderson import Anderson, fixed_point
 from quenched.numerics.richardson import ORDERS, both_errors, extrapolated, with_remainders
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.theory import AbstractExperiment, Computed, Estimator
 
 # What is left of the correlation at the end of the window, u, moved C(0) by at most u^2 of itself in all cases tried, and
 # C(window/4) by u/8 of C(0). This much is always allowed; more only where the statistical error hides it.
@@ -207,7 +207,7 @@ class StationarySampled(AbstractExperiment):
         moved["power_spectrum"] = arrays["mean_square_state"] * left * waves
         return moved
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
         return step + "a finite number of trajectories, O(1/trajectories)"
 
@@ -222,9 +222,6 @@ class StationarySampled(AbstractExperiment):
             return status
         missed = jnp.max(jnp.asarray(arrays["correlation_error"])) > self.precision
         return jnp.where((status == Status.solved) & missed, Status.imprecise, status)
-
-    def refine(self, averaged: Computed, cost: Cost) -> None:
-        return None
 
     def measure(self, model: RandomNetwork, solver: Anderson, key: Key[Array, ""]) -> Computed:
         draws = draw(key, self.trajectories, self._times)

@@ -63,7 +63,8 @@ class TwoTime(AbstractChoice):
     Returns:
         `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` (of flows) over time; the
-        axis `population` comes first where there are several; `latent` kappa over (rank, time) of low-rank parts.
+        axis `population` comes first where there are several; `latent` kappa over (rank, time) of low-rank parts, of
+        abundances `surviving_fraction` over time: above that of a species that only just cannot live, as in `Trajectories`.
         Correlations are raw second moments; the state is its first variable, but for the kinetic energy. Each has an
         `_error`: the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`,
         where sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-4 they are nearly a

@@ -77,7 +77,7 @@ class TwoTimeGaussian(AbstractTheory):
         times = self.step * np.arange(self.steps + 1)
         return {"time": times, "earlier_time": times}
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         return "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]})"
 
     def compute(self, model: RandomNetwork, solver: Quadrature, start: Start) -> Computed:

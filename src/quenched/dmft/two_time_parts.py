@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from quenched.dmft.answers import Plan
-from quenched.dmft.populations import Draws, Swept, sweep, with_twice_the_step
+from quenched.dmft.population import Swept
+from quenched.dmft.populations import Draws, sweep, with_twice_the_step
 from quenched.dmft.two_time_sampled import TwoTimeSampled, observables, starting
 from quenched.models import AbstractInitial, RandomNetwork
 from quenched.numerics.exact_moments import stratified, with_exact_moments
@@ -63,8 +64,12 @@ class TwoTimeParts(TwoTimeSampled):
         tangents = max(1, self.tangents // self.populations) if self.memory else 0
         swept, latents = sweep(model, Plan(self.step / finer, self.scheme, tangents, self.response), draws)
         each = [observables(one, finer) for one in swept]
-        # The axis of populations is left out where there is one.
-        arrays = {name: jnp.stack([one[name] for one in each]) for name in each[0]} if len(each) > 1 else each[0]
+        arrays = each[0]
+        if len(each) > 1:
+            # What one population has and another has not, such as species that survive, is NaN there.
+            names = dict.fromkeys(name for one in each for name in one)
+            nothing = jnp.full(len(arrays["mean_state"]), jnp.nan)
+            arrays = {name: jnp.stack([one.get(name, nothing) for one in each]) for name in names}
         return swept, arrays | ({"latent": latents[:, ::finer]} if len(latents) else {})
 
     def _draw_one(self, key: Array) -> Draws:
@@ -85,5 +90,5 @@ class TwoTimeParts(TwoTimeSampled):
         rest = [each.quantile(stratified(count, key)) for each, key in zip(self.others, keys, strict=True)]
         return Draws(jnp.stack([first, *rest]) if rest else first, field, normals[steps + 1 : -1], phases)
 
-    def outside_errors(self) -> str:
-        return "a finite population, O(1/trajectories)" if self.scheme == "map" else super().outside_errors()
+    def outside_errors(self, model: RandomNetwork) -> str:
+        return "a finite population, O(1/trajectories)" if self.scheme == "map" else super().outside_errors(model)

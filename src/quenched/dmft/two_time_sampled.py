@@ -15,7 +15,6 @@ from jaxtyping import Array, Float, Key
 
 from quenched.activations import check_continuous
 from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
-from quenched.dmft.populations import Swept as SweptOfParts
 from quenched.dmft.schemes import scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
 from quenched.numerics.exact_moments import stratified, with_exact_moments
@@ -145,7 +144,7 @@ class TwoTimeSampled(AbstractExperiment):
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         return with_remainders(arrays, self.step)
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
         return step + "a finite population, O(1/trajectories)"
 
@@ -190,7 +189,7 @@ def starting(initial: AbstractInitial, uniform: Array, normal: Array) -> Array:
     return initial.mean + initial.std * normal if isinstance(initial, Normal) else initial.quantile(uniform)
 
 
-def observables(swept: Swept | SweptOfParts, stride: int) -> dict[str, Array]:
+def observables(swept: Swept, stride: int) -> dict[str, Array]:
     """Everything on the coarse grid, C in full."""
     every = slice(None, None, stride)
     square = {

@@ -21,12 +21,12 @@ from quenched.dynamics.network_function import network_dynamics
 from quenched.dynamics.read import check_velocity
 from quenched.fixed_points.collection import Catalogue, certify, default_starts
 from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, search
-from quenched.fixed_points.of_units import averages_of_units
+from quenched.fixed_points.of_units import averages_of_units, latent_averages
 from quenched.models import Network, RandomNetwork
 from quenched.models.populations import OverNeurons
 from quenched.numerics.statistics import mean_of_present, trimmed_mean_of_present
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.theory import AbstractExperiment, Computed, Estimator
 from quenched.units.with_activation import UnitWithActivation
 
 
@@ -55,8 +55,8 @@ class FixedPoints(AbstractExperiment):
 
     Returns:
         weighted by 1/|det F'|: `self_overlap` q, `local_response` S, `mean_square_rate` (= q), `mean_square_state`,
-        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left), of species `surviving_fraction`; weighted
-        by the index: `correlation` C,
+        `mean_state`, `mean_rate`, `energy` (per neuron, of what the search left), of species `surviving_fraction`, of a
+        low-rank part `latent` and `mean_square_latent` (rank); weighted by the index: `correlation` C,
         `integrated_response` R; and `fixed_points` (distinct ones a network), `uncertified_points` (roots that could not be
         certified), `index_sum`, `completeness` (fraction of networks with index sum 1 and no such root), `convergence`
         (fraction of starts that reached a fixed point). Each with `_error`.
@@ -137,12 +137,6 @@ class FixedPoints(AbstractExperiment):
     def in_range(self, model: RandomNetwork) -> Array:
         return super().in_range(model) & jnp.all(jnp.asarray(model.noise) == 0.0)
 
-    def verdict(self, averaged: Computed) -> Array:
-        return jnp.asarray(Status.solved)
-
-    def refine(self, averaged: Computed, cost: Cost) -> None:
-        return None
-
     def measure(self, model: RandomNetwork, solver: LevenbergMarquardt, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key = jax.random.split(key)
         network = model.draw(self.size, coupling_key)
@@ -164,6 +158,9 @@ class FixedPoints(AbstractExperiment):
         else:
             over = OverNeurons(model.couplings.population_fractions, self.size)
             arrays = averages_of_units(network, over, catalogue, ended)
+        if model.couplings.rank:
+            loadings = model.couplings.latent_loadings(self.size, coupling_key)
+            arrays |= latent_averages(network, loadings, catalogue)
         arrays["uncertified_points"] = others.astype(float)
         arrays["convergence"] = jnp.mean(reached, dtype=float)
         status = jnp.where(any_found, Status.solved, jnp.where(others > 0, Status.uncertified, Status.no_fixed_point))

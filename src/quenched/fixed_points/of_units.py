@@ -52,6 +52,14 @@ def averages_of_units(network: Network, over: OverNeurons, catalogue: Catalogue,
     return arrays
 
 
+def latent_averages(network: Network, loadings: Float[Array, "rank neuron"], catalogue: Catalogue) -> dict[str, Array]:
+    """kappa_r = (1/N) sum_i n_i^r phi_i and its square, with the weight 1/|det F'|."""
+    roots, listed = catalogue.roots, catalogue.distinct
+    rates = jax.vmap(NetworkFunction(network).rate)(jnp.where(listed[:, None], roots.state, 0.0))
+    weight, latents = jax.nn.softmax(jnp.where(listed, roots.log_weight, -jnp.inf)), rates @ loadings.T / network.size
+    return {"latent": weight @ latents, "mean_square_latent": weight @ latents**2}
+
+
 def own_responses(function: NetworkFunction, root: Float[Array, " number"]) -> Float[Array, " neuron"]:
     """d rate_i / d h_i at a fixed point: -rate' F'^-1 df/dh, of a map S' - 1 in place of F'."""
     network, unit = function.network, function.network.unit

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+from quenched.observables.entries import Weights, stacked
 
 # Units that differ by less cost at most three digits, and are left alone.
 _ALIKE = 1e3
@@ -31,28 +33,27 @@ class Layout(NamedTuple):
 class Blocks(NamedTuple):
     """Weights within the blocks, transposed, in even units; those of the whole network where they differ, else None."""
 
-    within: Float[Array, "network neuron neuron"]
-    whole: Float[Array, "network neuron neuron"] | None
+    within: Weights
+    whole: Weights | None
     layout: Layout
 
 
-def split(weights: Float[Array, "network neuron neuron"], exponents: int, variables: int = 1, even: bool = True) -> Blocks:
+def split(matrices: Sequence[Any], exponents: int, variables: int = 1, even: bool = True) -> Blocks:
     """Blocks of each network, and room for the `exponents` largest exponents of each block; of neurons with several
     `variables` a block has all of those.
+
+    `matrices` are the transposed weights of each, NumPy's arrays or SciPy's sparse ones.
 
     The Jacobian is block triangular where the blocks are put in their order, so that the exponents are those of the blocks,
     taken together. In other units, v -> v/u, they are the same; such units are sought if they are to be `even`.
     """
-    whole = np.asarray(weights)
-    blocks = [_strong_components(each) for each in whole]
-    units = [_even_units(each, block) if even else np.ones(len(each)) for each, block in zip(whole, blocks, strict=True)]
+    blocks = [_strong_components(each) for each in matrices]
+    units = [_even_units(each, block) if even else np.ones(len(block)) for each, block in zip(matrices, blocks, strict=True)]
+    whole, layout = stacked(matrices), _layout(blocks, exponents, variables)
     if all(block.max() == 0 and np.all(unit == 1.0) for block, unit in zip(blocks, units, strict=True)):
-        return Blocks(weights, None, _layout(blocks, exponents, variables))
-    within = [
-        np.where(block[:, None] == block, each * (unit[:, None] / unit), 0.0)
-        for each, block, unit in zip(whole, blocks, units, strict=True)
-    ]
-    return Blocks(jnp.asarray(np.stack(within)), weights, _layout(blocks, exponents, variables))
+        return Blocks(whole, None, layout)
+    within = [_within(*each) for each in zip(matrices, blocks, units, strict=True)]
+    return Blocks(stacked(within), whole, layout)
 
 
 def rows_of(layout: Layout, exponents: int) -> int:
@@ -60,19 +61,30 @@ def rows_of(layout: Layout, exponents: int) -> int:
     return _rounded_up(int(np.max(np.asarray(layout.row_of_mode))) + 1, exponents)
 
 
-def _strong_components(weights: Float[np.ndarray, "neuron neuron"]) -> Int[np.ndarray, " neuron"]:
+def _strong_components(matrix: Any) -> Int[np.ndarray, " neuron"]:
     from scipy.sparse import csgraph, csr_array
 
-    size = len(weights)
-    if np.count_nonzero(weights) > size * size - size + 1:
+    size, dense = matrix.shape[0], isinstance(matrix, np.ndarray)
+    if dense and np.count_nonzero(matrix) > size * size - size + 1:
         # Fewer than N - 1 zeros cut nothing off.
         return np.zeros(size, int)
-    return np.asarray(csgraph.connected_components(csr_array(weights != 0.0), connection="strong")[1], int)
+    coupled = csr_array(matrix != 0.0) if dense else matrix
+    return np.asarray(csgraph.connected_components(coupled, connection="strong")[1], int)
 
 
-def _even_units(
-    weights: Float[np.ndarray, "neuron neuron"], block: Int[np.ndarray, " neuron"]
-) -> Float[np.ndarray, " neuron"]:
+def _within(matrix: Any, block: Int[np.ndarray, " neuron"], unit: Float[np.ndarray, " neuron"]) -> Any:
+    """The weights within the blocks, in other units."""
+    if isinstance(matrix, np.ndarray):
+        return np.where(block[:, None] == block, matrix * (unit[:, None] / unit), 0.0)
+    found = matrix.tocoo()
+    source, target = found.row, found.col
+    found.data = np.where(block[source] == block[target], found.data * (unit[source] / unit[target]), 0.0)
+    within = found.tocsr()
+    within.eliminate_zeros()
+    return within
+
+
+def _even_units(matrix: Any, block: Int[np.ndarray, " neuron"]) -> Float[np.ndarray, " neuron"]:
     """u such that rows and columns of |J_ij| u_j / u_i have like sums within each block: the least sum of all.
 
     A chain whose weights all exceed its feedback amplifies rounding as it amplifies all else. In these units it does not.
@@ -80,7 +92,9 @@ def _even_units(
     from scipy.optimize import minimize
     from scipy.sparse import csr_array
 
-    within = csr_array(np.where((block[:, None] == block) & ~np.eye(len(block), dtype=bool), np.abs(weights), 0.0))
+    within = abs(csr_array(_within(matrix, block, np.ones(len(block)))))
+    within.setdiag(0.0)
+    within.eliminate_zeros()
     if not within.nnz:
         return np.ones(len(block))
 

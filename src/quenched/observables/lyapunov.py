@@ -17,6 +17,7 @@ from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, 
 from quenched.numerics.threads import one_blas_thread
 from quenched.numerics.work import keep_all
 from quenched.observables.benettin import Growth, Schedule, follow
+from quenched.observables.entries import bytes_of_entries
 from quenched.observables.networks import Networks, read_networks, read_states
 from quenched.observables.spectra import average, of_networks, unmeasured
 from quenched.observables.tangent import begin
@@ -80,7 +81,7 @@ def lyapunov_spectrum(
         duration, step: length of the run and time step, in units of the leak time; the duration a multiple of the step. The
             step is 0.1 if left out, and 1 of maps.
         exponents: how many, the largest; all N, times the variables of a state, if left out. A step costs as the product of
-            J with exponents + 1 vectors.
+            J with exponents + 1 vectors; sparse weights stay sparse.
         size, networks: with a `qd.RandomNetwork`, N and how many to draw, at least 2.
         burn_in: time before averaging begins, in which the trajectory settles and the frame turns into place; a quarter of
             the duration if left out. What remains of the rest after whole blocks is added to it.
@@ -218,11 +219,13 @@ def _at_once(batch: Networks, exponents: int, blocks: int) -> int:
     what = f"The {exponents} exponents of {batch.number} networks in {blocks} blocks"
     kept = blocks * (_BYTES_OF_A_BLOCK + 3 * 8 * batch.number * exponents)
     refuse_what_does_not_fit(kept, what, "`blocks`, `exponents` or `networks`")
-    needed = 8 * (3 * batch.size**2 + 10 * (exponents + 1) * batch.state_size)
+    dense = batch.entries is None
+    weights = 8 * 3 * batch.size**2 if batch.entries is None else bytes_of_entries(batch.entries, exponents + 2)
+    needed = weights + 8 * 10 * (exponents + 1) * batch.state_size
     if needed > available_bytes():
         raise MemoryError(
-            f"{exponents} tangent vectors of {batch.size} neurons and their dense weights need about "
-            f"{needed / 2**30:.1f} GiB, more than is free; lower `exponents` or the size."
+            f"{exponents} tangent vectors of {batch.size} neurons and their {'dense' if dense else 'sparse'} weights need "
+            f"about {needed / 2**30:.1f} GiB, more than is free; lower `exponents` or the size."
         )
     return side_by_side(batch.number, needed)
 

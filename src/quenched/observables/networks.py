@@ -19,6 +19,7 @@ from quenched.models.drive import Drive
 from quenched.models.starts import check_starts, draw_states, read_starts
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.observables.blocks import split
+from quenched.observables.entries import Entries, Weights, as_matrix, is_sparse, ring, transposed
 from quenched.observables.tangent import Couplings
 from quenched.simulate.integrate import read_field, read_noise
 from quenched.simulate.refusals import check_couplings
@@ -46,6 +47,8 @@ class Networks(NamedTuple):
     """Of the ensemble, to be told with the result."""
     fresh: AbstractCouplings | None = None
     """Couplings that are drawn anew at every step."""
+    entries: int | None = None
+    """How many weights a network has that are not 0; None where they are dense."""
 
     @property
     def state_size(self) -> int:
@@ -111,14 +114,16 @@ def _given(several: Sequence[Network], alone: bool, noise: Any, field: Any) -> N
             )
 
     def couplings(chosen: slice, keys: Array, exponents: int) -> Couplings:
-        weights = np.stack([np.asarray(network.dense_weights).T for network in several[chosen]])
+        weights = [transposed(network.weights if sparse else network.dense_weights) for network in several[chosen]]
         fields = np.stack([np.broadcast_to(np.asarray(network.field), first.size) for network in several[chosen]])
         drive = None if field is None else _Given(field, jnp.zeros((len(weights), first.size), int))
-        blocks = split(jnp.asarray(weights), exponents, first.unit.state_size)
+        blocks = split([as_matrix(each, first.size) for each in weights], exponents, first.unit.state_size)
         return Couplings(blocks, jnp.asarray(fields), keys[chosen], drive)
 
     kind = "one" if alone else "several"
-    return Networks(first.size, len(several), first.unit, first.units, noise, kind, couplings, {})
+    sparse = all(is_sparse(network.weights) for network in several)
+    entries = max(network.weights.nse for network in several) if sparse else None
+    return Networks(first.size, len(several), first.unit, first.units, noise, kind, couplings, {}, entries=entries)
 
 
 def _unlike(first: AbstractUnit, other: AbstractUnit) -> str:
@@ -149,21 +154,23 @@ def _ensemble(model: RandomNetwork, size: Any, networks: Any, noise: Any, field:
     def couplings(chosen: slice, keys: Array, exponents: int) -> Couplings:
         number = len(draws[chosen])
         fields = jnp.broadcast_to(jnp.asarray(constant), (number, size))
-        weights = _draw(model.couplings, size, draws[chosen])
-        blocks = split(weights, exponents, unit.state_size, even=fresh is None)
+        if fresh is not None and entries is not None:
+            # Who is coupled to whom changes, so that in time everybody drives everybody.
+            matrices = [ring(size)] * number
+        else:
+            matrices = [as_matrix(_draw(model.couplings, size, key), size) for key in draws[chosen]]
+        blocks = split(matrices, exponents, unit.state_size, even=fresh is None)
         return Couplings(blocks, fields, keys[chosen], _drive(model, size, draws[chosen]))
 
     noise = model.of_neurons(model.noise, size)
-    return Networks(size, count, unit, model.units, noise, "ensemble", couplings, parameters, fresh)
+    drawn = jax.eval_shape(partial(_draw, size=size), model.couplings, key=draws[0])
+    entries = len(drawn.values) if isinstance(drawn, Entries) else None
+    return Networks(size, count, unit, model.units, noise, "ensemble", couplings, parameters, fresh, entries)
 
 
-@partial(jax.jit, static_argnums=1)
-def _draw(couplings: AbstractCouplings, size: int, keys: Array) -> Array:
-    def one(key: Array) -> Array:
-        weights = couplings.draw(size, key)
-        return (weights.todense() if hasattr(weights, "todense") else weights).T
-
-    return jax.vmap(one)(keys)
+@partial(jax.jit, static_argnames="size")
+def _draw(couplings: AbstractCouplings, size: int, key: Array) -> Weights:
+    return transposed(couplings.draw(size, key))
 
 
 class _Given(eqx.Module):

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from quenched.couplings import AbstractCouplings
 from quenched.numerics.quadrature import Scalar
 from quenched.observables.blocks import Blocks, Layout, rows_of
+from quenched.observables.entries import Entries, Weights, inputs_from, transposed
 from quenched.observables.rounding import Effect, Turn, begin_turn, carry_turn
 from quenched.simulate.schemes import shaken
 from quenched.units.base import AbstractUnit
@@ -121,7 +122,7 @@ def _advance_one(
         """(row, variable, neuron) of units with several variables."""
         return vectors.reshape(len(vectors), unit.state_size, neurons) if several else vectors
 
-    def speeds(vectors: Array, index: Array, weights: tuple[Array, Array | None]) -> Array:
+    def speeds(vectors: Array, index: Array, weights: tuple[Weights, Weights | None]) -> Array:
         """The speed of the state, and its derivative along each tangent vector; one product serves all where the weights are
         alike."""
         within, whole = weights
@@ -129,9 +130,9 @@ def _advance_one(
         state, slope = parted[0], unit.rate_slope(parted[0])
         changed = jnp.einsum("vn,rvn->rn", slope, parted) if several else slope * parted
         rates = jnp.where(state_row, unit.rate(state), changed)
-        inputs = rates @ within
+        inputs = inputs_from(rates, within)
         if whole is not None:
-            inputs = inputs.at[0].set(rates[0] @ whole)
+            inputs = inputs.at[:1].set(inputs_from(rates[:1], whole))
         received = inputs[0] + field + (0.0 if drive is None else drive(step * (span.first + index)))
         along, by_field = unit.speed_slopes(state, received)
         if several:
@@ -155,7 +156,8 @@ def _advance_one(
             lambda: noise * jnp.sqrt(step) * jax.random.normal(jax.random.fold_in(key, span.first + index), (neurons,)),
             lambda: jnp.zeros(neurons),
         )
-        weights = _weights_now(blocks, fresh, jax.random.fold_in(jax.random.fold_in(key, _FRESH), span.first + index))
+        weights_key = jax.random.fold_in(jax.random.fold_in(key, _FRESH), span.first + index)
+        weights = _weights_now(blocks, fresh, neurons, weights_key)
         now = speeds(vectors, index, weights)
         ahead = moved(vectors, now, kick)
         if unit.kind == "map" or scheme == "euler":
@@ -192,13 +194,16 @@ def _advance_one(
 _FRESH = 2**31 - 1
 
 
-def _weights_now(blocks: Blocks, fresh: AbstractCouplings | None, key: Key[Array, ""]) -> tuple[Array, Array | None]:
+def _weights_now(
+    blocks: Blocks, fresh: AbstractCouplings | None, size: int, key: Key[Array, ""]
+) -> tuple[Weights, Weights | None]:
     """Weights within the blocks, and those of the whole network where they differ, at one step; transposed."""
     if fresh is None:
         return blocks.within, blocks.whole
-    size = len(blocks.within)
-    drawn = fresh.draw(size, key)
-    drawn = (drawn.todense() if hasattr(drawn, "todense") else drawn).T
+    drawn = transposed(fresh.draw(size, key))
+    if isinstance(drawn, Entries):
+        # All are one block.
+        return drawn, None
     block = blocks.layout.block_of_neuron[:size]
     return jnp.where(block[:, None] == block, drawn, 0.0), drawn
 

@@ -21,7 +21,7 @@ from quenched.simulate.draws import normal_rows, random_signs
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import RUNAWAY, Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator, one_population
+from quenched.theory import AbstractExperiment, Computed, Estimator, one_population
 
 
 def excess_kurtosis(moments: Float[Array, "network moment time"]) -> tuple[Float[Array, " time"], Float[Array, " time"]]:
@@ -163,14 +163,8 @@ class Cavity(AbstractExperiment):
         times = self.step * np.arange(count_steps(self.duration, self.step) + 1)
         return {"time": times, "earlier_time": times}
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         return f"the step, O(step^{ORDERS[self.scheme]}); finite size, O(1/size)"
-
-    def verdict(self, averaged: Computed) -> Array:
-        return jnp.asarray(Status.solved)
-
-    def refine(self, averaged: Computed, cost: Cost) -> None:
-        return None
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         coupling_key, added_key, start_key, noise_key, probe_key = jax.random.split(key, 5)

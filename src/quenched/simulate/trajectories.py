@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key
 
 from quenched import checks
 from quenched.models import AbstractInitial, Network, RandomNetwork
@@ -21,7 +21,7 @@ from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.refusals import check_couplings, check_run
 from quenched.simulate.schemes import SCHEMES
 from quenched.status import RUNAWAY, Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator
+from quenched.theory import AbstractExperiment, Computed, Estimator
 from quenched.units.base import AbstractUnit
 
 
@@ -53,6 +53,11 @@ class Trajectories(AbstractExperiment):
         each with `_error`. Several populations are the first axis, NaN where one has no neurons. States are the first
         variable. A species is counted as living while its abundance exceeds that of one which only just cannot live,
         1/(r t + 1/K) at time t without immigration: the fraction tends to that of the state at rest as 1/duration.
+
+        Of a low-rank part also `latent`, kappa_r = (1/N) sum_i n_i^r phi(x_i) with the n that were drawn, and
+        `mean_square_latent`, at each time after the burn-in, (rank, time); both averaged over trials and networks. Loadings
+        m, n and -m, -n make the same network. Without a mean both are drawn as often, and `latent` is 0 within its error:
+        `mean_square_latent` is then what tells, kappa^2 + O(1/N). For one sign give n a mean and states an initial one.
 
     The error does not contain what a finite N and a finite step change, which is O(1/N), O(step^2) (O(step) for Euler) and
     more near a transition: compare along a series of sizes, and use `richardson`, whose errors contain what it leaves over
@@ -145,30 +150,24 @@ class Trajectories(AbstractExperiment):
     def bytes_measuring(self, model: RandomNetwork, solver: None) -> int:
         states = (model.units[0].state_size - 1) * 8 * 8 * self.trials * self.size
         weights = 3 * model.couplings.bytes_of_draw(self.size)
-        return self.bytes_per_sample(solver) - 8 * 3 * self.size**2 + weights + states
+        latents = 4 * 8 * model.couplings.rank * (1 + self.richardson) * count_steps(self.duration, self.step)
+        return self.bytes_per_sample(solver) - 8 * 3 * self.size**2 + weights + states + latents
 
     def in_range(self, model: RandomNetwork) -> Array:
         abundances = any(unit.nonnegative for unit in model.units)
         return super().in_range(model) & (jnp.all(jnp.asarray(model.noise) == 0.0) | (not abundances))
 
     def coordinates(self) -> Mapping[str, Any]:
-        if not self.record:
-            return {}
         first, last = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
         return {"time": self.step * np.arange(first, last)}
 
-    def outside_errors(self) -> str:
-        step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "
+    def outside_errors(self, model: RandomNetwork) -> str:
+        stepless = self.richardson or model.kind == "map"
+        step = "" if stepless else f"the step, O(step^{ORDERS[self.scheme]}); "
         return step + "finite size, O(1/size); what is left of the initial states after the burn-in"
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         return with_remainders(arrays, self.step, apart=True)
-
-    def verdict(self, averaged: Computed) -> Array:
-        return jnp.asarray(Status.solved)
-
-    def refine(self, averaged: Computed, cost: Cost) -> None:
-        return None
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key, before_key, after_key = jax.random.split(key, 4)
@@ -176,21 +175,20 @@ class Trajectories(AbstractExperiment):
         state = draw_states(self.initial, unit, (self.trials, self.size), start_key)
         # A key of its own: splitting and folding in small numbers give the same ones.
         fields = model.fields_of_neurons(self.size, jax.random.fold_in(start_key, 2**31 - 1))
-        runs = _Runs(model, *_networks(model, unit, self.size, coupling_key), fields, (before_key, after_key))
-        arrays, kept = self._averages(runs, state, 1)
+        loadings = model.couplings.latent_loadings(self.size, coupling_key)
+        runs = _Runs(model, *_networks(model, unit, self.size, coupling_key), loadings, fields, (before_key, after_key))
+        arrays = self._averages(runs, state, 1)
         if self.richardson:
-            finer, _ = self._averages(runs, state, 2)
-            arrays = extrapolated(ORDERS[self.scheme], arrays, finer)
+            arrays = extrapolated(ORDERS[self.scheme], arrays, self._averages(runs, state, 2))
         # Where nobody is, NaN is no divergence.
         there = OverNeurons(model.couplings.population_fractions, self.size).there
         bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < RUNAWAY)
-        if self.record:
-            arrays["trajectory"] = kept
         status = jnp.where(jnp.all(bounded | ~there), Status.solved, Status.diverged)
         return Computed(arrays, status, jnp.zeros(()), jnp.asarray(count_steps(self.duration, self.step)))
 
-    def _averages(self, runs: _Runs, state: Array, finer: int) -> tuple[dict[str, Any], Array | None]:
-        """By steps that are `finer` times shorter; of the same noise whether they are 1 or, with `richardson`, 2 times."""
+    def _averages(self, runs: _Runs, state: Array, finer: int) -> dict[str, Any]:
+        """By steps that are `finer` times shorter; of the same noise whether they are 1 or, with `richardson`, 2 times. And
+        what is kept of each step."""
         model, network, size = runs.model, runs.network, self.size
         before, total = (finer * count_steps(time, self.step) for time in (self.burn_in, self.duration))
         options = (self.step / finer, model.of_neurons(model.noise, size), self.scheme)
@@ -215,10 +213,18 @@ class Trajectories(AbstractExperiment):
         def skip(seen: None, x: Array, drift: Array, time: Any) -> tuple[None, None]:
             return seen, None
 
-        def accumulate(sums: dict[str, Array], x: Array, drift: Array, time: Any) -> tuple[dict[str, Array], Array | None]:
+        def each_step(x: Array) -> dict[str, Array]:
+            kept = {}
+            if self.record:
+                kept["trajectory"] = x if unit.state_size == 1 else x[0]
+            if len(runs.loadings):
+                latent = unit.rate(x) @ runs.loadings.T / size
+                kept |= {"latent": jnp.mean(latent, axis=0), "mean_square_latent": jnp.mean(latent**2, axis=0)}
+            return kept
+
+        def accumulate(sums: dict[str, Array], x: Array, drift: Array, time: Any) -> tuple[dict[str, Array], dict[str, Any]]:
             now = averages(x, drift, time)
-            kept = x if unit.state_size == 1 else x[0]
-            return {name: sums[name] + now[name] for name in now}, kept if self.record else None
+            return {name: sums[name] + now[name] for name in now}, each_step(x)
 
         state, _, _ = run(network, state, before, *options, runs.keys[0], skip, None, fields, parts, runs.network_at)
         nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(averages, state, state, 0.0))
@@ -234,7 +240,8 @@ class Trajectories(AbstractExperiment):
             parts,
             runs.network_at,
         )
-        return {name: value / (total - before) for name, value in sums.items()}, kept
+        kept |= {name: kept[name][::finer].T for name in ("latent", "mean_square_latent") if name in kept}
+        return {name: value / (total - before) for name, value in sums.items()} | kept
 
 
 class _Runs(NamedTuple):
@@ -244,6 +251,8 @@ class _Runs(NamedTuple):
     network: Network
     network_at: Callable[[Array], Network] | None
     """The network of one step, where couplings are drawn anew."""
+    loadings: Float[Array, "rank neuron"]
+    """n, of low-rank parts."""
     fields: Callable[[Any], Any]
     """b_i(t)."""
     keys: tuple[Key[Array, ""], Key[Array, ""]]

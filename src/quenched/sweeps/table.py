@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from quenched.solution import labelled
+from quenched.solution import labelled, of_axes
 from quenched.status import Status
 from quenched.sweeps.compute import Part, by_name
 from quenched.sweeps.plan import Plan
@@ -54,7 +54,7 @@ class Table:
         swept, several = tuple(self.plan.grid.axes), self.plan.grid.points[0][0].populations
         variables = {name: labelled(name, self.on_grid(name), swept, several) for name in self.rows}
         dims, critical = self.plan.grid.critical_gain()
-        own = self.plan.theory.coordinates()
+        own = of_axes(self.plan.theory.coordinates(), variables)
         coordinates = {**own, **self.plan.grid.coordinates(), "critical_gain": labelled("critical_gain", critical, dims)}
         return xr.Dataset(variables, coordinates, self.plan.attributes)
 

@@ -23,7 +23,7 @@ from quenched.landscape.sampling.warm_up import warm_up
 from quenched.models import RandomNetwork
 from quenched.records import public_name
 from quenched.status import Status
-from quenched.theory import AbstractExperiment, Computed, Cost, Estimator, one_population
+from quenched.theory import AbstractExperiment, Computed, Estimator, one_population
 
 # Wider than for one network: the errors over networks contain those of the draws.
 _LARGEST_R_HAT = 1.05
@@ -143,14 +143,8 @@ class Sampling(AbstractExperiment):
     def in_range(self, model: RandomNetwork) -> Array:
         return super().in_range(model) & (model.noise == 0.0)
 
-    def outside_errors(self) -> str:
+    def outside_errors(self, model: RandomNetwork) -> str:
         return "finite size, O(1/size); the step of unadjusted Langevin dynamics"
-
-    def verdict(self, averaged: Computed) -> Array:
-        return jnp.asarray(Status.solved)
-
-    def refine(self, averaged: Computed, cost: Cost) -> None:
-        return None
 
     def measure(self, model: RandomNetwork, solver: Any, key: Key[Array, ""]) -> Computed:
         coupling_key, start_key, warm_key, draw_key = jax.random.split(key, 4)

@@ -1,0 +1,84 @@
+"""Weights of a batch of networks, transposed: dense, (network, from, to), or entry by entry where they are sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+
+class Entries(NamedTuple):
+    """Sparse weights, of each network or of one. What stands in a place twice counts twice."""
+
+    values: Float[Array, "... entry"]
+    sources: Int[Array, "... entry"]
+    targets: Int[Array, "... entry"]
+
+
+Weights = Array | np.ndarray | Entries
+
+
+def transposed(weights: Any) -> Weights:
+    """Of one network; JAX's sparse matrices (BCOO) stay sparse."""
+    if not is_sparse(weights):
+        return (weights.todense() if hasattr(weights, "todense") else weights).T
+    return Entries(weights.data, weights.indices[:, 1], weights.indices[:, 0])
+
+
+def is_sparse(weights: Any) -> bool:
+    """Whether they are a plain list of entries."""
+    from jax.experimental import sparse
+
+    return isinstance(weights, sparse.BCOO) and weights.n_sparse == 2
+
+
+def inputs_from(rates: Float[Array, "row neuron"], weights: Weights) -> Float[Array, "row neuron"]:
+    """sum_j J_ij of each row of rates, of one network."""
+    if not isinstance(weights, Entries):
+        return rates @ weights
+    sent = weights.values[:, None] * rates.T[weights.sources]
+    return jnp.zeros_like(rates.T).at[weights.targets].add(sent).T
+
+
+def bytes_of_entries(count: int, rows: int) -> int:
+    """Memory for the products of so many entries with rows of rates: five copies of the entries, two of what they send, as
+    measured."""
+    return 8 * count * (5 * 3 + 2 * rows)
+
+
+def as_matrix(weights: Any, size: int) -> Any:
+    """NumPy's array, or SciPy's sparse one without zeros, of one network."""
+    if not isinstance(weights, Entries):
+        return np.asarray(weights)
+    from scipy.sparse import coo_array
+
+    values, sources, targets = (np.asarray(each) for each in weights)
+    # JAX fills lists of unequal length with places outside of the matrix.
+    inside = (sources < size) & (targets < size)
+    matrix = coo_array((values[inside], (sources[inside], targets[inside])), shape=(size, size)).tocsr()
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def ring(size: int) -> Any:
+    """Each neuron drives the next, and the last the first, as SciPy's sparse matrix: everybody is of one block."""
+    from scipy.sparse import csr_array
+
+    neurons = np.arange(size)
+    return csr_array((np.ones(size), (neurons, (neurons + 1) % size)), shape=(size, size))
+
+
+def stacked(matrices: Sequence[Any]) -> Weights:
+    """Those of several networks, dense or all sparse; short lists of entries are filled with zeros."""
+    if isinstance(matrices[0], np.ndarray):
+        return jnp.asarray(np.stack(matrices))
+    lists = [each.tocoo() for each in matrices]
+    longest = max(each.nnz for each in lists)
+
+    def filled(parts: Sequence[np.ndarray]) -> Array:
+        return jnp.asarray(np.stack([np.pad(part, (0, longest - len(part))) for part in parts]))
+
+    return Entries(*(filled([getattr(each, name) for each in lists]) for name in ("data", "row", "col")))
