@@ -94,6 +94,9 @@ class AbstractTheory(Record):
     brief: ClassVar[bool] = False
     """Whether one point takes milliseconds, so that an optimising compiler would take longer than it ever saves."""
 
+    lanes: ClassVar[int] = 64
+    """Points that a sweep computes side by side; 1 where a point takes long, and the slowest would hold the others back."""
+
     @abstractmethod
     def default_solver(self) -> Any:
         """The solver used where none is given; others must be of its type."""

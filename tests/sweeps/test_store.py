@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from test_sweep import EI, FEW_LANES, MODEL, TRAJECTORIES, interrupt_at, rank_one
+from test_sweep import EI, FEW_LANES, LANES, MODEL, TRAJECTORIES, interrupt_at, rank_one
 from toys import Lagged, Parabola
 
 import quenched as qd
-from quenched.sweeps.compute import LANES
 from quenched.sweeps.damage import DamagedStoreError
 from quenched.sweeps.store import read_sweeps
 
@@ -88,7 +87,7 @@ def test_a_store_of_another_sweep_is_refused(
 def test_several_populations_are_interrupted_resumed_and_mended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quenched.sweeps.compute.LANES", FEW_LANES)
+    monkeypatch.setattr("quenched.theory.AbstractTheory.lanes", FEW_LANES)
     model, theory, over = EI, qd.dmft.Static(), {"couplings.gain": np.linspace(0.1, 1.9, FEW_LANES + 3), "field": [0.1, 0.2]}
     whole = qd.sweep(model, theory, over)
     assert whole["correlation"].dims == ("couplings.gain", "field", "population")

@@ -12,11 +12,13 @@ from toys import Parabola
 
 import quenched as qd
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
-from quenched.sweeps.compute import LANES, lanes, lanes_compiled
+from quenched.sweeps.compute import lanes, lanes_compiled
 from quenched.sweeps.grid import make_grid
 from quenched.sweeps.plan import make_plan
+from quenched.theory import AbstractTheory
 
 MODEL = qd.RandomNetwork(gain=1.0, symmetry=0.2)
+LANES = AbstractTheory.lanes
 TRAJECTORIES = qd.simulate.Trajectories(size=10, networks=3, duration=2.0, step=0.5)
 
 
@@ -202,7 +204,7 @@ def test_matrices_are_swept_whole_and_kept_beside_their_number() -> None:
 
 
 def test_any_parameter_is_swept_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quenched.sweeps.compute.LANES", FEW_LANES)
+    monkeypatch.setattr("quenched.theory.AbstractTheory.lanes", FEW_LANES)
     model = qd.RandomNetwork(couplings=SUM, unit=SLOW)
     found = qd.sweep(model, qd.dmft.Static(), {"couplings.first.gain": [0.5, 1.2], "time_constant": [1.0, 2.0]})
     assert found["correlation"].dims == ("couplings.first.gain", "time_constant")
@@ -241,7 +243,7 @@ def rank_one(strength: float, field: float = 0.1) -> qd.RandomNetwork:
 
 
 def test_a_function_of_the_swept_names_is_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quenched.sweeps.compute.LANES", FEW_LANES)
+    monkeypatch.setattr("quenched.theory.AbstractTheory.lanes", FEW_LANES)
     found = qd.sweep(rank_one, qd.dmft.Static(), {"strength": [0.5, 2.0]})
     alone = qd.solve(rank_one(2.0), qd.dmft.Static())
     np.testing.assert_allclose(found["latent"][1], alone.arrays["latent"], rtol=1e-10)

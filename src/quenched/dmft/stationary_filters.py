@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -90,6 +90,7 @@ class StationaryFilters(AbstractTheory):
     unknowns: ClassVar[tuple[str, ...]] = ()
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
     brief: ClassVar[bool] = True
+    lanes: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -164,21 +165,23 @@ class StationaryFilters(AbstractTheory):
     def compute(self, model: RandomNetwork, solver: Anderson, start: Start) -> Computed:
         is_map = model.kind == "map"
         times = int(self.window) // 4 * 4 if is_map else count_steps(self.window, self.step)
-        arrays, status, residual, steps = self._on_a_ring(model, solver, start, times, None if is_map else self.step)
+        coarse = self._on_a_ring(model, solver, start, times, None if is_map else self.step)
+        arrays, status, residual, steps = coarse.arrays, coarse.status, coarse.residual, coarse.steps
         moved = self._moved_by_the_window(jax.lax.stop_gradient(arrays))
         short: Array | bool = False
         if isinstance(model.field, Sinusoid):
-            half, *_ = self._on_a_ring(model, solver, start, times // 2, self.step)
-            further, short = moved_from_half_the_ring(*jax.lax.stop_gradient((arrays, half)))
+            half = self._on_a_ring(model, solver, start, times // 2, self.step)
+            further, short = moved_from_half_the_ring(*jax.lax.stop_gradient((arrays, half.arrays)))
             short = short > _UNDECAYED
             moved = {name: moved[name] + further[name] for name in moved}
         for name in _ASIDE:
             moved.pop(name), arrays.pop(name)
         if not is_map:
-            finer, status, residual, steps = self._on_a_ring(model, solver, start, 2 * times, self.step / 2)
+            fine = self._on_a_ring(model, solver, start, 2 * times, self.step / 2, coarse.state)
             for name in _ASIDE:
-                finer.pop(name)
-            arrays = extrapolated(2, arrays, finer)
+                fine.arrays.pop(name)
+            arrays = extrapolated(2, arrays, fine.arrays)
+            status, residual, steps = fine.status, fine.residual, steps + fine.steps
             for name in moved:
                 moved[name] += self.step * jax.lax.stop_gradient(jnp.abs(arrays.pop(f"{name}_discretisation")))
         status = jnp.where((status == Status.solved) & short, Status.not_stationary, status)
@@ -207,8 +210,15 @@ class StationaryFilters(AbstractTheory):
         return moved
 
     def _on_a_ring(
-        self, model: RandomNetwork, solver: Anderson, start: Start, times: int, step: float | None
-    ) -> tuple[dict[str, Array], Array, Array, Array]:
+        self,
+        model: RandomNetwork,
+        solver: Anderson,
+        start: Start,
+        times: int,
+        step: float | None,
+        coarse: State | None = None,
+    ) -> _Solved:
+        """From the start's usual state, or from that of a ring with twice the step."""
         waves = Waves(times, step)
         if isinstance(model.field, Sinusoid) and step is not None:
             frequency = jnp.max(jnp.asarray(model.field.angular_frequency))
@@ -231,6 +241,10 @@ class StationaryFilters(AbstractTheory):
         first = State(
             0.3 * level * jnp.ones(populations), jnp.tile(decaying, (populations, 1)), 3.0 * level * jnp.ones(rank)
         )
+        if coarse is not None:
+            between = 0.5 * (coarse.correlation[:, :-1] + coarse.correlation[:, 1:])
+            finer = jnp.zeros_like(first.correlation).at[:, ::2].set(coarse.correlation).at[:, 1::2].set(between)
+            first = coarse._replace(correlation=finer)
         found = fixed_point(lambda vector: flat(ring.update(state_of(vector))), flat(first), solver)
         state = state_of(found.unknowns)
         parts = ring.respond(state)
@@ -254,7 +268,8 @@ class StationaryFilters(AbstractTheory):
             [Status.diverged, Status.out_of_steps, Status.no_such_branch, Status.not_stationary],
             Status.solved,
         )
-        return arrays, status, jnp.where(jnp.isfinite(found.residual), found.residual, jnp.inf), found.steps
+        residual = jnp.where(jnp.isfinite(found.residual), found.residual, jnp.inf)
+        return _Solved(arrays, state, status, residual, found.steps)
 
     def _observables(self, ring: Ring, state: State, parts: list[Found]) -> dict[str, Array]:
         model, waves, lags = ring.model, ring.waves, np.asarray(self.lags)
@@ -304,6 +319,16 @@ class StationaryFilters(AbstractTheory):
         ends = np.where(np.isin(np.arange(waves.times // 2 + 1), (0, waves.times // 2)), 1.0, 2.0) * waves.length
         table = jnp.cos(np.asarray(self.frequencies)[:, None] * waves.lags) * ends
         return falling @ table.T
+
+
+class _Solved(NamedTuple):
+    """On one ring."""
+
+    arrays: dict[str, Array]
+    state: State
+    status: Array
+    residual: Array
+    steps: Array
 
 
 def _at(values: Float[Array, "population lag"], waves: Waves, lags: np.ndarray) -> Float[Array, "population wanted"]:

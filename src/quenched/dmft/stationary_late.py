@@ -68,8 +68,8 @@ class StationaryLate(AbstractExperiment):
     def in_range(self, model: RandomNetwork) -> Array:
         return self.way.in_range(model)
 
-    def outside_errors(self) -> str:
-        return self.way.outside_errors()
+    def outside_errors(self, model: RandomNetwork) -> str:
+        return self.way.outside_errors(model)
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
         found = self.way.measure(model, None, key)

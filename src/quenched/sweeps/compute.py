@@ -16,11 +16,6 @@ from quenched.status import Status
 from quenched.sweeps.plan import Plan
 from quenched.theory import AbstractExperiment, AbstractTheory, Computed, Start
 
-# Points computed side by side. 2500 points of FiniteTemperature (and ZeroTemperature) from two threads on 2 cores: 0.16 s
-# (0.26 s) in batches of 64, 0.15 s (0.43 s) in batches of 256, 0.57 s (2.40 s) in one: the slowest lane holds its batch
-# back. One thread takes 0.31 s (0.57 s) in batches of 64.
-LANES = 64
-
 Part = tuple[np.ndarray, Computed]
 """Flat indices of points, and what was computed there, with the point as the first axis."""
 
@@ -40,11 +35,16 @@ def by_name(computed: Computed) -> dict[str, Any]:
 
 
 def lanes(plan: Plan) -> int:
-    """How many points are computed side by side: fewer where one takes much memory, whatever the machine has."""
+    """How many points are computed side by side: fewer where one takes much time or memory, whatever the machine has.
+
+    2500 points of FiniteTemperature (and ZeroTemperature) from two threads on 2 cores: 0.16 s (0.26 s) in batches of 64,
+    0.15 s (0.43 s) in batches of 256, 0.57 s (2.40 s) in one: the slowest lane holds its batch back. One thread takes 0.31 s
+    (0.57 s) in batches of 64.
+    """
     theory = plan.grid.points[0][1]
     assert isinstance(theory, AbstractTheory)
     assert plan.start is not None
-    return max(1, min(LANES, BATCH_BYTES // max(1, theory.bytes_per_point(plan.solver, plan.start))))
+    return max(1, min(theory.lanes, BATCH_BYTES // max(1, theory.bytes_per_point(plan.solver, plan.start))))
 
 
 def compute_theory(plan: Plan, wanted: np.ndarray) -> Generator[Part, None, None]:
