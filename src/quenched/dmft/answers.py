@@ -18,7 +18,7 @@ from quenched.units import AbstractUnit
 _TRUSTED = 2.0
 
 
-class Plan(NamedTuple):
+class Stepping(NamedTuple):
     """How the sweep is done."""
 
     step: float
@@ -81,7 +81,7 @@ class Answers(NamedTuple):
     """d rate/dx of the tangents, up to now."""
 
 
-def answers(unit: AbstractUnit, past: Past, state: Array, plan: Plan, index: Int[Array, ""]) -> Answers:
+def answers(unit: AbstractUnit, past: Past, state: Array, plan: Stepping, index: Int[Array, ""]) -> Answers:
     """Of one population."""
     slope = with_means(unit.rate_slope(state), plan.tangents)
     slopes = past.slopes.at[index].set(slope)
@@ -111,7 +111,7 @@ def _averaged(kicks: Array, inputs: Array, weights: Array) -> Answer:
     return Answer(inputs @ weights, kicks * weights)
 
 
-def reported(answer: Answer, direct: Array, plan: Plan, index: Int[Array, ""]) -> Float[Array, " earlier_time"]:
+def reported(answer: Answer, direct: Array, plan: Stepping, index: Int[Array, ""]) -> Float[Array, " earlier_time"]:
     """R(n, .) for each unit of input and of time. `direct` is the derivative of the velocity by the input."""
     if plan.scheme != "second_order":
         return answer.inputs / plan.step

@@ -76,7 +76,7 @@ class _Rows(NamedTuple):
     averages: dict[str, Array]
 
 
-def sweep(
+def causal_sweep(
     model: RandomNetwork, scheme: Scheme, step: float, draws: Draws, tangents: int, field_at: Callable[[Any], Any]
 ) -> Swept:
     """Run the population. `tangents` of its trajectories give the response; with 0 the memory is left out."""

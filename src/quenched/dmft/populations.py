@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from quenched.dmft.answers import Answers, Past, Plan, answers, beside_the_diagonal, no_past, reported, with_room
+from quenched.dmft.answers import Answers, Past, Stepping, answers, beside_the_diagonal, no_past, reported, with_room
 from quenched.dmft.growing import fewer_normals, next_row, padded, zero_padded
 from quenched.dmft.linearised import EXTRAPOLATED, linearised, summed
 from quenched.dmft.population import Swept
@@ -28,7 +28,7 @@ from quenched.models import RandomNetwork, Sinusoid
 from quenched.units import AbstractUnit
 
 
-class Draws(NamedTuple):
+class PopulationDraws(NamedTuple):
     """What is random in one population; one column a trajectory."""
 
     initial: Float[Array, "*variable trajectory"]
@@ -58,7 +58,9 @@ class _Rows(NamedTuple):
     averages: dict[str, Array]
 
 
-def sweep(model: RandomNetwork, plan: Plan, draws: tuple[Draws, ...]) -> tuple[tuple[Swept, ...], Float[Array, "rank time"]]:
+def causal_sweep(
+    model: RandomNetwork, plan: Stepping, draws: tuple[PopulationDraws, ...]
+) -> tuple[tuple[Swept, ...], Float[Array, "rank time"]]:
     """Run all populations; and the latents."""
     times, units = len(draws[0].normals), model.units
     pasts = tuple(no_past(unit.state_size, each.phases.size, plan.tangents) for unit, each in zip(units, draws, strict=True))
@@ -72,7 +74,7 @@ def sweep(model: RandomNetwork, plan: Plan, draws: tuple[Draws, ...]) -> tuple[t
         averages = Averages(*(zero_padded(each.T, size).T for each in averages))
         part = tuple(each._replace(normals=zero_padded(each.normals[:size], size)) for each in draws)
 
-        def advance(carry: Any, index: Array, part: tuple[Draws, ...] = part) -> tuple[Any, tuple[_Rows, ...]]:
+        def advance(carry: Any, index: Array, part: tuple[PopulationDraws, ...] = part) -> tuple[Any, tuple[_Rows, ...]]:
             pasts, nows, averages = carry
             return _advance(model, plan, part, pasts, nows, averages, index)
 
@@ -83,13 +85,13 @@ def sweep(model: RandomNetwork, plan: Plan, draws: tuple[Draws, ...]) -> tuple[t
     return swept, averages.latents[:, :times]
 
 
-def with_twice_the_step(draws: Draws, factor: Float[Array, "time earlier_time"]) -> Draws:
+def with_twice_the_step(draws: PopulationDraws, factor: Float[Array, "time earlier_time"]) -> PopulationDraws:
     """Draws for half as many steps, with the same fields at every second time: the same neurons, seen less finely."""
     noise = (draws.noise[0::2] + draws.noise[1::2]) / jnp.sqrt(2.0)
     return draws._replace(normals=fewer_normals(factor[::2], draws.normals), noise=noise)
 
 
-def _swept(rows: _Rows, now: _Now, past: Past, times: int, plan: Plan) -> Swept:
+def _swept(rows: _Rows, now: _Now, past: Past, times: int, plan: Stepping) -> Swept:
     state_correlation = jnp.tril(rows.state @ rows.state.T / rows.state.shape[1])
     response, state_response = rows.response, rows.state_response
     if plan.scheme == "second_order":
@@ -98,7 +100,7 @@ def _swept(rows: _Rows, now: _Now, past: Past, times: int, plan: Plan) -> Swept:
     return Swept(rows.correlation, state_correlation, response, state_response, rows.averages, now.conditioning, factor)
 
 
-def _beginning(draws: Draws) -> _Now:
+def _beginning(draws: PopulationDraws) -> _Now:
     return _Now(draws.initial, jnp.zeros_like(draws.initial), jnp.asarray(jnp.inf))
 
 
@@ -111,8 +113,8 @@ def _widened(rows: _Rows, times: int) -> _Rows:
 
 def _advance(
     model: RandomNetwork,
-    plan: Plan,
-    draws: tuple[Draws, ...],
+    plan: Stepping,
+    draws: tuple[PopulationDraws, ...],
     pasts: tuple[Past, ...],
     nows: tuple[_Now, ...],
     averages: Averages,
@@ -165,8 +167,8 @@ def _outside(model: RandomNetwork, time: Array, place: int, phases: Array) -> Ar
 
 def _one(
     unit: AbstractUnit,
-    plan: Plan,
-    draws: Draws,
+    plan: Stepping,
+    draws: PopulationDraws,
     past: Past,
     now: _Now,
     answered: Answers | None,

@@ -16,7 +16,7 @@ from quenched.activations import check_continuous
 from quenched.couplings.base import memory_of_each, remembers
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis, refuse_values
 from quenched.dmft.periodic import NOTHING, check_resolved, lasting_on_a_ring, moved_from_half_the_ring
-from quenched.dmft.stationary_waves import Found, Ring, State, Waves
+from quenched.dmft.stationary_waves import GaussianRing, NeuronAverages, State, Waves
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.anderson import Anderson, fixed_point
 from quenched.numerics.richardson import extrapolated
@@ -224,7 +224,7 @@ class StationaryFilters(AbstractTheory):
             frequency = jnp.max(jnp.asarray(model.field.angular_frequency))
             periods = jnp.maximum(1.0, jnp.round(times * step * frequency / (2.0 * jnp.pi)))
             waves = Waves(times, 2.0 * jnp.pi * periods / (frequency * times))
-        ring, populations, rank = Ring(model, waves), model.populations, model.couplings.rank
+        ring, populations, rank = GaussianRing(model, waves), model.populations, model.couplings.rank
         # Means and latents are few beside the correlations: each counts as much as all lags of one.
         weight = np.sqrt(times // 2 + 1)
 
@@ -271,7 +271,7 @@ class StationaryFilters(AbstractTheory):
         residual = jnp.where(jnp.isfinite(found.residual), found.residual, jnp.inf)
         return _Solved(arrays, state, status, residual, found.steps)
 
-    def _observables(self, ring: Ring, state: State, parts: list[Found]) -> dict[str, Array]:
+    def _observables(self, ring: GaussianRing, state: State, parts: list[NeuronAverages]) -> dict[str, Array]:
         model, waves, lags = ring.model, ring.waves, np.asarray(self.lags)
         half = waves.times // 2
         covariance = jnp.stack([each.state_covariance for each in parts])

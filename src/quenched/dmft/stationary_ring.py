@@ -60,7 +60,7 @@ def filters(name: str, step: float, times: int) -> Filters:
     return Filters(forcing, once.kick / np.abs(turn - once.leak), kick, 0.0 if once.delayed else 0.5)
 
 
-class Draws(NamedTuple):
+class RingDraws(NamedTuple):
     """What is random in a sample."""
 
     noise: Waves
@@ -69,7 +69,7 @@ class Draws(NamedTuple):
     """xi: random phases, so that its correlation with itself is a single peak in each trajectory."""
 
 
-def draw(key: Key[Array, ""], trajectories: int, times: int) -> Draws:
+def draw(key: Key[Array, ""], trajectories: int, times: int) -> RingDraws:
     """Noise and pulses of one sample."""
     uniform_key, order_key = jax.random.split(key)
     level, phase, pulse_phase = jax.random.uniform(uniform_key, (3, trajectories, times // 2 + 1))
@@ -80,24 +80,24 @@ def draw(key: Key[Array, ""], trajectories: int, times: int) -> Draws:
     noise = jnp.where(real, jax.scipy.special.ndtri(level), jnp.sqrt(-jnp.log1p(-level)) * _turn(phase))
     noise = noise - jnp.where(real, jnp.mean(noise, axis=0), 0.0)
     noise = noise / jnp.sqrt(jnp.mean(jnp.abs(noise) ** 2, axis=0))
-    return Draws(noise, jnp.where(real, jnp.where(pulse_phase < 0.5, 1.0, -1.0), _turn(pulse_phase)))
+    return RingDraws(noise, jnp.where(real, jnp.where(pulse_phase < 0.5, 1.0, -1.0), _turn(pulse_phase)))
 
 
-def coarser(draws: Draws) -> Draws:
+def coarser(draws: RingDraws) -> RingDraws:
     """The same random numbers for half as many times: each frequency that is left keeps its own."""
     last = draws.noise.shape[1] // 2
     noise, pulses = draws.noise[:, : last + 1], draws.pulses[:, : last + 1]
     # The highest frequency of a ring is real.
     edge = noise[:, -1].real - jnp.mean(noise[:, -1].real)
     edge = edge / jnp.sqrt(jnp.mean(edge**2))
-    return Draws(noise.at[:, -1].set(edge), pulses.at[:, -1].set(jnp.where(pulses[:, -1].real < 0.0, -1.0, 1.0)))
+    return RingDraws(noise.at[:, -1].set(edge), pulses.at[:, -1].set(jnp.where(pulses[:, -1].real < 0.0, -1.0, 1.0)))
 
 
 def _turn(fraction: Float[Array, "..."]) -> Complex[Array, "..."]:
     return jnp.exp(2j * jnp.pi * fraction)
 
 
-class Measured(NamedTuple):
+class RingAverages(NamedTuple):
     """What the trajectories (x, y) say."""
 
     state: Waves
@@ -112,13 +112,13 @@ class Measured(NamedTuple):
     slope: Paths
 
 
-class Ring(NamedTuple):
+class SampledRing(NamedTuple):
     """The map whose fixed point is a self-consistent sample. Unknowns: x and y, stacked."""
 
     model: RandomNetwork
     filters: Filters
     step: float
-    draws: Draws
+    draws: RingDraws
 
     @property
     def times(self) -> int:
@@ -137,7 +137,7 @@ class Ring(NamedTuple):
         x = self.paths(amplitude * jnp.asarray(self.filters.noise) * self.draws.noise)
         return jnp.stack([x, self.paths(jnp.asarray(self.filters.kick) * self.draws.pulses)])
 
-    def measure(self, unknowns: Float[Array, "two trajectory time"]) -> Measured:
+    def measure(self, unknowns: Float[Array, "two trajectory time"]) -> RingAverages:
         """Averages over trajectories and time, with the sampling error of a Gaussian twin taken off.
 
         The twin follows the same noise linearly, x' = <x> + T zeta with T = <x zeta*>, and responds linearly. Its averages
@@ -161,7 +161,7 @@ class Ring(NamedTuple):
 
         beyond = jnp.mean(self.waves(slope * y - twin_slope * twin_push) * self.draws.pulses.conj(), axis=0)
         causal = jnp.arange(self.times) <= self.times // 2
-        return Measured(
+        return RingAverages(
             state=state,
             state_mean=mean,
             rate=rate_waves,
@@ -204,7 +204,7 @@ class Ring(NamedTuple):
         loop = 1.0 - middle * kappa
         return jnp.stack([self.paths(x / loop), self.paths(y / loop + early)])
 
-    def kinetic_energy(self, now: Measured) -> Float[Array, ""]:
+    def kinetic_energy(self, now: RingAverages) -> Float[Array, ""]:
         """Half the mean square of -x + kappa phi + gamma + b.
 
         Of gamma and the noise only the sum that drives x is drawn: gamma is its best guess from that sum, plus a remainder

@@ -16,7 +16,7 @@ from quenched import checks
 from quenched.activations import check_continuous
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
 from quenched.dmft.static import check_off_kinks, unbounded
-from quenched.dmft.stationary_ring import SCHEMES, Draws, Measured, Ring, coarser, draw, filters
+from quenched.dmft.stationary_ring import SCHEMES, RingAverages, RingDraws, SampledRing, coarser, draw, filters
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson, fixed_point
 from quenched.numerics.richardson import ORDERS, both_errors, extrapolated, with_remainders
@@ -234,9 +234,9 @@ class StationarySampled(AbstractExperiment):
         both = (jax.tree.map(jnp.maximum, getattr(fine, of), getattr(coarse, of)) for of in ("status", "residual", "steps"))
         return Computed(extrapolated(ORDERS[self.scheme], coarse.arrays, fine.arrays) | left, *both)
 
-    def _on_a_ring(self, model: RandomNetwork, solver: Anderson, draws: Draws, step: float) -> Computed:
+    def _on_a_ring(self, model: RandomNetwork, solver: Anderson, draws: RingDraws, step: float) -> Computed:
         times = count_steps(self.window, step, "window")
-        ring = Ring(model, filters(self.scheme, step, times), step, draws)
+        ring = SampledRing(model, filters(self.scheme, step, times), step, draws)
         amplitude, unstable = _first_amplitude(model)
         # In units of the first guess, so that a residual is relative.
         scale = jnp.stack([jnp.where(amplitude > 0.0, amplitude, 1.0), jnp.ones(())])[:, None, None]
@@ -255,7 +255,7 @@ class StationarySampled(AbstractExperiment):
         )
         return Computed(arrays, status, jnp.where(jnp.isfinite(found.residual), found.residual, jnp.inf), found.steps)
 
-    def _observables(self, ring: Ring, now: Measured) -> dict[str, Array]:
+    def _observables(self, ring: SampledRing, now: RingAverages) -> dict[str, Array]:
         times, model, step = ring.times, ring.model, ring.step
         at = np.rint(np.asarray(self.lags) / step).astype(int)
         correlation = jnp.fft.irfft(now.rate_spectrum, times)

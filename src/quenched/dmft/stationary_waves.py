@@ -21,7 +21,7 @@ from quenched.gaussian.hermite import averages_under_a_wave, pair_averages
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.growth import spectral_abscissa, spectral_radius
 from quenched.units.base import AbstractUnit
-from quenched.units.filters import Answer, answer, linear_part, shape_of
+from quenched.units.filters import WaveAnswer, answer, linear_part, shape_of
 
 # Steps to the growth rate by halving an interval, and applications of the operator in each.
 _HALVINGS, _APPLICATIONS = 48, 60
@@ -67,7 +67,7 @@ class State(NamedTuple):
     latent: Float[Array, " rank"]
 
 
-class Found(NamedTuple):
+class NeuronAverages(NamedTuple):
     """Of the neurons of one population."""
 
     mean_rate: Array
@@ -106,7 +106,7 @@ class Neurons(NamedTuple):
     noise: Any
     drive: Drive | None
 
-    def answer(self, growth: Array | float = 0.0) -> Answer:
+    def answer(self, growth: Array | float = 0.0) -> WaveAnswer:
         """To waves that grow at a rate."""
         return answer(linear_part(self.unit), self.waves.turns(growth), self.waves.step)
 
@@ -114,7 +114,7 @@ class Neurons(NamedTuple):
         """First variable at a constant f = 1."""
         return self.answer().state[0, 0].real
 
-    def respond(self, mean: Array, covariance: Float[Array, " lag"]) -> Found:
+    def respond(self, mean: Array, covariance: Float[Array, " lag"]) -> NeuronAverages:
         """To an input of this mean, with a Gaussian part of this covariance."""
         unit, now, linear, rate = self.unit, self.answer(), linear_part(self.unit), self.rate
         power = jnp.abs(now.state[:, 0]) ** 2
@@ -149,13 +149,13 @@ class Neurons(NamedTuple):
         shaken = jnp.einsum("v,wvk->wk", linear.matrix[0], now.noise)
         velocity = jnp.abs(drift) ** 2 * self.waves.spectrum(forcing) + self.noise**2 * jnp.sum(jnp.abs(shaken) ** 2, axis=1)
         square = self.waves.covariance(velocity)[0]
-        return Found(mean_rate, correlation, mean_state, state, state_slope, rate_slope, square, products)
+        return NeuronAverages(mean_rate, correlation, mean_state, state, state_slope, rate_slope, square, products)
 
     def rate(self, first: Array) -> Array:
         """Of the first variable."""
         return self.unit.rate(self._state_of(first))
 
-    def lasting_rates(self, found: Found, lasting: Float[Array, " lag"]) -> Float[Array, " lag"]:
+    def lasting_rates(self, found: NeuronAverages, lasting: Float[Array, " lag"]) -> Float[Array, " lag"]:
         """Correlation of the rate where the covariance of the state is what lasts of it, which the drive moves."""
         if shape_of(self.unit) != "rate":
             return _slope(self.rate)(jnp.zeros(())) ** 2 * lasting + found.mean_rate**2
@@ -196,7 +196,7 @@ def _slope(function: Any) -> Any:
     return lambda x: jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
 
 
-class Ring(NamedTuple):
+class GaussianRing(NamedTuple):
     """The map whose fixed point is the stationary state."""
 
     model: RandomNetwork
@@ -223,7 +223,7 @@ class Ring(NamedTuple):
         nothing = jnp.zeros_like(state.correlation)
         return Rates(fractions, state.mean, state.correlation, nothing, state.latent, slopes[:, None] * state.latent)
 
-    def respond(self, state: State) -> list[Found]:
+    def respond(self, state: State) -> list[NeuronAverages]:
         """What the neurons do with the input that these rates make."""
         model, ones = self.model, jnp.ones(self.model.populations)
         law = model.couplings.field(self.rates(state, ones))
@@ -284,12 +284,12 @@ class Ring(NamedTuple):
 class Packets(NamedTuple):
     """What hands covariances of differences between two copies on."""
 
-    ring: Ring
+    ring: GaussianRing
     matrix: Float[Array, "population population"]
     weights: Float[Array, "population lag"]
 
     @staticmethod
-    def of(ring: Ring, state: State) -> Packets:
+    def of(ring: GaussianRing, state: State) -> Packets:
         """In a stationary state."""
         weights = jnp.stack([each.handed_on for each in ring.respond(state)])
         return Packets(ring, handed_on(ring.model, _at_one_time(ring.rates(state, jnp.ones(len(weights))))), weights)
@@ -298,7 +298,7 @@ class Packets(NamedTuple):
         """The same numbers."""
         waves = self.ring.waves._replace(step=jax.lax.stop_gradient(self.ring.waves.step))
         model, matrix, weights = jax.lax.stop_gradient((self.ring.model, self.matrix, self.weights))
-        return Packets(Ring(model, waves), matrix, weights)
+        return Packets(GaussianRing(model, waves), matrix, weights)
 
     def image(self, growth: Array, packet: Array, turned: bool = False) -> Array:
         """Of differences that grow at a rate; or as if they came round the ring with the opposite sign."""

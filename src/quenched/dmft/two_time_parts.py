@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from quenched.dmft.answers import Plan
+from quenched.dmft.answers import Stepping
 from quenched.dmft.population import Swept
-from quenched.dmft.populations import Draws, sweep, with_twice_the_step
+from quenched.dmft.populations import PopulationDraws, causal_sweep, with_twice_the_step
 from quenched.dmft.two_time_sampled import TwoTimeSampled, observables, starting
 from quenched.models import AbstractInitial, RandomNetwork
 from quenched.numerics.exact_moments import stratified, with_exact_moments
@@ -59,10 +59,10 @@ class TwoTimeParts(TwoTimeSampled):
         return arrays, jnp.min(jnp.stack([one.conditioning for one in swept]))
 
     def _sweep_all(
-        self, model: RandomNetwork, draws: tuple[Draws, ...], finer: int
+        self, model: RandomNetwork, draws: tuple[PopulationDraws, ...], finer: int
     ) -> tuple[tuple[Swept, ...], dict[str, Array]]:
         tangents = max(1, self.tangents // self.populations) if self.memory else 0
-        swept, latents = sweep(model, Plan(self.step / finer, self.scheme, tangents, self.response), draws)
+        swept, latents = causal_sweep(model, Stepping(self.step / finer, self.scheme, tangents, self.response), draws)
         each = [observables(one, finer) for one in swept]
         arrays = each[0]
         if len(each) > 1:
@@ -72,7 +72,7 @@ class TwoTimeParts(TwoTimeSampled):
             arrays = {name: jnp.stack([one.get(name, nothing) for one in each]) for name in names}
         return swept, arrays | ({"latent": latents[:, ::finer]} if len(latents) else {})
 
-    def _draw_one(self, key: Array) -> Draws:
+    def _draw_one(self, key: Array) -> PopulationDraws:
         count, steps = self.trajectories // self.populations, (1 + self.richardson) * self.steps
         initial_key, drive_key = jax.random.split(key)
         uniform = stratified(count, initial_key)
@@ -88,7 +88,7 @@ class TwoTimeParts(TwoTimeSampled):
         first = starting(self.initial, uniform, normals[0])
         keys = [jax.random.fold_in(initial_key, 3 + row) for row in range(len(self.others))]
         rest = [each.quantile(stratified(count, key)) for each, key in zip(self.others, keys, strict=True)]
-        return Draws(jnp.stack([first, *rest]) if rest else first, field, normals[steps + 1 : -1], phases)
+        return PopulationDraws(jnp.stack([first, *rest]) if rest else first, field, normals[steps + 1 : -1], phases)
 
     def outside_errors(self, model: RandomNetwork) -> str:
         return "a finite population, O(1/trajectories)" if self.scheme == "map" else super().outside_errors(model)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched.activations import check_continuous
-from quenched.dmft.population import Draws, Swept, sweep, with_twice_the_step
+from quenched.dmft.population import Draws, Swept, causal_sweep, with_twice_the_step
 from quenched.dmft.schemes import scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
 from quenched.numerics.exact_moments import stratified, with_exact_moments
@@ -139,7 +139,7 @@ class TwoTimeSampled(AbstractExperiment):
 
     def _sweep(self, model: RandomNetwork, draws: Draws, finer: int) -> Swept:
         step, tangents = self.step / finer, self.tangents if self.memory else 0
-        return sweep(model, scheme(self.scheme, step), step, draws, tangents, model.field_at)
+        return causal_sweep(model, scheme(self.scheme, step), step, draws, tangents, model.field_at)
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         return with_remainders(arrays, self.step)

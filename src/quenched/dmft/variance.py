@@ -22,7 +22,7 @@ _NEAR = 1e-6
 _NARROWINGS = 11
 
 
-class Start(NamedTuple):
+class FirstGuess(NamedTuple):
     """Where the particle starts: v, y0 = v - c_inf, with derivatives, and how they were found."""
 
     variance: Float[Array, ""]
@@ -40,7 +40,7 @@ def resolutions(solver: Newton) -> tuple[Resolution, Resolution]:
     return Resolution(5 * solver.nodes // 8, solver.nodes), Resolution(solver.nodes, 2 * solver.nodes)
 
 
-def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
+def find_start(model: RandomNetwork, solver: Newton, even: bool) -> FirstGuess:
     """Bracket, Newton on a coarse rule, and one step with derivatives on a finer one."""
     coarse, fine = resolutions(solver)
     fixed = jax.lax.stop_gradient(model)
@@ -74,7 +74,7 @@ def find_start(model: RandomNetwork, solver: Newton, even: bool) -> Start:
     # As `polish`, but with the Jacobian of the coarse rule, which is as good as the two rules agree.
     found = newton_nearby(residual(fixed, coarse), jnp.ones(1 if even else 2), _NEAR, solver.max_steps)
     v, y0 = scaled(found.unknowns - solve_small(found.jacobian, residual(model, fine)(found.unknowns)))
-    return Start(v, y0, bend, jnp.maximum(size, 1e-6), scaled(found.unknowns), found.steps, bounded)
+    return FirstGuess(v, y0, bend, jnp.maximum(size, 1e-6), scaled(found.unknowns), found.steps, bounded)
 
 
 def rate_pair(model: RandomNetwork, covariance: Array, variance: Array, nodes: int) -> Array:

@@ -21,7 +21,7 @@ _EPSILON, _SINGULAR = 1e-15, 1e10
 _FLAT, _MOVES, _NEAR = 1e-12, 1e-12, 1e-2
 
 
-class Root(NamedTuple):
+class CertifiedRoot(NamedTuple):
     """A fixed point after its last Newton step."""
 
     state: Float[Array, " neuron"]
@@ -64,7 +64,7 @@ def polish(
     return newton(dynamics, settled), size < CLOSER * (1.0 + jnp.max(jnp.abs(settled)))
 
 
-def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: Array | None) -> Root:
+def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: Array | None) -> CertifiedRoot:
     """The Newton-Kantorovich number h = |F'^-1| L |F'^-1 F| in the largest-entry norm, L how fast F' changes.
 
     h < 1/2 proves a root within (1 - sqrt(1 - 2h))/(|F'^-1| L), and no other within (1 + sqrt(1 - 2h))/(|F'^-1| L).
@@ -84,7 +84,7 @@ def examine(dynamics: AbstractDynamics, root: Float[Array, " neuron"], inputs: A
     alone = (1.0 + jnp.sqrt(jnp.maximum(1.0 - 2.0 * certificate, 0.0))) / jnp.maximum(bend, 1e-300)
     radius = jnp.where(certificate < 0.5, jnp.minimum(alone, valid), 0.0)
     size, energy = jnp.max(jnp.abs(speed)), 0.5 * jnp.sum(speed**2)
-    return Root(root, size, energy, certificate, radius, 2.0 * distance, stretch, sign, -log_det)
+    return CertifiedRoot(root, size, energy, certificate, radius, 2.0 * distance, stretch, sign, -log_det)
 
 
 def smoothness(

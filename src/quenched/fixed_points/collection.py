@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from quenched.dynamics.base import AbstractDynamics, batched
 from quenched.dynamics.flow_and_map import Map
-from quenched.fixed_points.certificates import CLOSER, Root, examine, ghost, polish
+from quenched.fixed_points.certificates import CLOSER, CertifiedRoot, examine, ghost, polish
 from quenched.fixed_points.equation import equation_of
 
 # Half of the default starts have followed the dynamics, at most for this long.
@@ -28,7 +28,7 @@ class Catalogue(NamedTuple):
     """Fixed points of one network. Rows of `roots`: one a candidate, and one its mirror image; only those marked distinct
     are filled."""
 
-    roots: Root
+    roots: CertifiedRoot
     distinct: Bool[Array, " row"]
     proven: Bool[Array, " row"]
     """Which candidates are at a certified root, be it another row's."""
@@ -95,7 +95,7 @@ class Collection:
     def __init__(self, dynamics: AbstractDynamics, inputs: np.ndarray | None):
         self.dynamics, self.inputs = dynamics, inputs
         self.equation = equation_of(dynamics, inputs)
-        self.roots: list[Root] = []
+        self.roots: list[CertifiedRoot] = []
         self.of_input: list[int] = []
 
     def add(self, candidates: np.ndarray, of_input: np.ndarray, belongs: np.ndarray | None = None) -> np.ndarray:
@@ -242,7 +242,7 @@ class Collection:
         """The inputs of these rows."""
         return None if self.inputs is None else self.inputs[of_input]
 
-    def _place(self, root: Root, of_input: int) -> int:
+    def _place(self, root: CertifiedRoot, of_input: int) -> int:
         """Enter a root into the list unless it is there, or is not certain."""
         if not root.certificate < 0.5:
             return _NONE
@@ -286,9 +286,9 @@ def _polish_all(dynamics: AbstractDynamics, states: Any, inputs: Any, wanted: An
 
 
 @eqx.filter_jit
-def _examine_all(dynamics: AbstractDynamics, states: Any, inputs: Any, wanted: Any) -> Root:
+def _examine_all(dynamics: AbstractDynamics, states: Any, inputs: Any, wanted: Any) -> CertifiedRoot:
     """Where `wanted`, what is known of the roots at these states."""
-    found: Root = where_wanted(lambda state, given: examine(dynamics, state, given), states, inputs, wanted)
+    found: CertifiedRoot = where_wanted(lambda state, given: examine(dynamics, state, given), states, inputs, wanted)
     return found
 
 

@@ -84,7 +84,7 @@ class Lanes(NamedTuple):
     """|F| at the start."""
 
 
-class Found(NamedTuple):
+class Descended(NamedTuple):
     """One row a start."""
 
     state: Float[Array, "start neuron"]
@@ -134,11 +134,11 @@ def search(
     starts: Float[Array, "start neuron"],
     inputs: Float[Array, "start input"] | None,
     solver: LevenbergMarquardt,
-) -> Found:
+) -> Descended:
     """Follow every start to the end. Carries no derivatives."""
     begin = nothing_searched(jax.lax.stop_gradient(starts), solver)
     ended = search_on(dynamics, starts, inputs, solver, begin, len(starts), TO_THE_END)
-    return Found(ended.results, ended.outcome, ended.steps)
+    return Descended(ended.results, ended.outcome, ended.steps)
 
 
 def _fresh(starts: Float[Any, "start neuron"], start: Any) -> Lanes:

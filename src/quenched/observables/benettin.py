@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from quenched.couplings import AbstractCouplings
-from quenched.observables.tangent import Bundle, Couplings, Measured, Span, advance
+from quenched.observables.tangent import Bundle, Couplings, Span, TangentGrowth, advance
 from quenched.status import RUNAWAY
 from quenched.units.base import AbstractUnit
 
@@ -83,7 +83,7 @@ def follow(
     every = round(1.0 / schedule.step) if schedule.every is None else schedule.every
     every = max(1, min(every, schedule.per_block))
     longest = min(schedule.per_block, round(_LONGEST / schedule.step))
-    kept: list[Measured] = []
+    kept: list[TangentGrowth] = []
     worst, interrupted, push, pushed = 1.0, False, bundle.turn, 0
     try:
         for first, steps, counts in schedule.spans():

@@ -16,7 +16,7 @@ from quenched.models import AbstractInitial, Network, RandomNetwork, read_initia
 from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
 from quenched.numerics.threads import one_blas_thread
-from quenched.observables.response_runs import Measured, Plan, measure_stretches
+from quenched.observables.response_runs import RunAverages, RunPlan, measure_stretches
 from quenched.precision import double_precision
 from quenched.provenance import seed_of, stamp
 from quenched.records import printed
@@ -122,13 +122,13 @@ def measure_response(
     trials = _read_trials(trials, ensemble)
     stretches = checks.count("stretches", stretches)
     parts = 1 + checks.flag("richardson", richardson)
-    plan = Plan(method, scheme, float(step), lags, stretches, before, trials, _read_probes(probes), parts)
+    plan = RunPlan(method, scheme, float(step), lags, stretches, before, trials, _read_probes(probes), parts)
     _refuse_what_does_not_fit(plan.halved() if richardson else plan, ensemble.size, ensemble.networks)
     start = read_initial(initial)
     size_of_kick = checks.number("kick", kick, above=0.0)
     keys = jax.random.split(read_key(key), ensemble.networks)
 
-    def measured(plan: Plan) -> dict[str, np.ndarray]:
+    def measured(plan: RunPlan) -> dict[str, np.ndarray]:
         with one_blas_thread():
             if isinstance(network, RandomNetwork):
                 found = _networks_compiled(network, ensemble.size, start, size_of_kick, plan, keys)
@@ -163,7 +163,7 @@ class _Ensemble(NamedTuple):
     attributes: dict[str, Any]
 
 
-def _sampled(measured: Measured, plan: Plan) -> dict[str, np.ndarray]:
+def _sampled(measured: RunAverages, plan: RunPlan) -> dict[str, np.ndarray]:
     """Over trials, (sample, lag); Euler's response to a field comes a step later than to a kick of the state."""
     samples: dict[str, np.ndarray] = {}
     for name, values in measured._asdict().items():
@@ -196,9 +196,9 @@ def _averaged(sampled: dict[str, np.ndarray], method: str) -> dict[str, np.ndarr
 
 @partial(jax.jit, static_argnames=("size", "plan"))
 def _networks_compiled(
-    model: RandomNetwork, size: int, initial: AbstractInitial, kick: Any, plan: Plan, keys: Array
-) -> Measured:
-    def one(key: Array) -> Measured:
+    model: RandomNetwork, size: int, initial: AbstractInitial, kick: Any, plan: RunPlan, keys: Array
+) -> RunAverages:
+    def one(key: Array) -> RunAverages:
         coupling_key, run_key = jax.random.split(key)
         couplings = model.couplings.draw(size, coupling_key)
         network = Network(couplings, model.activation, jnp.full(size, model.field))
@@ -208,7 +208,9 @@ def _networks_compiled(
 
 
 @partial(jax.jit, static_argnames=("plan",))
-def _network_compiled(network: Network, noise: Any, initial: AbstractInitial, kick: Any, plan: Plan, key: Array) -> Measured:
+def _network_compiled(
+    network: Network, noise: Any, initial: AbstractInitial, kick: Any, plan: RunPlan, key: Array
+) -> RunAverages:
     return measure_stretches(network, noise, initial, kick, plan, key)
 
 
@@ -259,7 +261,7 @@ def _read_probes(probes: Any) -> int | None:
     return checks.count("probes", probes)
 
 
-def _refuse_what_does_not_fit(plan: Plan, size: int, networks: int) -> None:
+def _refuse_what_does_not_fit(plan: RunPlan, size: int, networks: int) -> None:
     copies = (size if plan.probes is None else plan.probes) * (4 if plan.method == "kick" else 1)
     # States of two stretches with their transforms, and all perturbed states a few times over.
     needed = 8 * (3 * size**2 + plan.trials * size * (24 * plan.lags + 6 * copies))

@@ -17,7 +17,7 @@ State = Float[Array, "trial neuron"]
 Step = Callable[[State], State]
 
 
-class Plan(NamedTuple):
+class RunPlan(NamedTuple):
     """What to do; everything that changes the compiled program."""
 
     method: str
@@ -32,12 +32,12 @@ class Plan(NamedTuple):
     parts: int = 1
     """The noise of a step is drawn in so many parts: that of as many shorter steps, with the same key."""
 
-    def halved(self) -> Plan:
+    def halved(self) -> RunPlan:
         """The same run by half the step."""
         return self._replace(step=self.step / 2, lags=2 * self.lags, burn_in=2 * self.burn_in, parts=self.parts // 2)
 
 
-class Measured(NamedTuple):
+class RunAverages(NamedTuple):
     """Averages over neurons and stretches. Responses are those to a kick of the state at lag 0."""
 
     state_correlation: Float[Array, "... lag"]
@@ -49,8 +49,8 @@ class Measured(NamedTuple):
 
 
 def measure_stretches(
-    network: Network, noise: Any, initial: AbstractInitial, kick: Any, plan: Plan, key: Key[Array, ""]
-) -> Measured:
+    network: Network, noise: Any, initial: AbstractInitial, kick: Any, plan: RunPlan, key: Key[Array, ""]
+) -> RunAverages:
     """Run all trials of a network; (trial, lag) for everything."""
     start_key, before_key, after_key = jax.random.split(key, 3)
     shape = (plan.trials, network.size)
@@ -68,7 +68,7 @@ def measure_stretches(
 
     perturb, follow, read = _tangent(network) if plan.method == "tangent" else _kicks(network, kick)
 
-    def stretch(carry: tuple[State, Array], stretch_key: Array) -> tuple[tuple[State, Array], Measured]:
+    def stretch(carry: tuple[State, Array], stretch_key: Array) -> tuple[tuple[State, Array], RunAverages]:
         x, earlier = carry
         probe_key, noise_key = jax.random.split(stretch_key)
         probes = _probes(plan, shape, probe_key)
@@ -81,7 +81,7 @@ def measure_stretches(
         responses = jnp.concatenate([read_out, read(probes, x, perturbed)[None]])  # (lag, response, trial)
         both = jnp.concatenate([earlier, states])
         correlations = _correlation(jnp.stack([both, network.activation(both)]))
-        return (x, states), Measured(*correlations, *jnp.moveaxis(responses, (0, 1, 2), (2, 0, 1)))
+        return (x, states), RunAverages(*correlations, *jnp.moveaxis(responses, (0, 1, 2), (2, 0, 1)))
 
     x, _ = jax.lax.scan(forget, initial.draw(shape, start_key), keys_of_steps(before_key, plan.burn_in))
     nothing = jnp.zeros((plan.lags, *shape))
@@ -91,7 +91,7 @@ def measure_stretches(
     return jax.tree.map(lambda values: jnp.mean(values, axis=0), measured._replace(**skipped))
 
 
-def _probes(plan: Plan, shape: tuple[int, int], key: Array) -> Float[Array, "probe trial neuron"]:
+def _probes(plan: RunPlan, shape: tuple[int, int], key: Array) -> Float[Array, "probe trial neuron"]:
     trials, size = shape
     if plan.probes is None:
         # sqrt(N) times a unit vector: the mean over all N of v v^T is 1, as it is for random signs.

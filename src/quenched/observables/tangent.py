@@ -49,7 +49,7 @@ class Span(NamedTuple):
     intervals: Int[Array, ""] | int
 
 
-class Measured(NamedTuple):
+class TangentGrowth(NamedTuple):
     """What a network did in a span. The modes of its blocks come first, then the neurons that are alone."""
 
     growth: Float[Array, "... all_modes"]
@@ -88,13 +88,13 @@ def advance(
     noise: Any,
     scheme: str,
     fresh: AbstractCouplings | None = None,
-) -> tuple[Bundle, Measured]:
+) -> tuple[Bundle, TangentGrowth]:
     """Advance every network over the span. Of `fresh` couplings new ones are drawn at every step."""
     one = partial(_advance_one, unit=unit, span=span, step=step, noise=noise, scheme=scheme, fresh=fresh)
     batch = (*couplings, bundle)
     if jax.default_backend() == "cpu":
         # One product fills the cores; batched ones were no faster between 10 and 100 neurons.
-        advanced: tuple[Bundle, Measured] = jax.lax.map(lambda each: one(*each), batch)
+        advanced: tuple[Bundle, TangentGrowth] = jax.lax.map(lambda each: one(*each), batch)
     else:
         advanced = jax.vmap(one)(*batch)
     return advanced
@@ -113,7 +113,7 @@ def _advance_one(
     noise: Any,
     scheme: str,
     fresh: AbstractCouplings | None,
-) -> tuple[Bundle, Measured]:
+) -> tuple[Bundle, TangentGrowth]:
     layout, rows, several = blocks.layout, bundle.frame.shape[0], unit.state_size > 1
     count, neurons = 1 + rows + bundle.turn.outside.shape[0], len(field)
     state_row = (jnp.arange(count) == 0)[:, None]
@@ -164,7 +164,7 @@ def _advance_one(
             return ahead
         return moved(vectors, 0.5 * (now + speeds(ahead, index + 1, weights)), kick)
 
-    def interval(index: Array, carry: tuple[Bundle, Measured]) -> tuple[Bundle, Measured]:
+    def interval(index: Array, carry: tuple[Bundle, TangentGrowth]) -> tuple[Bundle, TangentGrowth]:
         before, measured = carry
         first, last = index * span.steps // span.intervals, (index + 1) * span.steps // span.intervals
         vectors = jnp.concatenate([before.state[None], before.frame, before.turn.outside])
@@ -177,7 +177,7 @@ def _advance_one(
         after = Bundle(state, frame, turn, runaway)
         # A network that ran away is held where it last was finite.
         held = jax.tree.map(lambda old, new: jnp.where(runaway, old, new), before._replace(runaway=runaway), after)
-        now = Measured(
+        now = TangentGrowth(
             measured.growth + jnp.where(runaway, jnp.nan, growth),
             jnp.where(runaway, measured.condition, jnp.maximum(measured.condition, condition)),
             Effect(measured.effect.growth + effect.growth, jnp.maximum(measured.effect.largest, effect.largest)),
@@ -186,7 +186,7 @@ def _advance_one(
 
     modes = layout.block_of_mode.shape[0]
     nothing = Effect(jnp.zeros(modes), jnp.zeros(modes))
-    start = (bundle, Measured(jnp.zeros(modes + len(layout.alone)), jnp.ones(()), nothing))
+    start = (bundle, TangentGrowth(jnp.zeros(modes + len(layout.alone)), jnp.ones(()), nothing))
     return jax.lax.fori_loop(0, span.intervals, interval, start)
 
 

@@ -17,14 +17,14 @@ from quenched.units.base import AbstractUnit
 _SEED, _POINTS, _SAME = 0, 7, 1e-9
 
 
-class Linear(NamedTuple):
+class LinearPart(NamedTuple):
     """dx/dt = matrix x + drive f, or x' = matrix x + drive f, where f is the input, or a function of it."""
 
     matrix: Float[Array, "variable variable"]
     drive: Float[Array, " variable"]
 
 
-class Answer(NamedTuple):
+class WaveAnswer(NamedTuple):
     """What waves of f, piecewise linear between time steps, and white noise become."""
 
     state: Complex[Array, "frequency variable"]
@@ -57,17 +57,17 @@ def shape_of(unit: AbstractUnit) -> str | None:
     return "input" if constant(rate_slope) and np.allclose(of_field, other, atol=_SAME) else None
 
 
-def linear_part(unit: AbstractUnit) -> Linear:
+def linear_part(unit: AbstractUnit) -> LinearPart:
     """Of a unit that has one; where the nonlinear function is of the input, that function drives the first variable."""
     size = unit.state_size
     zero = jnp.zeros((size,) if size > 1 else ())
     along, of_field = unit.drift_slopes(zero, jnp.zeros(()))
     if shape_of(unit) == "input":
         of_field = jnp.eye(size)[0]
-    return Linear(jnp.reshape(along, (size, size)), jnp.reshape(of_field, (size,)))
+    return LinearPart(jnp.reshape(along, (size, size)), jnp.reshape(of_field, (size,)))
 
 
-def answer(linear: Linear, waves: Complex[Array, " frequency"], step: Any) -> Answer:
+def answer(linear: LinearPart, waves: Complex[Array, " frequency"], step: Any) -> WaveAnswer:
     """To f_n = wave^n: of a flow in time steps `step`, exact for what is linear between them; of a map if that is None."""
     size = linear.drive.size
     if step is None:
@@ -81,10 +81,10 @@ def answer(linear: Linear, waves: Complex[Array, " frequency"], step: Any) -> An
     forcing = level + ramp * (waves[:, None] - 1.0)
     pushes = jnp.concatenate([forcing[..., None], jnp.broadcast_to(kicks + 0j, (waves.size, *kicks.shape))], axis=2)
     found = jax.vmap(lambda wave, push: _solve(wave * jnp.eye(size) - carried, push))(waves, pushes)
-    return Answer(found[..., 0], found[..., 1:])
+    return WaveAnswer(found[..., 0], found[..., 1:])
 
 
-def impulse(linear: Linear, times: Float[Array, " lag"], is_map: bool) -> Float[Array, "lag variable"]:
+def impulse(linear: LinearPart, times: Float[Array, " lag"], is_map: bool) -> Float[Array, "lag variable"]:
     """The state after a pulse of f at time 0; of a map after one at the step before."""
     if not is_map:
         return jax.vmap(lambda time: exponential(time * linear.matrix) @ linear.drive)(times)

@@ -20,7 +20,7 @@ _PROJECTIONS = 4
 OBSERVABLES = ("energy", "mean_square_state", "mean_square_rate", *(f"projection_{i}" for i in range(_PROJECTIONS)))
 
 
-class Draws(NamedTuple):
+class ChainDraws(NamedTuple):
     """What is kept of each draw, per neuron."""
 
     energy: Float[Array, "draw chain"]
@@ -54,7 +54,7 @@ def draw(
     draws: int,
     thinning: int,
     record: bool,
-) -> tuple[Warm, Draws]:
+) -> tuple[Warm, ChainDraws]:
     """Some draws, each after `thinning` transitions."""
     temperatures = ladder_temperatures(temperature, warm.gaps)
     rungs = temperatures.size
@@ -70,14 +70,14 @@ def draw(
             chains, rates, turn = exchange(chains, temperatures, index % 2, exchange_key)
         return chains, (jnp.mean(probability, axis=1), rates * turn, turn, moved)
 
-    def kept(chains: Any, now: tuple[Array, Array]) -> tuple[Any, Draws]:
+    def kept(chains: Any, now: tuple[Array, Array]) -> tuple[Any, ChainDraws]:
         index, key = now
         counted = (index * thinning + jnp.arange(thinning), jax.random.split(key, thinning))
         chains, (acceptance, rates, turn, moved) = jax.lax.scan(one, chains, counted)
         state = chains.state[0] if record else None
         told = _observed(target, temperature, chains.state[0], chains.energy[0])
         told |= {"exchange_rate": jnp.sum(rates, 0), "exchange_turn": jnp.sum(turn, 0), "moved": jnp.any(moved, 0)}
-        return chains, Draws(**told, acceptance=jnp.mean(acceptance, 0), state=state)
+        return chains, ChainDraws(**told, acceptance=jnp.mean(acceptance, 0), state=state)
 
     chains, measured = jax.lax.scan(kept, warm.chains, (jnp.arange(draws), jax.random.split(key, draws)))
     return warm._replace(chains=chains), measured
@@ -103,7 +103,7 @@ def _observed(target: Target, temperature: Any, state: Float[Array, "chain neuro
     }
 
 
-def diagnosed(draws: Draws) -> tuple[Float[Array, " observable"], Float[Array, " observable"]]:
+def diagnosed(draws: ChainDraws) -> tuple[Float[Array, " observable"], Float[Array, " observable"]]:
     """R-hat and bulk effective sample size of each of OBSERVABLES; infinity and 0 where a chain never moved, for what is
     constant then says nothing about the measure."""
     plain = [getattr(draws, name).T for name in OBSERVABLES[:-_PROJECTIONS]]
@@ -113,12 +113,12 @@ def diagnosed(draws: Draws) -> tuple[Float[Array, " observable"], Float[Array, "
     return jnp.where(stuck, jnp.inf, r_hat), jnp.where(stuck, 0.0, sizes)
 
 
-def all_finite(draws: Draws) -> Bool[Array, ""]:
+def all_finite(draws: ChainDraws) -> Bool[Array, ""]:
     """Whether all that was observed of every draw is a number."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(values)) for values in jax.tree.leaves(draws)]))
 
 
-def estimated(draws: Draws, temperature: Any) -> dict[str, Array]:
+def estimated(draws: ChainDraws, temperature: Any) -> dict[str, Array]:
     """Averages over all draws and their errors: over chains by effective sample size, over pairs by jackknife."""
     found: dict[str, Array] = {}
     singles = ("energy", "mean_square_state", "mean_square_rate", "mean_state", "mean_rate", "self_response_overlap")

@@ -16,7 +16,7 @@ from quenched import checks
 from quenched.errors import raise_unsolved
 from quenched.landscape.sampling.kernels import HMC
 from quenched.landscape.sampling.ladder import Sampler, ladder_temperatures
-from quenched.landscape.sampling.measure import OBSERVABLES, Draws, all_finite, diagnosed, draw, estimated, pairs_of
+from quenched.landscape.sampling.measure import OBSERVABLES, ChainDraws, all_finite, diagnosed, draw, estimated, pairs_of
 from quenched.landscape.sampling.starts import read_starts, read_target, read_temperature
 from quenched.landscape.sampling.target import Target
 from quenched.landscape.sampling.warm_up import Warm, ladder_size, warm_up
@@ -173,12 +173,12 @@ def _warm_up_compiled(solver: Any, target: Target, temperature: Array, starts: A
 @eqx.filter_jit
 def _block_compiled(
     solver: Any, target: Target, temperature: Array, warm: Warm, key: Array, draws: int, thinning: int, record: bool
-) -> tuple[Warm, Draws]:
+) -> tuple[Warm, ChainDraws]:
     return draw(solver.proposal(), target, temperature, warm, key, draws, thinning, record)
 
 
 @jax.jit
-def _estimates_compiled(draws: Draws, temperature: Array) -> tuple[dict[str, Array], Array, Array, Array]:
+def _estimates_compiled(draws: ChainDraws, temperature: Array) -> tuple[dict[str, Array], Array, Array, Array]:
     return estimated(draws, temperature), *diagnosed(draws), all_finite(draws)
 
 
@@ -190,13 +190,13 @@ def _in_blocks(
     key: Array,
     plan: tuple[int, int, int, bool],
     progress: Progress | None,
-) -> tuple[Warm, Draws, bool]:
+) -> tuple[Warm, ChainDraws, bool]:
     """Block by block, each of the same shape: to show progress, and to keep what is there when interrupted."""
     samples, block, thinning, record = plan
     blocks = math.ceil(samples / block)
-    kept: list[Draws] = []
+    kept: list[ChainDraws] = []
 
-    def parts() -> Generator[Draws, None, None]:
+    def parts() -> Generator[ChainDraws, None, None]:
         nonlocal warm
         for block_key in jax.random.split(key, blocks):
             # At once to the host, where long runs belong.
@@ -238,7 +238,13 @@ def refuse_what_does_not_fit(
 
 
 def _dataset(
-    estimates: dict[str, Any], r_hat: Any, sizes: Any, draws: Draws, warm: Warm, status: Status, attributes: dict[str, Any]
+    estimates: dict[str, Any],
+    r_hat: Any,
+    sizes: Any,
+    draws: ChainDraws,
+    warm: Warm,
+    status: Status,
+    attributes: dict[str, Any],
 ) -> xr.Dataset:
     import xarray as xr
 
