@@ -69,7 +69,10 @@ class Solution(eqx.Module):
         if isinstance(self.status, jax.core.Tracer):
             raise TypeError(f"A labelled array cannot be made under a JAX transformation; use solution.arrays[{name!r}].")
         if name not in self.arrays:
-            raise KeyError(f"{name!r} is not in this solution.{nearest(name, self.arrays)} It has {', '.join(self.arrays)}.")
+            why = " A map has no velocity." if name.startswith("kinetic_energy") and self.model.kind == "map" else ""
+            raise KeyError(
+                f"{name!r} is not in this solution.{why}{nearest(name, self.arrays)} It has {', '.join(self.arrays)}."
+            )
         return self.to_dataset()[name]
 
     def __getattr__(self, name: str) -> xr.DataArray:

@@ -55,5 +55,5 @@ _ADVICE = {
     "the solver (without symmetry its `nodes`), lower `step` where `_discretisation` is large, or ask for less. What was "
     "reached is in the errors. Of Lyapunov exponents: rounding, amplified by weights far from normal, decides those whose "
     "error is infinite; ask for fewer `exponents`, and make zero what is zero but for rounding",
-    Status.bad_input: "a parameter left its allowed range inside a traced computation",
+    Status.bad_input: "a parameter is outside its allowed range",
 }

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import equinox as eqx
@@ -100,11 +101,19 @@ def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == "quenched"
 
 
+def _named(module: Any, name: str) -> Any:
+    """What has this name there, within a class too; None if nothing has."""
+    try:
+        return attrgetter(name)(module)
+    except AttributeError:
+        return None
+
+
 def _class_of(path: str) -> Any:
     module, _, name = path.partition(":")
     kind = None
     if not _is_ours(module):
-        kind = getattr(sys.modules.get(module), name, None)
+        kind = _named(sys.modules.get(module), name)
         bases = kind.__mro__ if isinstance(kind, type) and issubclass(kind, eqx.Module) else ()
         if any(_is_ours(base.__module__) for base in bases):
             return kind
@@ -113,7 +122,7 @@ def _class_of(path: str) -> Any:
             "name that is built on one of it; define or import it, then load again"
         )
     try:
-        kind = getattr(importlib.import_module(module), name, None)
+        kind = _named(importlib.import_module(module), name)
     except ImportError:
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, eqx.Module)):

@@ -177,7 +177,7 @@ _QUANTITIES = (
     Quantity(
         "chaotic_square_state",
         r"\langle x^2\rangle_\mathrm{ch}",
-        "part of <x^2> - <x>^2 that is forgotten: 0 where a drive silences chaos",
+        "part of <x^2> - <x>^2 that is forgotten, of chaos and of noise: 0 where a drive silences chaos",
         of_neurons=True,
     ),
     Quantity("surviving_fraction", r"\varphi", "fraction of the species that do not die out", _IN_TIME, of_neurons=True),

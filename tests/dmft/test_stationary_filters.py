@@ -13,6 +13,7 @@ from scipy import integrate, optimize
 import quenched as qd
 from quenched.couplings import Blocks, Elliptic, LowRank
 from quenched.units import Adaptive, Discrete, Leaky, LotkaVolterra, Reservoir, Unit
+from quenched.units.filters import shape_of
 
 LAGS, FREQUENCIES = (0.0, 1.0, 2.5, 8.0), (0.0, 0.7)
 RING = qd.dmft.StationaryFilters(LAGS, FREQUENCIES)
@@ -161,6 +162,82 @@ def test_networks_under_a_sinusoid_tend_to_theory() -> None:
             fit, spread = np.polyfit(1 / sizes, found, 1, w=1 / error, cov="unscaled")
             assert abs(fit[1] - theory[name]) < 3 * np.sqrt(spread[1, 1]), (amplitude, name, fit[1], theory[name])
             assert np.sqrt(spread[1, 1]) < 0.02 * max(1.0, theory["mean_square_state"]), name
+
+
+def test_what_is_constant_in_a_drift_is_a_field() -> None:
+    """Before the function and after it, of a flow and of a map."""
+    field = solved(Elliptic(1.0), Unit(lambda x, h: -x + h, jnp.tanh), COARSE, noise=0.3, field=0.5)
+    within = solved(Elliptic(1.0), Unit(lambda x, h: -x + h + 0.5, jnp.tanh), COARSE, noise=0.3)
+    for name in ("mean_state", "mean_square_state", "mean_square_rate", "lyapunov_exponent"):
+        assert within[name] == pytest.approx(float(field[name]), abs=1e-10), name
+    offset = Unit(lambda x, h: -2.0 * x + jnp.tanh(h) + 0.6, lambda x: x)
+    found = solved(Elliptic(0.5), offset, COARSE)
+    # At rest without noise: 2 x = tanh(h) + 0.6, <h^2> = g^2 <x^2>.
+    square = optimize.brentq(
+        lambda square: 0.25 * float(qd.gaussian.average(lambda h: (jnp.tanh(h) + 0.6) ** 2, 0.0, 0.25 * square)) - square,
+        0.0,
+        1.0,
+    )
+    assert found["mean_square_state"] == pytest.approx(square, abs=1e-9)
+    assert found["mean_state"] == pytest.approx(0.3, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_the_order_of_variables_does_not_matter() -> None:
+    """Input enters both, and both are read."""
+    one = Unit(lambda s, h: (-s[0] + jnp.tanh(h), -2 * s[1] + s[0] + jnp.tanh(h)), lambda s: s[0] + s[1] + 0.1, state_size=2)
+    other = Unit(
+        lambda s, h: (-2 * s[0] + s[1] + jnp.tanh(h), -s[1] + jnp.tanh(h)), lambda s: s[0] + s[1] + 0.1, state_size=2
+    )
+    first, second = (solved(Elliptic(0.5), unit, COARSE, field=0.3) for unit in (one, other))
+    for name in ("mean_rate", "correlation", "response", "lyapunov_exponent"):
+        np.testing.assert_allclose(first[name], second[name], atol=1e-9, err_msg=name)
+    # At rest x = tanh(h), a = x: the rate is 2 tanh(h) + 0.1.
+    square = optimize.brentq(
+        lambda c: float(qd.gaussian.average(lambda h: (2 * jnp.tanh(h) + 0.1) ** 2, 0.3, 0.25 * c)) - c, 0.0, 5.0
+    )
+    assert first["mean_square_rate"] == pytest.approx(square, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_networks_whose_rate_is_read_off_two_variables_tend_to_theory() -> None:
+    unit = Unit(lambda s, h: (-s[0] + jnp.tanh(h), -2 * s[1] + s[0] + jnp.tanh(h)), lambda s: s[0] + s[1], state_size=2)
+    model = qd.RandomNetwork(couplings=Elliptic(1.5), unit=unit, noise=0.2, field=0.3)
+    theory, sizes = qd.solve(model, RING).arrays, np.array([100, 200, 400])
+    runs = [
+        qd.solve(model, qd.simulate.Trajectories(int(n), 9600 // int(n), 60.0, 0.05, burn_in=20.0)).arrays for n in sizes
+    ]
+    values, errors = (np.array([run[name] for run in runs]) for name in ("mean_square_rate", "mean_square_rate_error"))
+    fit, spread = np.polyfit(1 / sizes, values, 1, w=1 / errors, cov="unscaled")
+    assert abs(fit[1] - theory["mean_square_rate"]) < 4 * np.sqrt(spread[1, 1]) < 0.2
+
+
+def test_neurons_that_hear_nobody() -> None:
+    """No gain: each forgets alone; a low-rank part alone is the static theory."""
+    alone = solved(Blocks((0.5, 0.5), 0.0), theory=COARSE, noise=0.3)
+    np.testing.assert_allclose(alone["mean_square_state"], 0.3**2 / 2, rtol=1e-4)
+    np.testing.assert_allclose(alone["lyapunov_exponent"], -1.0, atol=1e-12)
+    couplings = LowRank([[1.0, 2.0], [2.0, 5.0]], [0.3, 0.2])
+    static = qd.solve(qd.RandomNetwork(couplings=couplings), qd.dmft.Static(), start="structured").arrays
+    found = solved(couplings, theory=COARSE, start="structured")
+    for name in ("mean_rate", "latent", "mean_square_rate", "mean_square_state"):
+        np.testing.assert_allclose(found[name], static[name], rtol=1e-9, err_msg=name)
+
+
+def test_exponents_of_steep_rates_are_within_their_errors() -> None:
+    """The series for <phi' phi'> is too short there, and says so."""
+    short = qd.dmft.StationaryFilters((0.0,), (0.0,), window=64.0)
+    for gain in (3.0, 10.0):
+        exact = qd.solve(qd.RandomNetwork(gain), qd.dmft.StationaryGaussian((0.0,), (0.0,))).arrays["lyapunov_exponent"]
+        found = qd.solve(qd.RandomNetwork(gain), short).arrays
+        error = found["lyapunov_exponent_error"]
+        assert abs(found["lyapunov_exponent"] - exact) < error < (1e-3 if gain < 5 else 0.1)
+
+
+def test_a_function_that_bends_far_out_is_not_linear() -> None:
+    assert shape_of(Unit(lambda x, h: -x + h, jnp.tanh)) == "rate"
+    assert shape_of(Unit(lambda x, h: -x + h - 5 * jnp.maximum(jnp.abs(x) - 20.0, 0.0), jnp.tanh)) is None
+    assert shape_of(Unit(lambda s, h: (-s[0] + jnp.tanh(h), -s[1] + jnp.sin(h)), lambda s: s[0], state_size=2)) is None
 
 
 @pytest.mark.slow

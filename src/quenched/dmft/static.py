@@ -102,6 +102,11 @@ class Static(AbstractTheory):
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "qiu2025", "sompolinsky1988")
     brief: ClassVar[bool] = True
 
+    def why(self, arrays: Mapping[str, Any], status: Status) -> str:
+        if status == Status.diverged and "surviving_fraction" in arrays:
+            return "Abundances help each other to grow without bound. Lower the `mean` or the `gain` of the couplings. "
+        return ""
+
     def default_solver(self) -> Newton:
         return Newton()
 
@@ -109,7 +114,7 @@ class Static(AbstractTheory):
         if model.couplings.redrawn:
             raise ValueError(
                 "Argument `couplings` must stay the same for dmft.Static, but is couplings.Redrawn: where they change at "
-                "every step no network rests; use qd.dmft.TwoTime."
+                "every step no network rests; use qd.dmft.TwoTime with units that are maps."
             )
 
     def order_parameters(self, model: RandomNetwork) -> Mapping[str, tuple[int, ...]]:

@@ -184,6 +184,10 @@ class StationaryFilters(AbstractTheory):
             status, residual, steps = fine.status, fine.residual, steps + fine.steps
             for name in moved:
                 moved[name] += self.step * jax.lax.stop_gradient(jnp.abs(arrays.pop(f"{name}_discretisation")))
+            # What the step changes in the exponent may pass through 0: no less than the relative change of the mean squares.
+            squares = ("mean_square_state", "mean_square_rate")
+            relative = [moved[name] / jnp.maximum(jnp.abs(arrays[name]), 1e-300) for name in squares]
+            moved["lyapunov_exponent"] += jax.lax.stop_gradient(jnp.max(jnp.stack(relative)))
         status = jnp.where((status == Status.solved) & short, Status.not_stationary, status)
         nothing = (status == Status.diverged) | (status == Status.no_such_branch)
         arrays |= {f"{name}_error": error for name, error in moved.items()}
@@ -280,19 +284,21 @@ class StationaryFilters(AbstractTheory):
         lasting, periodic_moved = lasting_on_a_ring(model.field, waves, covariance)
         lasting_rates = correlation[:, -1:]
         if isinstance(model.field, Sinusoid):
-            every = zip(ring.neurons, parts, lasting.whole, strict=True)
+            own = lasting_on_a_ring(model.field, waves, correlation)[0].whole
+            every = zip(ring.neurons, parts, lasting.whole, own, strict=True)
             lasting_rates = jnp.stack([neurons.lasting_rates(*each) for neurons, *each in every])
         falling, rates = covariance - lasting.whole, correlation - lasting_rates
         rate, moved = ring.growth_rate(state)
-        pulses = jnp.stack(
-            [impulse(linear_part(unit), jnp.asarray(lags), model.kind == "map")[:, 0] for unit in model.units]
-        )
+        linear = [linear_part(unit) for unit in model.units]
+        pulses = [impulse(each, jnp.asarray(lags), model.kind == "map") for each in linear]
+        read = jnp.stack([pulse @ each.readout for each, pulse in zip(linear, pulses, strict=True)])
         square = correlation[:, 0]
         arrays = {
             "state_correlation": _at(covariance, waves, lags) + means[:, None] ** 2,
             "correlation": _at(correlation, waves, lags),
-            "state_response": jnp.stack([each.state_slope for each in parts])[:, None] * pulses,
-            "response": jnp.stack([each.rate_slope for each in parts])[:, None] * pulses,
+            "state_response": jnp.stack([each.state_slope for each in parts])[:, None]
+            * jnp.stack([each[:, 0] for each in pulses]),
+            "response": jnp.stack([each.rate_slope for each in parts])[:, None] * read,
             "power_spectrum": self._transform(falling, waves),
             "rate_spectrum": self._transform(rates, waves),
             "mean_state": means,

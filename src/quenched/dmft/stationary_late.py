@@ -127,7 +127,7 @@ class StationaryLate(AbstractExperiment):
             moved = jnp.maximum(jnp.abs(change) - by_chance, 0.0)
             found[f"{name}_error"] = both_errors(found[f"{name}_error"], moved)
         # What still falls was taken for what never decays, for as long as the longest lag.
-        left = jnp.maximum(jnp.abs(jnp.asarray(found["undecayed"])) - found["undecayed_error"], 0.0)
+        left = jnp.abs(jnp.asarray(found["undecayed"])) + found["undecayed_error"]
         longest = self._late.lags * self.way.step
         # Waves are seen at full steps only: as slow ones where they turn nearly once in each.
         turns = 2.0 * np.pi / self.way.step

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
 from quenched.couplings.base import Rates
 from quenched.dmft.bulk import handed_on
-from quenched.gaussian.hermite import averages_under_a_wave, pair_averages
+from quenched.gaussian.hermite import averages_under_a_wave, left_over, pair_averages
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.growth import spectral_abscissa, spectral_radius
 from quenched.units.base import AbstractUnit
-from quenched.units.filters import WaveAnswer, answer, linear_part, shape_of
+from quenched.units.filters import WaveAnswer, answer, driving, linear_part, resting_mean, shape_of
 
 # Steps to the growth rate by halving an interval, and applications of the operator in each.
 _HALVINGS, _APPLICATIONS = 48, 60
@@ -81,6 +81,8 @@ class NeuronAverages(NamedTuple):
     velocity_square: Array
     handed_on: Array
     """<f' f'> at every lag, f the one nonlinear function."""
+    unsure: Array
+    """By how much that may be too large."""
 
 
 class Drive(NamedTuple):
@@ -110,55 +112,64 @@ class Neurons(NamedTuple):
         """To waves that grow at a rate."""
         return answer(linear_part(self.unit), self.waves.turns(growth), self.waves.step)
 
+    def transfer(self, growth: Array | float = 0.0) -> Complex[Array, " frequency"]:
+        """Of what is read of the state."""
+        return self.answer(growth).state @ linear_part(self.unit).readout
+
     def resting(self) -> Array:
-        """First variable at a constant f = 1."""
-        return self.answer().state[0, 0].real
+        """What is read of the state at a constant f = 1, but for the constant."""
+        linear = linear_part(self.unit)._replace(constant=jnp.zeros(self.unit.state_size))
+        return linear.readout @ resting_mean(linear, jnp.ones(()), self.unit.kind == "map")
 
     def respond(self, mean: Array, covariance: Float[Array, " lag"]) -> NeuronAverages:
         """To an input of this mean, with a Gaussian part of this covariance."""
         unit, now, linear, rate = self.unit, self.answer(), linear_part(self.unit), self.rate
-        power = jnp.abs(now.state[:, 0]) ** 2
-        kicks = self.noise**2 * jnp.sum(jnp.abs(now.noise[:, 0]) ** 2, axis=1)
+        is_map, first = unit.kind == "map", jnp.eye(unit.state_size)[0]
+
+        def of_state(part: Array, forcing: Array) -> Array:
+            """Covariance of a part of the state."""
+            kicks = self.noise**2 * jnp.sum(jnp.abs(jnp.einsum("v,wvk->wk", part, now.noise)) ** 2, axis=1)
+            return self.waves.covariance(jnp.abs(now.state @ part) ** 2 * self.waves.spectrum(forcing) + kicks)
 
         if shape_of(unit) == "rate":
-            forcing, mean_state = covariance, self.resting() * mean
-            state = self.waves.covariance(power * self.waves.spectrum(covariance) + kicks)
+            forcing, mean_state = covariance, resting_mean(linear, mean, is_map)[0]
+            state = of_state(first, covariance)
             wave = self._answer_to_drive()
             mean_rate, correlation = self._pair_averages(rate, mean_state, state, wave)
             rate_slope, products = self._pair_averages(_slope(rate), mean_state, state, wave)
+            unsure = self._unsure(_slope(rate), mean_state, state, wave)
             state_slope = jnp.ones(())
             if wave is not None and self.drive is not None:
                 state = state + wave.covariance(self.waves)
                 forcing = forcing + self.drive.covariance(self.waves)
         else:
             # Driven by a function of the input; its rate is linear.
-            def function(field: Array) -> Array:
-                moved = unit.drift(self._state_of(jnp.zeros_like(field)), field)
-                return moved if unit.state_size == 1 else moved[0]
-
+            function = driving(unit)
             level, raw = self._pair_averages(function, mean, covariance, self.drive)
             state_slope, products = self._pair_averages(_slope(function), mean, covariance, self.drive)
-            forcing, mean_state = raw - level**2, self.resting() * level
-            state = self.waves.covariance(power * self.waves.spectrum(forcing) + kicks)
-            scale = _slope(rate)(jnp.zeros(()))
-            mean_rate = rate(jnp.zeros(())) + scale * mean_state
-            correlation = scale**2 * state + mean_rate**2
-            rate_slope, products = scale * state_slope, scale**2 * products
+            unsure = self._unsure(_slope(function), mean, covariance, self.drive)
+            forcing, means = raw - level**2, resting_mean(linear, level, is_map)
+            state, mean_state, rate_slope = of_state(first, forcing), means[0], state_slope
+            mean_rate = unit.rate(means if unit.state_size > 1 else means[0])
+            correlation = of_state(linear.readout, forcing) + mean_rate**2
         # The drift of the first variable, without the noise.
         drift = now.state @ linear.matrix[0] + linear.drive[0]
         shaken = jnp.einsum("v,wvk->wk", linear.matrix[0], now.noise)
         velocity = jnp.abs(drift) ** 2 * self.waves.spectrum(forcing) + self.noise**2 * jnp.sum(jnp.abs(shaken) ** 2, axis=1)
         square = self.waves.covariance(velocity)[0]
-        return NeuronAverages(mean_rate, correlation, mean_state, state, state_slope, rate_slope, square, products)
+        return NeuronAverages(mean_rate, correlation, mean_state, state, state_slope, rate_slope, square, products, unsure)
 
     def rate(self, first: Array) -> Array:
         """Of the first variable."""
         return self.unit.rate(self._state_of(first))
 
-    def lasting_rates(self, found: NeuronAverages, lasting: Float[Array, " lag"]) -> Float[Array, " lag"]:
-        """Correlation of the rate where the covariance of the state is what lasts of it, which the drive moves."""
-        if shape_of(self.unit) != "rate":
-            return _slope(self.rate)(jnp.zeros(())) ** 2 * lasting + found.mean_rate**2
+    def lasting_rates(
+        self, found: NeuronAverages, lasting: Float[Array, " lag"], fitted: Float[Array, " lag"]
+    ) -> Float[Array, " lag"]:
+        """What lasts of the correlation of the rate: where that is a function of the state, from what lasts of the state's
+        covariance, with all harmonics; otherwise what was fitted to it."""
+        if shape_of(self.unit) == "input":
+            return fitted
         wave, variance = self._answer_to_drive(), found.state_covariance[:1]
         angles = None
         if wave is not None:
@@ -190,6 +201,11 @@ class Neurons(NamedTuple):
             return pair_averages(function, mean, covariance, breakpoints)
         angles = wave.angles(self.waves) if angles is None else angles
         return averages_under_a_wave(function, mean, covariance, wave.amplitude, angles, breakpoints)
+
+    def _unsure(self, function: Any, mean: Array, covariance: Array, wave: Drive | None) -> Array:
+        """How much at each lag is not from terms of the series but from what they leave over."""
+        amplitude = None if wave is None else wave.amplitude
+        return left_over(function, mean, covariance, self.unit.breakpoints, amplitude)
 
 
 def _slope(function: Any) -> Any:
@@ -228,7 +244,7 @@ class GaussianRing(NamedTuple):
         model, ones = self.model, jnp.ones(self.model.populations)
         law = model.couplings.field(self.rates(state, ones))
         field = model.field.mean if isinstance(model.field, Sinusoid) else model.field
-        mean, covariance = law.mean * ones + field, law.covariance * ones[:, None]
+        mean, covariance = law.mean * ones + field, law.covariance * jnp.ones_like(state.correlation)
         return [neurons.respond(mean[row], covariance[row]) for row, neurons in enumerate(self.neurons)]
 
     def update(self, state: State) -> State:
@@ -270,15 +286,24 @@ class GaussianRing(NamedTuple):
         rate = 0.5 * (low + high)
         other = fixed.settled(rate, jnp.ones_like(packet) * packet, transposed=True)
         slope = jax.lax.stop_gradient(jax.grad(lambda growth: fixed.largest(growth, packet, other, _CLOSER))(rate))
-        left = jnp.max(jnp.abs(packet[:, -1])) / jnp.max(jnp.abs(packet))
         eigenvalue = fixed.of_packet(rate, packet, other)
+        # Where neurons hand nothing on, each forgets alone.
+        alone = jnp.maximum(eigenvalue, fixed.of_waves(rate, _CLOSER)) <= 1e-200
+        slope, eigenvalue = jnp.where(alone, 1.0, slope), jnp.where(alone, 1.0, eigenvalue)
+        left = jnp.max(jnp.abs(packet[:, -1])) / jnp.maximum(jnp.max(jnp.abs(packet)), 1e-300)
         waves = fixed.of_waves(rate, _CLOSER) >= eigenvalue
+
+        def shift(other_eigenvalue: Array) -> Array:
+            """Of the rate, where the packet's eigenvalue is another."""
+            return jnp.abs(jnp.log(jnp.maximum(other_eigenvalue, 1e-300) / eigenvalue) / slope)
+
         # Half a turn more around the ring moves an extended packet by so much, and one that falls by e^(-a) by (2a/pi)^2
         # times as much.
-        shift = jnp.log(fixed.of_packet(rate, packet, other, turned=True) / eigenvalue) / slope
         steepness = (2.0 / np.pi * jnp.log(jnp.maximum(left, 1e-300))) ** 2
-        moved = left**2 * (1.0 + steepness) * jnp.abs(shift)
-        return rate - packets.largest(rate, packet, other, _CLOSER) / slope, jnp.where(waves, 0.0, moved)
+        moved = left**2 * (1.0 + steepness) * shift(fixed.of_packet(rate, packet, other, turned=True))
+        moved = jnp.where(waves, 0.0, moved) + shift(fixed.with_least_weights().of_packet(rate, packet, other))
+        found = rate - jnp.where(alone, 0.0, packets.largest(rate, packet, other, _CLOSER)) / slope
+        return jnp.where(alone, floor, found), jnp.where(alone, 0.0, moved)
 
 
 class Packets(NamedTuple):
@@ -287,18 +312,26 @@ class Packets(NamedTuple):
     ring: GaussianRing
     matrix: Float[Array, "population population"]
     weights: Float[Array, "population lag"]
+    unsure: Float[Array, "population lag"]
+    """By how much the weights may be too large."""
 
     @staticmethod
     def of(ring: GaussianRing, state: State) -> Packets:
         """In a stationary state."""
-        weights = jnp.stack([each.handed_on for each in ring.respond(state)])
-        return Packets(ring, handed_on(ring.model, _at_one_time(ring.rates(state, jnp.ones(len(weights))))), weights)
+        parts = ring.respond(state)
+        weights, unsure = (jnp.stack([getattr(each, name) for each in parts]) for name in ("handed_on", "unsure"))
+        matrix = handed_on(ring.model, _at_one_time(ring.rates(state, jnp.ones(len(parts)))))
+        return Packets(ring, matrix, weights, unsure)
 
     def without_derivatives(self) -> Packets:
         """The same numbers."""
         waves = self.ring.waves._replace(step=jax.lax.stop_gradient(self.ring.waves.step))
-        model, matrix, weights = jax.lax.stop_gradient((self.ring.model, self.matrix, self.weights))
-        return Packets(GaussianRing(model, waves), matrix, weights)
+        model, *others = jax.lax.stop_gradient((self.ring.model, self.matrix, self.weights, self.unsure))
+        return Packets(GaussianRing(model, waves), *others)
+
+    def with_least_weights(self) -> Packets:
+        """With weights as small as they may be."""
+        return self._replace(weights=self.weights - self.unsure)
 
     def image(self, growth: Array, packet: Array, turned: bool = False) -> Array:
         """Of differences that grow at a rate; or as if they came round the ring with the opposite sign."""
@@ -312,7 +345,7 @@ class Packets(NamedTuple):
 
     def _powers(self, growth: Array, waves: Waves) -> Array:
         neurons = [each._replace(waves=waves) for each in self.ring.neurons]
-        return jnp.stack([jnp.abs(each.answer(growth).state[:, 0]) ** 2 for each in neurons])
+        return jnp.stack([jnp.abs(each.transfer(growth)) ** 2 for each in neurons])
 
     def settled(self, growth: Array, packet: Array, transposed: bool = False) -> Array:
         """The packet after many applications, or the one on the other side."""

@@ -122,7 +122,8 @@ class TwoTimeSampled(AbstractExperiment):
         if not self.response:
             arrays = {name: values for name, values in arrays.items() if "response" not in name}
         size = arrays["mean_square_state"]
-        finite = jnp.all(jnp.isfinite(size)) & jnp.all(size < RUNAWAY)
+        # An extrapolation in the step may give numbers of either sign.
+        finite = jnp.all(jnp.isfinite(size)) & jnp.all(jnp.abs(size) < RUNAWAY)
         arrays["conditioning"] = conditioning
         arrays |= {
             "trajectories": jnp.asarray(float(self.trajectories)),

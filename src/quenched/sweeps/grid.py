@@ -171,6 +171,10 @@ def _check_name(name: str, model: Model, theory: Theory) -> None:
             "sweep once for each."
         )
     words = [*allowed, *of_theory]
+    if not words:
+        raise ValueError(
+            f"Argument `over` names {name!r}, but the model is a function of nothing, and the theory has no number."
+        )
     raise ValueError(
         f"Argument `over` must name parameters out of {', '.join(words)}, but names {name!r}."
         f"{nearest(name, [*words, *map('.'.join, known.values())])}"

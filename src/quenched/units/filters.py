@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,15 +14,20 @@ from quenched.numerics.linear import exponential, solve_small
 from quenched.precision import own_settings
 from quenched.units.base import AbstractUnit
 
-# Where functions are compared, and how alike is the same.
-_SEED, _POINTS, _SAME = 0, 7, 1e-9
+# Where functions are compared: random numbers of every size between these powers of ten.
+_SEED, _POINTS, _SIZES = 0, 40, (-2.0, 3.0)
+# How alike is the same.
+_SAME = 1e-9
 
 
 class LinearPart(NamedTuple):
-    """dx/dt = matrix x + drive f, or x' = matrix x + drive f, where f is the input, or a function of it."""
+    """dx/dt = matrix x + drive f + constant, or x' likewise, where f is the input, or a function of it; and what is read."""
 
     matrix: Float[Array, "variable variable"]
     drive: Float[Array, " variable"]
+    constant: Float[Array, " variable"]
+    readout: Float[Array, " variable"]
+    """Of the state the rate is a function of readout . x: the first variable, or the rate itself but for a constant."""
 
 
 class WaveAnswer(NamedTuple):
@@ -32,39 +38,94 @@ class WaveAnswer(NamedTuple):
     """Of independent kicks of unit variance in each step."""
 
 
-def shape_of(unit: AbstractUnit) -> str | None:
-    """Where the one nonlinear function is: "rate" after the linear part, "input" before it, None if that is not so.
+class _Slopes(NamedTuple):
+    """Derivatives at random states and inputs."""
 
-    Compared at random states and inputs; a unit whose parameters are traced is taken for what it is with others.
-    """
+    along: np.ndarray
+    of_field: np.ndarray
+    elsewhere: np.ndarray
+    """By the input again, at other states."""
+    rate: np.ndarray
+    fields: np.ndarray
+
+
+def _probed(unit: AbstractUnit) -> _Slopes:
+    """A unit whose parameters are traced is taken for what it is with others."""
     concrete = jax.tree.map(lambda leaf: np.ones(np.shape(leaf)) if isinstance(leaf, jax.core.Tracer) else leaf, unit)
     random = np.random.default_rng(_SEED)
     size = concrete.state_size
+
+    def numbers(*shape: int) -> np.ndarray:
+        return random.normal(size=shape) * 10.0 ** random.uniform(*_SIZES, size=shape)
+
     with own_settings(), jax.ensure_compile_time_eval():
-        states = jnp.asarray(random.normal(size=(size, _POINTS) if size > 1 else _POINTS))
-        fields = jnp.asarray(random.normal(size=_POINTS))
+        states, fields = jnp.asarray(numbers(size, _POINTS)), jnp.asarray(numbers(_POINTS))
+        states = states if size > 1 else states[0]
         along, of_field = concrete.drift_slopes(states, fields)
-        other = concrete.drift_slopes(states[..., ::-1], fields)[1]
-        rate_slope = jnp.reshape(concrete.rate_slope(states), (size, _POINTS))
+        elsewhere = concrete.drift_slopes(states[..., ::-1], fields)[1]
+        rate = concrete.rate_slope(states)
+    along, of_field, elsewhere, rate = (np.asarray(each).reshape(-1, _POINTS) for each in (along, of_field, elsewhere, rate))
+    return _Slopes(along, of_field, elsewhere, rate, np.asarray(fields))
 
-    def constant(values: Any) -> bool:
-        return bool(np.all(np.ptp(np.asarray(values), axis=-1) < _SAME))
 
-    if not constant(along):
+def shape_of(unit: AbstractUnit) -> str | None:
+    """Where the one nonlinear function is: "rate" after the linear part, "input" before it, None if that is not so."""
+    slopes = _probed(unit)
+
+    def constant(values: np.ndarray) -> bool:
+        return bool(np.all(np.ptp(values, axis=-1) < _SAME))
+
+    if not constant(slopes.along):
         return None
-    if constant(of_field) and np.all(np.asarray(rate_slope)[1:] == 0.0):
+    if constant(slopes.of_field) and np.all(slopes.rate[1:] == 0.0):
         return "rate"
-    return "input" if constant(rate_slope) and np.allclose(of_field, other, atol=_SAME) else None
+    row, column = _strongest(slopes)
+    direction = slopes.of_field[:, column] / (slopes.of_field[row, column] or 1.0)
+    one = np.allclose(slopes.of_field, np.outer(direction, slopes.of_field[row]), atol=_SAME)
+    same = np.allclose(slopes.of_field, slopes.elsewhere, atol=_SAME)
+    return "input" if one and same and constant(slopes.rate) else None
+
+
+def _strongest(slopes: _Slopes) -> tuple[int, int]:
+    """The variable and the point where the input does most."""
+    row, column = np.unravel_index(np.argmax(np.abs(slopes.of_field)), slopes.of_field.shape)
+    return int(row), int(column)
+
+
+def driving(unit: AbstractUnit) -> Callable[[Array], Array]:
+    """f, where it is of the input."""
+    row, _ = _strongest(_probed(unit))
+
+    def function(field: Array) -> Array:
+        size = unit.state_size
+        zero = jnp.zeros((size, *field.shape)) if size > 1 else jnp.zeros_like(field)
+        moved = unit.drift(zero, field)
+        return moved[row] if size > 1 else moved
+
+    return function
 
 
 def linear_part(unit: AbstractUnit) -> LinearPart:
-    """Of a unit that has one; where the nonlinear function is of the input, that function drives the first variable."""
+    """Of a unit that has one."""
     size = unit.state_size
     zero = jnp.zeros((size,) if size > 1 else ())
     along, of_field = unit.drift_slopes(zero, jnp.zeros(()))
+    constant = jnp.reshape(unit.drift(zero, jnp.zeros(())), (size,))
+    matrix, drive, readout = jnp.reshape(along, (size, size)), jnp.reshape(of_field, (size,)), jnp.eye(size)[0]
     if shape_of(unit) == "input":
-        of_field = jnp.eye(size)[0]
-    return LinearPart(jnp.reshape(along, (size, size)), jnp.reshape(of_field, (size,)))
+        slopes = _probed(unit)
+        row, column = _strongest(slopes)
+        drive = jnp.reshape(unit.drift_slopes(zero, jnp.asarray(slopes.fields[column]))[1], (size,))
+        drive = drive / jnp.where(drive[row] == 0.0, 1.0, drive[row])
+        # What is constant in f itself is counted with f.
+        constant, readout = constant - drive * constant[row], jnp.reshape(unit.rate_slope(zero), (size,))
+    return LinearPart(matrix, drive, constant, readout)
+
+
+def resting_mean(linear: LinearPart, level: Array, is_map: bool) -> Float[Array, " variable"]:
+    """The state at a constant f."""
+    matrix = jnp.eye(linear.drive.size) - linear.matrix if is_map else -linear.matrix
+    return solve_small(matrix, linear.drive * level + linear.constant)
 
 
 def answer(linear: LinearPart, waves: Complex[Array, " frequency"], step: Any) -> WaveAnswer:
