@@ -8,13 +8,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from late_networks import extrapolated
 from scipy import integrate
 
 import quenched as qd
 from quenched.couplings import Blocks, Elliptic, LowRank
 from quenched.dmft.late_averages import LateSteps, lasting_of, transform
 from quenched.dmft.stationary_late import StationaryLate
-from quenched.units import Discrete, Leaky, LotkaVolterra, Reservoir, Unit
+from quenched.units import Adaptive, Discrete, Leaky, LotkaVolterra, Reservoir, Unit
 
 LAGS, FREQUENCIES = tuple(np.arange(0.0, 5.1, 0.25)), tuple(np.linspace(0.0, 6.0, 13))
 THEORY = qd.dmft.Stationary(LAGS, FREQUENCIES)
@@ -45,7 +46,9 @@ def agree(found: dict[str, Any], truth: dict[str, Any], largest: float, names: t
 # Closed forms.
 
 
-@pytest.mark.parametrize(("symmetry", "parts"), [(-0.5, False), (0.5, True), (-0.5, True)])
+@pytest.mark.parametrize(
+    ("symmetry", "parts"), [(-0.5, False), (0.5, True), pytest.param(-0.5, True, marks=pytest.mark.slow)]
+)
 def test_linear_networks_are_exact(symmetry: float, parts: bool) -> None:
     """By the engine for leaky neurons, and by that for any parts."""
     usual = qd.RandomNetwork(0.4, symmetry, noise=1.0, field=0.3, activation=qd.Linear())
@@ -58,7 +61,7 @@ def test_linear_networks_are_exact(symmetry: float, parts: bool) -> None:
     )
 
 
-@pytest.mark.parametrize("users", [False, True])
+@pytest.mark.parametrize("users", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_self_coupling_of_a_linear_neuron_is_another_leak(users: bool) -> None:
     """-x + s x is a leak 1 - s: in units of its time gain/(1 - s) and noise/sqrt(1 - s)."""
     own, gain, symmetry, noise = 0.5, 0.2, 0.5, 0.6
@@ -70,6 +73,7 @@ def test_self_coupling_of_a_linear_neuron_is_another_leak(users: bool) -> None:
     agree(found, exact, 6e-3, OF_TWO)
 
 
+@pytest.mark.slow
 def test_linear_networks_under_a_sinusoid_are_exact() -> None:
     """Periodic is all of it, of weight (I^2/2)/(1 + w^2 - g^2)."""
     model = qd.RandomNetwork(0.4, field=qd.Sinusoid(0.8, 1.3, mean=0.2), activation=qd.Linear())
@@ -163,21 +167,6 @@ def test_a_mean_of_the_initial_state_leads_to_the_structured_state() -> None:
 # Networks.
 
 
-def run(model: qd.RandomNetwork, name: str) -> tuple[float, float]:
-    """A late average of networks, by a line in 1/N to infinitely many neurons, and its error."""
-    sizes, step = np.array([100, 200, 400]), 1.0 if model.kind == "map" else 0.05
-    values, errors = [], []
-    for size in sizes:
-        theory = qd.simulate.Trajectories(
-            size=int(size), networks=3200 // int(size) + 16, duration=160.0, step=step, burn_in=60.0
-        )
-        found = qd.solve(model, theory, key=int(size)).arrays
-        values.append(float(found[name]))
-        errors.append(float(found[f"{name}_error"]))
-    fit, spread = np.polyfit(1.0 / sizes, values, 1, w=1.0 / np.array(errors), cov="unscaled")
-    return float(fit[1]), float(np.sqrt(spread[1, 1]))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
@@ -185,10 +174,30 @@ def run(model: qd.RandomNetwork, name: str) -> tuple[float, float]:
         qd.RandomNetwork(couplings=Elliptic(1.3, 0.4), unit=Discrete(leak=0.7), noise=0.4, field=0.2),
         SLOWLY_SETTLING,
         qd.RandomNetwork(couplings=Elliptic(0.8, -0.4), unit=Leaky(self_coupling=0.5), noise=0.6),
-        qd.RandomNetwork(1.0, noise=0.3, field=qd.Sinusoid(0.8, 1.0)),
         qd.RandomNetwork(1.2, -0.3, noise=0.3, field=qd.Sinusoid(0.8, 1.0)),
+        qd.RandomNetwork(
+            couplings=Blocks((0.7, 0.3), [[0.6, 0.9], [0.8, 0.5]], symmetry=0.4, mean=[[0.5, -1.0], [1.0, -0.5]]),
+            noise=0.4,
+            field=0.2,
+        ),
+        qd.RandomNetwork(couplings=Elliptic(0.7, 0.4) + LowRank([[1.0, 0.5], [0.5, 1.0]], [0.5, 0.8]), noise=0.4, field=0.2),
+        qd.RandomNetwork(couplings=Elliptic(0.9, -0.4), unit=Adaptive(adaptation_rate=0.4), noise=0.4, field=0.2),
+        qd.RandomNetwork(
+            couplings=Elliptic(0.6, 0.3), unit=Unit(lambda x, h: -x - 0.5 * jnp.sin(x) + h, jnp.tanh), noise=0.5
+        ),
+        qd.RandomNetwork(couplings=Elliptic(0.4, 0.3, mean=-1.0), unit=LotkaVolterra(immigration=0.05)),
     ],
-    ids=["leaky map", "map", "self-coupling", "sinusoid", "sinusoid and symmetry"],
+    ids=[
+        "leaky map",
+        "map",
+        "self-coupling",
+        "sinusoid and symmetry",
+        "populations",
+        "low rank",
+        "adaptation",
+        "a unit of one's own",
+        "species",
+    ],
 )
 def test_late_networks_extrapolate_to_it(model: qd.RandomNetwork) -> None:
     lags = range(5) if model.kind == "map" else LAGS
@@ -197,11 +206,11 @@ def test_late_networks_extrapolate_to_it(model: qd.RandomNetwork) -> None:
     found = late(
         model, qd.dmft.Stationary(lags, FREQUENCIES), settling=80.0 if model is SLOWLY_SETTLING else 20.0, window=40.0
     )
-    for name in ("mean_square_state", "mean_square_rate"):
-        value, error = run(model, name)
-        common = float(np.hypot(error, found[f"{name}_error"]))
-        assert abs(value - float(found[name])) < 4.0 * common, (name, value, float(found[name]), common)
-        assert common < 0.02 * value, name
+    for name, (values, errors) in extrapolated(model, ("mean_square_state", "mean_square_rate")).items():
+        common = np.hypot(errors, found[f"{name}_error"])
+        assert np.all(np.abs(values - found[name]) < 4.0 * common), (name, values, found[name], common)
+        # Each network has a latent of its own.
+        assert np.all(common < (0.06 if model.couplings.rank else 0.03) * values), name
 
 
 # Averages over late times.
