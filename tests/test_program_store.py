@@ -232,3 +232,19 @@ def test_programs_of_first_answers_are_short(theory: Any, unchecked_types: None)
         lowered = _brief_theory_compiled.jitted.lower(model, theory, solver, start)
         text = str(lowered.compile(compiler_options=_HURRIED).as_text())
     assert 2000 < sum(" = " in line for line in text.splitlines()) < 10_000
+
+
+def test_a_program_with_a_part_missing_is_compiled_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XLA says so at its first run only."""
+
+    def broken(leaves: list[Any]) -> Any:
+        raise jax.errors.JaxRuntimeError("NOT_FOUND: Function multiply_subtract_fusion.3 not found (type id: 1)")
+
+    def twice(x: Any) -> Any:
+        return 2.0 * x
+
+    monkeypatch.setattr("quenched.compiled.load", lambda content, number: broken)
+    program = compiled()(twice)
+    for value in (1.5, 2.5):
+        assert float(program(jnp.asarray(value))) == 2 * value
+    assert list(folder.glob("*"))

@@ -108,14 +108,35 @@ class Compiled(Generic[Arguments, Result]):
                 return lowered.compile()
         about = (program_store.surroundings(), self.name, self.hurried, name)
         key = hashlib.sha256(repr(about).encode()).hexdigest()
+
+        def compile_and_keep() -> Callable[[list[Any]], Any]:
+            program = (lowered or self._flat(tree, fixed).lower(leaves)).compile()
+            content = dump(program)
+            if content is not None:
+                program_store.write(key, content)
+            return program
+
         found = load(program_store.read(key), len(leaves))
-        if found is not None:
-            return found
-        program = (lowered or self._flat(tree, fixed).lower(leaves)).compile()
-        content = dump(program)
-        if content is not None:
-            program_store.write(key, content)
-        return program
+        return compile_and_keep() if found is None else _Read(found, compile_and_keep)
+
+
+class _Read:
+    """A program out of the folder. XLA may read one with a part missing, which its first run shows: then it is compiled."""
+
+    def __init__(self, program: Callable[[list[Any]], Any], compile_again: Callable[[], Callable[[list[Any]], Any]]):
+        self.program, self.compile_again = program, compile_again
+        self.has_run = False
+
+    def __call__(self, leaves: list[Any]) -> Any:
+        if self.has_run:
+            return self.program(leaves)
+        try:
+            result = jax.block_until_ready(self.program(leaves))
+        except jax.errors.JaxRuntimeError:
+            self.program = self.compile_again()
+            result = self.program(leaves)
+        self.has_run = True
+        return result
 
 
 def compiled(
