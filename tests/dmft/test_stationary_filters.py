@@ -314,13 +314,14 @@ def test_a_low_rank_part_at_rest_is_the_static_theory() -> None:
     assert alone["mean_square_state"] == pytest.approx(float(plain["mean_square_state"]), abs=1e-5)
 
 
-def run_maps(couplings: Any, unit: Any, size: int, noise: float, key: Any) -> np.ndarray:
-    """Mean squares of the states of each population, and their products one step apart, late in one network."""
+def run_maps(couplings: Any, unit: Any, size: int, noise: float, draws: int) -> np.ndarray:
+    """Mean squares of the states of each population, and their products one step apart, late in each network."""
     population = np.asarray(qd.RandomNetwork(couplings=couplings, unit=unit).population(size))
     member = jnp.asarray([population == row for row in (0, 1)], float)
     member = member / member.sum(axis=1, keepdims=True)
 
     @jax.jit
+    @jax.vmap
     def run(key: Any) -> Any:
         draw_key, start_key, noise_key = jax.random.split(key, 3)
         weights = couplings.draw(size, draw_key)
@@ -332,7 +333,8 @@ def run_maps(couplings: Any, unit: Any, size: int, noise: float, key: Any) -> np
         _, kept = jax.lax.scan(step, jax.random.normal(start_key, (size,)), jax.random.split(noise_key, 600))
         return kept[200:].mean(axis=0)
 
-    return np.asarray(run(key))
+    with jax.enable_x64(True):
+        return np.asarray(run(jax.random.split(jax.random.key(size), draws)))
 
 
 @pytest.mark.parametrize("unit", [Discrete(leak=0.6), pytest.param(Reservoir(leak=0.6), marks=pytest.mark.slow)])
@@ -341,13 +343,7 @@ def test_maps_of_two_populations_tend_to_theory(unit: Any) -> None:
     couplings, noise = Blocks((0.6, 0.4), [[1.6, 0.9], [1.2, 0.5]]), 0.1
     theory = solved(couplings, unit, qd.dmft.StationaryFilters((0.0, 1.0), FREQUENCIES), noise=noise)["state_correlation"].T
     sizes, draws = np.array([100, 200, 400]), 16
-    with jax.enable_x64(True):
-        runs = np.array(
-            [
-                [run_maps(couplings, unit, int(n), noise, key) for key in jax.random.split(jax.random.key(n), draws)]
-                for n in sizes
-            ]
-        )
+    runs = np.array([run_maps(couplings, unit, int(size), noise, draws) for size in sizes])
     means, errors = runs.mean(axis=1), runs.std(axis=1) / np.sqrt(draws)
     for place in np.ndindex(theory.shape):
         fit, spread = np.polyfit(1 / sizes, means[:, *place], 1, w=1 / errors[:, *place], cov="unscaled")

@@ -28,19 +28,20 @@ def test_random_points_are_solved_or_say_why() -> None:
             return computed.status, computed.residual, jnp.all(jnp.isfinite(values)), computed.arrays["self_overlap"]
 
         def run(order: np.ndarray) -> list[np.ndarray]:
-            parts = [solve(gain[part], symmetry[part], temperature[part]) for part in np.split(order, count // batch)]
-            found = [np.concatenate([np.asarray(part[column]) for part in parts]) for column in range(4)]
-            return [values[np.argsort(order)] for values in found]
+            parts = [solve(gain[part], symmetry[part], temperature[part]) for part in np.split(order, len(order) // batch)]
+            return [np.concatenate([np.asarray(part[column]) for part in parts]) for column in range(4)]
 
         status, residual, finite, overlap = run(np.arange(count))
-        again = run(random.permutation(count))
+        some = random.permutation(count)[: 4 * batch]
+        again = run(some)
     solved = status == qd.Status.solved
     assert solved.mean() > 0.99
     assert residual[solved].max() < 1e-10
     assert finite[solved].all()
     assert set(np.unique(status)) <= {int(code) for code in qd.Status}
-    np.testing.assert_array_equal(status, again[0])
-    np.testing.assert_allclose(overlap[solved], again[3][solved], rtol=1e-9)
+    # In other batches the same.
+    np.testing.assert_array_equal(status[some], again[0])
+    np.testing.assert_allclose(overlap[some][solved[some]], again[3][solved[some]], rtol=1e-9)
 
 
 @pytest.mark.slow
