@@ -124,6 +124,7 @@ SUBJECTS = [
         qd.replica.OneStepRSB(0.2),
         gains=(3.0, 3.1, 3.3),
         slow_to_trace=True,
+        slow=True,
         parameters={"symmetry": -0.5},
         failing={"model": qd.RandomNetwork(1.5), "theory": qd.replica.OneStepRSB(0.05), "start": "groups"},
         start="groups",

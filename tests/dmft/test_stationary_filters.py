@@ -166,14 +166,17 @@ def test_networks_under_a_sinusoid_tend_to_theory() -> None:
 
 
 def test_what_is_constant_in_a_drift_is_a_field() -> None:
-    """Before the function and after it, of a flow and of a map."""
     field = solved(Elliptic(1.0), Unit(lambda x, h: -x + h, jnp.tanh), COARSE, noise=0.3, field=0.5)
     within = solved(Elliptic(1.0), Unit(lambda x, h: -x + h + 0.5, jnp.tanh), COARSE, noise=0.3)
     for name in ("mean_state", "mean_square_state", "mean_square_rate", "lyapunov_exponent"):
         assert within[name] == pytest.approx(float(field[name]), abs=1e-10), name
+
+
+@pytest.mark.slow
+def test_a_constant_beside_the_function_of_the_input_is_its_own() -> None:
+    """At rest without noise: 2 x = tanh(h) + 0.6, <h^2> = g^2 <x^2>."""
     offset = Unit(lambda x, h: -2.0 * x + jnp.tanh(h) + 0.6, lambda x: x)
     found = solved(Elliptic(0.5), offset, COARSE)
-    # At rest without noise: 2 x = tanh(h) + 0.6, <h^2> = g^2 <x^2>.
     square = optimize.brentq(
         lambda square: 0.25 * float(qd.gaussian.average(lambda h: (jnp.tanh(h) + 0.6) ** 2, 0.0, 0.25 * square)) - square,
         0.0,
@@ -228,11 +231,14 @@ def test_networks_tend_to_theory(model: qd.RandomNetwork) -> None:
         assert np.all(errors < (0.06 if model.couplings.rank else 0.03) * values), name
 
 
-def test_neurons_that_hear_nobody() -> None:
-    """No gain: each forgets alone; a low-rank part alone is the static theory."""
-    alone = solved(Blocks((0.5, 0.5), 0.0), theory=COARSE, noise=0.3)
+@pytest.mark.parametrize("couplings", [Elliptic(0.0), pytest.param(Blocks((0.5, 0.5), 0.0), marks=pytest.mark.slow)])
+def test_without_gain_each_neuron_forgets_alone(couplings: Any) -> None:
+    alone = solved(couplings, noise=0.3)
     np.testing.assert_allclose(alone["mean_square_state"], 0.3**2 / 2, rtol=1e-4)
     np.testing.assert_allclose(alone["lyapunov_exponent"], -1.0, atol=1e-12)
+
+
+def test_a_low_rank_part_alone_is_the_static_theory() -> None:
     couplings = LowRank([[1.0, 2.0], [2.0, 5.0]], [0.3, 0.2])
     static = qd.solve(qd.RandomNetwork(couplings=couplings), qd.dmft.Static(), start="structured").arrays
     found = solved(couplings, theory=COARSE, start="structured")

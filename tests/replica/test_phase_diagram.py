@@ -143,8 +143,8 @@ def test_it_does_not_matter_where_the_grid_begins() -> None:
         for each in (begins_late, begins_early)
     )
     np.testing.assert_allclose(late.gain, early.gain)
-    upward = (each.self_overlap.sel(branch="upward").values for each in (late, early))
-    np.testing.assert_allclose(*upward, rtol=1e-8)
+    followed, begun = (each.self_overlap.sel(branch="upward").values for each in (early, late))
+    np.testing.assert_allclose(begun, followed, rtol=1e-8)
     np.testing.assert_array_equal(late.chosen_branch.values, early.chosen_branch.values)
     assert int(late.chosen_branch[0]) == 0
     # Between 1.7 and 1.8 it is a jump to another branch: no interpolation knows where.

@@ -136,7 +136,7 @@ def test_on_the_lines_there_is_no_such_power(gain: float, symmetry: float, respo
     assert float(limit["zero_overlap_eigenvalue"]) == pytest.approx(0.0, abs=1e-7)
 
 
-@pytest.mark.parametrize("gain", [0.0, 1e-3, 0.05])
+@pytest.mark.parametrize("gain", [0.0, pytest.param(1e-3, marks=pytest.mark.slow), 0.05])
 def test_weakly_coupled_neurons_follow_their_own_field(gain: float) -> None:
     """Their states lie close together and far from 0: x = b + O(g), <phi^2> = tanh(b)^2 + O(g^2)."""
     for field in (0.3, -2.0):

@@ -25,7 +25,7 @@ from quenched.records import public_name
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractTheory, Computed, Start
-from quenched.units.filters import impulse, linear_part, shape_of
+from quenched.units.filters import impulse, shape_of
 from quenched.vocabulary import of_one_population
 
 DEFAULT_WINDOW = 128.0
@@ -228,7 +228,7 @@ class StationaryFilters(AbstractTheory):
             frequency = jnp.max(jnp.asarray(model.field.angular_frequency))
             periods = jnp.maximum(1.0, jnp.round(times * step * frequency / (2.0 * jnp.pi)))
             waves = Waves(times, 2.0 * jnp.pi * periods / (frequency * times))
-        ring, populations, rank = GaussianRing(model, waves), model.populations, model.couplings.rank
+        ring, populations, rank = GaussianRing.of(model, waves), model.populations, model.couplings.rank
         # Means and latents are few beside the correlations: each counts as much as all lags of one.
         weight = np.sqrt(times // 2 + 1)
 
@@ -289,7 +289,7 @@ class StationaryFilters(AbstractTheory):
             lasting_rates = jnp.stack([neurons.lasting_rates(*each) for neurons, *each in every])
         falling, rates = covariance - lasting.whole, correlation - lasting_rates
         rate, moved = ring.growth_rate(state)
-        linear = [linear_part(unit) for unit in model.units]
+        linear = [each.linear for each in ring.steps]
         pulses = [impulse(each, jnp.asarray(lags), model.kind == "map") for each in linear]
         read = jnp.stack([pulse @ each.readout for each, pulse in zip(linear, pulses, strict=True)])
         square = correlation[:, 0]

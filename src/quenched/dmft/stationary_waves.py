@@ -21,7 +21,7 @@ from quenched.gaussian.hermite import averages_under_a_wave, left_over, pair_ave
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.growth import spectral_abscissa, spectral_radius
 from quenched.units.base import AbstractUnit
-from quenched.units.filters import WaveAnswer, answer, driving, linear_part, resting_mean, shape_of
+from quenched.units.filters import LinearSteps, WaveAnswer, driving, in_steps, linear_part, resting_mean, shape_of
 
 # Steps to the growth rate by halving an interval, and applications of the operator in each.
 _HALVINGS, _APPLICATIONS = 48, 60
@@ -47,8 +47,7 @@ class Waves(NamedTuple):
 
     def turns(self, growth: Array | float = 0.0) -> Array:
         """Waves of each frequency that fits, growing at a rate."""
-        frequencies = 2.0 * np.pi * np.arange(self.times // 2 + 1) / self.times
-        return jnp.exp(growth * self.length + 1j * frequencies)
+        return jnp.exp(growth * self.length) * np.exp(2j * np.pi * np.arange(self.times // 2 + 1) / self.times)
 
     def spectrum(self, covariance: Float[Array, "... lag"]) -> Float[Array, "... frequency"]:
         """Of an even function, given up to half the ring."""
@@ -104,26 +103,29 @@ class Neurons(NamedTuple):
     """The neurons of one population, on a ring."""
 
     unit: AbstractUnit
+    shape: str | None
+    """Where their one nonlinear function is."""
+    steps: LinearSteps
     waves: Waves
     noise: Any
     drive: Drive | None
 
     def answer(self, growth: Array | float = 0.0) -> WaveAnswer:
         """To waves that grow at a rate."""
-        return answer(linear_part(self.unit), self.waves.turns(growth), self.waves.step)
+        return self.steps.answer(self.waves.turns(growth))
 
     def transfer(self, growth: Array | float = 0.0) -> Complex[Array, " frequency"]:
         """Of what is read of the state."""
-        return self.answer(growth).state @ linear_part(self.unit).readout
+        return self.answer(growth).state @ self.steps.linear.readout
 
     def resting(self) -> Array:
         """What is read of the state at a constant f = 1, but for the constant."""
-        linear = linear_part(self.unit)._replace(constant=jnp.zeros(self.unit.state_size))
+        linear = self.steps.linear._replace(constant=jnp.zeros(self.unit.state_size))
         return linear.readout @ resting_mean(linear, jnp.ones(()), self.unit.kind == "map")
 
     def respond(self, mean: Array, covariance: Float[Array, " lag"]) -> NeuronAverages:
         """To an input of this mean, with a Gaussian part of this covariance."""
-        unit, now, linear, rate = self.unit, self.answer(), linear_part(self.unit), self.rate
+        unit, now, linear, rate = self.unit, self.answer(), self.steps.linear, self.rate
         is_map, first = unit.kind == "map", jnp.eye(unit.state_size)[0]
 
         def of_state(part: Array, forcing: Array) -> Array:
@@ -131,7 +133,7 @@ class Neurons(NamedTuple):
             kicks = self.noise**2 * jnp.sum(jnp.abs(jnp.einsum("v,wvk->wk", part, now.noise)) ** 2, axis=1)
             return self.waves.covariance(jnp.abs(now.state @ part) ** 2 * self.waves.spectrum(forcing) + kicks)
 
-        if shape_of(unit) == "rate":
+        if self.shape == "rate":
             forcing, mean_state = covariance, resting_mean(linear, mean, is_map)[0]
             state = of_state(first, covariance)
             wave = self._answer_to_drive()
@@ -168,7 +170,7 @@ class Neurons(NamedTuple):
     ) -> Float[Array, " lag"]:
         """What lasts of the correlation of the rate: where that is a function of the state, from what lasts of the state's
         covariance, with all harmonics; otherwise what was fitted to it."""
-        if shape_of(self.unit) == "input":
+        if self.shape == "input":
             return fitted
         wave, variance = self._answer_to_drive(), found.state_covariance[:1]
         angles = None
@@ -189,7 +191,7 @@ class Neurons(NamedTuple):
         if self.drive is None:
             return None
         turn = jnp.exp(1j * self.drive.angular_frequency * self.waves.length)
-        transfer = answer(linear_part(self.unit), turn[None], self.waves.step).state[0, 0]
+        transfer = self.steps.answer(turn[None]).state[0, 0]
         return self.drive._replace(amplitude=self.drive.amplitude * jnp.abs(transfer))
 
     def _pair_averages(
@@ -217,6 +219,13 @@ class GaussianRing(NamedTuple):
 
     model: RandomNetwork
     waves: Waves
+    steps: list[LinearSteps]
+    """Of each population."""
+
+    @staticmethod
+    def of(model: RandomNetwork, waves: Waves) -> GaussianRing:
+        """With its time steps."""
+        return GaussianRing(model, waves, [in_steps(linear_part(unit), waves.step) for unit in model.units])
 
     @property
     def neurons(self) -> list[Neurons]:
@@ -231,7 +240,8 @@ class GaussianRing(NamedTuple):
         if isinstance(model.field, Sinusoid):
             both = own(model.field.amplitude), own(model.field.angular_frequency)
             drives = [Drive(*each) for each in zip(*both, strict=True)]
-        return [Neurons(unit, self.waves, *each) for unit, *each in zip(model.units, noise, drives, strict=True)]
+        every = zip(model.units, self.steps, noise, drives, strict=True)
+        return [Neurons(unit, shape_of(unit), steps, self.waves, *each) for unit, steps, *each in every]
 
     def rates(self, state: State, slopes: Float[Array, " population"]) -> Rates:
         """As the couplings ask for them."""
@@ -280,7 +290,8 @@ class GaussianRing(NamedTuple):
         if isinstance(self.model.field, Sinusoid):
             packet = 0.01 * packet + 1.0
         # More than any rate: an answer falls with the growth, by 1/growth at least.
-        floor = jnp.max(jnp.stack([_slowest(each.unit) for each in fixed.ring.neurons]))
+        is_map = self.model.kind == "map"
+        floor = jnp.max(jnp.stack([_slowest(each.linear.matrix, is_map) for each in fixed.ring.steps]))
         most = jnp.maximum(floor, 0.0) + 2.0 + 2.0 * jnp.sum(fixed.matrix * jnp.max(jnp.abs(fixed.weights), axis=1))
         low, high, packet = jax.lax.fori_loop(0, _HALVINGS, halve, (floor + 1e-9, most, packet))
         rate = 0.5 * (low + high)
@@ -326,8 +337,9 @@ class Packets(NamedTuple):
     def without_derivatives(self) -> Packets:
         """The same numbers."""
         waves = self.ring.waves._replace(step=jax.lax.stop_gradient(self.ring.waves.step))
-        model, *others = jax.lax.stop_gradient((self.ring.model, self.matrix, self.weights, self.unsure))
-        return Packets(GaussianRing(model, waves), *others)
+        ring = self.ring
+        model, steps, *others = jax.lax.stop_gradient((ring.model, ring.steps, self.matrix, self.weights, self.unsure))
+        return Packets(GaussianRing(model, waves, steps), *others)
 
     def with_least_weights(self) -> Packets:
         """With weights as small as they may be."""
@@ -384,7 +396,6 @@ def _at_one_time(rates: Rates) -> Rates:
     return rates._replace(correlation=rates.correlation[:, 0], response=rates.response[:, 0])
 
 
-def _slowest(unit: AbstractUnit) -> Array:
+def _slowest(matrix: Float[Array, "variable variable"], is_map: bool) -> Array:
     """The rate at which a neuron alone forgets."""
-    matrix = linear_part(unit).matrix
-    return jnp.log(jnp.maximum(spectral_radius(matrix), 1e-12)) if unit.kind == "map" else spectral_abscissa(matrix)
+    return jnp.log(jnp.maximum(spectral_radius(matrix), 1e-12)) if is_map else spectral_abscissa(matrix)

@@ -24,6 +24,8 @@ def solve_with_sign(
     for ever. This one is also what can be batched without a call for each matrix.
     """
     size, sign = right.size, jnp.ones(())
+    if size == 1:
+        return right / matrix[0], jnp.sign(matrix[0, 0])
     rows = jnp.concatenate([matrix, right[:, None]], axis=1)
     for column in range(size):
         order = jnp.arange(column, size)

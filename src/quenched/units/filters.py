@@ -38,6 +38,30 @@ class WaveAnswer(NamedTuple):
     """Of independent kicks of unit variance in each step."""
 
 
+class LinearSteps(NamedTuple):
+    """The linear part from one time step to the next."""
+
+    linear: LinearPart
+    carried: Float[Array, "variable variable"]
+    """What the state becomes."""
+    level: Float[Array, " variable"]
+    """What a constant f adds."""
+    ramp: Float[Array, " variable"]
+    """What f adds that grows by 1 from the step's beginning to its end."""
+    kicks: Float[Array, "variable kick"]
+    """A root of the covariance that white noise adds."""
+
+    def answer(self, waves: Complex[Array, " frequency"]) -> WaveAnswer:
+        """To f_n = wave^n."""
+        size = self.level.size
+        forcing = self.level + self.ramp * (waves[:, None] - 1.0)
+        pushes = jnp.concatenate(
+            [forcing[..., None], jnp.broadcast_to(self.kicks + 0j, (waves.size, *self.kicks.shape))], axis=2
+        )
+        found = jax.vmap(lambda wave, push: _solve(wave * jnp.eye(size) - self.carried, push))(waves, pushes)
+        return WaveAnswer(found[..., 0], found[..., 1:])
+
+
 class _Slopes(NamedTuple):
     """Derivatives at random states and inputs."""
 
@@ -128,21 +152,16 @@ def resting_mean(linear: LinearPart, level: Array, is_map: bool) -> Float[Array,
     return solve_small(matrix, linear.drive * level + linear.constant)
 
 
-def answer(linear: LinearPart, waves: Complex[Array, " frequency"], step: Any) -> WaveAnswer:
-    """To f_n = wave^n: of a flow in time steps `step`, exact for what is linear between them; of a map if that is None."""
+def in_steps(linear: LinearPart, step: Any) -> LinearSteps:
+    """Of a flow in time steps `step`, exact for what is linear between them; of a map if that is None."""
     size = linear.drive.size
     if step is None:
-        carried, level, ramp, kicks = linear.matrix, linear.drive, jnp.zeros(size), jnp.eye(size)[:, :1]
-    else:
-        # The exponential of the linear part beside what a constant and a growing f add to it.
-        both = jnp.zeros((size + 2, size + 2)).at[:size, :size].set(linear.matrix).at[:size, size].set(linear.drive)
-        whole = exponential(step * both.at[size, size + 1].set(1.0))
-        carried, level, ramp = whole[:size, :size], whole[:size, size], whole[:size, size + 1] / step
-        kicks = _kicks(linear.matrix, step)
-    forcing = level + ramp * (waves[:, None] - 1.0)
-    pushes = jnp.concatenate([forcing[..., None], jnp.broadcast_to(kicks + 0j, (waves.size, *kicks.shape))], axis=2)
-    found = jax.vmap(lambda wave, push: _solve(wave * jnp.eye(size) - carried, push))(waves, pushes)
-    return WaveAnswer(found[..., 0], found[..., 1:])
+        return LinearSteps(linear, linear.matrix, linear.drive, jnp.zeros(size), jnp.eye(size)[:, :1])
+    # The exponential of the linear part beside what a constant and a growing f add to it.
+    both = jnp.zeros((size + 2, size + 2)).at[:size, :size].set(linear.matrix).at[:size, size].set(linear.drive)
+    whole = exponential(step * both.at[size, size + 1].set(1.0))
+    carried, level, ramp = whole[:size, :size], whole[:size, size], whole[:size, size + 1] / step
+    return LinearSteps(linear, carried, level, ramp, _kicks(linear.matrix, step))
 
 
 def impulse(linear: LinearPart, times: Float[Array, " lag"], is_map: bool) -> Float[Array, "lag variable"]:
