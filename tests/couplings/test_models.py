@@ -75,6 +75,14 @@ def test_theories_of_one_population_refuse_others_by_name(ask: Callable[[Any], A
         ask(qd.RandomNetwork(1.0, unit=Forgetful(qd.Tanh(), None, None)))
 
 
+def test_a_seed_draws_what_its_key_does(unchecked_types: None) -> None:
+    model: Any = qd.RandomNetwork(1.5, 0.3)
+    np.testing.assert_array_equal(model.draw(3, 7).weights, model.draw(3, jax.random.key(7)).weights)
+    for size, key, message in ((0, 7, "`size` must be at least 1"), (3, "a", "`key` must be a whole number or one JAX key")):
+        with pytest.raises((ValueError, TypeError), match=message):
+            model.draw(size, key)
+
+
 def test_networks_are_drawn_of_all_laws() -> None:
     """Exponents at rest are the eigenvalues of J - 1: of a draw with an outlier, of inhibition and of a low rank."""
     for couplings in (E_AND_I.couplings, Elliptic(0.3, 0.5, 1.8), Elliptic(0.3) + LowRank([[1.0, 1.7], [1.7, 4.0]])):

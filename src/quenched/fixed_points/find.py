@@ -23,6 +23,7 @@ from quenched.fixed_points.describe import Descents, Followed, describe_points, 
 from quenched.fixed_points.lanes import GOES_ON
 from quenched.fixed_points.paths import Homotopy, follow_on, nothing_followed
 from quenched.fixed_points.uncertified import Uncertified, settle_paths, settle_starts
+from quenched.keys import read_key
 from quenched.landscape.sampling.starts import langevin_starts
 from quenched.models import Network
 from quenched.models.labels import in_order, named
@@ -128,7 +129,6 @@ def find_fixed_points(
         >>> found.sizes["fixed_point"], float(found.index_sum), found.stable.values.tolist()
         (3, 1.0, [True, True, False])
     """
-    from quenched.solve import read_key
 
     ends_at = np.inf if time_limit is None else time.monotonic() + checks.number("time_limit", time_limit, above=0.0)
     solver = _checked_options("solver", solver, LevenbergMarquardt)

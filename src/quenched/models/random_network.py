@@ -15,6 +15,7 @@ from quenched import checks
 from quenched.activations import AbstractActivation
 from quenched.couplings.base import AbstractCouplings, population_of_neurons
 from quenched.couplings.elliptic import Elliptic
+from quenched.keys import read_key
 from quenched.models.critical_gain import critical_gain
 from quenched.models.drive import Drive, Sinusoid
 from quenched.models.network import Network
@@ -213,8 +214,9 @@ class RandomNetwork(Record):
         return Mixed(self.unit, self.population(size)) if isinstance(self.unit, tuple) else self.unit
 
     @double_precision
-    def draw(self, size: int, key: Key[Array, ""]) -> Network:
-        """One network of `size` neurons; MemoryError where its couplings would not fit."""
+    def draw(self, size: int, key: int | Array) -> Network:
+        """One network of `size` neurons, by a seed or a JAX key; MemoryError where its couplings would not fit."""
+        size, key = checks.count("size", size), read_key(key)
         refuse_what_does_not_fit(4 * self.couplings.bytes_of_draw(size), f"The couplings of {size} neurons", "`size`")
         field = self.of_neurons(self.constant_field("one qd.Network"), size)
         return Network(self.couplings.draw(size, key), field=field, unit=self.unit_of_neurons(size))

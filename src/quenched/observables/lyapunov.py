@@ -12,6 +12,7 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.activations import check_continuous
 from quenched.errors import raise_unsolved
+from quenched.keys import read_key
 from quenched.models import Network, RandomNetwork
 from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.threads import one_blas_thread
@@ -28,7 +29,7 @@ from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.refusals import check_run
 from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
-from quenched.solve import Progress, read_key
+from quenched.solve import Progress
 from quenched.status import Status
 from quenched.units.leaky import Leaky
 from quenched.units.with_activation import UnitWithActivation

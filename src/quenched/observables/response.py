@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.activations import check_continuous
+from quenched.keys import read_key
 from quenched.models import AbstractInitial, Network, RandomNetwork, read_initial
 from quenched.numerics.memory import KEY_BYTES, available_bytes
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
@@ -107,8 +108,6 @@ def measure_response(
         True
     """
     import xarray as xr
-
-    from quenched.solve import read_key
 
     ensemble = _read_network(network, size, networks, noise)
     lags = count_steps(longest_lag, check_step(step), "longest_lag")

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched import checks
+from quenched.keys import read_key
 from quenched.models import AbstractInitial, Network
 from quenched.models.labels import in_order, named
 from quenched.models.starts import check_starts, draw_states, read_starts, read_states
@@ -132,8 +133,6 @@ def integrate(
         0.37
     """
     import xarray as xr
-
-    from quenched.solve import read_key
 
     if not isinstance(network, Network):
         raise TypeError(f"Argument `network` must be a qd.Network, but is {checks.shown(network)}.")

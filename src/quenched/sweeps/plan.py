@@ -12,12 +12,13 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
+from quenched.keys import read_key
 from quenched.models import Network
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.provenance import seed_of
 from quenched.records import printed
 from quenched.solution import Solution, parameters
-from quenched.solve import check_model, check_theory, read_key, read_start, refuse_start, samples_at_once
+from quenched.solve import check_model, check_theory, read_start, refuse_start, samples_at_once
 from quenched.sweeps.grid import Grid, Model, make_grid
 from quenched.theory import AbstractExperiment, AbstractTheory, Start, Theory
 

@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.errors import raise_unsolved
+from quenched.keys import read_key
 from quenched.landscape.sampling.kernels import HMC
 from quenched.landscape.sampling.ladder import Sampler, ladder_temperatures
 from quenched.landscape.sampling.measure import OBSERVABLES, ChainDraws, all_finite, diagnosed, draw, estimated, pairs_of
@@ -118,7 +119,6 @@ def sample(
         >>> bool(abs(found.mean_square_state - 0.1) < 5 * found.mean_square_state_error), float(found.r_hat.max()) < 1.01
         (True, True)
     """
-    from quenched.solve import read_key
 
     solver = HMC() if solver is None else solver
     if not isinstance(solver, Sampler):

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Key
 from quenched import checks
 from quenched.dynamics.base import AbstractDynamics
 from quenched.dynamics.read import read_dynamics
+from quenched.keys import read_key
 from quenched.landscape.sampling.kernels import HMC, Langevin
 from quenched.landscape.sampling.target import Target, identity, placed, rate_of
 from quenched.landscape.sampling.warm_up import cooled, start_temperature
@@ -100,7 +101,6 @@ def anneal(
         >>> found.sizes["fixed_point"], float(found.outcome.max())
         (3, 0.0)
     """
-    from quenched.solve import read_key
 
     solver = HMC() if solver is None else solver
     if not isinstance(solver, HMC | Langevin):
