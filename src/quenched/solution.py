@@ -15,7 +15,7 @@ from jaxtyping import Array
 
 from quenched.checks import nearest
 from quenched.errors import raise_unsolved
-from quenched.models import RandomNetwork
+from quenched.models import AbstractModel
 from quenched.models.parameters import kinds_of_parts
 from quenched.numerics.statistics import with_error
 from quenched.provenance import stamp
@@ -51,7 +51,7 @@ class Solution(eqx.Module):
         ('C', '0.352602')
     """
 
-    model: RandomNetwork
+    model: Any
     theory: Theory
     arrays: dict[str, Values]
     status: Values
@@ -205,7 +205,7 @@ def of_axes(coordinates: Mapping[str, Any], variables: Mapping[str, Any]) -> dic
 
 
 def parameters(
-    model: RandomNetwork, theory: Theory, way: AbstractTheory | AbstractExperiment, seed: int | None, solver: Any = None
+    model: AbstractModel, theory: Theory, way: AbstractTheory | AbstractExperiment, seed: int | None, solver: Any = None
 ) -> dict[str, Any]:
     """The parts and parameters of a model, a theory and a solver and the versions in use, flat, for attributes of a dataset.
     `way` is the theory, or what it chose."""

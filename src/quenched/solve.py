@@ -16,13 +16,14 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.compiled import compiled
 from quenched.keys import check_key, read_key
-from quenched.models import Network, RandomNetwork
+from quenched.models import AbstractModel, Network
 from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import KEY_BYTES, available_bytes, refuse_what_does_not_fit, side_by_side
 from quenched.numerics.statistics import RunningMean, mean_and_error
 from quenched.numerics.work import keep_all, on_threads
 from quenched.precision import double_precision, traced
 from quenched.provenance import seed_of
+from quenched.records import public_name
 from quenched.solution import Solution
 from quenched.status import Status
 from quenched.theory import AbstractChoice, AbstractExperiment, AbstractTheory, Computed, Cost, Start, Theory
@@ -33,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 @double_precision
 def solve(
-    model: RandomNetwork,
+    model: AbstractModel,
     theory: Theory,
     *,
     solver: Any = None,
@@ -45,7 +46,7 @@ def solve(
     """Solve `model` at the level of description `theory`.
 
     Arguments:
-        model: what is random, a `qd.RandomNetwork`.
+        model: what is random, a `qd.RandomNetwork`, or a `qd.FeedforwardNetwork`.
         theory: `qd.dmft.Static()`, `qd.replica.FiniteTemperature(...)`, ..., or an experiment in the same slot:
             `qd.simulate.Trajectories(...)`, `qd.landscape.FixedPoints(...)`.
         solver: how the equations are solved; changes nothing physical. Of some theories it chooses between sampling and not:
@@ -101,7 +102,7 @@ def solve(
     return solution.check() if throw and wall_time is not None else solution
 
 
-def _compute(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start, progress: Progress | None) -> Computed:
+def _compute(model: AbstractModel, theory: AbstractTheory, solver: Any, start: Start, progress: Progress | None) -> Computed:
     """In one program, or in parts where the theory has some and nothing is traced."""
     stages = None if traced(model, theory, start) else theory.stages(model, solver, start)
     if stages is None:
@@ -116,7 +117,7 @@ def _compute(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: S
             progress(*done)
 
 
-def _solve_theory(model: RandomNetwork, theory: AbstractTheory, solver: Any, start: Start) -> Computed:
+def _solve_theory(model: AbstractModel, theory: AbstractTheory, solver: Any, start: Start) -> Computed:
     computed = theory.compute(model, solver, start)
     return computed._replace(status=jnp.where(theory.in_range(model), computed.status, Status.bad_input))
 
@@ -126,14 +127,14 @@ _brief_theory_compiled = compiled(hurried=True)(_solve_theory)
 
 
 @compiled()
-def _samples_compiled(model: RandomNetwork, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
+def _samples_compiled(model: AbstractModel, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
     measure = partial(theory.measure, model, solver)
     # A mapped loop keeps its branches: what a sample does not need is then not computed.
     return jax.vmap(measure)(keys) if theory.together == "batch" else jax.lax.map(measure, keys)
 
 
 def measure_ensemble(
-    model: RandomNetwork, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
+    model: AbstractModel, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
 ) -> Computed:
     """Measure, and measure again more finely as long as the experiment asks for it; what was found last if that fails."""
     began = time.perf_counter()
@@ -155,7 +156,7 @@ def measure_ensemble(
 
 
 def _measure_once(
-    model: RandomNetwork, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
+    model: AbstractModel, theory: AbstractExperiment, solver: Any, key: Array, progress: Progress | None
 ) -> tuple[Computed, float]:
     """Measure every sample, a few at a time, and average; the error is the standard error over samples. And the seconds that
     took, compiling left out."""
@@ -193,7 +194,7 @@ def _measure_once(
 
 
 def _measured(
-    model: RandomNetwork, theory: AbstractExperiment, solver: Any, batches: Sequence[Array]
+    model: AbstractModel, theory: AbstractExperiment, solver: Any, batches: Sequence[Array]
 ) -> Generator[Computed, None, None]:
     """The batches, measured, in their order."""
 
@@ -227,7 +228,7 @@ def _average(theory: AbstractExperiment, measured: Computed) -> Computed:
 _SAMPLES = "how many there are (`networks` or `scramblings`)"
 
 
-def samples_at_once(model: RandomNetwork, theory: AbstractExperiment, solver: Any) -> int:
+def samples_at_once(model: AbstractModel, theory: AbstractExperiment, solver: Any) -> int:
     """The largest divisor of the number of samples whose batch fits; refuses what does not fit at all."""
     needed, available = theory.bytes_measuring(model, solver), available_bytes()
     if needed > available:
@@ -250,7 +251,7 @@ class Way(NamedTuple):
     """What `solver` was or stood for: of a sampled way it is what the way was made with."""
 
 
-def chosen_way(theory: Theory, models: Sequence[RandomNetwork], solver: Any = None) -> Way:
+def chosen_way(theory: Theory, models: Sequence[AbstractModel], solver: Any = None) -> Way:
     """The theory itself, or the way that it chooses for these models, with what solves it."""
     if not isinstance(theory, AbstractChoice):
         used = checked_solver(theory, solver)
@@ -267,7 +268,7 @@ def refuse_start(theory: Theory, start: Any) -> None:
 
 
 def read_start(
-    theory: AbstractTheory, models: Sequence[RandomNetwork], start: str | Mapping[str, Any] | Solution | None
+    theory: AbstractTheory, models: Sequence[AbstractModel], start: str | Mapping[str, Any] | Solution | None
 ) -> Start:
     """The branch and the order parameters that `start` stands for."""
     if isinstance(start, str):
@@ -301,6 +302,16 @@ def check_types(model: Any, theory: Any) -> None:
     """Refuse what is no ensemble, what is no theory, and a model that the theory is not about."""
     check_model(model)
     check_theory(theory)
+    check_covers(model, theory)
+
+
+def check_covers(model: AbstractModel, theory: Theory) -> None:
+    """Refuse a model that the theory is not about."""
+    if not isinstance(model, theory.models):
+        kinds = " or ".join(f"qd.{kind.__name__}" for kind in theory.models)
+        raise TypeError(
+            f"Argument `model` must be a {kinds} for {public_name(theory)}, but is {checks.shown(model)}.{model.instead}"
+        )
     theory.covers(model)
 
 
@@ -311,7 +322,7 @@ def check_model(model: Any) -> None:
             "Argument `model` must be an ensemble, qd.RandomNetwork(...), but is one qd.Network; for one network use "
             "qd.landscape.find_fixed_points(network) or qd.simulate.integrate(network, ...)."
         )
-    if not isinstance(model, RandomNetwork):
+    if not isinstance(model, AbstractModel):
         raise TypeError(f"Argument `model` must be a qd.RandomNetwork, but is {checks.shown(model)}.")
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from quenched import checks
 from quenched.couplings.elliptic import Elliptic
-from quenched.models import RandomNetwork, Sinusoid
+from quenched.models import AbstractModel, RandomNetwork, Sinusoid
 from quenched.records import Record, public_name
 from quenched.status import Status
 from quenched.units.leaky import Leaky
@@ -77,7 +77,18 @@ def one_population(model: RandomNetwork, what: str, instead: str = _OTHERS) -> N
         raise ValueError(f"Argument `field` must not be a sinusoid for {what}; {instead}.")
 
 
-class AbstractTheory(Record):
+class AbstractLevel(Record):
+    """A level of description: a theory, an experiment or a choice."""
+
+    models: ClassVar[tuple[type[AbstractModel], ...]] = (RandomNetwork,)
+    """The kinds of ensembles that it is about."""
+
+    def covers(self, model: Any) -> None:
+        """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
+        one_population(model, public_name(self))
+
+
+class AbstractTheory(AbstractLevel):
     """A level of description for N to infinity."""
 
     branches: eqx.AbstractClassVar[tuple[str, ...]]
@@ -86,10 +97,6 @@ class AbstractTheory(Record):
     """Order parameters that `start` must give when it is a mapping."""
     citations: eqx.AbstractClassVar[tuple[str, ...]]
     """Keys of quenched.citation.BIBTEX."""
-
-    def covers(self, model: RandomNetwork) -> None:
-        """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
-        one_population(model, public_name(self))
 
     brief: ClassVar[bool] = False
     """Whether one point takes milliseconds, so that an optimising compiler would take longer than it ever saves."""
@@ -101,20 +108,20 @@ class AbstractTheory(Record):
     def default_solver(self) -> Any:
         """The solver used where none is given; others must be of its type."""
 
-    def order_parameters(self, model: RandomNetwork) -> Mapping[str, tuple[int, ...]]:
+    def order_parameters(self, model: Any) -> Mapping[str, tuple[int, ...]]:
         """Names and shapes of the order parameters that `start` must give when it is a mapping."""
         return dict.fromkeys(self.unknowns, ())
 
     @abstractmethod
-    def check(self, model: RandomNetwork, solver: Any, start: Start) -> None:
+    def check(self, model: Any, solver: Any, start: Start) -> None:
         """Refuse, by ValueError, a model that the theory or this branch does not cover, or what takes more memory than
         allowed."""
 
-    def default_branch(self, models: Sequence[RandomNetwork], values: Mapping[str, Any] | None) -> str:
+    def default_branch(self, models: Sequence[Any], values: Mapping[str, Any] | None) -> str:
         """The branch for these models if none is asked for by name, given the order parameters to start from, if any."""
         return self.branches[0]
 
-    def in_range(self, model: RandomNetwork) -> Array:
+    def in_range(self, model: Any) -> Array:
         """What `check` and the constructor refuse, of parameters that were traced then; False is the status `bad_input`."""
         return model.in_range()
 
@@ -122,7 +129,7 @@ class AbstractTheory(Record):
         """The branch, where there are several."""
         return start.branch if len(self.branches) > 1 else None
 
-    def outside_errors(self, model: RandomNetwork) -> str:
+    def outside_errors(self, model: Any) -> str:
         """What an `_error` does not contain, for the attributes of the result; nothing if empty."""
         return ""
 
@@ -130,7 +137,7 @@ class AbstractTheory(Record):
         """Memory that `compute` needs; 0 where it is too little to matter."""
         return 0
 
-    def stages(self, model: RandomNetwork, solver: Any, start: Start) -> Generator[tuple[int, int], None, Computed] | None:
+    def stages(self, model: Any, solver: Any, start: Start) -> Generator[tuple[int, int], None, Computed] | None:
         """`compute` as parts that are compiled and run one after the other, where an early one may settle it all: yields how
         much is done, of how much in all. None where it is one program."""
         return None
@@ -144,7 +151,7 @@ class AbstractTheory(Record):
         """Values along the axes of what is returned, where they have any."""
 
     @abstractmethod
-    def compute(self, model: RandomNetwork, solver: Any, start: Start) -> Computed:
+    def compute(self, model: Any, solver: Any, start: Start) -> Computed:
         """Solve. Pure: no Python branching on values, so that jit, vmap and derivatives pass through."""
 
 
@@ -152,7 +159,7 @@ Estimator = Callable[[Array], tuple[Array, Array | None]]
 """From one value a sample to their average and its error, None where it has none."""
 
 
-class AbstractExperiment(Record):
+class AbstractExperiment(AbstractLevel):
     """Something measured on independent random samples."""
 
     citations: eqx.AbstractClassVar[tuple[str, ...]]
@@ -165,10 +172,6 @@ class AbstractExperiment(Record):
     memory_arguments: eqx.AbstractClassVar[str]
     """What to lower where one sample does not fit into memory."""
 
-    def covers(self, model: RandomNetwork) -> None:
-        """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
-        one_population(model, public_name(self))
-
     @property
     @abstractmethod
     def samples(self) -> int:
@@ -179,14 +182,14 @@ class AbstractExperiment(Record):
         """The solver used where none is given, or None where there is nothing to choose."""
 
     @abstractmethod
-    def check(self, model: RandomNetwork, solver: Any) -> None:
+    def check(self, model: Any, solver: Any) -> None:
         """Refuse, by ValueError, a model that cannot be measured, or what takes more memory than allowed."""
 
     @abstractmethod
     def bytes_per_sample(self, solver: Any) -> int:
         """Memory that `measure` needs for one sample, with dense weights."""
 
-    def bytes_measuring(self, model: RandomNetwork, solver: Any) -> int:
+    def bytes_measuring(self, model: Any, solver: Any) -> int:
         """Memory that `measure` needs for one sample of this model."""
         return self.bytes_per_sample(solver)
 
@@ -195,14 +198,14 @@ class AbstractExperiment(Record):
         """Values along the axes of what is returned, where they have any."""
 
     @abstractmethod
-    def measure(self, model: RandomNetwork, solver: Any, key: Key[Array, ""]) -> Computed:
+    def measure(self, model: Any, solver: Any, key: Key[Array, ""]) -> Computed:
         """Measure one sample. Pure, as `AbstractTheory.compute`."""
 
-    def in_range(self, model: RandomNetwork) -> Array:
+    def in_range(self, model: Any) -> Array:
         """As of `AbstractTheory`."""
         return model.in_range()
 
-    def outside_errors(self, model: RandomNetwork) -> str:
+    def outside_errors(self, model: Any) -> str:
         """As of `AbstractTheory`."""
         return ""
 
@@ -219,7 +222,7 @@ class AbstractExperiment(Record):
         return None
 
 
-class AbstractChoice(Record):
+class AbstractChoice(AbstractLevel):
     """A level of description with several ways to solve it, chosen by the models and by the solver."""
 
     citations: eqx.AbstractClassVar[tuple[str, ...]]
@@ -241,20 +244,16 @@ class AbstractChoice(Record):
                 )
         return super().__new__(cls)
 
-    def covers(self, model: RandomNetwork) -> None:
-        """Refuse, by ValueError and by the part's name, couplings, units and fields that this is not about."""
-        one_population(model, public_name(self))
-
     @abstractmethod
-    def default_solver(self, models: Sequence[RandomNetwork]) -> Any:
+    def default_solver(self, models: Sequence[Any]) -> Any:
         """The solver for these models where none is given."""
 
     @abstractmethod
-    def choose(self, models: Sequence[RandomNetwork], solver: Any = None) -> AbstractTheory | AbstractExperiment:
+    def choose(self, models: Sequence[Any], solver: Any = None) -> AbstractTheory | AbstractExperiment:
         """The way that serves all these models with this solver, or with the default one; refuses, by name, a solver that
         does not."""
 
-    def checked_solver(self, models: Sequence[RandomNetwork], solver: Any) -> Any:
+    def checked_solver(self, models: Sequence[Any], solver: Any) -> Any:
         """The solver to use, of a kind that there is here."""
         if solver is None:
             return self.default_solver(models)

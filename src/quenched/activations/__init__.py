@@ -4,6 +4,7 @@ from quenched.activations.activation import AbstractActivation, Activation, chec
 from quenched.activations.erf import Erf
 from quenched.activations.linear import Linear
 from quenched.activations.relu import ReLU
+from quenched.activations.sine import Sine
 from quenched.activations.tanh import Tanh
 
-__all__ = ["AbstractActivation", "Activation", "Erf", "Linear", "ReLU", "Tanh", "check_continuous"]
+__all__ = ["AbstractActivation", "Activation", "Erf", "Linear", "ReLU", "Sine", "Tanh", "check_continuous"]

@@ -95,6 +95,10 @@ class AbstractActivation(eqx.Module):
     def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
         """phi'(x), element by element."""
 
+    def gaussian_product(self, variance: Array, covariance: Array) -> Array | None:
+        """<phi(x) phi(y)> of Gaussian x and y of mean 0 and equal variance, in closed form; None where there is none."""
+        return None
+
 
 def check_continuous(activation: Any, theory: str, why: str, instead: str = "") -> None:
     """Refuse phi, or a unit, that jumps, in the name of a theory that needs its slope where that is a delta function."""

@@ -24,3 +24,7 @@ class Erf(AbstractActivation):
 
     def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.exp(-0.25 * math.pi * state**2)
+
+    def gaussian_product(self, variance: Array, covariance: Array) -> Array:
+        """(2/pi) arcsin(c/(2/pi + v)): Williams 1998."""
+        return 2.0 / math.pi * jnp.arcsin(covariance / (2.0 / math.pi + variance))

@@ -21,3 +21,6 @@ class Linear(AbstractActivation):
 
     def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.ones_like(state)
+
+    def gaussian_product(self, variance: Array, covariance: Array) -> Array:
+        return covariance

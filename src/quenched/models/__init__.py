@@ -1,5 +1,6 @@
 """What is random, and one draw of it."""
 
+from quenched.models.base import AbstractModel
 from quenched.models.drive import Drive, Sinusoid
 from quenched.models.files import read_weights
 from quenched.models.initial import AbstractInitial, Normal, Quantile, Uniform, read_initial
@@ -8,6 +9,7 @@ from quenched.models.random_network import RandomNetwork
 
 __all__ = [
     "AbstractInitial",
+    "AbstractModel",
     "Drive",
     "Network",
     "Normal",

@@ -34,10 +34,10 @@ def find_path(known: Mapping[str, Path], name: str) -> Path:
         return whole
     several = [each for each, path in known.items() if path[-1] == name]
     if several:
-        raise ValueError(f"A RandomNetwork has several parameters {name!r}: say which, {' or '.join(map(repr, several))}.")
+        raise ValueError(f"The model has several parameters {name!r}: say which, {' or '.join(map(repr, several))}.")
     words = [*known, *(".".join(path) for path in known.values())]
     has = f" It has {', '.join(known)}."
-    raise ValueError(f"A RandomNetwork has no parameter {name!r}.{nearest(name, words) or has}")
+    raise ValueError(f"The model has no parameter {name!r}.{nearest(name, words) or has}")
 
 
 def value_at(record: Any, path: Path) -> Any:

@@ -16,13 +16,13 @@ from quenched.activations import AbstractActivation
 from quenched.couplings.base import AbstractCouplings, population_of_neurons
 from quenched.couplings.elliptic import Elliptic
 from quenched.keys import read_key
+from quenched.models.base import AbstractModel
 from quenched.models.critical_gain import critical_gain
 from quenched.models.drive import Drive, Sinusoid
 from quenched.models.network import Network
-from quenched.models.parameters import find_path, parameter_paths, rebuilt, value_at
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.precision import double_precision
-from quenched.records import Record, public_name
+from quenched.records import public_name
 from quenched.units.base import AbstractUnit
 from quenched.units.leaky import Leaky
 from quenched.units.mixed import Mixed
@@ -30,7 +30,7 @@ from quenched.units.mixed import Mixed
 Real = float | Float[Array, ""]
 
 
-class RandomNetwork(Record):
+class RandomNetwork(AbstractModel):
     """Ensemble of large random networks.
 
         dx_i = (-x_i + sum_j J_ij phi(x_j) + b) dt + sigma dW_i,
@@ -129,30 +129,6 @@ class RandomNetwork(Record):
     def activation(self) -> AbstractActivation:
         """phi, where all units have one."""
         return _of_part(self, "unit", "activation")
-
-    @property
-    def parameters(self) -> dict[str, tuple[str, ...]]:
-        """Names of all parameters, such as `gain`, or `couplings.gain` where several parts have one; and where they are."""
-        return parameter_paths(self)
-
-    def values(self) -> dict[str, Any]:
-        """The parameters by name, without those that were left out."""
-        found = {name: value_at(self, path) for name, path in self.parameters.items()}
-        return {name: value for name, value in found.items() if value is not None}
-
-    def replace(self, **changes: Any) -> RandomNetwork:
-        """The model with other values of some `parameters`; each meets the checks that it always meets.
-
-        The name is the last word of the path, or the whole of it: `replace(**{"couplings.gain": 2.0})`.
-
-        Example:
-            >>> import quenched as qd
-            >>> qd.RandomNetwork(gain=1.5, symmetry=0.2).replace(gain=2.0)
-            RandomNetwork(gain=2, symmetry=0.2, noise=0, field=0, activation=tanh)
-        """
-        known = self.parameters
-        changed: RandomNetwork = rebuilt(self, {find_path(known, name): value for name, value in changes.items()})
-        return changed
 
     def in_range(self) -> Array:
         """What is refused at once, of parameters that were traced then."""

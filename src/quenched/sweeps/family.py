@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from quenched.checks import nearest, shown
-from quenched.models import RandomNetwork
+from quenched.models import AbstractModel
 from quenched.models.parameters import Path, find_path, rebuilt, value_at
 
 Values = Mapping[str, Sequence[Any]]
@@ -48,7 +48,7 @@ def theories_by_name(theory: Any, values: Values) -> Family:
     return Family(tuple(values), [replace(theory, **each) if each else theory for each in combinations(values)])
 
 
-def models_by_name(model: RandomNetwork, values: Values) -> Family:
+def models_by_name(model: AbstractModel, values: Values) -> Family:
     """A model with other parameters. Each part of it is built by its constructor for every combination of its own values;
     models are put together of parts that were checked."""
     known = model.parameters
@@ -59,7 +59,7 @@ def models_by_name(model: RandomNetwork, values: Values) -> Family:
     shape = tuple(len(each) for each in values.values())
     count = int(np.prod(shape))
     parts: dict[str, list[Any]] = {}
-    columns = {each: _repeated(getattr(first, each), count) for each in _FIELDS}
+    columns = {each: _repeated(getattr(first, each), count) for each in _names(first)}
     for part in dict.fromkeys(path[0] for path in paths.values()):
         own = {name: path[1:] for name, path in paths.items() if path[0] == part}
         made = _parts(first, part, own, values)
@@ -77,12 +77,12 @@ def models_by_name(model: RandomNetwork, values: Values) -> Family:
     return Family(tuple(values), models, stacked, varied, swept)
 
 
-def models_by_function(function: Callable[..., RandomNetwork], values: Values) -> Family:
+def models_by_function(function: Callable[..., AbstractModel], values: Values) -> Family:
     """What a function returns for every combination of its arguments."""
     made = []
     for each in combinations(values):
         found = function(**each)
-        if not isinstance(found, RandomNetwork):
+        if not isinstance(found, AbstractModel):
             raise TypeError(
                 f"Argument `model` must be a function that returns a qd.RandomNetwork, but returns {shown(found)}."
             )
@@ -116,10 +116,11 @@ def refuse_missing(function: Callable[..., Any], values: Values) -> None:
             )
 
 
-_FIELDS = ("couplings", "noise", "field", "unit")
+def _names(model: AbstractModel) -> list[str]:
+    return [each.name for each in fields(model)]
 
 
-def _parts(first: RandomNetwork, part: str, own: Mapping[str, Path], values: Values) -> list[Any]:
+def _parts(first: AbstractModel, part: str, own: Mapping[str, Path], values: Values) -> list[Any]:
     """A part for every combination of the values of its own parameters."""
     whole = () in own.values()  # of noise and field, which are no parts
 
@@ -146,11 +147,11 @@ def _named(make: Callable[[], Any], values: Values) -> Any:
         raise
 
 
-def _together(model: RandomNetwork, parts: Mapping[str, Any]) -> RandomNetwork:
+def _together(model: AbstractModel, parts: Mapping[str, Any]) -> AbstractModel:
     """The model with parts that were checked before: its own constructor checks of them only how they are built, which is as
     in `model`."""
-    made = object.__new__(RandomNetwork)
-    for name in _FIELDS:
+    made = object.__new__(type(model))
+    for name in _names(model):
         object.__setattr__(made, name, parts.get(name, getattr(model, name)))
     return made
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from quenched.checks import nearest
-from quenched.models import RandomNetwork
+from quenched.models import AbstractModel
 from quenched.models.parameters import Path, find_path, value_at
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.solve import chosen_way
@@ -42,7 +42,7 @@ _ENTRIES = {1: ("entry",), 2: ("row", "column")}
 # Of elliptic couplings, those that have a critical gain.
 _GAIN = ("couplings", "gain")
 
-Model = RandomNetwork | Callable[..., RandomNetwork]
+Model = AbstractModel | Callable[..., AbstractModel]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Grid:
         return np.broadcast_to(np.arange(math.prod(own)).reshape(own), self.shape).ravel()
 
     @cached_property
-    def points(self) -> list[tuple[RandomNetwork, AbstractTheory | AbstractExperiment]]:
+    def points(self) -> list[tuple[AbstractModel, AbstractTheory | AbstractExperiment]]:
         """Model and theory of every point."""
         models, theories = self.models.records, self.theories.records
         pairs = zip(self.places(self.models), self.places(self.theories), strict=True)
@@ -135,7 +135,7 @@ def make_grid(model: Model, theory: Theory, over: Mapping[str, Any], solver: Any
     points = math.prod(map(len, raw.values()))
     refuse_what_does_not_fit(_BYTES_OF_A_POINT * points, f"A grid of {points} points", "the number of values in `over`")
     own = {name: values for name, values in raw.items() if name not in of_theory}
-    if isinstance(model, RandomNetwork):
+    if isinstance(model, AbstractModel):
         models = models_by_name(model, own)
     else:
         refuse_missing(model, own)
@@ -149,9 +149,9 @@ def make_grid(model: Model, theory: Theory, over: Mapping[str, Any], solver: Any
 
 def _check_name(name: str, model: Model, theory: Theory) -> None:
     """Refuse what is neither a parameter of the theory nor one of the model, or cannot be swept."""
-    of_theory, known = _numbers(theory), model.parameters if isinstance(model, RandomNetwork) else {}
+    of_theory, known = _numbers(theory), model.parameters if isinstance(model, AbstractModel) else {}
     allowed = [each for each, path in known.items() if _sweepable(model, path)]
-    if not isinstance(model, RandomNetwork):
+    if not isinstance(model, AbstractModel):
         allowed = arguments_of(model)
     if name in of_theory and name in allowed:
         raise ValueError(

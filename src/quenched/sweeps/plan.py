@@ -18,7 +18,7 @@ from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.provenance import seed_of
 from quenched.records import printed
 from quenched.solution import Solution, parameters
-from quenched.solve import check_model, check_theory, read_start, refuse_start, samples_at_once
+from quenched.solve import check_covers, check_model, check_theory, read_start, refuse_start, samples_at_once
 from quenched.sweeps.grid import Grid, Model, make_grid
 from quenched.theory import AbstractExperiment, AbstractTheory, Start, Theory
 
@@ -55,7 +55,7 @@ def make_plan(
         check_model(model)
     grid = make_grid(model, theory, over, solver)
     first, method = grid.points[0]
-    theory.covers(first)
+    check_covers(first, theory)
     solver, asked = grid.solver, grid.asked
     read = None
     if isinstance(method, AbstractTheory):

@@ -15,7 +15,7 @@ from quenched.words import nearest, one_of
 
 if TYPE_CHECKING:
     from quenched.activations import AbstractActivation
-    from quenched.models import RandomNetwork
+    from quenched.models import AbstractModel
     from quenched.theory import Theory
 
 # Words, so that a misspelt one is refused before anything is imported; a test keeps them complete.
@@ -101,7 +101,7 @@ def build_activation(name: str) -> AbstractActivation:
     return built
 
 
-def build_solver(theory: Theory, models: Sequence[RandomNetwork], options: Mapping[str, Any]) -> Any:
+def build_solver(theory: Theory, models: Sequence[AbstractModel], options: Mapping[str, Any]) -> Any:
     """The theory's solver for these models with some options changed, or None where none are. A table with one entry names
     the solver, where there are several: {population = {trajectories = 64}}."""
     if not options:

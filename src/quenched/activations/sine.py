@@ -1,0 +1,27 @@
+"""phi(x) = sin(x): bounded and not monotonic; its Gaussian averages have closed forms."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.activations.activation import AbstractActivation
+
+
+class Sine(AbstractActivation):
+    """phi(x) = sin(x)."""
+
+    name = "sine"
+    odd = True
+    bounded = True
+    breakpoints = ()
+
+    def __call__(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.sin(state)
+
+    def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jnp.cos(state)
+
+    def gaussian_product(self, variance: Array, covariance: Array) -> Array:
+        """exp(-v) sinh(c), written so that neither overflows."""
+        return 0.5 * (jnp.exp(covariance - variance) - jnp.exp(-covariance - variance))

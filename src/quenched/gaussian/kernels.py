@@ -1,0 +1,38 @@
+"""<phi^2> and <phi(x) phi(y)> of Gaussian fields of mean 0 and equal variance: in closed form where there is one."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from quenched.activations import AbstractActivation
+from quenched.gaussian.averages import average, pair_average
+
+Number = Float[Array, ""]
+
+
+def mean_square(phi: AbstractActivation, variance: Number, nodes: int) -> Number:
+    """<phi^2>."""
+    variance = jnp.asarray(variance, float)
+    exact = phi.gaussian_product(variance, variance)
+    if exact is not None:
+        return exact
+    return average(lambda x: phi(x) ** 2, 0.0, variance, breakpoints=phi.breakpoints, nodes=nodes)
+
+
+def product(phi: AbstractActivation, variance: Number, covariance: Number, nodes: int) -> Number:
+    """<phi(x) phi(y)>. Its derivative by the covariance is <phi'(x) phi'(y)>."""
+    variance, covariance = jnp.asarray(variance, float), jnp.asarray(covariance, float)
+    exact = phi.gaussian_product(variance, covariance)
+    if exact is not None:
+        return exact
+    variances = (variance, variance)
+    return pair_average(phi, phi, (0.0, 0.0), variances, covariance, breakpoints=phi.breakpoints, nodes=nodes)
+
+
+def slope_square(phi: AbstractActivation, variance: Number, nodes: int) -> Number:
+    """<phi'^2>; infinite where phi jumps."""
+    variance = jnp.asarray(variance, float)
+    if phi.jumps:
+        return jnp.where(variance > 0.0, jnp.inf, phi.slope(jnp.zeros(())) ** 2)
+    return average(lambda x: phi.slope(x) ** 2, 0.0, variance, breakpoints=phi.breakpoints, nodes=nodes)

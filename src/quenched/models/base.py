@@ -1,0 +1,56 @@
+"""What every ensemble of networks is: parameters by name, and the ensemble with others."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
+
+from jaxtyping import Array
+
+from quenched.models.parameters import find_path, parameter_paths, rebuilt, value_at
+from quenched.records import Record
+
+
+class AbstractModel(Record):
+    """What is random: `qd.solve` and `qd.sweep` take one, and a theory says which it is about."""
+
+    instead: ClassVar[str] = ""
+    """What to do where a theory is not about it, as a sentence after a space."""
+
+    @property
+    def parameters(self) -> dict[str, tuple[str, ...]]:
+        """Names of all parameters, such as `gain`, or `couplings.gain` where several parts have one; and where they are."""
+        return parameter_paths(self)
+
+    def values(self) -> dict[str, Any]:
+        """The parameters by name, without those that were left out."""
+        found = {name: value_at(self, path) for name, path in self.parameters.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def replace(self, **changes: Any) -> Self:
+        """The model with other values of some `parameters`; each meets the checks that it always meets.
+
+        The name is the last word of the path, or the whole of it: `replace(**{"couplings.gain": 2.0})`.
+
+        Example:
+            >>> import quenched as qd
+            >>> qd.RandomNetwork(gain=1.5, symmetry=0.2).replace(gain=2.0)
+            RandomNetwork(gain=2, symmetry=0.2, noise=0, field=0, activation=tanh)
+        """
+        known = self.parameters
+        changed: Self = rebuilt(self, {find_path(known, name): value for name, value in changes.items()})
+        return changed
+
+    @property
+    def in_short(self) -> bool:
+        """Whether its parameters say all, without the names of its parts."""
+        return True
+
+    @property
+    def populations(self) -> int:
+        """How many populations there are."""
+        return 1
+
+    @abstractmethod
+    def in_range(self) -> Array:
+        """What is refused at once, of parameters that were traced then."""
