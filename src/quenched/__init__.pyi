@@ -4,6 +4,7 @@ from quenched import (
     dmft,
     gaussian,
     landscape,
+    layers,
     models,
     observables,
     plots,
@@ -13,10 +14,10 @@ from quenched import (
     units,
 )
 from quenched.about import about
-from quenched.activations import Activation, Erf, Linear, ReLU, Tanh
+from quenched.activations import Activation, Erf, Linear, ReLU, Sine, Tanh
 from quenched.citation import cite
 from quenched.errors import SolveError
-from quenched.models import Network, Normal, Quantile, RandomNetwork, Sinusoid, Uniform
+from quenched.models import FeedforwardNetwork, Network, Normal, Quantile, RandomNetwork, Sinusoid, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.program_store import compile_cache
 from quenched.reading import load
@@ -30,6 +31,7 @@ __all__ = [
     "VOCABULARY",
     "Activation",
     "Erf",
+    "FeedforwardNetwork",
     "Linear",
     "Network",
     "Newton",
@@ -37,6 +39,7 @@ __all__ = [
     "Quantile",
     "RandomNetwork",
     "ReLU",
+    "Sine",
     "Sinusoid",
     "Solution",
     "SolveError",
@@ -51,6 +54,7 @@ __all__ = [
     "dmft",
     "gaussian",
     "landscape",
+    "layers",
     "load",
     "models",
     "observables",

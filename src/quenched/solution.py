@@ -105,8 +105,7 @@ class Solution(eqx.Module):
         """Everything as an `xarray.Dataset`: units and symbols with each variable, parameters in the attributes."""
         import xarray as xr
 
-        several = self.model.populations
-        variables = {name: labelled(name, array, populations=several) for name, array in self.arrays.items()}
+        variables = {name: labelled(name, array, model=self.model) for name, array in self.arrays.items()}
         for name, array in (("status", self.status), ("residual", self.residual), ("steps", self.steps)):
             variables[name] = labelled(name, array)
         return xr.Dataset(variables, of_axes(self.coordinates, variables), self.attributes())
@@ -177,7 +176,7 @@ class Solution(eqx.Module):
                 changed = self.arrays.get(f"{name}_discretisation")
                 rows.append((name, text if changed is None else f"{text}, of which {float(changed):+.1e} by the step", True))
             else:
-                dims = describe(name).dims_for(np.ndim(array), self.model.populations)
+                dims = describe(name).dims_for(np.ndim(array), self.model.populations, self.model.time_axis)
                 shape = " x ".join(f"{length} {dim}" for length, dim in zip(np.shape(array), dims, strict=True))
                 if dims in (("population",), ("rank",)) and len(array) <= _FEW:
                     error = self.arrays.get(f"{name}_error", np.zeros(len(array)))
@@ -187,11 +186,12 @@ class Solution(eqx.Module):
         return rows
 
 
-def labelled(name: str, array: Any, leading: tuple[str, ...] = (), populations: int = 1) -> Any:
-    """(dims, values, attributes) of a quantity, as xarray wants a variable; `leading` are the axes of a sweep, and
-    `populations` how many the network has."""
+def labelled(name: str, array: Any, leading: tuple[str, ...] = (), model: AbstractModel | None = None) -> Any:
+    """(dims, values, attributes) of a quantity, as xarray wants a variable; `leading` are the axes of a sweep, and `model`
+    is what it is a quantity of."""
     quantity, values = describe(name), np.asarray(array)
-    dims = leading + quantity.dims_for(values.ndim - len(leading), populations)
+    of_model = (1, "time") if model is None else (model.populations, model.time_axis)
+    dims = leading + quantity.dims_for(values.ndim - len(leading), *of_model)
     attributes: dict[str, Any] = {"symbol": quantity.symbol, "units": quantity.units, "long_name": quantity.meaning}
     if name == "status":
         attributes["codes"] = ", ".join(f"{status.value} {status.name}" for status in Status)

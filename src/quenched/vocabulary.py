@@ -16,6 +16,7 @@ AXES = (
     "population",
     "rank",
     "time",
+    "layer",
     "earlier_time",
     "lag",
     "frequency",
@@ -59,13 +60,14 @@ class Quantity:
     of_neurons: bool = False
     """Whether it is an average over the neurons of a population."""
 
-    def dims_for(self, rank: int, populations: int = 1) -> tuple[str, ...]:
-        """The names of the axes of an array with `rank` of them, of a network of so many populations."""
+    def dims_for(self, rank: int, populations: int = 1, time: str = "time") -> tuple[str, ...]:
+        """The names of the axes of an array with `rank` of them, of a network of so many populations; `time` may have
+        another name."""
         if self.of_neurons and populations > 1:
-            return ("population", *self.dims_for(rank - 1))
+            return ("population", *self.dims_for(rank - 1, 1, time))
         for dims in self.dims:
             if len(dims) == rank:
-                return dims
+                return tuple(time if axis == "time" else axis for axis in dims)
         raise ValueError(f"{self.name} has dimensions {self.dims}, none of length {rank}.")
 
 
@@ -186,6 +188,38 @@ _QUANTITIES = (
         r"\max\mathrm{Re}\,\lambda",
         "largest real part by which a small change of means and latents grows; the state is unstable to them above 0",
         units="1/time",
+    ),
+    # layers
+    Quantity(
+        "overlap_coefficient",
+        "c",
+        "correlation coefficient of the states of two inputs, q_ab/q",
+        (("layer",), ("pair", "layer")),
+    ),
+    Quantity(
+        "gradient_norm",
+        r"|\partial L/\partial x^l|",
+        "root mean square of the gradient by the states of a layer, over that by the states of the last",
+        (("layer",),),
+    ),
+    Quantity("fixed_length", "q^*", "mean square state that many layers lead to; infinite where it grows without bound"),
+    Quantity("fixed_overlap", "c^*", "overlap coefficient that many layers lead inputs that differ to; 1 in order"),
+    Quantity("slope", r"\chi_1", "growth of the square of a small difference from layer to layer, at the fixed length"),
+    Quantity(
+        "chaotic", "-", "1 in chaos, where small differences grow; 0 in order; NaN at the edge and where there is no slope"
+    ),
+    Quantity("length_depth_scale", r"\xi_q", "layers in which a length comes nearer to the fixed one by 1/e", units="layer"),
+    Quantity(
+        "overlap_depth_scale",
+        r"\xi_c",
+        "layers within which overlaps come nearer to the fixed one by 1/e; infinite at the edge of chaos",
+        units="layer",
+    ),
+    Quantity(
+        "gradient_depth_scale",
+        r"\xi_\nabla",
+        "layers within which the square of a gradient falls to 1/e; negative where it grows, infinite where it does neither",
+        units="layer",
     ),
     # one neuron added to a network
     Quantity(

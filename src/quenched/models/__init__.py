@@ -2,6 +2,7 @@
 
 from quenched.models.base import AbstractModel
 from quenched.models.drive import Drive, Sinusoid
+from quenched.models.feedforward_network import FeedforwardNetwork
 from quenched.models.files import read_weights
 from quenched.models.initial import AbstractInitial, Normal, Quantile, Uniform, read_initial
 from quenched.models.network import Network
@@ -11,6 +12,7 @@ __all__ = [
     "AbstractInitial",
     "AbstractModel",
     "Drive",
+    "FeedforwardNetwork",
     "Network",
     "Normal",
     "Quantile",

@@ -17,6 +17,9 @@ class AbstractModel(Record):
     instead: ClassVar[str] = ""
     """What to do where a theory is not about it, as a sentence after a space."""
 
+    time_axis: ClassVar[str] = "time"
+    """What goes on from step to step."""
+
     @property
     def parameters(self) -> dict[str, tuple[str, ...]]:
         """Names of all parameters, such as `gain`, or `couplings.gain` where several parts have one; and where they are."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from quenched import checks
@@ -13,7 +12,6 @@ from quenched.activations import AbstractActivation, Tanh
 from quenched.couplings import Elliptic, Redrawn
 from quenched.models.base import AbstractModel
 from quenched.models.random_network import RandomNetwork
-from quenched.precision import traced
 from quenched.units import Discrete, Unit
 
 Real = float | Float[Array, ""]
@@ -53,6 +51,8 @@ class FeedforwardNetwork(AbstractModel):
     )
     instead: ClassVar[str] = " Use qd.layers.Propagation, or the recurrent network that it is of one input, model.recurrent."
 
+    time_axis: ClassVar[str] = "layer"
+
     weight_std: Real
     bias_std: Real
     activation: AbstractActivation
@@ -76,7 +76,7 @@ class FeedforwardNetwork(AbstractModel):
     @property
     def recurrent(self) -> RandomNetwork:
         """The map with redrawn couplings whose state at time l is that of layer l, of one input."""
-        branch = 1.0 if self.residual is None else self.residual
+        branch: Any = 1.0 if self.residual is None else self.residual
         couplings = Redrawn(Elliptic(abs(branch) * self.weight_std / jnp.sqrt(self.keep)))
         unit = Discrete(self.activation) if self.residual is None else Unit(lambda x, h: x + h, self.activation)
         return RandomNetwork(couplings=couplings, unit=unit, noise=abs(branch) * self.bias_std)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from quenched.models import RandomNetwork
 from quenched.solution import labelled, of_axes
 from quenched.status import Status
 from quenched.sweeps.compute import Part, by_name
@@ -51,11 +52,12 @@ class Table:
         """Labelled, with coordinates and parameters."""
         import xarray as xr
 
-        swept, several = tuple(self.plan.grid.axes), self.plan.grid.points[0][0].populations
-        variables = {name: labelled(name, self.on_grid(name), swept, several) for name in self.rows}
-        dims, critical = self.plan.grid.critical_gain()
-        own = of_axes(self.plan.theory.coordinates(), variables)
-        coordinates = {**own, **self.plan.grid.coordinates(), "critical_gain": labelled("critical_gain", critical, dims)}
+        swept, model = tuple(self.plan.grid.axes), self.plan.grid.points[0][0]
+        variables = {name: labelled(name, self.on_grid(name), swept, model) for name in self.rows}
+        coordinates = {**of_axes(self.plan.theory.coordinates(), variables), **self.plan.grid.coordinates()}
+        if isinstance(model, RandomNetwork):
+            dims, critical = self.plan.grid.critical_gain()
+            coordinates["critical_gain"] = labelled("critical_gain", critical, dims)
         return xr.Dataset(variables, coordinates, self.plan.attributes)
 
 

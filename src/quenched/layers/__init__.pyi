@@ -1,0 +1,3 @@
+from quenched.layers.propagation import Propagation
+
+__all__ = ["Propagation"]
