@@ -60,6 +60,8 @@ _OTHERS = "qd.dmft.Static, qd.dmft.TwoTime and qd.simulate.Trajectories take oth
 
 def one_population(model: RandomNetwork, what: str, instead: str = _OTHERS) -> None:
     """Refuse, in the name of a theory, all but elliptic couplings without a mean and the usual leaky units."""
+    if not isinstance(model, RandomNetwork):
+        raise TypeError(f"Argument `model` must be a qd.RandomNetwork for {what}, but is {checks.shown(model)}.")
     if type(model.couplings) is not Elliptic:
         raise ValueError(
             f"Argument `couplings` must be qd.couplings.Elliptic for {what}, but is {public_name(model.couplings)}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -33,6 +34,9 @@ def product(phi: AbstractActivation, variance: Number, covariance: Number, nodes
 def slope_square(phi: AbstractActivation, variance: Number, nodes: int) -> Number:
     """<phi'^2>; infinite where phi jumps."""
     variance = jnp.asarray(variance, float)
+    if phi.gaussian_product(variance, variance) is not None:
+        of_covariance = lambda covariance: product(phi, variance, covariance, nodes)  # noqa: E731
+        return jax.jvp(of_covariance, (variance,), (jnp.ones_like(variance),))[1]
     if phi.jumps:
         return jnp.where(variance > 0.0, jnp.inf, phi.slope(jnp.zeros(())) ** 2)
     return average(lambda x: phi.slope(x) ** 2, 0.0, variance, breakpoints=phi.breakpoints, nodes=nodes)
