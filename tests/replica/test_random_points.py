@@ -47,7 +47,7 @@ def test_random_points_are_solved_or_say_why() -> None:
 @pytest.mark.slow
 def test_random_points_with_a_field_are_solved_or_say_why() -> None:
     random = np.random.default_rng(6)
-    count = 200
+    count = 100
     points = np.stack(
         [
             random.uniform(0.1, 5.0, count),
