@@ -202,7 +202,15 @@ _QUANTITIES = (
         "root mean square of the gradient by the states of a layer, over that by the states of the last",
         (("layer",),),
     ),
-    Quantity("fixed_length", "q^*", "mean square state that many layers lead to; infinite where it grows without bound"),
+    Quantity("weight_std", r"\sigma_w", "root of N times the variance of the weights, N the width before", (("branch",),)),
+    Quantity("length_slope", r"\mathrm{d}q'/\mathrm{d}q", "slope of the map of lengths at the fixed one", (("branch",),)),
+    Quantity("stable_length", "-", "1 where lengths come nearer to the fixed one, 0 where they leave it", (("branch",),)),
+    Quantity(
+        "fixed_length",
+        "q^*",
+        "mean square state that many layers lead to; infinite where it grows without bound",
+        ((), ("branch",)),
+    ),
     Quantity("fixed_overlap", "c^*", "overlap coefficient that many layers lead inputs that differ to; 1 in order"),
     Quantity("slope", r"\chi_1", "growth of the square of a small difference from layer to layer, at the fixed length"),
     Quantity(

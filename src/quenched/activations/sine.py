@@ -23,5 +23,12 @@ class Sine(AbstractActivation):
         return jnp.cos(state)
 
     def gaussian_product(self, variance: Array, covariance: Array) -> Array:
-        """exp(-v) sinh(c), written so that neither overflows."""
-        return 0.5 * (jnp.exp(covariance - variance) - jnp.exp(-covariance - variance))
+        """exp(-v) sinh(c)."""
+        negative = covariance < 0.0
+
+        def positive(c: Array) -> Array:
+            # Neither overflows nor cancels.
+            return -0.5 * jnp.exp(c - variance) * jnp.expm1(-2.0 * c)
+
+        above, below = jnp.where(negative, 0.0, covariance), jnp.where(negative, -covariance, 0.0)
+        return jnp.where(negative, -positive(below), positive(above))

@@ -15,25 +15,29 @@ from quenched.gaussian.kernels import mean_square, slope_square
 Number = Float[Array, ""]
 
 # ln q at which biases are looked at.
-_LADDER = np.linspace(np.log(1e-10), np.log(1e8), 721)
-# Branches that are looked for at one bias, and steps to each.
-BRANCHES, _HALVINGS = 4, 60
+_LADDER = np.linspace(np.log(1e-10), np.log(1e6), 577)
+# Roots that are looked for at one bias, and steps to each.
+_ROOTS, _HALVINGS = 4, 60
 # Rounding of q - <phi^2>/<phi'^2>, of q.
 _ROUNDING = 1e-12
+# A length that has vanished, and one at which can be seen whether states vanish.
+_VANISHED, _SMALL = 1e-14, 1e-5
 
 
 class Edge(NamedTuple):
-    """Where chi_1 = 1, along the lengths at which that is."""
+    """The branches at one bias, NaN where there is none: first that of vanishing states, the others by increasing length."""
 
     weight_std: Float[Array, " branch"]
-    length: Float[Array, " branch"]
-    """q*; 0 where the edge is reached at vanishing states, NaN where every length will do."""
+    fixed_length: Float[Array, " branch"]
+    """q*; NaN beside a weight_std where every length will do."""
     length_slope: Float[Array, " branch"]
-    """dq'/dq there: the length is stable below 1."""
+    """dq'/dq there."""
+    stable_length: Float[Array, " branch"]
+    """1 where lengths come nearer to the fixed one, 0 where they go away from it."""
 
 
 def at_length(phi: AbstractActivation, length: Number, nodes: int) -> tuple[Number, Number]:
-    """sigma_w^2 and sigma_b^2 that make q the fixed length of a network at the edge: 1/<phi'^2> and q - sigma_w^2 <phi^2>."""
+    """sigma_w^2 = 1/<phi'^2> and sigma_b^2 = q - sigma_w^2 <phi^2>, with which q is fixed and chi_1 is 1."""
     weights = 1.0 / slope_square(phi, length, nodes)
     return weights, length - weights * mean_square(phi, length, nodes)
 
@@ -45,9 +49,12 @@ def is_free_of_scale(phi: AbstractActivation, nodes: int) -> bool:
     return bool(jnp.all(jnp.abs(left) < 1e-11 * lengths))
 
 
-def edge(phi: AbstractActivation, bias_std: Number, nodes: int) -> Edge:
-    """Every branch at this bias, by increasing length; NaN beyond the last. Of phi that has a scale."""
+def edge(phi: AbstractActivation, bias_std: Number, nodes: int, free_of_scale: bool) -> Edge:
+    """Every branch at this bias."""
     target = jnp.asarray(bias_std, float) ** 2
+    first = _vanishing(phi, target, nodes, free_of_scale)
+    if free_of_scale:
+        return jax.tree.map(lambda value: value[None], first)
     fixed = jax.lax.stop_gradient(target)
 
     def excess(log_length: Number) -> Number:
@@ -57,8 +64,7 @@ def edge(phi: AbstractActivation, bias_std: Number, nodes: int) -> Edge:
     values = jax.vmap(excess)(jnp.asarray(_LADDER))
     known = jnp.isfinite(values) & (jnp.abs(values) > _ROUNDING)
     turns = (values[:-1] * values[1:] < 0.0) & known[:-1] & known[1:]
-    order = jnp.argsort(~turns, stable=True)[:BRANCHES]
-    there = turns[order]
+    order = jnp.argsort(~turns, stable=True)[:_ROOTS]
     low, high = jnp.asarray(_LADDER)[order], jnp.asarray(_LADDER)[order + 1]
 
     def root(low: Number, high: Number) -> Number:
@@ -70,17 +76,31 @@ def edge(phi: AbstractActivation, bias_std: Number, nodes: int) -> Edge:
             above = (excess(middle) > 0.0) == rising
             return jnp.where(above, low, middle), jnp.where(above, middle, high)
 
-        return jnp.exp(0.5 * sum(jax.lax.fori_loop(0, _HALVINGS, halve, (low, high))))
+        low, high = jax.lax.fori_loop(0, _HALVINGS, halve, (low, high))
+        return jnp.exp(0.5 * (low + high))
 
-    def described(length: Number) -> tuple[Number, Number, Number]:
+    def described(length: Number) -> Edge:
         # One step of Newton's method, which has the derivative by the bias.
         missing = at_length(phi, length, nodes)[1] - target
         steep = jax.grad(lambda q: at_length(phi, q, nodes)[1])(length)
         length = length - missing / jax.lax.stop_gradient(steep)
         weights = at_length(phi, length, nodes)[0]
         slope = weights * jax.grad(lambda q: mean_square(phi, q, nodes))(length)
-        return jnp.sqrt(weights), length, slope
+        return Edge(jnp.sqrt(weights), length, slope, jnp.where(slope < 1.0, 1.0, 0.0))
 
+    there = turns[order]
     lengths = jax.lax.stop_gradient(jax.vmap(root)(low, high))
     found = jax.vmap(described)(jnp.where(there, lengths, 1.0))
-    return Edge(*(jnp.where(there, each, jnp.nan) for each in found))
+    return jax.tree.map(
+        lambda one, others: jnp.concatenate([one[None], jnp.where(there, others, jnp.nan)]), first, Edge(*found)
+    )
+
+
+def _vanishing(phi: AbstractActivation, target: Number, nodes: int, free_of_scale: bool) -> Edge:
+    """Without bias, and with phi(0) = 0, where q goes to 0."""
+    weights = 1.0 / slope_square(phi, jnp.asarray(1.0 if free_of_scale else _VANISHED), nodes)
+    there = (target == 0.0) & (phi(jnp.zeros(())) == 0.0) & jnp.isfinite(weights)
+    shrinks = weights * mean_square(phi, jnp.asarray(_SMALL), nodes) < _SMALL
+    length, stable = (jnp.nan, 1.0) if free_of_scale else (0.0, jnp.where(shrinks, 1.0, 0.0))
+    every = (jnp.sqrt(weights), length, 1.0, stable)
+    return Edge(*(jnp.where(there, jnp.asarray(each, float), jnp.nan) for each in every))

@@ -1,0 +1,110 @@
+"""The curve along which small differences neither grow nor shrink."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from quenched import checks
+from quenched.activations import AbstractActivation, check_continuous
+from quenched.compiled import compiled
+from quenched.layers.edge import edge, is_free_of_scale
+from quenched.numerics.self_consistency import Newton
+from quenched.precision import double_precision, traced
+
+# Two quadratures that differ by more, in units of 1 + the value, are of no branch.
+_COARSE = 1e-6
+_ROUNDING = 4.0 * np.finfo(float).eps
+
+
+@double_precision
+def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver: Newton | None = None) -> Any:
+    """Where chi_1 = sigma_w^2 <phi'^2> = 1 at the fixed length q* = sigma_w^2 <phi^2> + sigma_b^2. Both are known of each q,
+
+        sigma_w^2 = 1/<phi'^2>,   sigma_b^2 = q - <phi^2>/<phi'^2>,
+
+    so that the branches at one bias are the roots of the second, all of which are found.
+
+    Arguments:
+        activation: phi.
+        bias_std: sigma_b, one number or several, at least 0.
+        solver: `qd.Newton(nodes=...)`.
+
+    Returns:
+        Dataset over `branch`, and before that over `bias_std` where there are several: `weight_std`, `fixed_length`,
+        `length_slope` dq'/dq, each with `_error`, the difference of two quadratures, and `stable_length`, 1 where lengths
+        come nearer to the fixed one, 0 where they leave it. Branch 0 is that of states that vanish, which needs phi(0) = 0
+        and no bias; the others come by increasing length. NaN where there is no such branch. Of phi that is a multiple of x
+        on either side of 0 (ReLU) every length is fixed: `weight_std` on branch 0, and `fixed_length` is NaN.
+        Under JAX transformations, which xarray does not go through, a dict of arrays; with derivatives by `bias_std`.
+
+    Raises: TypeError, ValueError: no activation, one that jumps, or a bias below 0.
+
+    When it fails: a branch whose two quadratures differ by more than 1e-6 is left out; name the kinks of phi in
+    `breakpoints`, or raise `nodes`.
+
+    Source: Poole et al. 2016; Hayou, Doucet & Rousseau 2019.
+
+    Example:
+        >>> import quenched as qd
+        >>> found = qd.layers.edge_of_chaos(qd.Tanh(), bias_std=0.05**0.5)
+        >>> print(f"{float(found.weight_std[1]) ** 2:.4f}")
+        1.7610
+    """
+    if not isinstance(activation, AbstractActivation):
+        raise TypeError(
+            f"Argument `activation` must be an activation such as qd.Tanh(), but is {checks.shown(activation)}; wrap a "
+            "function of your own in qd.Activation(function)."
+        )
+    check_continuous(activation, "layers.edge_of_chaos", "chi_1 is infinite for any weights")
+    used = Newton(nodes=48) if solver is None else solver
+    if not isinstance(used, Newton):
+        raise TypeError(f"Argument `solver` must be a qd.Newton, but is {checks.shown(used)}.")
+    given = bias_std if traced(bias_std) else _biases(bias_std)
+    with jax.ensure_compile_time_eval():
+        free = is_free_of_scale(activation, used.nodes)
+    arrays = _branches(activation, jnp.atleast_1d(jnp.asarray(given, float)), used.nodes, free)
+    if jnp.ndim(given) == 0:
+        arrays = {name: values[0] for name, values in arrays.items()}
+    return arrays if traced(arrays) else _dataset(activation, np.asarray(given), jax.device_get(arrays))
+
+
+@compiled(static=("nodes", "free"), hurried=True)
+def _branches(
+    phi: AbstractActivation, biases: Float[Array, " bias"], nodes: int, free: bool
+) -> dict[str, Float[Array, "bias branch"]]:
+    """All at all biases, with errors."""
+    fine, coarse = (
+        jax.vmap(lambda bias, count=count: edge(phi, bias, count, free))(biases)._asdict() for count in (2 * nodes, nodes)
+    )
+    errors = {
+        f"{name}_error": jnp.abs(jax.lax.stop_gradient(fine[name] - coarse[name])) + _ROUNDING * jnp.abs(fine[name])
+        for name in ("weight_std", "fixed_length", "length_slope")
+    }
+    believed = errors["weight_std_error"] < _COARSE * (1.0 + fine["weight_std"])
+    return {name: jnp.where(believed, values, jnp.nan) for name, values in (fine | errors).items()}
+
+
+def _biases(given: Any) -> Any:
+    if np.ndim(given) == 0:
+        return checks.number("bias_std", given, low=0.0)
+    values = checks.real_array("Argument `bias_std`", given, (None,))
+    for place, value in enumerate(values):
+        checks.number(f"bias_std[{place}]", float(value), low=0.0)
+    return values
+
+
+def _dataset(activation: AbstractActivation, biases: np.ndarray, arrays: dict[str, Any]) -> Any:
+    import xarray as xr
+
+    from quenched.provenance import stamp
+    from quenched.solution import labelled
+
+    leading = ("bias_std",) if biases.ndim else ()
+    variables = {name: labelled(name, values, leading) for name, values in arrays.items()}
+    attributes = {"activation": activation.name, "citations": "poole2016 hayou2019", **stamp()}
+    return xr.Dataset(variables, {"bias_std": biases}, attributes)
