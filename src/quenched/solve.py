@@ -301,7 +301,8 @@ def check_types(model: Any, theory: Any) -> None:
     """Refuse what is no ensemble, what is no theory, and a model that the theory is not about."""
     check_model(model)
     check_theory(theory)
-    theory.covers(model)
+    # Looked up on the class: Equinox makes a module of each method of an instance, which takes longer than the check.
+    type(theory).covers(theory, model)
 
 
 def check_model(model: Any) -> None:
@@ -337,5 +338,4 @@ def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> 
 
 def _solvers(theory: AbstractTheory | AbstractExperiment) -> tuple[type, ...]:
     """The kinds of solver that it takes."""
-    found: tuple[type, ...] = getattr(theory, "solvers", (type(theory.default_solver()),))
-    return found
+    return theory.solvers if hasattr(theory, "solvers") else (type(theory.default_solver()),)
