@@ -312,7 +312,8 @@ def check_covers(model: AbstractModel, theory: Theory) -> None:
         raise TypeError(
             f"Argument `model` must be a {kinds} for {public_name(theory)}, but is {checks.shown(model)}.{model.instead}"
         )
-    theory.covers(model)
+    # Looked up on the class: Equinox makes a module of each method of an instance, which takes longer than the check.
+    type(theory).covers(theory, model)
 
 
 def check_model(model: Any) -> None:
@@ -348,5 +349,4 @@ def checked_solver(theory: AbstractTheory | AbstractExperiment, solver: Any) -> 
 
 def _solvers(theory: AbstractTheory | AbstractExperiment) -> tuple[type, ...]:
     """The kinds of solver that it takes."""
-    found: tuple[type, ...] = getattr(theory, "solvers", (type(theory.default_solver()),))
-    return found
+    return theory.solvers if hasattr(theory, "solvers") else (type(theory.default_solver()),)

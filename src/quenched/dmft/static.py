@@ -136,7 +136,7 @@ class Static(AbstractTheory):
         if start.branch == "structured" and not model.couplings.rank:
             raise ValueError("Argument `start` must not be 'structured' for couplings without a low-rank part.")
         if usual:
-            check_off_kinks(model, "`field`", "dmft.Static")
+            check_off_kinks(model, "`field`")
         for unit in model.units:
             if unit.jumps and not traced(model.couplings) and remembers(model.couplings):
                 check_continuous(
@@ -188,9 +188,9 @@ def _refuse_noise(model: RandomNetwork) -> None:
         )
 
 
-def check_off_kinks(model: RandomNetwork, arguments: str, theory: str) -> None:
-    """Refuse a state of rest that sits on a kink of phi."""
-    field, phi = model.constant_field(theory), model.activation
+def check_off_kinks(model: RandomNetwork, arguments: str) -> None:
+    """Refuse a state of rest, in a constant field, that sits on a kink of phi."""
+    field, phi = model.field, model.activation
     if isinstance(field, jax.core.Tracer) or not phi.kinked_at(float(field)):
         return
     with jax.ensure_compile_time_eval():

@@ -92,17 +92,18 @@ class Stationary(AbstractChoice):
             model.constant_field("dmft.Stationary")
 
     def default_solver(self, models: Sequence[RandomNetwork]) -> Ring | RingPopulation | LateTimes | Newton:
-        if not all(map(is_usual, models)):
-            return _ring_for(models) if all(map(self._on_a_ring, models)) else LateTimes()
-        linear = all(isinstance(model.activation, Linear) for model in models)
-        if linear or all(_is_zero(model.symmetry) for model in models):
-            return self._in_one_equation(models).default_solver()
-        return RingPopulation()
+        if _is_one_equation(models):
+            return Newton(nodes=32)
+        if all(map(is_usual, models)):
+            return RingPopulation()
+        return _ring_for(models) if all(map(self._on_a_ring, models)) else LateTimes()
 
     def choose(
         self, models: Sequence[RandomNetwork], solver: Any = None
     ) -> StationaryFilters | StationaryGaussian | StationaryLate | StationaryLinear | StationarySampled:
         solver = self.checked_solver(models, solver)
+        if isinstance(solver, Newton) and _is_one_equation(models):
+            return self._in_one_equation(models)
         usual = all(map(is_usual, models))
         default = self.default_solver(models)
         if isinstance(solver, Anderson) and isinstance(default, Ring | RingPopulation):
@@ -121,12 +122,10 @@ class Stationary(AbstractChoice):
             return self._sampled(solver)
         if isinstance(solver, LateTimes):
             return self._at_late_times(models, solver)
-        if not isinstance(default, Newton) or not isinstance(solver, Newton):
-            raise TypeError(
-                f"Argument `solver` must be a {type(default).__name__} for dmft.Stationary of these models, but is "
-                f"{checks.shown(solver)}."
-            )
-        return self._in_one_equation(models)
+        raise TypeError(
+            f"Argument `solver` must be a {type(default).__name__} for dmft.Stationary of these models, but is "
+            f"{checks.shown(solver)}."
+        )
 
     def _on_a_ring(self, model: RandomNetwork) -> bool:
         """Whether `StationaryFilters` covers it, as it says itself."""
@@ -164,6 +163,13 @@ class Stationary(AbstractChoice):
             return StationaryLinear(self.lags, self.frequencies)
         centred = all(model.activation.odd and _is_zero(model.field) for model in models)
         return StationaryGaussian(self.lags, self.frequencies, centred)
+
+
+def _is_one_equation(models: Sequence[RandomNetwork]) -> bool:
+    """Whether nothing of it is sampled or iterated: of usual units that are linear, or couplings without symmetry."""
+    if not all(map(is_usual, models)):
+        return False
+    return all(isinstance(model.activation, Linear) for model in models) or all(_is_zero(model.symmetry) for model in models)
 
 
 def _frequencies(models: Sequence[RandomNetwork]) -> list[float]:

@@ -174,7 +174,7 @@ class StationarySampled(AbstractExperiment):
     def check(self, model: RandomNetwork, solver: Anderson) -> None:
         model.constant_field("dmft.Stationary")
         if not isinstance(model.noise, jax.core.Tracer) and model.noise == 0:
-            check_off_kinks(model, "`field` or `noise`", "dmft.Stationary")
+            check_off_kinks(model, "`field` or `noise`")
         check_continuous(
             model.activation,
             "dmft.StationarySampled",
