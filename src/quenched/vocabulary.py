@@ -202,6 +202,15 @@ _QUANTITIES = (
         "root mean square of the gradient by the states of a layer, over that by the states of the last",
         (("layer",),),
     ),
+    Quantity(
+        "length_fluctuation", r"\langle q^2\rangle/\langle q\rangle^2", "of mean square states over networks", (("layer",),)
+    ),
+    Quantity(
+        "exact_length_fluctuation",
+        r"\langle q^2\rangle/\langle q\rangle^2",
+        "of infinitely many networks of this width",
+        (("layer",),),
+    ),
     Quantity("weight_std", r"\sigma_w", "root of N times the variance of the weights, N the width before", (("branch",),)),
     Quantity("length_slope", r"\mathrm{d}q'/\mathrm{d}q", "slope of the map of lengths at the fixed one", (("branch",),)),
     Quantity("stable_length", "-", "1 where lengths come nearer to the fixed one, 0 where they leave it", (("branch",),)),

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.layers.inputs import read_overlap
 from quenched.layers.limits import limits
 from quenched.layers.maps import Maps
 from quenched.models import FeedforwardNetwork
@@ -86,7 +87,7 @@ class Propagation(AbstractTheory):
     def __init__(self, depth: int, length: Any = 1.0, overlap: Any = None):
         self.depth = checks.count("depth", depth)
         self.length = checks.number("length", length, above=0.0)
-        self.overlap = _read_overlap(overlap)
+        self.overlap = read_overlap(overlap)
 
     def default_solver(self) -> Newton:
         return Newton(nodes=32)
@@ -162,15 +163,6 @@ class Propagation(AbstractTheory):
             "overlap_depth_scale": many.overlap_depth_scale,
             "gradient_depth_scale": many.gradient_depth_scale,
         }
-
-
-def _read_overlap(overlap: Any) -> Any:
-    if overlap is None or jnp.ndim(overlap) == 0:
-        return None if overlap is None else checks.number("overlap", overlap, low=-1.0, high=1.0)
-    values = checks.real_array("Argument `overlap`", overlap, (None,))
-    for place, value in enumerate(values):
-        checks.number(f"overlap[{place}]", float(value), low=-1.0, high=1.0)
-    return values
 
 
 def _difference(fine: Array, coarse: Array) -> Array:
