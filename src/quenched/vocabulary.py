@@ -203,12 +203,9 @@ _QUANTITIES = (
         (("layer",),),
     ),
     Quantity(
-        "length_fluctuation", r"\langle q^2\rangle/\langle q\rangle^2", "of mean square states over networks", (("layer",),)
-    ),
-    Quantity(
-        "exact_length_fluctuation",
+        "length_fluctuation",
         r"\langle q^2\rangle/\langle q\rangle^2",
-        "of infinitely many networks of this width",
+        "of mean square states over networks of finite width",
         (("layer",),),
     ),
     Quantity("weight_std", r"\sigma_w", "root of N times the variance of the weights, N the width before", (("branch",),)),

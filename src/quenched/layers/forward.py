@@ -148,8 +148,8 @@ class Forward(AbstractExperiment):
         return Computed(arrays, jnp.where(bounded, Status.solved, Status.diverged), jnp.zeros(()), jnp.asarray(self.depth))
 
     def exact_length_fluctuation(self, model: FeedforwardNetwork) -> Float[np.ndarray, " layer"] | None:
-        """<q^2>/<q>^2 over all networks of this width: (1 + s/width)^(layer - 1) (1 + 2/width), with s = 5 for ReLU and 2 for
-        linear phi, without bias, dropout and residual connections; None for others, where it is not known exactly.
+        """<q^2>/<q>^2 over all networks of this width: (1 + s/width)^layer with s = 5 for ReLU and 2 for linear phi, without
+        bias, dropout and residual connections; None for others, where it is not known exactly.
         """
         if model.residual is not None or model.bias_std != 0.0 or model.keep != 1.0:
             return None
@@ -157,8 +157,7 @@ class Forward(AbstractExperiment):
         spread = {ReLU: 5.0, Linear: 2.0}.get(type(model.activation))
         if spread is None:
             return None
-        layers = np.arange(1, self.depth + 1)
-        return np.append(1.0, (1.0 + spread / self.width) ** (layers - 1) * (1.0 + 2.0 / self.width))
+        return (1.0 + spread / self.width) ** np.arange(self.depth + 1)
 
     def _layer(self, model: FeedforwardNetwork, key: Array, states: Float[Array, "input neuron"]) -> Array:
         """The next layer's states. Inputs share weights and biases, and drop neurons of their own."""
