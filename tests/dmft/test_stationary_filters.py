@@ -85,6 +85,7 @@ def test_the_plain_map(gain: float, noise: float) -> None:
     np.testing.assert_allclose(found["state_response"], [0.0, 1.0, 0.0], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_linear_networks_under_a_sinusoid() -> None:
     """The weight of C_x at the drive's frequency is (I^2/2)/(1 + w^2 - g^2)."""
     found = solved(Elliptic(0.7), Leaky(qd.Linear()), field=qd.Sinusoid(0.8, 1.3, mean=0.0))
@@ -246,6 +247,7 @@ def test_a_low_rank_part_alone_is_the_static_theory() -> None:
         np.testing.assert_allclose(found[name], static[name], rtol=1e-9, err_msg=name)
 
 
+@pytest.mark.slow
 def test_exponents_of_steep_rates_are_within_their_errors() -> None:
     """The series for <phi' phi'> is too short there, and says so."""
     short = qd.dmft.StationaryFilters((0.0,), (0.0,), window=64.0)
@@ -343,7 +345,8 @@ def run_maps(couplings: Any, unit: Any, size: int, noise: float, draws: int) -> 
         return np.asarray(run(jax.random.split(jax.random.key(size), draws)))
 
 
-@pytest.mark.parametrize("unit", [Discrete(leak=0.6), pytest.param(Reservoir(leak=0.6), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [Discrete(leak=0.6), Reservoir(leak=0.6)])
 def test_maps_of_two_populations_tend_to_theory(unit: Any) -> None:
     """Along sizes, extrapolated in 1/N, within 4 errors."""
     couplings, noise = Blocks((0.6, 0.4), [[1.6, 0.9], [1.2, 0.5]]), 0.1

@@ -58,7 +58,7 @@ def test_a_saturated_gate_leaves_numbers() -> None:
         assert np.isfinite(at_rest.jacobian(jnp.ones(hidden))).all()
 
 
-@pytest.mark.parametrize(("kind", "gain", "seed"), [("gru", 6.0, 5), ("lstm", 10.0, 3)])
+@pytest.mark.parametrize(("kind", "gain", "seed"), [("gru", 6.0, 5), pytest.param("lstm", 10.0, 3, marks=pytest.mark.slow)])
 def test_gated_cells_keep_their_fixed_points(kind: str, gain: float, seed: int) -> None:
     """From the same starts, by the step alone as a function of the user's own: nothing is known of that."""
     step = cell(kind, 6, gain, seed)

@@ -93,7 +93,7 @@ def test_the_arcsine_law(correlation: float) -> None:
     assert float(found) == pytest.approx(2 / np.pi * np.arcsin(correlation), abs=1e-11)
 
 
-@pytest.mark.parametrize(("gain", "noise"), [(1.7, 0.0), (1.0, 0.3), (1.0, 1.0)])
+@pytest.mark.parametrize(("gain", "noise"), [(1.7, 0.0), pytest.param(1.0, 0.3, marks=pytest.mark.slow), (1.0, 1.0)])
 def test_chaos_of_a_sign(gain: float, noise: float) -> None:
     lags = (0.0, 0.5, 1.0, 2.0)
     found = qd.solve(qd.RandomNetwork(gain, noise=noise, activation=SIGN), qd.dmft.Stationary(lags=lags))
@@ -152,7 +152,8 @@ def test_two_times_end_in_the_stationary_state() -> None:
     assert "conditioning" in qd.solve(model, theory).arrays
 
 
-@pytest.mark.parametrize("phi", [SIGN, pytest.param(qd.ReLU(), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("phi", [SIGN, qd.ReLU()])
 def test_derivatives_of_two_times_see_jumps_and_kinks(phi: Any) -> None:
     theory = qd.dmft.TwoTime(duration=0.75, step=0.25, initial=qd.Normal(0.1, 0.9))
     way, step = theory.choose([qd.RandomNetwork(1.0, activation=phi)]), 1e-3

@@ -130,6 +130,7 @@ def test_bad_arguments_are_refused(change: dict[str, object], message: str) -> N
         qd.replica.phase_diagram(**arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_it_does_not_matter_where_the_grid_begins() -> None:
     """Symmetry -0.5, T = 0.001: cooled at a gain of 1.6 the network is on another branch than followed from small gains."""
     begins_late, begins_early = (

@@ -15,7 +15,9 @@ import quenched as qd
 THEORY = qd.replica.FiniteTemperature
 
 
-@pytest.mark.parametrize(("field", "temperatures"), [(0.0, (1.0, 1e-2, 1e-6)), (0.3, (1e-4,))])
+@pytest.mark.parametrize(
+    ("field", "temperatures"), [(0.0, (1.0, 1e-2, 1e-6)), pytest.param(0.3, (1e-4,), marks=pytest.mark.slow)]
+)
 def test_a_solution_is_a_start_at_any_other_temperature(field: float, temperatures: tuple[float, ...]) -> None:
     model = qd.RandomNetwork(1.2, 0.5, field=field)
     warm = qd.solve(model, THEORY(0.1))
@@ -64,8 +66,7 @@ def test_starts_that_lead_nowhere_are_refused() -> None:
     apart = qd.solve(qd.RandomNetwork(1.2, 0.5), THEORY(0.1))
     with pytest.raises(ValueError, match="`start` must hold an `overlap` above 0"):
         qd.solve(qd.RandomNetwork(1.2, 0.5, field=0.3), THEORY(0.1), start=apart)
-    groups = qd.solve(qd.RandomNetwork(3.0, -0.5), qd.replica.OneStepRSB(0.1), start="groups")
-    wrong = {name: float(array) for name, array in groups.arrays.items()} | {"breaking_parameter": 1.5}
+    wrong = dict.fromkeys(qd.replica.OneStepRSB.unknowns, 0.3) | {"breaking_parameter": 1.5}
     with pytest.raises(ValueError, match=r"`start\['breaking_parameter'\]` must be .* at most 1"):
         qd.solve(qd.RandomNetwork(3.0, -0.5), qd.replica.OneStepRSB(0.1), start=wrong)
 

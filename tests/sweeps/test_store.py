@@ -84,6 +84,7 @@ def test_a_store_of_another_sweep_is_refused(
         xr.testing.assert_identical(stored.load(), first)
 
 
+@pytest.mark.slow
 def test_several_populations_are_interrupted_resumed_and_mended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
