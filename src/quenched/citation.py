@@ -8,6 +8,40 @@ from typing import Any
 from quenched.words import shown
 
 BIBTEX: dict[str, str] = {
+    "poole2016": """@inproceedings{poole2016,
+  author    = {Poole, Ben and Lahiri, Subhaneil and Raghu, Maithra and Sohl-Dickstein, Jascha and Ganguli, Surya},
+  title     = {Exponential expressivity in deep neural networks through transient chaos},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {29},
+  year      = {2016}
+}""",
+    "schoenholz2017": """@inproceedings{schoenholz2017,
+  author    = {Schoenholz, Samuel S. and Gilmer, Justin and Ganguli, Surya and Sohl-Dickstein, Jascha},
+  title     = {Deep Information Propagation},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2017}
+}""",
+    "yang2017": """@inproceedings{yang2017,
+  author    = {Yang, Greg and Schoenholz, Samuel S.},
+  title     = {Mean Field Residual Networks: On the Edge of Chaos},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume    = {30},
+  year      = {2017}
+}""",
+    "hayou2019": """@inproceedings{hayou2019,
+  author    = {Hayou, Soufiane and Doucet, Arnaud and Rousseau, Judith},
+  title     = {On the Impact of the Activation Function on Deep Neural Networks Training},
+  booktitle = {International Conference on Machine Learning},
+  year      = {2019}
+}""",
+    "hanin2020": """@article{hanin2020,
+  author  = {Hanin, Boris and Nica, Mihai},
+  title   = {Products of Many Large Random Matrices and Gradients in Deep Neural Networks},
+  journal = {Communications in Mathematical Physics},
+  volume  = {376},
+  pages   = {287--322},
+  year    = {2020}
+}""",
     "chow1978": """@article{chow1978,
   author  = {Chow, Shui Nee and Mallet-Paret, John and Yorke, James A.},
   title   = {Finding Zeroes of Maps: Homotopy Methods That Are Constructive With Probability One},

@@ -82,6 +82,7 @@ class Propagation(AbstractTheory):
     models: ClassVar[tuple[type[AbstractModel], ...]] = (FeedforwardNetwork,)
     branches: ClassVar[tuple[str, ...]] = ("stable",)
     unknowns: ClassVar[tuple[str, ...]] = ()
+    brief: ClassVar[bool] = True
     citations: ClassVar[tuple[str, ...]] = ("poole2016", "schoenholz2017")
 
     def __init__(self, depth: int, length: Any = 1.0, overlap: Any = None):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 from jaxtyping import Array
 
 from quenched.models.parameters import find_path, parameter_paths, rebuilt, value_at
 from quenched.records import Record
+
+Model = TypeVar("Model", bound="AbstractModel")
 
 
 class AbstractModel(Record):
@@ -30,7 +32,7 @@ class AbstractModel(Record):
         found = {name: value_at(self, path) for name, path in self.parameters.items()}
         return {name: value for name, value in found.items() if value is not None}
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self: Model, **changes: Any) -> Model:
         """The model with other values of some `parameters`; each meets the checks that it always meets.
 
         The name is the last word of the path, or the whole of it: `replace(**{"couplings.gain": 2.0})`.
@@ -41,7 +43,7 @@ class AbstractModel(Record):
             RandomNetwork(gain=2, symmetry=0.2, noise=0, field=0, activation=tanh)
         """
         known = self.parameters
-        changed: Self = rebuilt(self, {find_path(known, name): value for name, value in changes.items()})
+        changed: Model = rebuilt(self, {find_path(known, name): value for name, value in changes.items()})
         return changed
 
     @property

@@ -34,6 +34,8 @@ THEORIES = {
     "simulate.Trajectories": "averages over neurons, time and networks",
     "landscape.FixedPoints": "fixed points, averaged in two ways",
     "landscape.Sampling": "the measure exp(-E/T), sampled",
+    "layers.Propagation": "signals and gradients through deep networks",
+    "layers.Forward": "deep networks of finite width",
 }
 # Figures of qd.plots that a file may ask for, and the parameter that one of its sweeps must run over.
 FIGURES = {"edge_of_chaos": "gain"}
