@@ -44,12 +44,16 @@ class Subject:
     solver: Any = None
     """Coarser than what is taken if left out, where that is fine enough at these gains."""
 
+    ensemble: Any = qd.RandomNetwork
+    parameter: str = "gain"
+    """What `gains` are."""
+
     @property
     def name(self) -> str:
         return f"{type(self.theory).__name__} {self.branch}".strip()
 
-    def model(self, gain: Any) -> qd.RandomNetwork:
-        return qd.RandomNetwork(gain, **self.parameters)
+    def model(self, gain: Any) -> Any:
+        return self.ensemble(gain, **self.parameters)
 
 
 TOO_FEW_STEPS = qd.Newton(max_steps=1)
@@ -255,5 +259,29 @@ SUBJECTS = [
         },
         reverse=False,
         slow_to_trace=True,
+    ),
+    Subject(
+        qd.layers.Propagation(4, overlap=0.4),
+        gains=(1.3, 1.8, 2.2),
+        ensemble=qd.FeedforwardNetwork,
+        parameter="weight_std",
+        slow_to_trace=True,
+        parameters={"bias_std": 0.3},
+        failing={
+            "model": qd.FeedforwardNetwork(100.0, activation=qd.ReLU()),
+            "theory": qd.layers.Propagation(10),
+        },
+    ),
+    Subject(
+        qd.layers.Forward(12, 4, 3, overlap=0.4),
+        gains=(1.3, 1.8, 2.2),
+        ensemble=qd.FeedforwardNetwork,
+        parameter="weight_std",
+        slow_to_trace=True,
+        parameters={"bias_std": 0.3},
+        failing={
+            "model": qd.FeedforwardNetwork(100.0, activation=qd.ReLU()),
+            "theory": qd.layers.Forward(12, 2, 10),
+        },
     ),
 ]

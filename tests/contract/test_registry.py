@@ -28,12 +28,13 @@ def test_every_theory_and_experiment_is_a_subject() -> None:
 def test_every_theory_has_its_word_on_the_command_line() -> None:
     found = {
         f"{chapter.__name__.removeprefix('quenched.')}.{name}"
-        for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape)
+        for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape, qd.layers)
         for name in chapter.__all__
         if isinstance(member := getattr(chapter, name), type) and issubclass(member, Theory)
     }
     assert found == set(THEORIES)
-    assert {name: type(build_activation(name)).name for name in ACTIVATIONS} == {name: name for name in ACTIVATIONS}
+    assert sorted(ACTIVATIONS) == sorted(qd.activations.NAMES)
+    assert {name: build_activation(name).name for name in ACTIVATIONS} == {name: name for name in ACTIVATIONS}
 
 
 def test_subjects_are_there_once() -> None:

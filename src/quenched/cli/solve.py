@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 import quenched as qd
 from quenched.cli.checks import check_output, check_seed
 from quenched.cli.options import read_options, read_value
-from quenched.sweeps.parts import ARGUMENTS, build_model, part_arguments
+from quenched.sweeps.parts import ARGUMENTS, build_layers, build_model, part_arguments
 from quenched.sweeps.registry import build_solver, build_theory, full_name, theory_arguments
 
 _OTHERS = (
@@ -42,6 +43,8 @@ def solve(
 
     Example: quenched solve replica.FiniteTemperature --gain 1.2 --symmetry 0.5 --temperature 0.01
 
+    Example: quenched solve layers.Propagation --weight-std 1.5 --activation gelu --depth 50
+
     Example: quenched solve dmft.Static --couplings elliptic --gain 0.5 --mean -2 --unit lotka_volterra
 
     Parameters
@@ -58,7 +61,7 @@ def solve(
         Constant input b, or '{ sinusoid = { amplitude = 0.5, angular_frequency = 1.0 } }'. Of several populations noise and
         field may be lists.
     activation:
-        tanh, erf, relu or linear; tanh if left out.
+        Such as tanh, relu or gelu; tanh if left out.
     couplings:
         Another law of the couplings, as a table: '{ blocks = { fractions = [0.8, 0.2], gain = [[1, 2], [1, 1]] } }'; a list
         of such tables is a sum.
@@ -89,9 +92,12 @@ def solve(
     changes = {name: value for name, value in options.items() if _of_model(name, theory)}
     of_theory = {name: value for name, value in options.items() if name not in changes}
     chosen = build_theory(theory, of_theory, also=[*ARGUMENTS, *_FLAGS, *part_arguments()])
-    if gain is None and couplings is None:
-        raise ValueError("--gain is missing, the coupling scale of the network.")
-    model = build_model(settings, changes)
+    if chosen.models == (qd.RandomNetwork,):
+        if gain is None and couplings is None:
+            raise ValueError("--gain is missing, the coupling scale of the network.")
+        model: Any = build_model(settings, changes)
+    else:
+        model = build_layers({**settings, **changes})
     method = {} if solver is None else read_value(solver)
     if not isinstance(method, dict):
         raise TypeError(f"--solver must be a table, such as '{{ nodes = 64 }}', but is {method!r}.")
@@ -110,4 +116,6 @@ def solve(
 
 
 def _of_model(name: str, theory: str) -> bool:
+    if theory.startswith("layers."):
+        return name not in theory_arguments(theory) and name in inspect.signature(qd.FeedforwardNetwork).parameters
     return name not in theory_arguments(theory) and name.rpartition(".")[2] in part_arguments()

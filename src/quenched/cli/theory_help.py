@@ -16,6 +16,7 @@ _CHAPTERS = {
     "replica": "Infinitely many neurons, the measure exp(-E/T) of the speed landscape",
     "simulate": "Finite networks, in real time",
     "landscape": "Finite networks, fixed points and the measure exp(-E/T)",
+    "layers": "Deep networks: --weight-std, --bias-std, --activation, --keep, --residual",
 }
 _KINDS = {"float": "number", "int": "whole number", "bool": "true or false", "str": "word", "Any": "number"}
 _WIDEST = 100

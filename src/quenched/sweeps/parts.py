@@ -68,6 +68,15 @@ def build_model(
     return changed
 
 
+def build_layers(settings: Mapping[str, Any]) -> qd.FeedforwardNetwork:
+    """The deep network of these arguments of `qd.FeedforwardNetwork`; those of recurrent ones only at their defaults."""
+    takes = inspect.signature(qd.FeedforwardNetwork).parameters
+    unset = {name: value for name, value in settings.items() if name in takes or value != 0}
+    given = {name: _read(name, value, {}) for name, value in unset.items()}
+    network: qd.FeedforwardNetwork = call(qd.FeedforwardNetwork, "FeedforwardNetwork", given)
+    return network
+
+
 _OF_PARTS = {"couplings": ("gain", "symmetry"), "unit": ("activation",)}
 
 

@@ -39,7 +39,12 @@ THEORIES = {
 }
 # Figures of qd.plots that a file may ask for, and the parameter that one of its sweeps must run over.
 FIGURES = {"edge_of_chaos": "gain"}
-ACTIVATIONS = {"tanh": "Tanh", "erf": "Erf", "relu": "ReLU", "linear": "Linear"}
+# Those of `qd.activations.common`; a test keeps them so.
+ACTIVATIONS = (
+    *("tanh", "erf", "relu", "linear", "sine", "sigmoid", "gelu", "silu", "mish", "elu", "selu", "celu", "leaky_relu"),
+    *("relu6", "softplus", "squareplus", "softsign", "logsigmoid", "hardtanh", "hardsigmoid", "hardswish"),
+    *("hardshrink", "softshrink", "tanhshrink"),
+)
 _INITIAL = {"normal": "Normal", "uniform": "Uniform"}
 
 
@@ -98,8 +103,9 @@ def _in_file(kind: Any, argument: str) -> str:
 
 
 def build_activation(name: str) -> AbstractActivation:
-    """tanh, erf, relu or linear."""
-    built: AbstractActivation = getattr(qd.activations, ACTIVATIONS[one_of("activation", name.lower(), ACTIVATIONS)])()
+    """One of those that deep-learning libraries have."""
+    one_of("activation", name.lower(), ACTIVATIONS)
+    built: AbstractActivation = qd.activations.common(name)
     return built
 
 
