@@ -133,9 +133,9 @@ def test_vanishing_and_free_lengths() -> None:
 @pytest.mark.parametrize(
     "network",
     [
-        qd.FeedforwardNetwork(2.0, 0.3),
+        pytest.param(qd.FeedforwardNetwork(2.0, 0.3), marks=pytest.mark.slow),
         qd.FeedforwardNetwork(1.3, 0.3, keep=0.8),
-        qd.FeedforwardNetwork(1.2, 0.3, qd.ReLU(), residual=0.5),
+        pytest.param(qd.FeedforwardNetwork(1.2, 0.3, qd.ReLU(), residual=0.5), marks=pytest.mark.slow),
     ],
     ids=["chaos", "dropout", "residual"],
 )
@@ -175,6 +175,7 @@ def test_one_input_is_a_recurrent_map_with_redrawn_couplings() -> None:
     np.testing.assert_allclose(steps, layers, atol=0.02)
 
 
+@pytest.mark.slow
 def test_gradients_in_the_parameters_are_differences() -> None:
     names = ("fixed_length", "fixed_overlap", "slope", "overlap_depth_scale", "gradient_depth_scale")
 
