@@ -68,7 +68,7 @@ def test_error_functions_map_overlaps_in_closed_form() -> None:
     np.testing.assert_allclose(found["overlap_coefficient"], overlaps, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("weights", "bias"), [(2.5, 0.3), (1.2, 0.3)])
+@pytest.mark.parametrize(("weights", "bias"), [(2.5, 0.3), pytest.param(1.2, 0.3, marks=pytest.mark.slow)])
 def test_depth_scales_are_those_of_the_decay(weights: float, bias: float) -> None:
     """In chaos and in order, of lengths, overlaps and gradients."""
     found = through(qd.FeedforwardNetwork(weights, bias), 90, overlap=0.5)
@@ -101,6 +101,7 @@ def test_published_critical_points() -> None:
         assert (slopes[0] - 1.0) * (slopes[2] - 1.0) < 0.0
 
 
+@pytest.mark.slow
 def test_on_the_edge_propagation_is_marginal() -> None:
     for name in ("tanh", "hardtanh"):
         phi = qd.activations.common(name)
@@ -168,6 +169,7 @@ def test_lengths_of_narrow_networks_fluctuate_as_is_known() -> None:
     assert Forward(20, 2, 4).exact_length_fluctuation(qd.FeedforwardNetwork(1.0)) is None
 
 
+@pytest.mark.slow
 def test_one_input_is_a_recurrent_map_with_redrawn_couplings() -> None:
     network = qd.FeedforwardNetwork(1.6, 0.3, keep=0.9)
     layers = through(network, 8)["mean_square_state"]
