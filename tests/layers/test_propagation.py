@@ -200,6 +200,15 @@ def test_lengths_that_run_away_are_named_with_their_layer() -> None:
     np.testing.assert_allclose(ratios, 0.3**2, rtol=1e-12)
 
 
+def test_what_vanishes_has_no_direction() -> None:
+    for weights in (0.0, 0.5):
+        found = through(qd.FeedforwardNetwork(weights), 4, overlap=0.5)
+        assert found["fixed_length"] == 0.0
+        assert found["slope"] == pytest.approx(weights**2, abs=1e-9)
+        assert np.isnan([found["fixed_overlap"], found["overlap_depth_scale"]]).all()
+    assert np.isnan(through(qd.FeedforwardNetwork(0.0), 4, overlap=0.5)["overlap_coefficient"][1:]).all()
+
+
 RELU: Any = "relu"
 LAYERED: Any = qd.FeedforwardNetwork(1.0)
 

@@ -12,7 +12,7 @@ import quenched as qd
 from quenched.cli.checks import check_output, check_seed
 from quenched.cli.options import read_options, read_value
 from quenched.sweeps.parts import ARGUMENTS, build_layers, build_model, part_arguments
-from quenched.sweeps.registry import build_solver, build_theory, full_name, theory_arguments
+from quenched.sweeps.registry import build_solver, build_theory, ensembles, full_name, theory_arguments
 
 _OTHERS = (
     "Arguments of the theory, such as --temperature 0.01 or --size 400, and other parameters of the model, by name or path: "
@@ -92,7 +92,7 @@ def solve(
     changes = {name: value for name, value in options.items() if _of_model(name, theory)}
     of_theory = {name: value for name, value in options.items() if name not in changes}
     chosen = build_theory(theory, of_theory, also=[*ARGUMENTS, *_FLAGS, *part_arguments()])
-    if chosen.models == (qd.RandomNetwork,):
+    if qd.RandomNetwork in chosen.models:
         if gain is None and couplings is None:
             raise ValueError("--gain is missing, the coupling scale of the network.")
         model: Any = build_model(settings, changes)
@@ -116,6 +116,8 @@ def solve(
 
 
 def _of_model(name: str, theory: str) -> bool:
-    if theory.startswith("layers."):
-        return name not in theory_arguments(theory) and name in inspect.signature(qd.FeedforwardNetwork).parameters
-    return name not in theory_arguments(theory) and name.rpartition(".")[2] in part_arguments()
+    if name in theory_arguments(theory):
+        return False
+    if qd.RandomNetwork in ensembles(theory):
+        return name.rpartition(".")[2] in part_arguments()
+    return name in inspect.signature(qd.FeedforwardNetwork).parameters

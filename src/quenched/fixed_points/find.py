@@ -129,7 +129,6 @@ def find_fixed_points(
         >>> found.sizes["fixed_point"], float(found.index_sum), found.stable.values.tolist()
         (3, 1.0, [True, True, False])
     """
-
     ends_at = np.inf if time_limit is None else time.monotonic() + checks.number("time_limit", time_limit, above=0.0)
     solver = _checked_options("solver", solver, LevenbergMarquardt)
     follow = _checked_options("follow", follow, Homotopy)

@@ -11,13 +11,14 @@ from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
 from quenched.gaussian.kernels import mean_square, slope_square
+from quenched.numerics.bracket import illinois
 
 Number = Float[Array, ""]
 
 # ln q at which biases are looked at.
 _LADDER = np.linspace(np.log(1e-10), np.log(1e6), 577)
 # Roots that are looked for at one bias, and steps to each.
-_ROOTS, _HALVINGS = 4, 60
+_ROOTS, _NARROWINGS = 4, 60
 # Rounding of q - <phi^2>/<phi'^2>, of q.
 _ROUNDING = 1e-12
 # A length that has vanished, and one at which can be seen whether states vanish.
@@ -68,16 +69,8 @@ def edge(phi: AbstractActivation, bias_std: Number, nodes: int, free_of_scale: b
     low, high = jnp.asarray(_LADDER)[order], jnp.asarray(_LADDER)[order + 1]
 
     def root(low: Number, high: Number) -> Number:
-        rising = excess(high) > 0.0
-
-        def halve(_: Array, bounds: tuple[Number, Number]) -> tuple[Number, Number]:
-            low, high = bounds
-            middle = 0.5 * (low + high)
-            above = (excess(middle) > 0.0) == rising
-            return jnp.where(above, low, middle), jnp.where(above, middle, high)
-
-        low, high = jax.lax.fori_loop(0, _HALVINGS, halve, (low, high))
-        return jnp.exp(0.5 * (low + high))
+        sign = jnp.where(excess(high) > 0.0, 1.0, -1.0)
+        return jnp.exp(illinois(lambda place: (sign * excess(place), ()), low, high, _NARROWINGS)[0])
 
     def described(length: Number) -> Edge:
         # One step of Newton's method, which has the derivative by the bias.

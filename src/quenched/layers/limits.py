@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -11,11 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.layers.maps import Maps
+from quenched.numerics.bracket import illinois
 
 Number = Float[Array, ""]
 
-# ln q at which the map is looked at on the way to its fixed point, and how often the interval is halved.
-_LADDER, _HALVINGS = np.linspace(np.log(1e-14), np.log(1e14), 281), 60
+# How far ln q goes on the way to its fixed point, and steps to that in the interval where it lies.
+_LADDER, _NARROWINGS = np.linspace(0.0, np.log(1e28), 281), 60
 # A length below counts as none, and the overlaps there are those of a slightly larger one.
 _NOTHING = 1e-12
 # Steps to the fixed overlap.
@@ -69,13 +69,14 @@ def fixed_length(maps: Maps, length: Number) -> Number:
 
     here = jnp.log(start)
     upwards = growth(here) > 0.0
-    places = jnp.where(upwards, here + jnp.maximum(_LADDER - _LADDER[0], 0.0), here - (_LADDER - _LADDER[0]))
+    places = jnp.where(upwards, here + _LADDER, here - _LADDER)
     values = jax.vmap(growth)(places)
     turned = jnp.where(upwards, values <= 0.0, values >= 0.0)
     last = jnp.argmax(turned)
     near, far = places[jnp.maximum(last - 1, 0)], places[last]
     low, high = jnp.minimum(near, far), jnp.maximum(near, far)
-    root = _bisected(growth, low, high)
+    # On the way ln(q'/q) falls with q, up to where it is 0.
+    root, _, _ = illinois(lambda place: (-growth(place), ()), low, high, _NARROWINGS)
     resting = jnp.abs(values[0]) < 1e-14
     ends = jnp.where(upwards, jnp.inf, 0.0)
     found = jnp.where(resting, start, jnp.where(jnp.any(turned), jnp.exp(root), ends))
@@ -109,17 +110,3 @@ def fixed_overlap(maps: Maps, length: Number) -> Number:
     moves = ~ordered & (jnp.abs(slope) > 1e-12)
     step = maps.product(length, length * root) / length - root
     return root - jnp.where(moves, step / jnp.where(moves, slope, 1.0), 0.0)
-
-
-def _bisected(function: Callable[[Number], Number], low: Number, high: Number) -> Number:
-    """Where it vanishes between two places."""
-    rising = function(high) > function(low)
-
-    def halve(_: Array, bounds: tuple[Number, Number]) -> tuple[Number, Number]:
-        low, high = bounds
-        middle = 0.5 * (low + high)
-        above = (function(middle) > 0.0) == rising
-        return jnp.where(above, low, middle), jnp.where(above, middle, high)
-
-    low, high = jax.lax.fori_loop(0, _HALVINGS, halve, (low, high))
-    return 0.5 * (low + high)

@@ -61,7 +61,7 @@ class Propagation(AbstractTheory):
     message names the layer. `coarse_quadrature`: two quadratures differ; name the kinks of phi in `breakpoints`, or raise
     `qd.Newton(nodes=...)`.
 
-    Source: Poole et al. 2016, equations 3 to 9; Schoenholz et al. 2017.
+    Source: Poole et al. 2016; Schoenholz et al. 2017.
 
     Example:
         >>> import quenched as qd
@@ -112,8 +112,10 @@ class Propagation(AbstractTheory):
         coarse = self._observables(Maps(jax.lax.stop_gradient(model), solver.nodes))
         errors = {name: _difference(jax.lax.stop_gradient(fine[name]), coarse[name]) for name in fine}
         runs_away = ~jnp.all(fine["mean_square_state"] < RUNAWAY)
-        relative = [jnp.max(errors[name] / (1.0 + jnp.abs(jax.lax.stop_gradient(fine[name])))) for name in self._believed()]
-        worst = jnp.max(jnp.stack(relative))
+        relative = [errors[name] / (1.0 + jnp.abs(jax.lax.stop_gradient(fine[name]))) for name in self._believed()]
+        # What has vanished has no overlap, NaN by name.
+        vanished = fine["mean_square_state"] == 0.0
+        worst = jnp.max(jnp.stack([jnp.max(jnp.where(vanished, 0.0, each)) for each in relative]))
         status = jnp.where(worst <= _COARSE, Status.solved, Status.coarse_quadrature)
         status = jnp.where(runs_away, Status.diverged, status)
         edge = jnp.abs(fine["slope"] - 1.0) < _EDGE

@@ -73,6 +73,12 @@ def theory_arguments(name: str) -> list[str]:
     return list(inspect.signature(attrgetter(full_name(name))(qd)).parameters)
 
 
+def ensembles(name: str) -> tuple[type, ...]:
+    """The kinds of models that the theory of that name is about."""
+    kinds: tuple[type, ...] = attrgetter(full_name(name))(qd).models
+    return kinds
+
+
 def build_theory(name: str, arguments: Mapping[str, Any], also: Iterable[str] = ()) -> Theory:
     """The theory of that name; its constructor checks the arguments. `also` are words that a typing error may have meant."""
     built: Theory = call(attrgetter(full_name(name))(qd), name, _with_initial(arguments), also)

@@ -119,7 +119,6 @@ def sample(
         >>> bool(abs(found.mean_square_state - 0.1) < 5 * found.mean_square_state_error), float(found.r_hat.max()) < 1.01
         (True, True)
     """
-
     solver = HMC() if solver is None else solver
     if not isinstance(solver, Sampler):
         raise TypeError(

@@ -101,7 +101,6 @@ def anneal(
         >>> found.sizes["fixed_point"], float(found.outcome.max())
         (3, 0.0)
     """
-
     solver = HMC() if solver is None else solver
     if not isinstance(solver, HMC | Langevin):
         raise TypeError(f"Argument `solver` must be an HMC or a Langevin, but is {checks.shown(solver)}.")
