@@ -12,6 +12,7 @@ import quenched as qd
 from quenched.cli import interrupts
 from quenched.cli.cite import cite
 from quenched.cli.fixed_points import fixed_points
+from quenched.cli.init import init
 from quenched.cli.options import paths_as_names
 from quenched.cli.show import show
 from quenched.cli.solve import solve
@@ -29,7 +30,7 @@ app = App(
     result_action="return_value",
 )
 app.command(solve, help_epilogue=all_theories())
-for command in (sweep, fixed_points, show, cite):
+for command in (sweep, init, fixed_points, show, cite):
     app.command(command)
 
 

@@ -97,7 +97,9 @@ def solve(
             raise ValueError("--gain is missing, the coupling scale of the network.")
         model: Any = build_model(settings, changes)
     else:
-        model = build_layers({**settings, **changes})
+        for name in [name for name in ("noise", "field") if settings[name] == 0]:
+            del settings[name]  # which layers do not have
+        model = build_layers(settings, changes)
     method = {} if solver is None else read_value(solver)
     if not isinstance(method, dict):
         raise TypeError(f"--solver must be a table, such as '{{ nodes = 64 }}', but is {method!r}.")

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from quenched import checks
@@ -123,21 +124,23 @@ def average(
     def gaussian_average(at: Array, var: Array) -> Array:
         return rule(function, at, var)
 
-    @gaussian_average.defjvp
-    def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    @partial(gaussian_average.defjvp, symbolic_zeros=True)
+    def _(primals: tuple[Array, Array], tangents: tuple[Any, Any]) -> tuple[Array, Array]:
         at, var = primals
-        slope = _derivative(function)
-        by_mean = rule(slope, at, var)
-        curvature = 0.5 * rule(_derivative(slope), at, var)
-        if kinks:
-            # f'' would need the jumps of f' at the kinks; <(x - m) f'>/(2 v) does not.
-            guarded = jnp.maximum(var, 1e-30)
-            pull = rule(lambda x: (x - at) * slope(x), at, guarded)
-            jumps = _weighted_jumps(function, kinks, at, var)
-            by_mean += jnp.sum(jumps)
-            pull += jnp.sum(jumps * (jnp.asarray(kinks) - at))
-            curvature = jnp.where(var > 1e-30, pull / (2 * guarded), curvature)
-        return gaussian_average(at, var), by_mean * tangents[0] + curvature * tangents[1]
+        slope, total = _derivative(function), jnp.zeros(())
+        jumps = _weighted_jumps(function, kinks, at, var) if kinks else jnp.zeros(0)
+        if _changes(tangents[0]):
+            total += (rule(slope, at, var) + jnp.sum(jumps)) * tangents[0]
+        if _changes(tangents[1]):
+            curvature = 0.5 * rule(_derivative(slope), at, var)
+            if kinks:
+                # f'' would need the jumps of f' at the kinks; <(x - m) f'>/(2 v) does not.
+                guarded = jnp.maximum(var, 1e-30)
+                pull = rule(lambda x: (x - at) * slope(x), at, guarded)
+                pull += jnp.sum(jumps * (jnp.asarray(kinks) - at))
+                curvature = jnp.where(var > 1e-30, pull / (2 * guarded), curvature)
+            total += curvature * tangents[1]
+        return gaussian_average(at, var), total
 
     return gaussian_average(jnp.asarray(mean, float), jnp.asarray(variance, float))
 
@@ -290,15 +293,18 @@ def _by_price(rule: Rule, first: Function, second: Function) -> Callable[[Array,
     def gaussian_average(at: Array, var: Array, cov: Array) -> Array:
         return rule(first, second, at, var, cov)
 
-    @gaussian_average.defjvp
-    def _(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    @partial(gaussian_average.defjvp, symbolic_zeros=True)
+    def _(primals: tuple[Array, Array, Array], tangents: tuple[Any, Any, Any]) -> tuple[Array, Array]:
         at, var, cov = primals
         d_at, d_var, d_cov = tangents
-        f_slope, g_slope = _derivative(first), _derivative(second)
-        total = rule(f_slope, second, at, var, cov) * d_at[0] + rule(first, g_slope, at, var, cov) * d_at[1]
-        total += 0.5 * rule(_derivative(f_slope), second, at, var, cov) * d_var[0]
-        total += 0.5 * rule(first, _derivative(g_slope), at, var, cov) * d_var[1]
-        total += rule(f_slope, g_slope, at, var, cov) * d_cov
+        f_slope, g_slope, total = _derivative(first), _derivative(second), jnp.zeros(())
+        if _changes(d_at):
+            total += rule(f_slope, second, at, var, cov) * d_at[0] + rule(first, g_slope, at, var, cov) * d_at[1]
+        if _changes(d_var):
+            total += 0.5 * rule(_derivative(f_slope), second, at, var, cov) * d_var[0]
+            total += 0.5 * rule(first, _derivative(g_slope), at, var, cov) * d_var[1]
+        if _changes(d_cov):
+            total += rule(f_slope, g_slope, at, var, cov) * d_cov
         return gaussian_average(at, var, cov), total
 
     return gaussian_average
@@ -318,8 +324,8 @@ def _kinked_by_price(
     def gaussian_average(at: Array, var: Array, cov: Array) -> Array:
         return rule(first, second, at, var, cov)
 
-    @gaussian_average.defjvp
-    def _(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    @partial(gaussian_average.defjvp, symbolic_zeros=True)
+    def _(primals: tuple[Array, Array, Array], tangents: tuple[Any, Any, Any]) -> tuple[Array, Array]:
         at, var, cov = primals
         d_at, d_var, d_cov = tangents
         functions, slopes = (first, second), (_derivative(first), _derivative(second))
@@ -345,17 +351,25 @@ def _kinked_by_price(
         jumps = [_weighted_jumps(functions[which], kinks, at[which], var[which]) for which in (0, 1)]
         by_covariance = rule(*slopes, at, var, cov) + where_both_jump()
         by_covariance += sum(jnp.sum(jumps[which] * given_jump(which, slopes[1 - which])) for which in (0, 1))
-        total = by_covariance * d_cov
+        total = by_covariance * d_cov if _changes(d_cov) else jnp.zeros(())
         for which, slope, other in ((0, slopes[0], second), (1, slopes[1], first)):
             met = jumps[which] * given_jump(which, other)
-            from_mean = partial(_from, at[which], slope)
-            pull = both(which, from_mean, other) + jnp.sum(met * (places - at[which])) - cov * by_covariance
-            smooth = both(which, _derivative(slope), other)
-            curvature = jnp.where(var[which] > 1e-30, pull / jnp.maximum(var[which], 1e-30), smooth)
-            total += (both(which, slope, other) + jnp.sum(met)) * d_at[which] + 0.5 * curvature * d_var[which]
+            if _changes(d_at):
+                total += (both(which, slope, other) + jnp.sum(met)) * d_at[which]
+            if _changes(d_var):
+                from_mean = partial(_from, at[which], slope)
+                pull = both(which, from_mean, other) + jnp.sum(met * (places - at[which])) - cov * by_covariance
+                smooth = both(which, _derivative(slope), other)
+                curvature = jnp.where(var[which] > 1e-30, pull / jnp.maximum(var[which], 1e-30), smooth)
+                total += 0.5 * curvature * d_var[which]
         return gaussian_average(at, var, cov), total
 
     return gaussian_average
+
+
+def _changes(tangent: Any) -> bool:
+    """Whether anything is differentiated by it: a derivative that nobody asks for is not computed."""
+    return not isinstance(tangent, SymbolicZero)
 
 
 def _from(mean: Array, function: Function, x: Array) -> Array:

@@ -23,6 +23,8 @@ _ROOTS, _NARROWINGS = 4, 60
 _ROUNDING = 1e-12
 # A length that has vanished, and one at which can be seen whether states vanish.
 _VANISHED, _SMALL = 1e-14, 1e-5
+# Rounding of by how much lengths grow.
+_MARGIN = 1e-9
 
 
 class Edge(NamedTuple):
@@ -34,7 +36,7 @@ class Edge(NamedTuple):
     length_slope: Float[Array, " branch"]
     """dq'/dq there."""
     stable_length: Float[Array, " branch"]
-    """1 where lengths come nearer to the fixed one, 0 where they go away from it."""
+    """0 where lengths go away from the fixed one, 1 where they do not."""
 
 
 def at_length(phi: AbstractActivation, length: Number, nodes: int) -> tuple[Number, Number]:
@@ -79,7 +81,7 @@ def edge(phi: AbstractActivation, bias_std: Number, nodes: int, free_of_scale: b
         length = length - missing / jax.lax.stop_gradient(steep)
         weights = at_length(phi, length, nodes)[0]
         slope = weights * jax.grad(lambda q: mean_square(phi, q, nodes))(length)
-        return Edge(jnp.sqrt(weights), length, slope, jnp.where(slope < 1.0, 1.0, 0.0))
+        return Edge(jnp.sqrt(weights), length, slope, jnp.where(slope < 1.0 - _MARGIN, 1.0, 0.0))
 
     there = turns[order]
     lengths = jax.lax.stop_gradient(jax.vmap(root)(low, high))
@@ -93,7 +95,7 @@ def _vanishing(phi: AbstractActivation, target: Number, nodes: int, free_of_scal
     """Without bias, and with phi(0) = 0, where q goes to 0."""
     weights = 1.0 / slope_square(phi, jnp.asarray(1.0 if free_of_scale else _VANISHED), nodes)
     there = (target == 0.0) & (phi(jnp.zeros(())) == 0.0) & jnp.isfinite(weights)
-    shrinks = weights * mean_square(phi, jnp.asarray(_SMALL), nodes) < _SMALL
-    length, stable = (jnp.nan, 1.0) if free_of_scale else (0.0, jnp.where(shrinks, 1.0, 0.0))
+    stays = weights * mean_square(phi, jnp.asarray(_SMALL), nodes) < _SMALL * (1.0 + _MARGIN)
+    length, stable = (jnp.nan, 1.0) if free_of_scale else (0.0, jnp.where(stays, 1.0, 0.0))
     every = (jnp.sqrt(weights), length, 1.0, stable)
     return Edge(*(jnp.where(there, jnp.asarray(each, float), jnp.nan) for each in every))

@@ -36,8 +36,8 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
 
     Returns:
         Dataset over `branch`, and before that over `bias_std` where there are several: `weight_std`, `fixed_length`,
-        `length_slope` dq'/dq, each with `_error`, the difference of two quadratures, and `stable_length`, 1 where lengths
-        come nearer to the fixed one, 0 where they leave it. Branch 0 is that of states that vanish, which needs phi(0) = 0
+        `length_slope` dq'/dq, each with `_error`, the difference of two quadratures, and `stable_length`, 0 where lengths
+        leave the fixed one, 1 where they do not. Branch 0 is that of states that vanish, which needs phi(0) = 0
         and no bias; the others come by increasing length. NaN where there is no such branch. Of phi that is a multiple of x
         on either side of 0 (ReLU) every length is fixed: `weight_std` on branch 0, and `fixed_length` is NaN.
         Under JAX transformations, which xarray does not go through, a dict of arrays; with derivatives by `bias_std`.

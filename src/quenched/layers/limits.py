@@ -18,8 +18,8 @@ Number = Float[Array, ""]
 _LADDER, _NARROWINGS = np.linspace(0.0, np.log(1e28), 281), 60
 # A length below counts as none, and the overlaps there are those of a slightly larger one.
 _NOTHING = 1e-12
-# Steps to the fixed overlap.
-_STEPS = 80
+# Most steps to the fixed overlap, and one that is no step.
+_STEPS, _RESTING = 80, 1e-15
 # A slope as near to 1 as this is 1.
 _EDGE = 1e-9
 
@@ -99,13 +99,20 @@ def fixed_overlap(maps: Maps, length: Number) -> Number:
         value = fixed.product(at, at * overlap) / at - overlap
         return value, fixed.product_slope(at, at * overlap) - 1.0
 
-    def advance(_: Array, overlap: Number) -> Number:
+    def advance(state: tuple[Number, Number, Array]) -> tuple[Number, Number, Array]:
+        overlap, _, steps = state
         value, slope = excess(overlap)
         step = jnp.where(slope < 0.0, -value / jnp.where(slope < 0.0, slope, 1.0), 0.0)
-        return jnp.clip(overlap + jnp.maximum(step, 0.0), 0.0, 1.0)
+        moved = jnp.clip(overlap + jnp.maximum(step, 0.0), 0.0, 1.0)
+        return moved, moved - overlap, steps + 1
 
-    ordered = (excess(jnp.ones(()))[1] <= _EDGE) & (excess(jnp.ones(()))[0] > -1e-12)
-    root = jnp.where(ordered, 1.0, jax.lax.fori_loop(0, _STEPS, advance, jnp.zeros(())))
+    def moving(state: tuple[Number, Number, Array]) -> Array:
+        return (state[1] > _RESTING) & (state[2] < _STEPS)
+
+    # Of equal inputs averages over one field will do.
+    ordered = (fixed.slope(at) - 1.0 <= _EDGE) & (fixed.alike(at) / at - 1.0 > -1e-12)
+    start = (jnp.where(ordered, 1.0, 0.0), jnp.where(ordered, 0.0, 1.0), jnp.asarray(0))
+    root, _, _ = jax.lax.while_loop(moving, advance, start)
     slope = jax.lax.stop_gradient(excess(root)[1])
     moves = ~ordered & (jnp.abs(slope) > 1e-12)
     step = maps.product(length, length * root) / length - root

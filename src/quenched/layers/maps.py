@@ -32,15 +32,19 @@ class Maps(NamedTuple):
 
     def length(self, length: Number) -> Number:
         """q' = sigma_w^2 <phi^2>/keep + sigma_b^2, beside what residual connections carry."""
-        network = self.network
-        received = network.weight_std**2 * mean_square(network.activation, length, self.nodes) / network.keep
-        return self._identity * length + self._branch * (received + network.bias_std**2)
+        return self._next(length, mean_square(self.network.activation, length, self.nodes) / self.network.keep)
 
     def product(self, length: Number, covariance: Number) -> Number:
         """q_ab' = sigma_w^2 <phi phi> + sigma_b^2 of two inputs of equal length, whose neurons are dropped independently."""
+        return self._next(covariance, product(self.network.activation, length, covariance, self.nodes))
+
+    def alike(self, length: Number) -> Number:
+        """`product` of two inputs that are the same."""
+        return self._next(length, mean_square(self.network.activation, length, self.nodes))
+
+    def _next(self, carried: Number, average: Number) -> Number:
         network = self.network
-        received = network.weight_std**2 * product(network.activation, length, covariance, self.nodes)
-        return self._identity * covariance + self._branch * (received + network.bias_std**2)
+        return self._identity * carried + self._branch * (network.weight_std**2 * average + network.bias_std**2)
 
     def length_slope(self, length: Number) -> Number:
         """dq'/dq, by Stein's lemma where phi has kinks."""

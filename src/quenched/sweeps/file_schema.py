@@ -56,7 +56,7 @@ Over = Annotated[dict[str, Values], BeforeValidator(_by_path)]
 
 
 class ModelSection(_Section):
-    """[model]: what is not swept. Parts as tables, see `parts`."""
+    """[model]: what is not swept, of recurrent or of layered networks. Parts as tables, see `parts`."""
 
     gain: float | None = None
     symmetry: float | None = None
@@ -65,6 +65,10 @@ class ModelSection(_Section):
     activation: str | None = None
     couplings: Any = None
     unit: Any = None
+    weight_std: Any = None
+    bias_std: Any = None
+    keep: Any = None
+    residual: Any = None
 
 
 class TheorySection(_Section):

@@ -22,6 +22,8 @@ from quenched.words import one_of
 
 ARGUMENTS = ("gain", "symmetry", "noise", "field", "activation", "couplings", "unit")
 """Those of `qd.RandomNetwork`."""
+LAYERED = ("weight_std", "bias_std", "activation", "keep", "residual")
+"""Those of `qd.FeedforwardNetwork`."""
 # Made of functions, or by the package itself.
 _NOT_WRITTEN = ("Unit", "Mixed")
 
@@ -68,12 +70,15 @@ def build_model(
     return changed
 
 
-def build_layers(settings: Mapping[str, Any]) -> qd.FeedforwardNetwork:
-    """The deep network of these arguments of `qd.FeedforwardNetwork`; those of recurrent ones only at their defaults."""
+def build_layers(
+    settings: Mapping[str, Any], changes: Mapping[str, Any] | None = None, swept: Mapping[str, Any] | None = None
+) -> qd.FeedforwardNetwork:
+    """The deep network of these arguments of `qd.FeedforwardNetwork`; `changes` and `swept` as of `build_model`."""
     takes = inspect.signature(qd.FeedforwardNetwork).parameters
-    unset = {name: value for name, value in settings.items() if name in takes or value != 0}
-    given = {name: _read(name, value, {}) for name, value in unset.items()}
-    network: qd.FeedforwardNetwork = call(qd.FeedforwardNetwork, "FeedforwardNetwork", given)
+    given = {name: value for name, value in {**settings, **(changes or {})}.items() if value is not None}
+    given |= {name: value for name, value in (swept or {}).items() if name in takes and name not in given}
+    read = {name: _read(name, value, {}) for name, value in given.items()}
+    network: qd.FeedforwardNetwork = call(qd.FeedforwardNetwork, "FeedforwardNetwork", read)
     return network
 
 

@@ -12,7 +12,7 @@ from quenched.models import RandomNetwork
 from quenched.outputs import check_store
 from quenched.precision import double_precision
 from quenched.sweeps.grid import make_grid
-from quenched.sweeps.parts import build_model, part_arguments
+from quenched.sweeps.parts import ARGUMENTS, LAYERED, build_layers, build_model, part_arguments
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.registry import FIGURES, build_solver, build_theory
 from quenched.sweeps.store import claim, create_group, existing, remove
@@ -21,7 +21,9 @@ from quenched.sweeps.sweep import execute, interruption
 if TYPE_CHECKING:
     import xarray as xr
 
+    from quenched.models import AbstractModel
     from quenched.sweeps.file_schema import SweepFile, TheorySection
+    from quenched.theory import Theory
 
 
 class Job(NamedTuple):
@@ -53,6 +55,7 @@ def read_job(path: str | Path, output: str | Path = ".", model: Mapping[str, Any
         store = check_store(folder / content.output.store, "key `output.store`")
     except ValueError as error:
         problems.append(f"{path.name}: {error}")
+    problems += [f"{path.name}: {problem}" for problem in _without_theory(content, plans)]
     problems += [f"{path.name}: key `output.figures`: {problem}" for problem in _wrong_figures(content, plans)]
     if problems:
         raise ValueError("\n".join(problems))
@@ -73,7 +76,8 @@ def run_file(
 
     The file has the keys `title` and `seed`; [model] with what is not swept, its parts as tables: `couplings = { low_rank =
     { covariance = [[1.0, 2.0], [2.0, 5.0]] } }`, a list of which is a sum, `unit = { leaky = { time_constant = 2.0 } }` or
-    `unit = "lotka_volterra"`, `field = { sinusoid = { ... } }`; [over] with lists or {start, stop, points}, by name or path;
+    `unit = "lotka_volterra"`, `field = { sinusoid = { ... } }`, of layered networks `weight_std`, `bias_std`, `activation`,
+    `keep`, `residual`; [over] with lists or {start, stop, points}, by name or path;
     [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, an `over` that adds
     to or replaces parts of the common one, and a `solver` with its arguments, or by name where there are several, such as
     { population = { trajectories = 64 } }; [output] with `store` and, where wanted,
@@ -112,23 +116,38 @@ def run_file(
     return tree
 
 
-def _model(content: SweepFile, over: Mapping[str, Any], changes: Mapping[str, Any]) -> RandomNetwork:
-    """The model of the file; what a part must be given may be what is swept."""
+def _model(content: SweepFile, theory: Theory, over: Mapping[str, Any], changes: Mapping[str, Any]) -> AbstractModel:
+    """The model of the file, of the kind that the theory is about; what a part must be given may be what is swept."""
     for name in changes:
         if name in over:
             raise ValueError(f"{name!r} is swept in the file, and not one value; change the list there.")
-    settings = content.model.model_dump()
-    swept = {name: values[0] for name, values in over.items() if name.rpartition(".")[2] in part_arguments() and len(values)}
+    settings, first = content.model.model_dump(), {name: values[0] for name, values in over.items() if len(values)}
+    if RandomNetwork not in theory.models:
+        return build_layers({name: settings[name] for name in LAYERED}, changes, first)
+    settings = {name: settings[name] for name in ARGUMENTS}
+    swept = {name: value for name, value in first.items() if name.rpartition(".")[2] in part_arguments()}
     if settings["couplings"] is None and settings["gain"] is None:
         settings["gain"] = 1.0
     return build_model(settings, changes, swept)
 
 
+def _without_theory(content: SweepFile, plans: Mapping[str, Plan]) -> Iterator[str]:
+    """Keys of [model] that no theory of the file takes; not asked where a sweep is wrong itself."""
+    if len(plans) < len(content.theories):
+        return
+    kinds = {RandomNetwork in plan.theory.models for plan in plans.values()}
+    taken = {name for recurrent in kinds for name in (ARGUMENTS if recurrent else LAYERED)}
+    for name in content.model.model_fields_set:
+        if name not in taken:
+            kind = "layered" if name in LAYERED else "recurrent"
+            yield f"key `model.{name}` belongs to {kind} networks, which no theory of the file is about."
+
+
 def _plan(content: SweepFile, section: TheorySection, changes: Mapping[str, Any]) -> Plan:
     over = {**content.over, **section.over}
     arguments = dict(section.model_extra or {})
-    model = _model(content, over, changes)
     theory = build_theory(section.theory, arguments, also=type(section).model_fields)
+    model = _model(content, theory, over, changes)
     # The solver that serves the whole grid, not the base values.
     models = make_grid(model, theory, over).models.records if section.solver else []
     return make_plan(model, theory, over, build_solver(theory, models, section.solver), section.start, content.seed)
