@@ -31,7 +31,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,docs]"
 	@touch $@
 
-# Cells of PyTorch, Flax, Haiku and BrainState are read; most users have none of them, and the fast tests do without.
+# Cells of PyTorch, Flax, Haiku and BrainState are read, layers of PyTorch and Keras get weights; most users have none of them,
+# and the fast tests do without.
 $(FRAMEWORKS): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[frameworks]"
 	@touch $@
@@ -51,7 +52,8 @@ test: lint pages
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(FRAMEWORKS)
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/dynamics/test_rnn.py tests/test_numbers.py src/quenched/dynamics/rnn
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/dynamics/test_rnn.py tests/test_numbers.py \
+		tests/layers/test_critical_initialisation.py src/quenched/dynamics/rnn src/quenched/layers
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 benchmarks: env

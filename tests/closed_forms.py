@@ -11,6 +11,8 @@ import numpy as np
 from scipy import integrate, optimize, special, stats
 
 Phi = Callable[[float], float]
+Pair = Callable[[float, float, float], float]
+Edge = tuple[float, float]
 
 # A quadrature asked for this much relative accuracy; brentq is asked for less than it.
 TIGHT = 1e-13
@@ -59,6 +61,32 @@ def relu_pair(first: float, second: float, covariance: float) -> float:
     size = sqrt(first * second)
     angle = acos(min(1.0, max(-1.0, covariance / size)))
     return size / (2 * pi) * (sin(angle) + (pi - angle) * covariance / size)
+
+
+def tanh_slope_square(variance: float) -> float:
+    return gaussian_average(lambda x: (1 - np.tanh(x) ** 2) ** 2, variance)
+
+
+def erf_slope_square(variance: float) -> float:
+    """<phi'^2> for phi = erf(sqrt(pi) x/2): a Gaussian integral."""
+    return 1 / sqrt(1 + pi * variance)
+
+
+def edge_of_layers(square: Callable[[float], float], slope_square: Callable[[float], float], bias_variance: float) -> Edge:
+    """sigma_w and q* of a deep network at the edge of chaos: sigma_w^2 <phi'^2> = 1, q = sigma_w^2 <phi^2> + sigma_b^2."""
+    length = optimize.brentq(lambda q: q - square(q) / slope_square(q) - bias_variance, 1e-3, 50.0, xtol=1e-14, rtol=1e-14)
+    return 1 / sqrt(slope_square(length)), float(length)
+
+
+def through_layers(
+    pair: Pair, weight_variance: float, bias_variance: float, overlap: float, depth: int
+) -> tuple[float, float]:
+    """q and the overlap of two inputs after so many layers, from q = 1; `pair(v, w, c)` is <phi(x) phi(y)>."""
+    length, product = 1.0, overlap
+    for _ in range(depth):
+        product = weight_variance * pair(length, length, product) + bias_variance
+        length = weight_variance * pair(length, length, length) + bias_variance
+    return length, product / length
 
 
 def relu_moments(mean: float, variance: float) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import log, pi
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +18,7 @@ from jaxtyping import Array
 
 import closed_forms as exact
 import quenched as qd
+from quenched.activations import AbstractActivation
 from quenched.theory import AbstractTheory
 
 Average = Callable[[], Array]
@@ -42,6 +44,17 @@ class AverageCase:
 
     name: str
     average: Average
+    value: float
+    source: str
+    difficulty: str = "easy"
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """One number of deep networks, computed with its error."""
+
+    name: str
+    number: Callable[[], tuple[float, float]]
     value: float
     source: str
     difficulty: str = "easy"
@@ -278,6 +291,69 @@ def average_cases() -> list[AverageCase]:
     return cases
 
 
+def _of_edge(activation: AbstractActivation, bias_variance: float, quantity: str) -> tuple[float, float]:
+    found = qd.layers.critical_initialisation(activation, float(np.sqrt(bias_variance)))
+    assert found.critical
+    return {"weight_std": found.weight_std, "length": found.length}[quantity], found.weight_std_error
+
+
+def _after(network: qd.FeedforwardNetwork, theory: Any, quantity: str) -> tuple[float, float]:
+    arrays = qd.solve(network, theory, key=3).arrays
+    return float(arrays[quantity][-1]), float(arrays[f"{quantity}_error"][-1])
+
+
+def layer_cases() -> list[LayerCase]:
+    cases = []
+    averages = {"tanh": (exact.tanh_square, exact.tanh_slope_square), "erf": (exact.erf_square, exact.erf_slope_square)}
+    for activation in (qd.Tanh(), qd.Erf()):
+        # 1.76 for tanh at 0.05: Schoenholz et al. 2017.
+        for bias_variance in (0.05, 1.0):
+            values = exact.edge_of_layers(*averages[activation.name], bias_variance)
+            cases += [
+                LayerCase(
+                    f"edge-{activation.name}-b{bias_variance}-{quantity}",
+                    partial(_of_edge, activation, bias_variance, quantity),
+                    value,
+                    "sigma_w^2 <phi'^2> = 1 at q = sigma_w^2 <phi^2> + sigma_b^2 (Poole et al. 2016)",
+                )
+                for quantity, value in zip(("weight_std", "length"), values, strict=True)
+            ]
+    for activation, pair, weights, bias in ((qd.ReLU(), exact.relu_pair, 2.0, 0.0), (qd.Erf(), exact.erf_pair, 3.0, 0.04)):
+        network = qd.FeedforwardNetwork(weights**0.5, bias**0.5, activation)
+        for overlap in (-0.5, 0.999):
+            length, after = exact.through_layers(pair, weights, bias, overlap, 20)
+            cases += [
+                LayerCase(
+                    f"layers-{activation.name}-c{overlap}-{quantity}",
+                    partial(_after, network, qd.layers.Propagation(20, overlap=overlap), quantity),
+                    value,
+                    "20 layers by the arc-cosine and arcsine kernels (Cho & Saul 2009; Williams 1997)",
+                    "hard" if overlap > 0.9 else "easy",
+                )
+                for quantity, value in (("mean_square_state", length), ("overlap_coefficient", after))
+            ]
+    return cases
+
+
+def width_cases() -> list[LayerCase]:
+    """Of networks of finite width, with standard errors."""
+    networks = {
+        5.0: qd.FeedforwardNetwork(2.0**0.5, activation=qd.ReLU()),
+        2.0: qd.FeedforwardNetwork(1.0, 0.0, qd.Linear()),
+    }
+    return [
+        LayerCase(
+            f"width-{network.activation.name}-n{width}",
+            partial(_after, network, qd.layers.Forward(width, 4000, 4), "length_fluctuation"),
+            (1 + spread / width) ** 4,
+            "<q^2>/<q>^2 = (1 + s/n)^l, s = 5 for ReLU and 2 for linear phi (Hanin & Nica 2020)",
+            "hard",
+        )
+        for spread, network in networks.items()
+        for width in (20, 80)
+    ]
+
+
 CASES: list[Case] = [
     *rest_cases(),
     *static_active_cases(),
@@ -287,3 +363,5 @@ CASES: list[Case] = [
     *zero_temperature_cases(),
 ]
 AVERAGE_CASES: list[AverageCase] = average_cases()
+LAYER_CASES: list[LayerCase] = layer_cases()
+WIDTH_CASES: list[LayerCase] = width_cases()

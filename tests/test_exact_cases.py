@@ -12,14 +12,14 @@ from scipy import integrate
 
 import closed_forms as exact
 import quenched as qd
-from exact_cases import AVERAGE_CASES, CASES, AverageCase, Case
+from exact_cases import AVERAGE_CASES, CASES, LAYER_CASES, WIDTH_CASES, AverageCase, Case, LayerCase
 from quenched.theory import AbstractTheory
 
 # Newton stops at 1e-11, relative. Near the transition, where the slope of the equations is of order (g - g_c), and in the
 # difference of logarithms of the free energy, a few digits of that are lost.
 RELATIVE = {"easy": 1e-10, "hard": 1e-9}
 
-EVERY_CASE: list[Case | AverageCase] = [*CASES, *AVERAGE_CASES]
+EVERY_CASE: list[Case | AverageCase | LayerCase] = [*CASES, *AVERAGE_CASES, *LAYER_CASES, *WIDTH_CASES]
 
 by_name = partial(pytest.mark.parametrize, "case", ids=lambda case: case.name)
 
@@ -69,6 +69,20 @@ def test_every_average_is_reproduced(case: AverageCase) -> None:
     with jax.enable_x64(True):
         value = float(case.average())
     assert value == pytest.approx(case.value, rel=1e-10, abs=1e-11)
+
+
+@by_name(LAYER_CASES)
+def test_every_layer_is_reproduced_with_an_honest_error(case: LayerCase) -> None:
+    value, error = case.number()
+    assert value == pytest.approx(case.value, rel=RELATIVE[case.difficulty])
+    assert abs(value - case.value) <= 3 * error + 1e-12
+
+
+@by_name(WIDTH_CASES)
+def test_every_width_is_reproduced_within_errors(case: LayerCase) -> None:
+    value, error = case.number()
+    assert abs(value - case.value) < 4 * error
+    assert error < 0.15 * (case.value - 1)
 
 
 # The table itself.

@@ -166,6 +166,7 @@ class Activation(AbstractActivation):
         self._breakpoints = tuple(sorted(checks.real_array("Argument `breakpoints`", breakpoints, (None,)).tolist()))
         with own_settings(), jax.ensure_compile_time_eval():
             compiled = jax.jit(lambda state: function(state))
+            _check_elementwise(compiled)
             probed = _probe(compiled, np.concatenate([[0.0], _PROBE, -_PROBE]))
             self._jumps = self._named_jumps(find_jumps(partial(_probe, compiled), _REACH))
             at_zero, positive, negative = probed[0], *np.split(probed[1:], 2)
@@ -238,7 +239,26 @@ def _(activation: Activation, at: tuple[Array], along: tuple[Array]) -> tuple[Ar
     return activation._value(at[0]), activation.slope(at[0]) * along[0]
 
 
+def _check_elementwise(compiled: Callable[[Array], Array]) -> None:
+    """Refuse a function (softmax, layer norm) that makes of a number something else where others stand beside it."""
+    together, alone = _values(compiled, _PROBE), _values(jax.vmap(compiled), _PROBE[:, None])[:, 0]
+    if not np.allclose(together, alone, rtol=1e-9, atol=1e-12, equal_nan=True):
+        worst = np.argmax(np.abs(together - alone))
+        raise TypeError(
+            f"Argument `function` must act element by element, but makes {alone[worst]:g} of x = {_PROBE[worst]:g} alone, "
+            f"and {together[worst]:g} beside other numbers."
+        )
+
+
 def _probe(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
+    found = _values(compiled, points)
+    if not np.isfinite(found).all():
+        first = np.flatnonzero(~np.isfinite(found))[0]
+        raise ValueError(f"Argument `function` must be finite for every x, but is {found[first]} at x = {points[first]:g}.")
+    return found
+
+
+def _values(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
     try:
         values = compiled(jnp.asarray(points))
     except Exception as error:
@@ -251,8 +271,4 @@ def _probe(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray
             f"Argument `function` must act element by element, but turned shape {points.shape} "
             f"into {getattr(values, 'shape', type(values).__name__)}."
         )
-    found = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(found).all():
-        first = np.flatnonzero(~np.isfinite(found))[0]
-        raise ValueError(f"Argument `function` must be finite for every x, but is {found[first]} at x = {points[first]:g}.")
-    return found
+    return np.asarray(values, dtype=np.float64)

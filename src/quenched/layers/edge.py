@@ -22,7 +22,7 @@ _ROOTS, _NARROWINGS = 4, 60
 # Rounding of q - <phi^2>/<phi'^2>, of q.
 _ROUNDING = 1e-12
 # A length that has vanished, and one at which can be seen whether states vanish.
-_VANISHED, _SMALL = 1e-14, 1e-5
+_VANISHED, _SMALL = 1e-26, 1e-5
 # Rounding of by how much lengths grow.
 _MARGIN = 1e-9
 

@@ -53,7 +53,8 @@ class Forward(AbstractExperiment):
         the last layer; `length_fluctuation` <q^2>/<q>^2 over networks, see `exact_length_fluctuation`.
 
     The error does not contain what a finite width changes, O(depth/width): compare along widths. The mean of q over networks
-    is that of infinite width at any width for ReLU and linear phi; its median is smaller, as the fluctuations tell.
+    is that of infinite width at any width for ReLU and linear phi; its median is smaller, as the fluctuations tell. Where
+    `length_fluctuation` is far above 1 few networks carry it, and its error is too small.
 
     Status `diverged`: states ran away.
 

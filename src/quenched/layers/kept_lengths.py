@@ -21,7 +21,9 @@ _POINTS, _CLOSER = 64, 6
 # Between which the edge of chaos is looked for.
 _SMALLEST, _LARGEST = 1e-2, 1e4
 # How far below 1 a slope is to be, and rounding of a bias variance relative to the length.
-_MARGIN, _ROUNDING = 1e-6, 1e-11
+_MARGIN, _ROUNDING = 1e-9, 1e-11
+# Averages below it have too few digits.
+_FLAT = 1e-6
 
 
 class Averages(NamedTuple):
@@ -90,7 +92,7 @@ def smallest_bias(phi: AbstractActivation, nodes: int) -> float | None:
     def minus_bias(at: Averages) -> Lengths:
         variance = at.lengths - at.squares / at.slopes
         stable = at.growth / at.slopes < 1.0 - _MARGIN
-        return np.where(stable & (variance > -_ROUNDING * at.lengths), -variance, np.nan)
+        return np.where(stable & (at.slopes > _FLAT) & (variance > -_ROUNDING * at.lengths), -variance, np.nan)
 
     best = _largest(phi, minus_bias, (_SMALLEST, _LARGEST), nodes)
     if best is None:
