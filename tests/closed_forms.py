@@ -11,7 +11,7 @@ import numpy as np
 from scipy import integrate, optimize, special, stats
 
 Phi = Callable[[float], float]
-Pair = Callable[[float, float, float], float]
+Kernel = Callable[[float, float, float], float]
 Edge = tuple[float, float]
 
 # A quadrature asked for this much relative accuracy; brentq is asked for less than it.
@@ -79,13 +79,13 @@ def edge_of_layers(square: Callable[[float], float], slope_square: Callable[[flo
 
 
 def through_layers(
-    pair: Pair, weight_variance: float, bias_variance: float, overlap: float, depth: int
+    kernel: Kernel, weight_variance: float, bias_variance: float, overlap: float, depth: int
 ) -> tuple[float, float]:
-    """q and the overlap of two inputs after so many layers, from q = 1; `pair(v, w, c)` is <phi(x) phi(y)>."""
+    """q and the overlap of two inputs after so many layers, from q = 1; `kernel(v, w, c)` is <phi(x) phi(y)>."""
     length, product = 1.0, overlap
     for _ in range(depth):
-        product = weight_variance * pair(length, length, product) + bias_variance
-        length = weight_variance * pair(length, length, length) + bias_variance
+        product = weight_variance * kernel(length, length, product) + bias_variance
+        length = weight_variance * kernel(length, length, length) + bias_variance
     return length, product / length
 
 

@@ -318,13 +318,17 @@ def layer_cases() -> list[LayerCase]:
                 )
                 for quantity, value in zip(("weight_std", "length"), values, strict=True)
             ]
-    for activation, pair, weights, bias in ((qd.ReLU(), exact.relu_pair, 2.0, 0.0), (qd.Erf(), exact.erf_pair, 3.0, 0.04)):
-        network = qd.FeedforwardNetwork(weights**0.5, bias**0.5, activation)
+    kernels: list[tuple[AbstractActivation, exact.Kernel, float, float]] = [
+        (qd.ReLU(), exact.relu_pair, 2.0, 0.0),
+        (qd.Erf(), exact.erf_pair, 3.0, 0.04),
+    ]
+    for phi, kernel, weights, bias in kernels:
+        network = qd.FeedforwardNetwork(weights**0.5, bias**0.5, phi)
         for overlap in (-0.5, 0.999):
-            length, after = exact.through_layers(pair, weights, bias, overlap, 20)
+            length, after = exact.through_layers(kernel, weights, bias, overlap, 20)
             cases += [
                 LayerCase(
-                    f"layers-{activation.name}-c{overlap}-{quantity}",
+                    f"layers-{phi.name}-c{overlap}-{quantity}",
                     partial(_after, network, qd.layers.Propagation(20, overlap=overlap), quantity),
                     value,
                     "20 layers by the arc-cosine and arcsine kernels (Cho & Saul 2009; Williams 1997)",

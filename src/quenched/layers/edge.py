@@ -7,18 +7,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from quenched.activations import AbstractActivation
 from quenched.gaussian.kernels import mean_square, slope_square
-from quenched.numerics.bracket import illinois
 
 Number = Float[Array, ""]
 
-# ln q at which biases are looked at.
-_LADDER = np.linspace(np.log(1e-10), np.log(1e6), 577)
-# Roots that are looked for at one bias, and steps to each.
-_ROOTS, _NARROWINGS = 4, 60
+# ln q at which the bias of the edge is looked at.
+_LADDER = np.linspace(np.log(1e-10), np.log(1e6), 289)
+# Newton steps from between two of them.
+_STEPS = 4
 # Rounding of q - <phi^2>/<phi'^2>, of q.
 _ROUNDING = 1e-12
 # A length that has vanished, and one at which can be seen whether states vanish.
@@ -39,56 +38,100 @@ class Edge(NamedTuple):
     """0 where lengths go away from the fixed one, 1 where they do not."""
 
 
-def at_length(phi: AbstractActivation, length: Number, nodes: int) -> tuple[Number, Number]:
-    """sigma_w^2 = 1/<phi'^2> and sigma_b^2 = q - sigma_w^2 <phi^2>, with which q is fixed and chi_1 is 1."""
-    weights = 1.0 / slope_square(phi, length, nodes)
-    return weights, length - weights * mean_square(phi, length, nodes)
+class OnEdge(NamedTuple):
+    """The network at the edge whose fixed length is q, and derivatives by q."""
+
+    weights: Number
+    """sigma_w^2 = 1/<phi'^2>"""
+    biases: Number
+    """sigma_b^2 = q - sigma_w^2 <phi^2>"""
+    weights_slope: Number
+    biases_slope: Number
+    length_slope: Number
+    """dq'/dq = sigma_w^2 d<phi^2>/dq"""
 
 
-def is_free_of_scale(phi: AbstractActivation, nodes: int) -> bool:
-    """Whether phi is a multiple of x on either side of 0 (ReLU, leaky ReLU, linear): then every length is fixed at once."""
-    lengths = jnp.asarray([0.1, 1.0, 10.0])
-    left = jax.vmap(lambda length: at_length(phi, length, nodes)[1])(lengths)
-    return bool(jnp.all(jnp.abs(left) < 1e-11 * lengths))
+def on_edge(phi: AbstractActivation, length: Number, nodes: int) -> OnEdge:
+    """Which variances make this length the fixed one, with chi_1 = 1."""
+
+    def averages(length: Number) -> tuple[Number, Number]:
+        return mean_square(phi, length, nodes), slope_square(phi, length, nodes)
+
+    (square, slopes), (growth, bend) = jax.jvp(averages, (length,), (jnp.ones_like(length),))
+    weights, weights_slope = 1.0 / slopes, -bend / slopes**2
+    biases_slope = 1.0 - weights * growth - weights_slope * square
+    return OnEdge(weights, length - weights * square, weights_slope, biases_slope, weights * growth)
 
 
-def edge(phi: AbstractActivation, bias_std: Number, nodes: int, free_of_scale: bool) -> Edge:
-    """Every branch at this bias."""
+def ladder(phi: AbstractActivation, nodes: int) -> Float[Array, " step"]:
+    """sigma_b^2 of the edge at each length that is looked at, of which `edge` finds the roots between."""
+
+    def bias(length: Number) -> Number:
+        return length - mean_square(phi, length, nodes) / slope_square(phi, length, nodes)
+
+    return jax.vmap(bias)(jnp.exp(jnp.asarray(_LADDER)))
+
+
+def is_free_of_scale(steps: np.ndarray) -> bool:
+    """Whether every length is fixed at once, which is where phi is a multiple of x on either side of 0 (ReLU, linear)."""
+    lengths = np.exp(_LADDER)
+    near_one = (lengths > 0.1) & (lengths < 10.0)
+    return bool(np.all(np.abs(steps[near_one]) < 1e-11 * lengths[near_one]))
+
+
+def turns(steps: Float[Array, " step"], target: Number) -> Bool[Array, " cell"]:
+    """Between which lengths of the ladder there is a root, of sigma_b^2 at this value."""
+    values = steps - target
+    known = jnp.isfinite(values) & (jnp.abs(values) > _ROUNDING * jnp.exp(jnp.asarray(_LADDER)))
+    return (values[:-1] * values[1:] < 0.0) & known[:-1] & known[1:]
+
+
+def edge(
+    phi: AbstractActivation, bias_std: Number, steps: Float[Array, " step"], roots: int, nodes: int, free_of_scale: bool
+) -> tuple[Edge, Edge]:
+    """Every branch at this bias, of `roots` at most, and by how much half the nodes differ."""
     target = jnp.asarray(bias_std, float) ** 2
-    first = _vanishing(phi, target, nodes, free_of_scale)
+    first, coarse = (_vanishing(phi, target, count, free_of_scale) for count in (2 * nodes, nodes))
+    errors = jax.tree.map(lambda fine, coarse: jax.lax.stop_gradient(jnp.abs(fine - coarse)), first, coarse)
+    first, errors = jax.tree.map(lambda value: value[None], (first, errors))
     if free_of_scale:
-        return jax.tree.map(lambda value: value[None], first)
+        return first, errors
     fixed = jax.lax.stop_gradient(target)
+    there = turns(steps, fixed)
+    cells = jnp.argsort(~there, stable=True)[:roots]
+    lengths = jnp.exp(jnp.asarray(_LADDER))
 
-    def excess(log_length: Number) -> Number:
-        length = jnp.exp(log_length)
-        return (at_length(phi, length, nodes)[1] - fixed) / length
+    def branch(cell: Array) -> tuple[Edge, Edge]:
+        low, high = lengths[cell], lengths[cell + 1]
+        below, above = steps[cell] - fixed, steps[cell + 1] - fixed
 
-    values = jax.vmap(excess)(jnp.asarray(_LADDER))
-    known = jnp.isfinite(values) & (jnp.abs(values) > _ROUNDING)
-    turns = (values[:-1] * values[1:] < 0.0) & known[:-1] & known[1:]
-    order = jnp.argsort(~turns, stable=True)[:_ROOTS]
-    low, high = jnp.asarray(_LADDER)[order], jnp.asarray(_LADDER)[order + 1]
+        def step(length: Number, _: None) -> tuple[Number, None]:
+            at = on_edge(phi, length, nodes)
+            moved = length - (at.biases - fixed) / at.biases_slope
+            return jnp.where(jnp.isfinite(moved), jnp.clip(moved, low, high), length), None
 
-    def root(low: Number, high: Number) -> Number:
-        sign = jnp.where(excess(high) > 0.0, 1.0, -1.0)
-        return jnp.exp(illinois(lambda place: (sign * excess(place), ()), low, high, _NARROWINGS)[0])
+        start = (low * above - high * below) / (above - below)
+        length, _ = jax.lax.scan(step, jnp.clip(start, low, high), None, length=_STEPS)
+        at = jax.lax.stop_gradient(on_edge(phi, length, 2 * nodes))
+        # What is left of the way, which has the derivative by the bias.
+        return _described(phi, length - (at.biases - target) / at.biases_slope, nodes)
 
-    def described(length: Number) -> Edge:
-        # One step of Newton's method, which has the derivative by the bias.
-        missing = at_length(phi, length, nodes)[1] - target
-        steep = jax.grad(lambda q: at_length(phi, q, nodes)[1])(length)
-        length = length - missing / jax.lax.stop_gradient(steep)
-        weights = at_length(phi, length, nodes)[0]
-        slope = weights * jax.grad(lambda q: mean_square(phi, q, nodes))(length)
-        return Edge(jnp.sqrt(weights), length, slope, jnp.where(slope < 1.0 - _MARGIN, 1.0, 0.0))
+    found = jax.vmap(branch)(cells)
+    found = jax.tree.map(lambda values: jnp.where(there[cells], values, jnp.nan), found)
+    both: tuple[Edge, Edge] = jax.tree.map(lambda one, others: jnp.concatenate([one, others]), (first, errors), found)
+    return both
 
-    there = turns[order]
-    lengths = jax.lax.stop_gradient(jax.vmap(root)(low, high))
-    found = jax.vmap(described)(jnp.where(there, lengths, 1.0))
-    return jax.tree.map(
-        lambda one, others: jnp.concatenate([one[None], jnp.where(there, others, jnp.nan)]), first, Edge(*found)
-    )
+
+def _described(phi: AbstractActivation, length: Number, nodes: int) -> tuple[Edge, Edge]:
+    """The branch at a length that has been found, and by how much half the nodes would change it."""
+    at = on_edge(phi, length, 2 * nodes)
+    coarse = on_edge(phi, jax.lax.stop_gradient(length), nodes)
+    away = jnp.abs((coarse.biases - at.biases) / at.biases_slope)
+    weights = jnp.abs(coarse.weights - at.weights) + jnp.abs(at.weights_slope) * away
+    weight_std = jnp.sqrt(at.weights)
+    found = Edge(weight_std, length, at.length_slope, jnp.where(at.length_slope < 1.0 - _MARGIN, 1.0, 0.0))
+    errors = Edge(0.5 * weights / weight_std, away, jnp.abs(coarse.length_slope - at.length_slope), jnp.zeros(()))
+    return found, jax.tree.map(jax.lax.stop_gradient, errors)
 
 
 def _vanishing(phi: AbstractActivation, target: Number, nodes: int, free_of_scale: bool) -> Edge:

@@ -12,12 +12,14 @@ from jaxtyping import Array, Float
 from quenched import checks
 from quenched.activations import AbstractActivation, check_continuous
 from quenched.compiled import compiled
-from quenched.layers.edge import edge, is_free_of_scale
+from quenched.layers.edge import edge, is_free_of_scale, ladder, turns
 from quenched.numerics.self_consistency import Newton
 from quenched.precision import double_precision, traced
 
 # Two quadratures that differ by more, in units of 1 + the value, are of no branch.
 _COARSE = 1e-6
+# Branches beside that of vanishing states, where the bias is traced and they cannot be counted.
+_MOST = 4
 _ROUNDING = 4.0 * np.finfo(float).eps
 
 
@@ -66,27 +68,42 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
         raise TypeError(f"Argument `solver` must be a qd.Newton, but is {checks.shown(used)}.")
     given = bias_std if traced(bias_std) else _biases(bias_std)
     with jax.ensure_compile_time_eval():
-        free = is_free_of_scale(activation, used.nodes)
-    arrays = _branches(activation, jnp.atleast_1d(jnp.asarray(given, float)), used.nodes, free)
+        steps = _ladder(activation, used.nodes)
+    biases, free = jnp.atleast_1d(jnp.asarray(given, float)), is_free_of_scale(np.asarray(steps))
+    roots = _MOST if traced(biases) else max(1, int(_roots(steps, biases)))
+    arrays = _branches(activation, biases, steps, roots, used.nodes, free)
     if jnp.ndim(given) == 0:
         arrays = {name: values[0] for name, values in arrays.items()}
     return arrays if traced(arrays) else _dataset(activation, np.asarray(given), jax.device_get(arrays))
 
 
-@compiled(static=("nodes", "free"), hurried=True)
+_ladder = compiled(static=("nodes",), hurried=True)(ladder)
+
+
+@jax.jit
+def _roots(steps: Float[Array, " step"], biases: Float[Array, " bias"]) -> Array:
+    """How many there are at most at one bias."""
+    return jnp.max(jax.vmap(lambda bias: jnp.sum(turns(steps, bias**2)))(biases))
+
+
+@compiled(static=("roots", "nodes", "free"), hurried=True)
 def _branches(
-    phi: AbstractActivation, biases: Float[Array, " bias"], nodes: int, free: bool
+    phi: AbstractActivation,
+    biases: Float[Array, " bias"],
+    steps: Float[Array, " step"],
+    roots: int,
+    nodes: int,
+    free: bool,
 ) -> dict[str, Float[Array, "bias branch"]]:
     """All at all biases, with errors."""
-    fine, coarse = (
-        jax.vmap(lambda bias, count=count: edge(phi, bias, count, free))(biases)._asdict() for count in (2 * nodes, nodes)
-    )
-    errors = {
-        f"{name}_error": jnp.abs(jax.lax.stop_gradient(fine[name] - coarse[name])) + _ROUNDING * jnp.abs(fine[name])
-        for name in ("weight_std", "fixed_length", "length_slope")
-    }
-    believed = errors["weight_std_error"] < _COARSE * (1.0 + fine["weight_std"])
-    return {name: jnp.where(believed, values, jnp.nan) for name, values in (fine | errors).items()}
+    found, differences = jax.vmap(lambda bias: edge(phi, bias, steps, roots, nodes, free))(biases)
+    arrays = found._asdict()
+    for name, difference in differences._asdict().items():
+        if name != "stable_length":
+            rounding = _ROUNDING * jnp.abs(jax.lax.stop_gradient(arrays[name]))
+            arrays[f"{name}_error"] = difference + rounding
+    believed = arrays["weight_std_error"] < _COARSE * (1.0 + arrays["weight_std"])
+    return {name: jnp.where(believed, values, jnp.nan) for name, values in arrays.items()}
 
 
 def _biases(given: Any) -> Any:

@@ -37,10 +37,10 @@ class Initialisation:
 
     activation: AbstractActivation
     weight_std: float
-    """sigma_w: the variance of a weight is sigma_w^2/fan_in."""
+    """The variance of a weight is sigma_w^2/fan_in."""
     weight_std_error: float
     bias_std: float
-    """sigma_b"""
+    """The standard deviation of a bias, sigma_b."""
     keep: float
     """The probability with which dropout keeps a rate."""
     critical: bool
