@@ -77,6 +77,23 @@ def test_options_reach_any_parameter(
     assert capsys.readouterr().out.startswith(repr(expected))
 
 
+def test_init_prints_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "erf", "--bias-std", "0.2", "--keep", "0.9", "--depth", "30"]) == 0
+    found = qd.layers.critical_initialisation(qd.Erf(), 0.2, 0.9)
+    assert capsys.readouterr().out == found.report(30) + "\n"
+    wrong = {
+        ("gleu",): "Did you mean 'gelu'?",
+        ("erf", "--bias-std=-1"): "`bias_std` must be a finite number at least 0",
+        ("erf", "--depth", "0"): "--depth must be at least 1, but is 0",
+        ("erf", "--keep", "2"): "`keep`",
+        ("hardshrink",): "must not jump",
+        ("relu", "--bias-std", "1", "--lengths", "2", "1"): "`lengths`",
+    }
+    for arguments, message in wrong.items():
+        assert run(["init", *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_sweep_takes_parameters_in_place_of_those_of_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sweep", "small.toml", "--symmetry", "0.5", "--unit", "{leaky={activation='erf'}}"]) == 0
     stored = qd.load("small.zarr")

@@ -324,3 +324,47 @@ def test_the_file_with_parts_of_the_docs_is_right(tmp_path: Path) -> None:
         "static"
     ]
     assert plan.grid.shape == (4, 2)
+
+
+LAYERS = """
+[model]
+activation = "erf"
+bias_std = 0.3
+
+[over]
+weight_std = [1.0, 2.0]
+
+[theories.layers]
+theory = "layers.Propagation"
+depth = 5
+overlap = 0.5
+
+[output]
+store = "layers.zarr"
+"""
+
+
+def test_a_file_sweeps_deep_networks(tmp_path: Path) -> None:
+    found = run_file(write(tmp_path, LAYERS), output=tmp_path, model={"keep": 0.9})["layers"].to_dataset()
+    network = qd.FeedforwardNetwork(1.0, 0.3, qd.Erf(), keep=0.9)
+    expected = qd.sweep(network, qd.layers.Propagation(5, overlap=0.5), {"weight_std": [1.0, 2.0]})
+    xr.testing.assert_allclose(found, expected)
+    assert found.overlap_coefficient.dims == ("weight_std", "layer")
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        (LAYERS.replace("bias_std = 0.3", "gain = 1.0"), {}, "key `model.gain` belongs to recurrent networks"),
+        (LAYERS, {"symmetry": 0.5}, "--symmetry belongs to recurrent networks"),
+        (GOOD.replace("symmetry = 0.2", "keep = 0.9"), {}, "key `model.keep` belongs to layered networks"),
+        (LAYERS.replace("weight_std", "bias_std"), {}, "needs the argument `weight_std`"),
+        (LAYERS.replace("depth = 5", "depth = 0"), {}, "`depth` must be at least 1"),
+        (LAYERS.replace("0.3", "-0.3"), {}, "`bias_std`"),
+    ],
+)
+def test_wrong_files_of_deep_networks_say_what_is_wrong(
+    text: str, changes: dict[str, float], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        read_job(write(tmp_path, text), tmp_path, changes)

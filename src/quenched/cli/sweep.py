@@ -13,7 +13,7 @@ import quenched as qd
 from quenched.cli import interrupts
 from quenched.cli.checks import check_input
 from quenched.cli.options import read_options
-from quenched.sweeps.parts import ARGUMENTS, part_arguments
+from quenched.sweeps.parts import ARGUMENTS, LAYERED, part_arguments
 from quenched.words import nearest
 
 _OTHERS = (
@@ -52,7 +52,7 @@ def sweep(
     console = Console()
     model = read_options(parameters)
     for name in model:
-        if name.rpartition(".")[2] not in (known := {*ARGUMENTS, *part_arguments()}):
+        if name.rpartition(".")[2] not in (known := {*ARGUMENTS, *LAYERED, *part_arguments()}):
             raise ValueError(f"There is no option `{name}`.{nearest(name, [*known, 'resume', 'force', 'output'])}")
     job = qd.sweeps.read_job(file, output, model)
     total, done = sum(plan.units for plan in job.plans.values()), dict.fromkeys(job.plans, 0)

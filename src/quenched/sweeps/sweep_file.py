@@ -55,7 +55,7 @@ def read_job(path: str | Path, output: str | Path = ".", model: Mapping[str, Any
         store = check_store(folder / content.output.store, "key `output.store`")
     except ValueError as error:
         problems.append(f"{path.name}: {error}")
-    problems += [f"{path.name}: {problem}" for problem in _without_theory(content, plans)]
+    problems += [f"{path.name}: {problem}" for problem in _without_theory(content, plans, model or {})]
     problems += [f"{path.name}: key `output.figures`: {problem}" for problem in _wrong_figures(content, plans)]
     if problems:
         raise ValueError("\n".join(problems))
@@ -123,24 +123,28 @@ def _model(content: SweepFile, theory: Theory, over: Mapping[str, Any], changes:
             raise ValueError(f"{name!r} is swept in the file, and not one value; change the list there.")
     settings, first = content.model.model_dump(), {name: values[0] for name, values in over.items() if len(values)}
     if RandomNetwork not in theory.models:
-        return build_layers({name: settings[name] for name in LAYERED}, changes, first)
+        own = {name: value for name, value in changes.items() if name in LAYERED}
+        return build_layers({name: settings[name] for name in LAYERED}, own, first)
     settings = {name: settings[name] for name in ARGUMENTS}
+    changes = {name: value for name, value in changes.items() if name in ARGUMENTS or name not in LAYERED}
     swept = {name: value for name, value in first.items() if name.rpartition(".")[2] in part_arguments()}
     if settings["couplings"] is None and settings["gain"] is None:
         settings["gain"] = 1.0
     return build_model(settings, changes, swept)
 
 
-def _without_theory(content: SweepFile, plans: Mapping[str, Plan]) -> Iterator[str]:
-    """Keys of [model] that no theory of the file takes; not asked where a sweep is wrong itself."""
+def _without_theory(content: SweepFile, plans: Mapping[str, Plan], changes: Mapping[str, Any]) -> Iterator[str]:
+    """Parameters that belong to networks no theory of the file is about; not asked where a sweep is wrong itself."""
     if len(plans) < len(content.theories):
         return
-    kinds = {RandomNetwork in plan.theory.models for plan in plans.values()}
-    taken = {name for recurrent in kinds for name in (ARGUMENTS if recurrent else LAYERED)}
-    for name in content.model.model_fields_set:
-        if name not in taken:
-            kind = "layered" if name in LAYERED else "recurrent"
-            yield f"key `model.{name}` belongs to {kind} networks, which no theory of the file is about."
+    about = {"recurrent" if RandomNetwork in plan.theory.models else "layered" for plan in plans.values()}
+    places = {**{name: f"key `model.{name}`" for name in content.model.model_fields_set}, **{n: f"--{n}" for n in changes}}
+    for name, place in places.items():
+        owners = {"layered"} if name in LAYERED else set()
+        # All but the names of layered networks may be a path to a part.
+        owners |= {"recurrent"} if name in ARGUMENTS or not owners else set()
+        if not owners & about:
+            yield f"{place} belongs to {owners.pop()} networks, which no theory of the file is about."
 
 
 def _plan(content: SweepFile, section: TheorySection, changes: Mapping[str, Any]) -> Plan:
