@@ -348,13 +348,13 @@ def width_cases() -> list[LayerCase]:
     return [
         LayerCase(
             f"width-{network.activation.name}-n{width}",
-            partial(_after, network, qd.layers.Forward(width, 4000, 4), "length_fluctuation"),
+            partial(_after, network, qd.layers.Forward(width, 60_000 // width, 4), "length_fluctuation"),
             (1 + spread / width) ** 4,
             "<q^2>/<q>^2 = (1 + s/n)^l, s = 5 for ReLU and 2 for linear phi (Hanin & Nica 2020)",
             "hard",
         )
         for spread, network in networks.items()
-        for width in (20, 80)
+        for width in (20, 50)
     ]
 
 

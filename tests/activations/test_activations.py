@@ -78,6 +78,8 @@ def test_a_users_function_is_described() -> None:
         (3.0, TypeError, r"`function` must be a function of x, but is 3\.0"),
         (lambda x: math.tanh(x), TypeError, r"JAX can trace"),
         (lambda x: jnp.sum(x), TypeError, r"element by element"),
+        (jax.nn.softmax, TypeError, r"act element by element, but makes 1 of"),
+        (lambda x: x - jnp.mean(x), TypeError, r"act element by element"),
         (lambda x: "rate", TypeError, r"JAX can trace|element by element"),
         (lambda x: 1 / x, ValueError, r"finite for every x, but is .* at x = 0"),
         (lambda x: jnp.sqrt(x), ValueError, r"finite for every x, but is .* at x = -0\.1"),
@@ -122,6 +124,22 @@ def test_jumps_are_seen(function: Any, places: Any, jumps: Any, odd: bool) -> No
 def test_a_jump_has_to_be_named(function: Any, places: Any, named: str) -> None:
     with pytest.raises(ValueError, match=rf"`breakpoints` must name where own jumps.*{named}"):
         qd.Activation(function, "own", breakpoints=places)
+
+
+def test_kinks_are_found() -> None:
+    """Where no name says so, whatever the place; of smooth functions none, be they as steep as can be."""
+    kinked = {
+        (-1.3, 0.123, 0.7): lambda x: jnp.clip(x, -1.3, 0.7) + 0.2 * jnp.abs(x - 0.123),
+        (-3.0, 3.0): jax.nn.hard_swish,
+        (1 / 3,): lambda x: jnp.maximum(x - 1 / 3, 0.0),
+        (): lambda x: jnp.tanh(1e5 * x) + jnp.exp(-(x**2)),
+    }
+    for places, function in kinked.items():
+        np.testing.assert_allclose(qd.Activation(function).breakpoints, places, atol=1e-10)
+    named = qd.Activation(lambda x: jnp.abs(x - 1 / 3) + jnp.abs(x), breakpoints=(1 / 3,))
+    assert named.breakpoints == (0.0, 1 / 3)
+    # Of very many none: averages would be split at each.
+    assert qd.Activation(lambda x: jnp.abs((x % 2.0) - 1.0)).breakpoints == ()
 
 
 def _symlog(x: Any) -> Any:

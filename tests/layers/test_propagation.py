@@ -142,7 +142,7 @@ def test_vanishing_and_free_lengths() -> None:
 )
 def test_networks_tend_to_theory_along_widths(network: qd.FeedforwardNetwork) -> None:
     """Extrapolated in 1/width, within 4 errors."""
-    depth, widths = 5, np.array([50, 100, 200])
+    depth, widths = 5, np.array([40, 80, 160])
     theory = through(network, depth, overlap=0.5)
     runs = [qd.solve(network, Forward(int(width), 400, depth, overlap=0.5), key=int(width)).arrays for width in widths]
     for name in ("mean_square_state", "overlap_coefficient", "gradient_norm"):
@@ -229,3 +229,14 @@ LAYERED: Any = qd.FeedforwardNetwork(1.0)
 def test_bad_arguments_are_refused(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_kinks_need_no_names() -> None:
+    """Of a function of one's own as of the known one; where there are too many, a branch is left out and that is said."""
+    known = edge_of_chaos(qd.activations.common("relu6"), 0.5)
+    own = edge_of_chaos(Activation(lambda x: jnp.clip(x, 0.0, 6.0)), 0.5)
+    for name in ("weight_std", "fixed_length", "length_slope"):
+        np.testing.assert_allclose(own[name][1], known[name][1], rtol=1e-10)
+    waves = Activation(lambda x: jnp.abs(((3.0 * x + 1.0) % 4.0) - 2.0) - 1.0, "waves")
+    with pytest.warns(UserWarning, match=r"left out branches of waves \(1\)"):
+        assert np.isnan(edge_of_chaos(waves, 0.3).weight_std).all()

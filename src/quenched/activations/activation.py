@@ -25,6 +25,10 @@ from quenched.precision import own_settings
 
 # How far out jumps are looked for, and how well they are to be named.
 _REACH, _SAME = 30.0, 1e-9
+# Decimals of a kink that has been found, and how many of them are too many to split averages at.
+_DIGITS, _MANY = 10, 16
+# Values that are computed at once.
+_BLOCK = 256
 # Where a user's function is probed once, to see that it is finite and whether it is odd.
 _PROBE = np.concatenate([np.linspace(0.0, 4.0, 41)[1:], [7.0, 12.5, 30.0]])
 # Where a function is likely to be put together of pieces, beside its breakpoints: quarters and tenths.
@@ -117,8 +121,9 @@ class Activation(AbstractActivation):
         function: phi, written for one number or an array, element by element (`jnp`, not `np`, functions). It is compiled
             once: numbers that it closes over must not change; make another Activation with others.
         name: the word for it in tables; the function's own name if left out.
-        breakpoints: where phi or one of its derivatives jumps. Gaussian averages are split there; a kink that
-            is not named costs most of their digits. A jump of phi itself has to be named.
+        breakpoints: where phi or one of its derivatives jumps. Gaussian averages are split there. Kinks, where the slope
+            jumps, are found within [-30, 30] if they are not named, up to 16 of them; jumps of higher derivatives are not,
+            and cost digits. A jump of phi itself has to be named.
         bounded: whether |phi| stays below a constant, if you know; otherwise phi is compared at 1e3 and 1e6.
 
     Where phi jumps (`jumps`: sign, steps, staircases) its slope has a delta function, which autodiff does not see. Averages
@@ -180,11 +185,20 @@ class Activation(AbstractActivation):
                 bounded = bool(np.all(np.isfinite(far)) and far[0] < 2 * far[1] + 1 and far[3] < 2 * far[2] + 1)
             self._bounded = bounded
             self._mended = find_artefacts(self._value, (*self._breakpoints, *_LIKELY))
+            self._breakpoints = self._with_kinks()
+
+    def _with_kinks(self) -> tuple[float, ...]:
+        """The breakpoints that were named, and where else the slope jumps, unless that is at very many places."""
+        slope = jax.jit(lambda state: self.slope(state))
+        found = find_jumps(lambda points: np.nan_to_num(_values(slope, points)), _REACH)
+        named = np.asarray(self._breakpoints)
+        others = [round(float(each), _DIGITS) + 0.0 for each in found if not _among(each, named)]
+        return tuple(sorted((*self._breakpoints, *others))) if len(others) <= _MANY else self._breakpoints
 
     def _named_jumps(self, found: np.ndarray) -> tuple[tuple[float, float], ...]:
         """The jumps at breakpoints; others are refused."""
         named = np.asarray(self._breakpoints)
-        unnamed = [place for place in found if not np.any(np.abs(named - place) < _SAME * (1.0 + abs(place)))]
+        unnamed = [place for place in found if not _among(place, named)]
         if unnamed:
             places = ", ".join(f"{round(place, 9) + 0.0:.6g}" for place in unnamed[:5])
             raise ValueError(
@@ -258,7 +272,17 @@ def _probe(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray
     return found
 
 
+def _among(place: float, named: np.ndarray) -> bool:
+    return bool(np.any(np.abs(named - place) < _SAME * (1.0 + abs(place))))
+
+
 def _values(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
+    """phi at the points, of any number, in blocks of one shape."""
+    blocks = np.resize(points, (-(-len(points) // _BLOCK), _BLOCK, *points.shape[1:]))
+    return np.concatenate([_block(compiled, block) for block in blocks])[: len(points)]
+
+
+def _block(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
     try:
         values = compiled(jnp.asarray(points))
     except Exception as error:

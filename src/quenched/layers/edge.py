@@ -88,14 +88,15 @@ def turns(steps: Float[Array, " step"], target: Number) -> Bool[Array, " cell"]:
 
 def edge(
     phi: AbstractActivation, bias_std: Number, steps: Float[Array, " step"], roots: int, nodes: int, free_of_scale: bool
-) -> tuple[Edge, Edge]:
-    """Every branch at this bias, of `roots` at most, and by how much half the nodes differ."""
+) -> tuple[Edge, Edge, Bool[Array, " branch"]]:
+    """Every branch at this bias, of `roots` at most, its errors, and whether there is one."""
     target = jnp.asarray(bias_std, float) ** 2
     first, coarse = (_vanishing(phi, target, count, free_of_scale) for count in (2 * nodes, nodes))
     errors = jax.tree.map(lambda fine, coarse: jax.lax.stop_gradient(jnp.abs(fine - coarse)), first, coarse)
     first, errors = jax.tree.map(lambda value: value[None], (first, errors))
+    exists = jnp.isfinite(first.weight_std)
     if free_of_scale:
-        return first, errors
+        return first, errors, exists
     fixed = jax.lax.stop_gradient(target)
     there = turns(steps, fixed)
     cells = jnp.argsort(~there, stable=True)[:roots]
@@ -114,19 +115,19 @@ def edge(
         length, _ = jax.lax.scan(step, jnp.clip(start, low, high), None, length=_STEPS)
         at = jax.lax.stop_gradient(on_edge(phi, length, 2 * nodes))
         # What is left of the way, which has the derivative by the bias.
-        return _described(phi, length - (at.biases - target) / at.biases_slope, nodes)
+        return _described(phi, length - (at.biases - target) / at.biases_slope, fixed, nodes)
 
     found = jax.vmap(branch)(cells)
     found = jax.tree.map(lambda values: jnp.where(there[cells], values, jnp.nan), found)
-    both: tuple[Edge, Edge] = jax.tree.map(lambda one, others: jnp.concatenate([one, others]), (first, errors), found)
-    return both
+    both = jax.tree.map(lambda one, others: jnp.concatenate([one, others]), (first, errors), found)
+    return *both, jnp.concatenate([exists, there[cells]])
 
 
-def _described(phi: AbstractActivation, length: Number, nodes: int) -> tuple[Edge, Edge]:
-    """The branch at a length that has been found, and by how much half the nodes would change it."""
+def _described(phi: AbstractActivation, length: Number, target: Number, nodes: int) -> tuple[Edge, Edge]:
+    """The branch at a length that has been found, and its errors: what is left of the way, and what fewer nodes change."""
     at = on_edge(phi, length, 2 * nodes)
     coarse = on_edge(phi, jax.lax.stop_gradient(length), nodes)
-    away = jnp.abs((coarse.biases - at.biases) / at.biases_slope)
+    away = (jnp.abs(coarse.biases - at.biases) + jnp.abs(at.biases - target)) / jnp.abs(at.biases_slope)
     weights = jnp.abs(coarse.weights - at.weights) + jnp.abs(at.weights_slope) * away
     weight_std = jnp.sqrt(at.weights)
     found = Edge(weight_std, length, at.length_slope, jnp.where(at.length_slope < 1.0 - _MARGIN, 1.0, 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from quenched.precision import double_precision, traced
 _COARSE = 1e-6
 # Branches beside that of vanishing states, where the bias is traced and they cannot be counted.
 _MOST = 4
+_LEFT_OUT = "left_out"
 _ROUNDING = 4.0 * np.finfo(float).eps
 
 
@@ -46,8 +48,8 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
 
     Raises: TypeError, ValueError: no activation, one that jumps, or a bias below 0.
 
-    When it fails: a branch whose two quadratures differ by more than 1e-6 is left out; name the kinks of phi in
-    `breakpoints`, or raise `nodes`.
+    When it fails: a branch whose two quadratures differ by more than 1e-6 is left out, with a warning; name the places where
+    a derivative of phi jumps in `breakpoints`, or raise `nodes`.
 
     Source: Poole et al. 2016; Hayou, Doucet & Rousseau 2019.
 
@@ -72,6 +74,13 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
     biases, free = jnp.atleast_1d(jnp.asarray(given, float)), is_free_of_scale(np.asarray(steps))
     roots = _MOST if traced(biases) else max(1, int(_roots(steps, biases)))
     arrays = _branches(activation, biases, steps, roots, used.nodes, free)
+    left_out = arrays.pop(_LEFT_OUT)
+    if not traced(arrays) and jnp.any(left_out):
+        warnings.warn(
+            f"edge_of_chaos left out branches of {activation.name} ({int(jnp.sum(left_out))}), whose two quadratures differ: "
+            "name the places where a derivative of phi jumps in `breakpoints`, or raise `solver=qd.Newton(nodes=...)`.",
+            stacklevel=3,
+        )
     if jnp.ndim(given) == 0:
         arrays = {name: values[0] for name, values in arrays.items()}
     return arrays if traced(arrays) else _dataset(activation, np.asarray(given), jax.device_get(arrays))
@@ -96,14 +105,14 @@ def _branches(
     free: bool,
 ) -> dict[str, Float[Array, "bias branch"]]:
     """All at all biases, with errors."""
-    found, differences = jax.vmap(lambda bias: edge(phi, bias, steps, roots, nodes, free))(biases)
+    found, differences, there = jax.vmap(lambda bias: edge(phi, bias, steps, roots, nodes, free))(biases)
     arrays = found._asdict()
     for name, difference in differences._asdict().items():
         if name != "stable_length":
             rounding = _ROUNDING * jnp.abs(jax.lax.stop_gradient(arrays[name]))
             arrays[f"{name}_error"] = difference + rounding
     believed = arrays["weight_std_error"] < _COARSE * (1.0 + arrays["weight_std"])
-    return {name: jnp.where(believed, values, jnp.nan) for name, values in arrays.items()}
+    return {name: jnp.where(believed, values, jnp.nan) for name, values in arrays.items()} | {_LEFT_OUT: there & ~believed}
 
 
 def _biases(given: Any) -> Any:
