@@ -77,7 +77,7 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
     left_out = arrays.pop(_LEFT_OUT)
     if not traced(arrays) and jnp.any(left_out):
         warnings.warn(
-            f"edge_of_chaos left out branches of {activation.name} ({int(jnp.sum(left_out))}), whose two quadratures differ: "
+            f"edge_of_chaos left out branches of {activation.name} ({int(jnp.sum(left_out))}) whose quadratures differ: "
             "name the places where a derivative of phi jumps in `breakpoints`, or raise `solver=qd.Newton(nodes=...)`.",
             stacklevel=3,
         )
