@@ -80,6 +80,8 @@ def test_a_users_function_is_described() -> None:
         (lambda x: jnp.sum(x), TypeError, r"element by element"),
         (jax.nn.softmax, TypeError, r"act element by element, but makes 1 of"),
         (lambda x: x - jnp.mean(x), TypeError, r"act element by element"),
+        (jnp.sort, TypeError, r"act element by element"),
+        (jax.lax.cummax, TypeError, r"act element by element"),
         (lambda x: "rate", TypeError, r"JAX can trace|element by element"),
         (lambda x: 1 / x, ValueError, r"finite for every x, but is .* at x = 0"),
         (lambda x: jnp.sqrt(x), ValueError, r"finite for every x, but is .* at x = -0\.1"),

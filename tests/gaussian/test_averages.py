@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.polynomial.hermite_e import hermegauss
+from scipy import special
 
 import closed_forms as exact
 import quenched as qd
@@ -183,3 +185,34 @@ def test_polynomials_as_gauss_hermite_does_them() -> None:
     weights = weights / np.sqrt(2 * np.pi)
     x = 0.7 + np.sqrt(2.0) * nodes
     assert float(average(lambda at: at**6 - at**3, 0.7, 2.0)) == pytest.approx(float(weights @ (x**6 - x**3)), rel=1e-11)
+
+
+def test_second_derivatives_count_kinks() -> None:
+    """<clip(x)^2> in closed form: d/dv = P(|x| < 1) - 2 n(1), of which the derivative at v = 1 is -n(1); pairs, and jumps,
+    by differences of first derivatives."""
+    square = jax.grad(lambda v: average(lambda x: jnp.clip(x, -1.0, 1.0) ** 2, 0.0, v, breakpoints=(-1.0, 1.0)))
+    density = np.exp(-0.5) / np.sqrt(2.0 * np.pi)
+    assert float(square(1.0)) == pytest.approx(special.erf(np.sqrt(0.5)) - 2.0 * density, rel=1e-10)
+    assert float(jax.grad(square)(1.0)) == pytest.approx(-density, rel=1e-9)
+
+    def clipped(v: Any, c: Any) -> Any:
+        clip = partial(jnp.clip, min=-1.0, max=1.0)
+        return pair_average(clip, clip, (0.1, 0.0), (v, v), c, breakpoints=(-1.0, 1.0), nodes=48)
+
+    def stepped(m: Any, v: Any) -> Any:
+        return average(jnp.sign, m, v, breakpoints=(0.0,))
+
+    for function, at in ((clipped, (1.3, 0.5)), (stepped, (0.3, 1.2))):
+        slope = jax.jit(jax.grad(function, argnums=(0, 1)))
+        differences = [
+            (np.array(slope(*(np.array(at) + step))) - np.array(slope(*(np.array(at) - step)))) / 2e-4
+            for step in 1e-4 * np.eye(2)
+        ]
+        np.testing.assert_allclose(jax.jit(jax.hessian(function, argnums=(0, 1)))(*at), differences, atol=1e-6)
+
+
+def test_tiny_variances_are_numbers() -> None:
+    """<x y> of what has nearly vanished is its covariance."""
+    for variance in (1e-20, 1e-40, 1e-120):
+        found = pair_average(jnp.tanh, jnp.tanh, (0.0, 0.0), (variance, variance), 0.4 * variance)
+        assert float(found) == pytest.approx(0.4 * variance, rel=1e-9)

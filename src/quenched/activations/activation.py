@@ -255,11 +255,13 @@ def _(activation: Activation, at: tuple[Array], along: tuple[Array]) -> tuple[Ar
 
 def _check_elementwise(compiled: Callable[[Array], Array]) -> None:
     """Refuse a function (softmax, layer norm) that makes of a number something else where others stand beside it."""
-    together, alone = _values(compiled, _PROBE), _values(jax.vmap(compiled), _PROBE[:, None])[:, 0]
+    # Neither up nor down: to sort is to change.
+    points = np.concatenate([_PROBE[1::2], -_PROBE[::-2]])
+    together, alone = _values(compiled, points), _values(jax.vmap(compiled), points[:, None])[:, 0]
     if not np.allclose(together, alone, rtol=1e-9, atol=1e-12, equal_nan=True):
         worst = np.argmax(np.abs(together - alone))
         raise TypeError(
-            f"Argument `function` must act element by element, but makes {alone[worst]:g} of x = {_PROBE[worst]:g} alone, "
+            f"Argument `function` must act element by element, but makes {alone[worst]:g} of x = {points[worst]:g} alone, "
             f"and {together[worst]:g} beside other numbers."
         )
 
@@ -285,6 +287,8 @@ def _values(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarra
 def _block(compiled: Callable[[Array], Array], points: np.ndarray) -> np.ndarray:
     try:
         values = compiled(jnp.asarray(points))
+        if isinstance(values, jax.core.Tracer):
+            raise TypeError("it holds numbers that are being traced, which an activation cannot have")
     except Exception as error:
         raise TypeError(
             f"Argument `function` must be a function that JAX can trace (use jnp, not np or math, inside it), "

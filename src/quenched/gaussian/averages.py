@@ -33,6 +33,8 @@ _SMOOTH_REACH = 7.0
 _STEP_REACH = 6.0
 # A density that no network will ever see.
 _NEVER = 1e-30
+# A variance that is none, and what a pair shares up to which the density of both is smooth enough.
+_NO_VARIANCE, _ALIKE = 1e-200, 1e-8
 
 
 def gaussian_nodes(
@@ -40,7 +42,7 @@ def gaussian_nodes(
 ) -> tuple[Float[Array, " node"], Float[Array, " node"]]:
     """Standard normal nodes z and weights, placed so that functions of mean + deviation z with features of size one
     around zero, and kinks at the breakpoints, are resolved for any deviation, zero included."""
-    guarded = jnp.maximum(deviation, 1e-30)
+    guarded = jnp.maximum(deviation, 1e-100)
     feature = jnp.clip(-mean / guarded, -REACH, REACH)
     inside = [(point - mean) / guarded for point in breakpoints]
     # A kink at 0 is where the feature is.
@@ -118,7 +120,13 @@ def average(
     def rule(of: Function, at: Array, var: Array) -> Array:
         deviation = jnp.sqrt(jnp.maximum(var, 0.0))
         z, weights = jax.lax.stop_gradient(gaussian_nodes(at, deviation, kinks, nodes))
-        return jnp.sum(weights * of(at + deviation * z))
+        x = at + deviation * z
+        if kinks:
+            # Derivatives of the density, not of what jumps: x stays where it is.
+            spread = var > _NO_VARIANCE
+            x = jnp.where(spread, jax.lax.stop_gradient(x), x)
+            weights = weights * _changing(_log_density(x - at, jnp.where(spread, var, 1.0)), spread)
+        return jnp.sum(weights * of(x))
 
     @jax.custom_jvp
     def gaussian_average(at: Array, var: Array) -> Array:
@@ -135,10 +143,10 @@ def average(
             curvature = 0.5 * rule(_derivative(slope), at, var)
             if kinks:
                 # f'' would need the jumps of f' at the kinks; <(x - m) f'>/(2 v) does not.
-                guarded = jnp.maximum(var, 1e-30)
+                guarded = jnp.maximum(var, _NO_VARIANCE)
                 pull = rule(lambda x: (x - at) * slope(x), at, guarded)
                 pull += jnp.sum(jumps * (jnp.asarray(kinks) - at))
-                curvature = jnp.where(var > 1e-30, pull / (2 * guarded), curvature)
+                curvature = jnp.where(var > _NO_VARIANCE, pull / (2 * guarded), curvature)
             total += curvature * tangents[1]
         return gaussian_average(at, var), total
 
@@ -188,7 +196,7 @@ def pair_average(
         swap = var[1] > var[0]
         at, var = jnp.where(swap, at[::-1], at), jnp.where(swap, var[::-1], var)
         deviation = jnp.sqrt(jnp.maximum(var[0], 0.0))
-        slope = cov / jnp.maximum(var[0], 1e-30)
+        slope = cov / jnp.maximum(var[0], _NO_VARIANCE)
         left_over = var[1] - slope * cov
         # Rounding may push a full correlation slightly beyond the bound; anything more is a wrong argument.
         left_over = jnp.where(left_over < -1e-12 * var[1], jnp.nan, jnp.maximum(left_over, 0.0))
@@ -203,18 +211,26 @@ def pair_average(
             meets += [meet - wide, meet, meet + wide] if kinks else [meet]
         z, weights = gaussian_nodes(at[0], deviation, [*kinks, *meets], nodes)
         x = at[0] + deviation * z
+        # As in `average`; of fields that are nearly one the density of both is no function.
+        apart = (left_over > _ALIKE * var[1]) & (var[1] > _NO_VARIANCE)
 
         def given(x_node: Array) -> Array:
             mean_y = at[1] + slope * (x_node - at[0])
             z_inner, inner_weights = gaussian_nodes(mean_y, inner_deviation, kinks, nodes)
             y = mean_y + inner_deviation * z_inner
+            if kinks:
+                x_node, y = (jnp.where(apart, jax.lax.stop_gradient(each), each) for each in (x_node, y))
+                mean_y = at[1] + slope * (x_node - at[0])
+                of_both = _log_density(x_node - at[0], jnp.where(apart, var[0], 1.0))
+                of_both += _log_density(y - mean_y, jnp.where(apart, left_over, 1.0))
+                inner_weights = jax.lax.stop_gradient(inner_weights) * _changing(of_both, apart)
             return jnp.where(
                 swap,
                 jnp.sum(inner_weights * of_x(y)) * of_y(x_node),
                 jnp.sum(inner_weights * of_y(y)) * of_x(x_node),
             )
 
-        return jnp.sum(weights * jax.vmap(given)(x))
+        return jnp.sum((jax.lax.stop_gradient(weights) if kinks else weights) * jax.vmap(given)(x))
 
     average = _kinked_by_price(rule, first, second, kinks, nodes) if kinks else _by_price(rule, first, second)
     return average(
@@ -274,7 +290,7 @@ def smooth_pair_average(
 
     def rule(of_x: Function, of_y: Function, at: Array, var: Array, cov: Array) -> Array:
         deviation = jnp.sqrt(jnp.maximum(var[0], 0.0))
-        slope = cov / jnp.maximum(deviation, 1e-30)
+        slope = cov / jnp.maximum(deviation, _NO_VARIANCE)
         left_over = var[1] - slope**2
         left_over = jnp.where(left_over < -1e-6 * var[1], jnp.nan, jnp.maximum(left_over, 0.0))
         y = (at[1] + slope * z)[:, None] + jnp.sqrt(left_over) * z
@@ -335,7 +351,7 @@ def _kinked_by_price(
 
         def field_given(which: int) -> tuple[Array, Array]:
             """Means and variance of the other field where this one is at a place."""
-            tilt = cov / jnp.maximum(var[which], 1e-30)
+            tilt = cov / jnp.maximum(var[which], _NO_VARIANCE)
             return at[1 - which] + tilt * (places - at[which]), jnp.maximum(var[1 - which] - tilt * cov, 0.0)
 
         def given_jump(which: int, other: Function) -> Array:
@@ -360,11 +376,21 @@ def _kinked_by_price(
                 from_mean = partial(_from, at[which], slope)
                 pull = both(which, from_mean, other) + jnp.sum(met * (places - at[which])) - cov * by_covariance
                 smooth = both(which, _derivative(slope), other)
-                curvature = jnp.where(var[which] > 1e-30, pull / jnp.maximum(var[which], 1e-30), smooth)
+                curvature = jnp.where(var[which] > _NO_VARIANCE, pull / jnp.maximum(var[which], _NO_VARIANCE), smooth)
                 total += 0.5 * curvature * d_var[which]
         return gaussian_average(at, var, cov), total
 
     return gaussian_average
+
+
+def _log_density(away: Array, variance: Array) -> Array:
+    """Of a Gaussian, less a constant."""
+    return -0.5 * (away**2 / variance + jnp.log(variance))
+
+
+def _changing(log_density: Array, smooth: Array) -> Array:
+    """1, with the derivatives of a density relative to its value."""
+    return jnp.where(smooth, jnp.exp(log_density - jax.lax.stop_gradient(log_density)), 1.0)
 
 
 def _changes(tangent: Any) -> bool:
