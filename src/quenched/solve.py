@@ -79,7 +79,7 @@ def solve(
         branch = read_start(theory, [model], start)
         theory.check(model, solver, branch)
         needed = theory.bytes_per_point(solver, branch)
-        refuse_what_does_not_fit(needed, type(theory).__name__, "the solver's `nodes`")
+        refuse_what_does_not_fit(needed, type(theory).__name__, theory.memory_arguments)
     else:
         refuse_start(asked, start)
         theory.check(model, solver)

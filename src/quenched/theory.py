@@ -103,6 +103,9 @@ class AbstractTheory(AbstractLevel):
     brief: ClassVar[bool] = False
     """Whether one point takes milliseconds, so that an optimising compiler would take longer than it ever saves."""
 
+    memory_arguments: ClassVar[str] = "the solver's `nodes`"
+    """What to lower where a point does not fit into memory."""
+
     lanes: ClassVar[int] = 64
     """Points that a sweep computes side by side; 1 where a point takes long, and the slowest would hold the others back."""
 

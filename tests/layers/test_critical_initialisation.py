@@ -102,6 +102,26 @@ def test_no_other_weights_are_better(name: str, bias: float) -> None:
     assert all(scale(length)[1] <= best * (1.0 + 1e-9) for length in np.geomspace(0.1, 10.0, 60))
 
 
+def test_with_dropout_overlaps_count_where_no_length_is_stable() -> None:
+    """GELU: among all weights that keep a length, by the depth scales that propagation says."""
+    found = of("gelu", 0.1, keep=0.8)
+    assert not found.stable_length
+    others = []
+    for length in (0.05, 0.1, 0.3, 1.0, 3.0, 10.0):
+        weights = sqrt(0.8 * (length - 0.01) / quad(lambda x: (x * special.ndtr(x)) ** 2, length))
+        arrays = qd.solve(found.network.replace(weight_std=weights), Propagation(1, length, 0.5), throw=False).arrays
+        scales = [float(arrays[f"{name}_depth_scale"]) for name in ("overlap", "gradient")]
+        leaving = float(arrays["length_depth_scale"])
+        others.append(6.0 * min(*map(abs, scales), abs(leaving) if leaving < 0.0 else np.inf))
+    assert np.nanmax(others[1:]) <= found.layers * (1.0 + 1e-3)
+
+
+def test_an_edge_that_is_not_resolved_is_not_called_none() -> None:
+    waves = qd.Activation(lambda x: jnp.abs(((3.0 * x + 1.0) % 4.0) - 2.0) - 1.0, "waves")
+    with pytest.raises(ValueError, match="its edge of chaos is not resolved: two quadratures of 1 differ"):
+        critical_initialisation(waves, 0.3)
+
+
 def test_scales_without_a_critical_point_are_those_of_propagation() -> None:
     """Order, chaos at an unstable length, and dropout."""
     for found in (of("relu", 0.1, lengths=(0.1, 2.0)), of("tanh", 0.2, keep=0.9)):
@@ -176,6 +196,7 @@ WRONG: Any = "tanh"
         (lambda: of("gelu", 2.0, lengths=(1.0, 3.0)), ValueError, r"beyond bias_std\*\*2 = 4"),
         (lambda: of("hardshrink"), ValueError, "must not jump"),
         (lambda: critical_initialisation(qd.Activation(lambda x: 0.0 * x, "nothing")), ValueError, "let signals pass"),
+        (lambda: critical_initialisation(qd.Activation(lambda x: 0.0 * x + 2.0, "same")), ValueError, "let signals pass"),
         (lambda: critical_initialisation(qd.Activation(lambda x: x / jnp.sum(x))), TypeError, "element by element"),
         (lambda: of("relu").report(0), ValueError, "`depth`"),
         (lambda: of("relu").torch_(np.eye(3)), TypeError, "torch.nn.Module"),

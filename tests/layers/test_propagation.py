@@ -112,11 +112,21 @@ def test_on_the_edge_propagation_is_marginal() -> None:
         assert float(at.stable_length[1]) == 1.0
 
 
-def test_the_edge_has_derivatives() -> None:
+@pytest.mark.parametrize("name", ["tanh", pytest.param("relu6", marks=pytest.mark.slow)])
+def test_the_edge_has_derivatives(name: str) -> None:
+    """First and second, forwards and backwards, also of the slope of lengths."""
+    phi = qd.activations.common(name)
+
+    def numbers(bias: Any) -> Any:
+        found = edge_of_chaos(phi, bias)
+        return jnp.stack([found[each][1] for each in ("weight_std", "fixed_length", "length_slope")])
+
     with jax.enable_x64(True):
-        slope = float(jax.grad(lambda bias: edge_of_chaos(qd.Tanh(), bias)["weight_std"][1])(0.3))
-    above, below = (float(edge_of_chaos(qd.Tanh(), 0.3 + shift).weight_std[1]) for shift in (1e-4, -1e-4))
-    assert slope == pytest.approx((above - below) / 2e-4, rel=1e-6)
+        value, slope, bend = jax.jit(numbers), jax.jit(jax.jacrev(numbers)), jax.jit(jax.jacfwd(jax.jacfwd(numbers)))
+        for function, derivative in ((value, slope), (slope, bend)):
+            difference = (np.asarray(function(0.7 + 1e-4)) - np.asarray(function(0.7 - 1e-4))) / 2e-4
+            np.testing.assert_allclose(derivative(0.7), difference, rtol=1e-5)
+        assert np.isnan(np.asarray(jax.jit(lambda bias: edge_of_chaos(phi, bias)["weight_std"])(-0.3))).all()
 
 
 def test_vanishing_and_free_lengths() -> None:
@@ -170,18 +180,43 @@ def test_one_input_is_a_recurrent_map_with_redrawn_couplings() -> None:
     np.testing.assert_allclose(steps, layers, atol=0.02)
 
 
-@pytest.mark.slow
-def test_gradients_in_the_parameters_are_differences() -> None:
-    names = ("fixed_length", "fixed_overlap", "slope", "overlap_depth_scale", "gradient_depth_scale")
+@pytest.mark.parametrize(
+    "phi",
+    [qd.Erf(), *(pytest.param(qd.activations.common(name), marks=pytest.mark.slow) for name in ("tanh", "hardtanh"))],
+    ids=lambda phi: phi.name,
+)
+def test_derivatives_are_differences(phi: AbstractActivation) -> None:
+    """First and second ones by the parameters, in chaos; with kinks too."""
+    names = ("fixed_length", "fixed_overlap", "slope", "overlap_depth_scale", "length_depth_scale", "gradient_depth_scale")
 
-    def numbers(weights: Any) -> Any:
-        found = qd.solve(qd.FeedforwardNetwork(weights, 0.3), Propagation(3, overlap=0.4), throw=False).arrays
+    def numbers(parameters: Any) -> Any:
+        network = qd.FeedforwardNetwork(parameters[0], parameters[1], phi)
+        found = qd.solve(network, Propagation(2, overlap=0.4), throw=False).arrays
         return jnp.stack([jnp.asarray(found[name]) for name in names] + [found["overlap_coefficient"][-1]])
 
     with jax.enable_x64(True):
-        forward = np.asarray(jax.jacfwd(numbers)(2.2))
-        difference = np.asarray((numbers(2.2 + 1e-4) - numbers(2.2 - 1e-4)) / 2e-4)
-    np.testing.assert_allclose(forward, difference, rtol=1e-5)
+        at, steps = jnp.asarray([2.2, 0.3]), 1e-4 * np.eye(2)
+        first = jax.jit(lambda parameters: (numbers(parameters), jax.jacfwd(numbers)(parameters)))
+        second = np.asarray(jax.jit(jax.jacfwd(jax.jacfwd(numbers)))(at))
+        around = [[first(at + sign * step) for sign in (1, -1)] for step in steps]
+        for order, exact in ((0, np.asarray(first(at)[1])), (1, second)):
+            differences = [(np.asarray(above[order]) - np.asarray(below[order])) / 2e-4 for above, below in around]
+            np.testing.assert_allclose(exact, np.stack(differences, axis=-1), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(jax.jit(jax.jacrev(numbers))(at), first(at)[1], rtol=1e-9, atol=1e-9)
+
+
+def test_derivatives_by_the_overlap_hold_at_its_ends() -> None:
+    """<phi' phi'> of equal inputs is <phi'^2>; of opposite ones likewise for odd phi."""
+    network = qd.FeedforwardNetwork(1.5, 0.2, qd.Erf())
+
+    def after(overlap: Any) -> Any:
+        return qd.solve(network, Propagation(3, overlap=overlap), throw=False).arrays["overlap_coefficient"][-1]
+
+    with jax.enable_x64(True):
+        slope = jax.jit(jax.grad(after))
+        for end in (1.0, -1.0):
+            assert float(slope(end)) == pytest.approx(float(slope(end * (1.0 - 1e-7))), rel=1e-5)
+            assert float(slope(end)) > 0.5
 
 
 def test_lengths_that_run_away_are_named_with_their_layer() -> None:
@@ -202,6 +237,45 @@ def test_what_vanishes_has_no_direction() -> None:
     assert np.isnan(through(qd.FeedforwardNetwork(0.0), 4, overlap=0.5)["overlap_coefficient"][1:]).all()
 
 
+def test_no_length_is_fixed_where_residual_connections_carry_nearly_all() -> None:
+    """At large lengths rounding hides that they grow."""
+    for residual in (0.3, 1e-3):
+        found = through(qd.FeedforwardNetwork(2.0, 0.4, qd.Erf(), residual=residual), 3, overlap=0.5)
+        assert np.isinf(found["fixed_length"]), residual
+
+
+def test_overlaps_stay_where_signals_vanish_linearly() -> None:
+    """W x keeps angles, however small x has become; and linear layers all of them."""
+    found = through(qd.FeedforwardNetwork(0.5), 120, overlap=0.5)["overlap_coefficient"]
+    np.testing.assert_allclose(found[60:], found[60], rtol=1e-9)
+    assert 0.4 < found[60] < 0.5
+    every = through(qd.FeedforwardNetwork(1.0, 0.0, qd.Linear()), 3, overlap=0.5)
+    assert every["overlap_coefficient"] == pytest.approx(0.5)
+    assert np.isnan(every["fixed_overlap"])
+    assert np.isinf(every["overlap_depth_scale"])
+
+
+@pytest.mark.parametrize(
+    ("function", "length", "exact"),
+    [(jnp.exp, 10.0, np.exp(20.0)), (lambda x: jnp.exp(x**2 / 8.0), 1.5, 2.0), (lambda x: x**3, 2.0, 15.0 * 2.0**3)],
+)
+def test_errors_contain_what_lies_beyond_the_quadrature(function: Any, length: float, exact: float) -> None:
+    found = qd.solve(qd.FeedforwardNetwork(1.0, 0.0, Activation(function)), Propagation(1, length), throw=False)
+    value, error = (float(found.arrays[name][1]) for name in ("mean_square_state", "mean_square_state_error"))
+    assert abs(value - exact) < 2.0 * error + 1e-12 * exact
+    assert (int(found.status) == qd.Status.solved) == (abs(value - exact) < 1e-6 * exact)
+
+
+def test_roots_on_a_step_of_the_search_are_found() -> None:
+    """Lengths of 1 and 10 are among those at which the bias of the edge is looked at."""
+    for length in (0.01, 1.0, 10.0):
+        with jax.enable_x64(True):
+            weights, square = (float(f(qd.Erf(), jnp.asarray(length), 48)) for f in (slope_square, mean_square))
+        found = edge_of_chaos(qd.Erf(), np.sqrt(length - square / weights))
+        assert float(found.fixed_length[1]) == pytest.approx(length, rel=1e-10)
+        assert float(found.weight_std[1]) ** 2 == pytest.approx(1.0 / weights, rel=1e-10)
+
+
 RELU: Any = "relu"
 LAYERED: Any = qd.FeedforwardNetwork(1.0)
 
@@ -220,6 +294,9 @@ LAYERED: Any = qd.FeedforwardNetwork(1.0)
         (lambda: qd.FeedforwardNetwork(1.0, activation=RELU), TypeError, "`activation`"),
         (lambda: edge_of_chaos(RELU), TypeError, "`activation`"),
         (lambda: edge_of_chaos(qd.Tanh(), -0.1), ValueError, "`bias_std`"),
+        (lambda: edge_of_chaos(qd.Tanh(), 1e-11), ValueError, "must be 0, or at least 1e-08"),
+        (lambda: edge_of_chaos(qd.Tanh(), (0.1, 501.0)), ValueError, r"`bias_std\[1\]`"),
+        (lambda: qd.solve(LAYERED, Propagation(10**9)), MemoryError, "lower `depth`"),
         (lambda: edge_of_chaos(Activation(jnp.sign, breakpoints=(0.0,))), ValueError, "must not jump"),
         (lambda: qd.solve(qd.FeedforwardNetwork(1.0), qd.dmft.Static()), TypeError, "Use qd.layers.Propagation"),
         (lambda: qd.solve(qd.RandomNetwork(1.0), Propagation(3)), TypeError, "must be a qd.FeedforwardNetwork"),
@@ -238,5 +315,5 @@ def test_kinks_need_no_names() -> None:
     for name in ("weight_std", "fixed_length", "length_slope"):
         np.testing.assert_allclose(own[name][1], known[name][1], rtol=1e-10)
     waves = Activation(lambda x: jnp.abs(((3.0 * x + 1.0) % 4.0) - 2.0) - 1.0, "waves")
-    with pytest.warns(UserWarning, match=r"left out branches of waves \(1\)"):
+    with pytest.warns(UserWarning, match="left out branches: two quadratures of 1 differ"):
         assert np.isnan(edge_of_chaos(waves, 0.3).weight_std).all()

@@ -7,9 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from quenched.activations import AbstractActivation
-from quenched.gaussian.averages import average, pair_average
+from quenched.gaussian.averages import REACH, average, pair_average
 
 Number = Float[Array, ""]
+
+# Between the two deviations by which the fall of an integrand is judged.
+_STEP = 0.5
 
 
 def mean_square(phi: AbstractActivation, variance: Number, nodes: int) -> Number:
@@ -40,3 +43,15 @@ def slope_square(phi: AbstractActivation, variance: Number, nodes: int) -> Numbe
     if phi.jumps:
         return jnp.where(variance > 0.0, jnp.inf, phi.slope(jnp.zeros(())) ** 2)
     return average(lambda x: phi.slope(x) ** 2, 0.0, variance, breakpoints=phi.breakpoints, nodes=nodes)
+
+
+def left_out(phi: AbstractActivation, variance: Number) -> Number:
+    """About what <phi^2> has beyond the reach of the quadrature, as if its integrand fell on as it falls there; infinite
+    where that grows. Of what grows no faster than a power 1e-16 of it."""
+    z = jnp.asarray([REACH, REACH - _STEP])
+    deviation = jnp.sqrt(jnp.maximum(jnp.asarray(variance, float), 0.0))
+    integrand = phi(jnp.stack([deviation * z, -deviation * z])) ** 2 * jnp.exp(-0.5 * z**2) / jnp.sqrt(2.0 * jnp.pi)
+    ends, before = integrand[:, 0], integrand[:, 1]
+    fall = jnp.log(jnp.where(ends > 0.0, before / jnp.where(ends > 0.0, ends, 1.0), jnp.inf))
+    beyond = jnp.where(ends > 0.0, jnp.where(fall > 0.0, ends * _STEP / jnp.where(fall > 0.0, fall, 1.0), jnp.inf), 0.0)
+    return jnp.where(jnp.all(jnp.isfinite(integrand)), jnp.sum(beyond), jnp.inf)

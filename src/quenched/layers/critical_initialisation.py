@@ -11,9 +11,9 @@ from jaxtyping import Array, Float
 from quenched import checks
 from quenched.activations import AbstractActivation
 from quenched.compiled import compiled
-from quenched.layers.edge_of_chaos import edge_of_chaos
+from quenched.layers.edge_of_chaos import edges
 from quenched.layers.initialisation import Initialisation
-from quenched.layers.kept_lengths import Kept, least_bad, smallest_bias
+from quenched.layers.kept_lengths import Kept, kept_at, least_bad, smallest_bias
 from quenched.layers.limits import depth_scale, fixed_overlap
 from quenched.layers.maps import Maps
 from quenched.models import FeedforwardNetwork
@@ -40,12 +40,12 @@ def critical_initialisation(
 
     Where there is no such point, the least bad weights: of those that keep a length within `lengths`, which are
     sigma_w^2 = keep (q - sigma_b^2)/<phi^2>, the ones with the longest depth scale, 1/|ln chi_1| of gradients, or
-    1/ln(dq'/dq) of leaving an unstable length if that is shorter. With dropout the weights at which gradients stay; no
-    weights keep overlaps then.
+    1/ln(dq'/dq) of leaving an unstable length if that is shorter. With dropout no weights keep overlaps: then those at which
+    gradients stay are taken, at a stable length; or the least bad ones, overlaps counted too.
 
     Arguments:
         activation: phi.
-        bias_std: sigma_b, at least 0.
+        bias_std: sigma_b, 0 or between 1e-8 and 500.
         keep: the probability with which dropout keeps a rate, above 0, at most 1.
         lengths: mean squares of states among which the least bad weights are looked for; 0.1 to 10 if left out, and to
             4 bias_std^2 if that is more.
@@ -56,7 +56,7 @@ def critical_initialisation(
         initialisers for PyTorch, JAX and Keras.
 
     Raises: TypeError, ValueError: as `qd.layers.edge_of_chaos`; `keep` or `lengths` out of range; a phi that lets no signal
-        pass.
+        pass; one whose edge two quadratures do not agree on.
 
     When it fails: the edge is that of infinite width. At width n keep the depth well below n.
 
@@ -70,7 +70,9 @@ def critical_initialisation(
     """
     bias_std = float(checks.number("bias_std", bias_std, low=0.0))
     keep = float(checks.number("keep", keep, above=0.0, high=1.0))
-    edge = edge_of_chaos(activation, bias_std, solver=solver)
+    edge, left_out = edges(activation, bias_std, solver)
+    if left_out:
+        raise ValueError(f"Argument `activation`: its edge of chaos is not resolved: {left_out}")
     nodes = 2 * (Newton(nodes=48) if solver is None else solver).nodes
     low, high = _read_lengths(lengths, bias_std)
     branch = _steadiest(edge)
@@ -79,11 +81,12 @@ def critical_initialisation(
         error = float(branch.weight_std_error)
         critical_from: float | None = bias_std
     else:
-        best, coarse = (least_bad(activation, bias_std, (low, high), count) for count in (nodes, nodes // 2))
-        if best is None or coarse is None:
+        best = least_bad(activation, bias_std, keep, (low, high), nodes)
+        if best is None:
             raise ValueError(f"Argument `activation` must let signals pass, but {activation.name} does not.")
-        found, error = best, abs(np.sqrt(best.weight_variance) - np.sqrt(coarse.weight_variance))
-        without_bias = _steadiest(edge_of_chaos(activation, solver=solver))
+        found, coarse = best, kept_at(activation, bias_std, best.length, nodes // 2)
+        error = abs(np.sqrt(best.weight_variance) - np.sqrt(coarse.weight_variance))
+        without_bias = _steadiest(edges(activation, 0.0, solver)[0])
         critical_from = smallest_bias(activation, nodes) if without_bias is None else 0.0
     weight_std = float(np.sqrt(keep * found.weight_variance))
     overlap, overlap_slope = 1.0, found.slope

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from quenched.activations import AbstractActivation
-from quenched.gaussian.kernels import mean_square, slope_square
+from quenched.gaussian.kernels import left_out, mean_square, slope_square
+from quenched.numerics.implicit import implicit
 
 Number = Float[Array, ""]
 
@@ -75,22 +76,24 @@ def ladder(phi: AbstractActivation, nodes: int) -> Float[Array, " step"]:
 def is_free_of_scale(steps: np.ndarray) -> bool:
     """Whether every length is fixed at once, which is where phi is a multiple of x on either side of 0 (ReLU, linear)."""
     lengths = np.exp(_LADDER)
-    near_one = (lengths > 0.1) & (lengths < 10.0)
-    return bool(np.all(np.abs(steps[near_one]) < 1e-11 * lengths[near_one]))
+    return bool(np.all((np.abs(steps) < 1e-11 * lengths)[lengths > 0.1]))
 
 
 def turns(steps: Float[Array, " step"], target: Number) -> Bool[Array, " cell"]:
-    """Between which lengths of the ladder there is a root, of sigma_b^2 at this value."""
+    """Between which lengths of the ladder there is a root, of sigma_b^2 at this value; or at the lower of the two."""
     values = steps - target
     known = jnp.isfinite(values) & (jnp.abs(values) > _ROUNDING * jnp.exp(jnp.asarray(_LADDER)))
-    return (values[:-1] * values[1:] < 0.0) & known[:-1] & known[1:]
+    signs = jnp.where(known, jnp.sign(values), 0.0)
+    on_a_step = (signs[1:-1] == 0.0) & (signs[:-2] * signs[2:] < 0.0)
+    return (signs[:-1] * signs[1:] < 0.0) | jnp.append(False, on_a_step)
 
 
 def edge(
     phi: AbstractActivation, bias_std: Number, steps: Float[Array, " step"], roots: int, nodes: int, free_of_scale: bool
 ) -> tuple[Edge, Edge, Bool[Array, " branch"]]:
     """Every branch at this bias, of `roots` at most, its errors, and whether there is one."""
-    target = jnp.asarray(bias_std, float) ** 2
+    bias_std = jnp.asarray(bias_std, float)
+    target = jnp.where(bias_std >= 0.0, bias_std**2, jnp.nan)
     first, coarse = (_vanishing(phi, target, count, free_of_scale) for count in (2 * nodes, nodes))
     errors = jax.tree.map(lambda fine, coarse: jax.lax.stop_gradient(jnp.abs(fine - coarse)), first, coarse)
     first, errors = jax.tree.map(lambda value: value[None], (first, errors))
@@ -101,6 +104,9 @@ def edge(
     there = turns(steps, fixed)
     cells = jnp.argsort(~there, stable=True)[:roots]
     lengths = jnp.exp(jnp.asarray(_LADDER))
+
+    def missing(target: Number, length: Number) -> Number:
+        return length - mean_square(phi, length, 2 * nodes) / slope_square(phi, length, 2 * nodes) - target
 
     def branch(cell: Array) -> tuple[Edge, Edge]:
         low, high = lengths[cell], lengths[cell + 1]
@@ -114,8 +120,10 @@ def edge(
         start = (low * above - high * below) / (above - below)
         length, _ = jax.lax.scan(step, jnp.clip(start, low, high), None, length=_STEPS)
         at = jax.lax.stop_gradient(on_edge(phi, length, 2 * nodes))
-        # What is left of the way, which has the derivative by the bias.
-        return _described(phi, length - (at.biases - target) / at.biases_slope, fixed, nodes)
+        length -= (at.biases - fixed) / at.biases_slope
+        # Where there is no root nothing may be infinite: the derivative, which is not taken, would be no number.
+        length = jnp.where(there[cell] & (length > 0.0) & jnp.isfinite(length), length, 1.0)
+        return _described(phi, implicit(missing, target, length), fixed, nodes)
 
     found = jax.vmap(branch)(cells)
     found = jax.tree.map(lambda values: jnp.where(there[cells], values, jnp.nan), found)
@@ -127,7 +135,8 @@ def _described(phi: AbstractActivation, length: Number, target: Number, nodes: i
     """The branch at a length that has been found, and its errors: what is left of the way, and what fewer nodes change."""
     at = on_edge(phi, length, 2 * nodes)
     coarse = on_edge(phi, jax.lax.stop_gradient(length), nodes)
-    away = (jnp.abs(coarse.biases - at.biases) + jnp.abs(at.biases - target)) / jnp.abs(at.biases_slope)
+    cut = at.weights * left_out(phi, length)
+    away = (jnp.abs(coarse.biases - at.biases) + jnp.abs(at.biases - target) + cut) / jnp.abs(at.biases_slope)
     weights = jnp.abs(coarse.weights - at.weights) + jnp.abs(at.weights_slope) * away
     weight_std = jnp.sqrt(at.weights)
     found = Edge(weight_std, length, at.length_slope, jnp.where(at.length_slope < 1.0 - _MARGIN, 1.0, 0.0))

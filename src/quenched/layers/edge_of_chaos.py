@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from quenched import checks
 from quenched.activations import AbstractActivation, check_continuous
@@ -21,7 +21,8 @@ from quenched.precision import double_precision, traced
 _COARSE = 1e-6
 # Branches beside that of vanishing states, where the bias is traced and they cannot be counted.
 _MOST = 4
-_LEFT_OUT = "left_out"
+# Biases whose fixed lengths are among those that are looked at, and with which they are not lost in rounding.
+_SMALLEST, _LARGEST = 1e-8, 500.0
 _ROUNDING = 4.0 * np.finfo(float).eps
 
 
@@ -31,11 +32,12 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
 
         sigma_w^2 = 1/<phi'^2>,   sigma_b^2 = q - <phi^2>/<phi'^2>,
 
-    so that the branches at one bias are the roots of the second, all of which are found.
+    so that the branches at one bias are the roots of the second. All are found between lengths of 1e-10 and 1e6, but for
+    two whose lengths are within 13 % of each other.
 
     Arguments:
         activation: phi.
-        bias_std: sigma_b, one number or several, at least 0.
+        bias_std: sigma_b, one number or several, 0 or between 1e-8 and 500.
         solver: `qd.Newton(nodes=...)`.
 
     Returns:
@@ -44,7 +46,8 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
         leave the fixed one, 1 where they do not. Branch 0 is that of states that vanish, which needs phi(0) = 0
         and no bias; the others come by increasing length. NaN where there is no such branch. Of phi that is a multiple of x
         on either side of 0 (ReLU) every length is fixed: `weight_std` on branch 0, and `fixed_length` is NaN.
-        Under JAX transformations, which xarray does not go through, a dict of arrays; with derivatives by `bias_std`.
+        Under JAX transformations, which xarray does not go through, a dict of arrays, with up to 4 branches besides the
+        first; with derivatives by `bias_std` of any order (not at 0, where they are infinite).
 
     Raises: TypeError, ValueError: no activation, one that jumps, or a bias below 0.
 
@@ -59,6 +62,14 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
         >>> print(f"{float(found.weight_std[1]) ** 2:.4f}")
         1.7610
     """
+    found, left_out = edges(activation, bias_std, solver)
+    if left_out:
+        warnings.warn(f"edge_of_chaos left out branches: {left_out}", stacklevel=3)
+    return found
+
+
+def edges(activation: AbstractActivation, bias_std: Any, solver: Newton | None) -> tuple[Any, str]:
+    """`edge_of_chaos`, and why branches were left out, empty where none were."""
     if not isinstance(activation, AbstractActivation):
         raise TypeError(
             f"Argument `activation` must be an activation such as qd.Tanh(), but is {checks.shown(activation)}; wrap a "
@@ -73,17 +84,18 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
         steps = _ladder(activation, used.nodes)
     biases, free = jnp.atleast_1d(jnp.asarray(given, float)), is_free_of_scale(np.asarray(steps))
     roots = _MOST if traced(biases) else max(1, int(_roots(steps, biases)))
-    arrays = _branches(activation, biases, steps, roots, used.nodes, free)
-    left_out = arrays.pop(_LEFT_OUT)
-    if not traced(arrays) and jnp.any(left_out):
-        warnings.warn(
-            f"edge_of_chaos left out branches of {activation.name} ({int(jnp.sum(left_out))}) whose quadratures differ: "
-            "name the places where a derivative of phi jumps in `breakpoints`, or raise `solver=qd.Newton(nodes=...)`.",
-            stacklevel=3,
-        )
+    arrays, missing = _branches(activation, biases, steps, roots, used.nodes, free)
     if jnp.ndim(given) == 0:
         arrays = {name: values[0] for name, values in arrays.items()}
-    return arrays if traced(arrays) else _dataset(activation, np.asarray(given), jax.device_get(arrays))
+    if traced(arrays):
+        return arrays, ""
+    why = ""
+    if count := int(jnp.sum(missing)):
+        why = (
+            f"two quadratures of {count} differ; name the places where a derivative of {activation.name} jumps in "
+            "`breakpoints`, or raise `solver=qd.Newton(nodes=...)`."
+        )
+    return _dataset(activation, np.asarray(given), jax.device_get(arrays)), why
 
 
 _ladder = compiled(static=("nodes",), hurried=True)(ladder)
@@ -103,8 +115,8 @@ def _branches(
     roots: int,
     nodes: int,
     free: bool,
-) -> dict[str, Float[Array, "bias branch"]]:
-    """All at all biases, with errors."""
+) -> tuple[dict[str, Float[Array, "bias branch"]], Bool[Array, "bias branch"]]:
+    """All at all biases, with errors, and which are left out."""
     found, differences, there = jax.vmap(lambda bias: edge(phi, bias, steps, roots, nodes, free))(biases)
     arrays = found._asdict()
     for name, difference in differences._asdict().items():
@@ -112,16 +124,23 @@ def _branches(
             rounding = _ROUNDING * jnp.abs(jax.lax.stop_gradient(arrays[name]))
             arrays[f"{name}_error"] = difference + rounding
     believed = arrays["weight_std_error"] < _COARSE * (1.0 + arrays["weight_std"])
-    return {name: jnp.where(believed, values, jnp.nan) for name, values in arrays.items()} | {_LEFT_OUT: there & ~believed}
+    return {name: jnp.where(believed, values, jnp.nan) for name, values in arrays.items()}, there & ~believed
 
 
 def _biases(given: Any) -> Any:
     if np.ndim(given) == 0:
-        return checks.number("bias_std", given, low=0.0)
+        return _bias("bias_std", given)
     values = checks.real_array("Argument `bias_std`", given, (None,))
-    for place, value in enumerate(values):
-        checks.number(f"bias_std[{place}]", float(value), low=0.0)
-    return values
+    return np.asarray([_bias(f"bias_std[{place}]", float(value)) for place, value in enumerate(values)])
+
+
+def _bias(name: str, given: Any) -> float:
+    value = float(checks.number(name, given, low=0.0, high=_LARGEST))
+    if 0.0 < value < _SMALLEST:
+        raise ValueError(
+            f"Argument `{name}` must be 0, or at least {_SMALLEST:g}: the edge beside {value:g} is that at 0, to rounding."
+        )
+    return value
 
 
 def _dataset(activation: AbstractActivation, biases: np.ndarray, arrays: dict[str, Any]) -> Any:

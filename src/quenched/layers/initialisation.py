@@ -141,7 +141,7 @@ class Initialisation:
             "bias_std": f"{self.bias_std:g}",
             "length": self._length(),
             "length_depth_scale": _layers(self.length_depth_scale, "lengths come nearer to it", "lengths leave it"),
-            "overlap_depth_scale": _layers(self.overlap_depth_scale, "differences of inputs are lost", ""),
+            "overlap_depth_scale": _layers(self.overlap_depth_scale, "differences of inputs are lost", "they grow"),
             "gradient_depth_scale": _layers(self.gradient_depth_scale, "gradients shrink", "gradients grow"),
         }
         dropout = f", dropout that keeps {self.keep:g}" if self.keep < 1.0 else ""
@@ -162,12 +162,20 @@ class Initialisation:
                 "The width is the limit: keep the depth well below it.",
             ]
         survives = f"A signal survives for some {self.layers:.0f} layers, 6 of the shortest depth scale."
-        if self.keep < 1.0 and self.critical_from == self.bias_std:
-            return ["No critical point: with dropout two copies of an input part. Gradients stay.", survives]
-        where = "any bias_std" if self.critical_from is None else f"bias_std {self.bias_std:g}"
-        other = [] if self.critical_from is None else [f"The smallest bias_std with one is {self.critical_from:.4g}."]
         unstable = [] if self.stable_length else ["The length is unstable: give inputs just that mean square."]
-        return [f"No critical point at {where}: these are the least bad weights.", *other, survives, *unstable]
+        return [*self._why_not_critical(), survives, *unstable]
+
+    def _why_not_critical(self) -> list[str]:
+        what = "critical point" if self.keep == 1.0 else "stable length at which gradients stay"
+        with_dropout = [] if self.keep == 1.0 else ["No critical point: with dropout two copies of an input part."]
+        if self.critical_from == self.bias_std:
+            return [*with_dropout, "Gradients stay at these weights."]
+        where = "any bias_std" if self.critical_from is None else f"bias_std {self.bias_std:g}"
+        lines = [*with_dropout, f"No {what} at {where}: these are the least bad weights."]
+        if self.critical_from is not None:
+            smallest = f"The smallest bias_std with one is {self.critical_from:.4g}."
+            lines.append("At bias_std 0 there is one." if self.critical_from == 0.0 else smallest)
+        return lines
 
     def _after(self, depth: int) -> list[str]:
         arrays = self.propagation(depth, _OVERLAPS).arrays

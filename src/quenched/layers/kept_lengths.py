@@ -13,6 +13,9 @@ from jaxtyping import Array, Float
 from quenched.activations import AbstractActivation
 from quenched.compiled import compiled
 from quenched.gaussian.kernels import mean_square, slope_square
+from quenched.layers.limits import fixed_overlap
+from quenched.layers.maps import Maps
+from quenched.models import FeedforwardNetwork
 
 Lengths = Float[np.ndarray, " length"]
 
@@ -22,6 +25,8 @@ _POINTS, _CLOSER = 64, 6
 _SMALLEST, _LARGEST = 1e-2, 1e4
 # How far below 1 a slope is to be, and rounding of a bias variance relative to the length.
 _MARGIN, _ROUNDING = 1e-9, 1e-11
+# Of averages over two fields in a search.
+_FEW_NODES = 16
 # Averages below it have too few digits.
 _FLAT = 1e-6
 
@@ -65,25 +70,55 @@ def averages(phi: AbstractActivation, lengths: Lengths, nodes: int) -> Averages:
     return Averages(lengths, *map(np.asarray, _averages(phi, jnp.asarray(lengths), nodes)))
 
 
-def least_bad(phi: AbstractActivation, bias_std: float, lengths: tuple[float, float], nodes: int) -> Kept | None:
-    """Of the weights that keep a length in this range, sigma_w^2 = (q - sigma_b^2)/<phi^2>, those with the longest depth
-    scale: of gradients, or of leaving an unstable length if that is shorter. None where no signal passes."""
+def keeping(at: Averages, bias_std: float) -> tuple[Lengths, Lengths, Lengths]:
+    """sigma_w^2 = (q - sigma_b^2)/<phi^2>, which keeps each length, and dq'/dq and chi_1 with it; all without dropout, which
+    changes sigma_w^2/keep only."""
+    weights = (at.lengths - bias_std**2) / at.squares
+    return weights, weights * at.growth, weights * at.slopes
 
-    def kept(at: Averages) -> tuple[Lengths, Lengths, Lengths]:
-        weights = (at.lengths - bias_std**2) / at.squares
-        return weights, weights * at.growth, weights * at.slopes
+
+def least_bad(
+    phi: AbstractActivation, bias_std: float, keep: float, lengths: tuple[float, float], nodes: int
+) -> Kept | None:
+    """Of the weights that keep a length in this range those with the longest depth scale, which is the shortest of those of
+    gradients, of leaving an unstable length, and with dropout of overlaps. None where no signal passes."""
 
     def layers(at: Averages) -> Lengths:
-        weights, length_slope, slope = kept(at)
+        weights, length_slope, slope = keeping(at, bias_std)
         scale = 1.0 / np.maximum(np.abs(np.log(slope)), _ROUNDING)
-        leaving = 1.0 / np.maximum(np.log(np.maximum(length_slope, 1.0)), _ROUNDING)
-        return np.where(weights > 0.0, np.minimum(scale, leaving), np.nan)
+        scale = np.minimum(scale, 1.0 / np.maximum(np.log(np.maximum(length_slope, 1.0)), _ROUNDING))
+        if keep < 1.0:
+            numbers = map(jnp.asarray, (keep * weights, bias_std, keep, at.lengths))
+            shared = _overlap_slopes(phi, *numbers)
+            scale = np.minimum(scale, 1.0 / np.maximum(np.abs(np.log(np.asarray(shared))), _ROUNDING))
+        return np.where((weights > 0.0) & (slope > 0.0), scale, np.nan)
 
     best = _largest(phi, layers, (max(lengths[0], bias_std**2), lengths[1]), nodes)
-    if best is None:
-        return None
-    at = averages(phi, np.full(_POINTS, best), nodes)
-    return Kept(best, *(float(each[0]) for each in kept(at)))
+    return None if best is None else kept_at(phi, bias_std, best, nodes)
+
+
+def kept_at(phi: AbstractActivation, bias_std: float, length: float, nodes: int) -> Kept:
+    """The weights that keep one length."""
+    at = averages(phi, np.full(_POINTS, length), nodes)
+    return Kept(length, *(float(each[0]) for each in keeping(at, bias_std)))
+
+
+@compiled(hurried=True)
+def _overlap_slopes(
+    phi: AbstractActivation,
+    weights: Float[Array, " length"],
+    bias_std: Float[Array, ""],
+    keep: Float[Array, ""],
+    lengths: Float[Array, " length"],
+) -> Array:
+    """sigma_w^2 <phi' phi'> at the fixed overlap, to the few digits that a search needs."""
+
+    def each(variance: Array, length: Array) -> Array:
+        network = FeedforwardNetwork(jnp.sqrt(variance), bias_std, phi, keep)
+        maps = Maps(network, _FEW_NODES)
+        return maps.product_slope(length, length * fixed_overlap(maps, length))
+
+    return jax.vmap(each)(weights, lengths)
 
 
 def smallest_bias(phi: AbstractActivation, nodes: int) -> float | None:

@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.layers.maps import Maps
+from quenched.models import FeedforwardNetwork
 from quenched.numerics.bracket import illinois
+from quenched.numerics.implicit import implicit
 
 Number = Float[Array, ""]
 
@@ -30,7 +32,7 @@ class Limits(NamedTuple):
     length: Number
     """Infinite where it grows without bound, and nothing else is known then."""
     overlap: Number
-    """NaN where the length is 0."""
+    """NaN where the length is 0, and where every overlap stays."""
     slope: Number
     length_depth_scale: Number
     overlap_depth_scale: Number
@@ -44,7 +46,10 @@ def limits(maps: Maps, length: Number) -> Limits:
     at = jnp.where(bounded, jnp.maximum(found, _NOTHING), 1.0)
     overlap = fixed_overlap(maps, at)
     slope = maps.slope(at)
-    scales = (maps.length_slope(at), maps.product_slope(at, at * overlap), maps.gradient(at))
+    # Of equal inputs <phi' phi'> is <phi'^2>.
+    alike = ~(overlap < 1.0)
+    apart = maps.product_slope(at, at * jnp.where(alike, 0.0, overlap))
+    scales = (maps.length_slope(at), jnp.where(alike, slope, apart), maps.gradient(at))
     length_scale, overlap_scale, gradient_scale = (depth_scale(jnp.abs(each)) for each in scales)
     # What vanishes has no direction.
     overlap, overlap_scale = (jnp.where(alive, each, jnp.nan) for each in (overlap, overlap_scale))
@@ -59,13 +64,13 @@ def depth_scale(factor: Number) -> Number:
 
 
 def fixed_length(maps: Maps, length: Number) -> Number:
-    """q* = q'(q*), the first on the way from `length` up or down; its derivative by the implicit function theorem."""
+    """q* = q'(q*), the first on the way from `length` up or down; with derivatives by the network's parameters."""
     start = jax.lax.stop_gradient(jnp.maximum(length, _NOTHING))
     fixed = maps._replace(network=jax.lax.stop_gradient(maps.network))
 
     def growth(log_length: Number) -> Number:
         """ln(q'/q)."""
-        return jnp.log(jnp.maximum(fixed.length(jnp.exp(log_length)), 1e-300)) - log_length
+        return jnp.log1p(jnp.maximum(fixed.growth(jnp.exp(log_length)), -1.0 + 1e-300))
 
     here = jnp.log(start)
     upwards = growth(here) > 0.0
@@ -81,27 +86,28 @@ def fixed_length(maps: Maps, length: Number) -> Number:
     ends = jnp.where(upwards, jnp.inf, 0.0)
     found = jnp.where(resting, start, jnp.where(jnp.any(turned), jnp.exp(root), ends))
     found = jnp.where(found <= 2.0 * _NOTHING, 0.0, found)
-    # One step of Newton's method, which has the derivative.
-    slope = jax.lax.stop_gradient(maps.length_slope(found))
-    moves = jnp.isfinite(found) & (found > 0.0) & (jnp.abs(1.0 - slope) > 1e-12)
-    safe = jnp.where(moves, found, 1.0)
-    step = (maps.length(safe) - safe) / jnp.where(moves, 1.0 - slope, 1.0)
-    return jnp.where(moves, safe + step, found)
+    alive = jnp.isfinite(found) & (found > 0.0)
+
+    def moved(network: FeedforwardNetwork, length: Number) -> Number:
+        return Maps(network, maps.nodes).length(length) - length
+
+    return jnp.where(alive, implicit(moved, maps.network, jnp.where(alive, found, 1.0)), found)
 
 
 def fixed_overlap(maps: Maps, length: Number) -> Number:
     """c*, of inputs that differ at first: 1 in order; in chaos the root below 1 of a convex function, by Newton's method
-    from 0, which comes from below."""
-    fixed = maps._replace(network=jax.lax.stop_gradient(maps.network))
-    at = jax.lax.stop_gradient(length)
+    from 0, which comes from below. NaN where every overlap stays. With derivatives by parameters and length."""
 
-    def excess(overlap: Number) -> tuple[Number, Number]:
-        value = fixed.product(at, at * overlap) / at - overlap
-        return value, fixed.product_slope(at, at * overlap) - 1.0
+    def excess(parameters: tuple[FeedforwardNetwork, Number], overlap: Number) -> Number:
+        network, length = parameters
+        return Maps(network, maps.nodes).product(length, length * overlap) / length - overlap
+
+    parameters = (maps.network, length)
+    fixed = jax.lax.stop_gradient(parameters)
 
     def advance(state: tuple[Number, Number, Array]) -> tuple[Number, Number, Array]:
         overlap, _, steps = state
-        value, slope = excess(overlap)
+        value, slope = jax.jvp(lambda overlap: excess(fixed, overlap), (overlap,), (jnp.ones_like(overlap),))
         step = jnp.where(slope < 0.0, -value / jnp.where(slope < 0.0, slope, 1.0), 0.0)
         moved = jnp.clip(overlap + jnp.maximum(step, 0.0), 0.0, 1.0)
         return moved, moved - overlap, steps + 1
@@ -110,10 +116,12 @@ def fixed_overlap(maps: Maps, length: Number) -> Number:
         return (state[1] > _RESTING) & (state[2] < _STEPS)
 
     # Of equal inputs averages over one field will do.
-    ordered = (fixed.slope(at) - 1.0 <= _EDGE) & (fixed.alike(at) / at - 1.0 > -1e-12)
+    at_one = jax.lax.stop_gradient(maps.alike(length) / length - 1.0)
+    slope_at_one = jax.lax.stop_gradient(maps.slope(length))
+    ordered = (slope_at_one <= 1.0 + _EDGE) & (at_one > -1e-12)
     start = (jnp.where(ordered, 1.0, 0.0), jnp.where(ordered, 0.0, 1.0), jnp.asarray(0))
     root, _, _ = jax.lax.while_loop(moving, advance, start)
-    slope = jax.lax.stop_gradient(excess(root)[1])
-    moves = ~ordered & (jnp.abs(slope) > 1e-12)
-    step = maps.product(length, length * root) / length - root
-    return root - jnp.where(moves, step / jnp.where(moves, slope, 1.0), 0.0)
+    # A convex function with both ends on the diagonal and the slope 1 at one of them is the diagonal.
+    every = ordered & (jnp.abs(slope_at_one - 1.0) < _EDGE) & (jnp.abs(excess(fixed, jnp.zeros(()))) < 1e-12)
+    with_slopes = implicit(excess, parameters, jnp.where(ordered, 0.0, root))
+    return jnp.where(every, jnp.nan, jnp.where(ordered, 1.0, with_slopes))

@@ -46,6 +46,13 @@ class Maps(NamedTuple):
         network = self.network
         return self._identity * carried + self._branch * (network.weight_std**2 * average + network.bias_std**2)
 
+    def growth(self, length: Number) -> Number:
+        """(q' - q)/q, to rounding also where residual connections carry on nearly all."""
+        if self.network.residual is None:
+            return self.length(length) / length - 1.0
+        received = mean_square(self.network.activation, length, self.nodes) / self.network.keep
+        return self._branch * (self.network.weight_std**2 * received + self.network.bias_std**2) / length
+
     def length_slope(self, length: Number) -> Number:
         """dq'/dq, by Stein's lemma where phi has kinks."""
         return jax.jvp(self.length, (length,), (jnp.ones_like(length),))[1]

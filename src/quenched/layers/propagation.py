@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
+from quenched.gaussian.kernels import left_out
 from quenched.layers.inputs import read_overlap
 from quenched.layers.limits import limits
 from quenched.layers.maps import Maps
@@ -49,11 +50,12 @@ class Propagation(AbstractTheory):
         `mean_square_state`; with an `overlap` also `overlap_coefficient` q_ab/q, (pair, layer) of several; `gradient_norm`,
         relative to the last layer. And of infinitely many layers `fixed_length`, `fixed_overlap`, `slope` chi_1, `chaotic`,
         `length_depth_scale` 1/xi_q = -ln(dq'/dq), `overlap_depth_scale` 1/xi_c = -ln(sigma_w^2 <phi'(x_a) phi'(x_b)>) at the
-        fixed overlap, `gradient_depth_scale` = -1/ln(chi), negative where gradients grow. Each with `_error`, the difference
-        of two quadratures.
+        fixed overlap, `gradient_depth_scale` = -1/ln(chi). A depth scale is negative where what it is of grows, and infinite
+        at the edge of chaos. Each with `_error`, the difference of two quadratures and what both leave out.
 
     The fixed length is the first on the way from `length` along a monotonic map. It is infinite where there is none, as with
-    residual connections; 0 where signals vanish, and then there is no fixed overlap (NaN).
+    residual connections; 0 where signals vanish, and then there is no fixed overlap (NaN), as where every overlap stays.
+    Derivatives by the network's parameters and the overlaps are right to any order.
 
     Raises: TypeError, ValueError for bad arguments.
 
@@ -83,6 +85,7 @@ class Propagation(AbstractTheory):
     branches: ClassVar[tuple[str, ...]] = ("stable",)
     unknowns: ClassVar[tuple[str, ...]] = ()
     brief: ClassVar[bool] = True
+    memory_arguments: ClassVar[str] = "`depth`"
     citations: ClassVar[tuple[str, ...]] = ("poole2016", "schoenholz2017")
 
     def __init__(self, depth: int, length: Any = 1.0, overlap: Any = None):
@@ -111,6 +114,10 @@ class Propagation(AbstractTheory):
         fine = self._observables(Maps(model, 2 * solver.nodes))
         coarse = self._observables(Maps(jax.lax.stop_gradient(model), solver.nodes))
         errors = {name: _difference(jax.lax.stop_gradient(fine[name]), coarse[name]) for name in fine}
+        cut = _cut(model, jax.lax.stop_gradient(fine["mean_square_state"]))
+        errors["mean_square_state"] += cut * jax.lax.stop_gradient(fine["mean_square_state"])
+        if self.overlap is not None:
+            errors["overlap_coefficient"] += cut
         runs_away = ~jnp.all(fine["mean_square_state"] < RUNAWAY)
         relative = [errors[name] / (1.0 + jnp.abs(jax.lax.stop_gradient(fine[name]))) for name in self._believed()]
         # What has vanished has no overlap, NaN by name.
@@ -122,6 +129,9 @@ class Propagation(AbstractTheory):
         verdict = jnp.where(edge | jnp.isnan(fine["slope"]), jnp.nan, jnp.where(fine["slope"] > 1.0, 1.0, 0.0))
         arrays = fine | {f"{name}_error": error for name, error in errors.items()} | {"chaotic": verdict}
         return Computed(arrays, status, jnp.zeros(()), jnp.asarray(self.depth))
+
+    def bytes_per_point(self, solver: Newton, start: Start) -> int:
+        return 8 * 12 * self.depth * (2 + np.size(0.0 if self.overlap is None else self.overlap))
 
     def why(self, arrays: Mapping[str, Any], status: Status) -> str:
         if status is not Status.diverged:
@@ -144,7 +154,9 @@ class Propagation(AbstractTheory):
             new, grown = maps.length(at), maps.gradient(at)
             new_products = products
             if self.overlap is not None:
-                new_products = jax.vmap(lambda each: maps.product(at, jnp.clip(each, -at, at)))(products)
+                # Rounding may carry what two inputs share beyond what they have; that has no derivative.
+                beyond = jax.lax.stop_gradient(products - jnp.clip(products, -at, at))
+                new_products = jax.vmap(lambda each: maps.product(at, each))(products - beyond)
             new = jnp.where(within, new, jnp.inf)
             return (new, new_products), (new, new_products, grown)
 
@@ -166,6 +178,17 @@ class Propagation(AbstractTheory):
             "overlap_depth_scale": many.overlap_depth_scale,
             "gradient_depth_scale": many.gradient_depth_scale,
         }
+
+
+def _cut(model: FeedforwardNetwork, lengths: Array) -> Array:
+    """The share of each length that quadrature may have left out, in this layer and before."""
+    within = jnp.where(lengths < RUNAWAY, lengths, 0.0)
+    received = jax.vmap(lambda length: left_out(model.activation, length))(within[:-1])
+    branch = 1.0 if model.residual is None else jnp.asarray(model.residual, float) ** 2
+    share = branch * jnp.asarray(model.weight_std, float) ** 2 * received / model.keep
+    return jnp.append(
+        0.0, jnp.cumsum(jnp.where(within[1:] > 0.0, share / jnp.where(within[1:] > 0.0, within[1:], 1.0), 0.0))
+    )
 
 
 def _difference(fine: Array, coarse: Array) -> Array:

@@ -70,7 +70,7 @@ def make_plan(
     if isinstance(method, AbstractExperiment):
         samples_at_once(first, method, solver)
     elif read is not None:
-        refuse_what_does_not_fit(method.bytes_per_point(solver, read), type(method).__name__, "the solver's `nodes`")
+        refuse_what_does_not_fit(method.bytes_per_point(solver, read), type(method).__name__, method.memory_arguments)
     random = read_key(key)
     varied = {*grid.theories.names, *grid.models.varied}
 
