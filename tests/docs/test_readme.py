@@ -32,8 +32,8 @@ def test_quickstart_prints_and_draws_what_the_readme_shows(tmp_path: Path) -> No
 
 
 def test_other_networks_print_what_the_readme_shows() -> None:
-    program = [sys.executable, "-c", "import quenched as qd\n" + block("python", 1)]
-    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout == block("text", 1)
+    program = [sys.executable, "-c", "import quenched as qd\n" + block("python", 1) + block("python", 2)]
+    assert subprocess.run(program, capture_output=True, text=True, check=True).stdout == block("text", 1) + block("text", 2)
 
 
 @pytest.mark.slow

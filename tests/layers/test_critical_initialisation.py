@@ -162,14 +162,17 @@ def test_jax_initialisers_have_the_variances() -> None:
 
 
 def test_the_report_says_what_there_is() -> None:
-    assert "Critical: neither" in repr(of("tanh", 0.3))
+    assert "Critical: neither" in repr(of("erf", 0.3))
     assert "every mean square" in repr(of("relu"))
     unstable = of("gelu", 0.2).report(50)
     for words in ("No critical point at bias_std 0.2", "smallest bias_std with one is 0.4158", "The length is unstable"):
         assert words in unstable
     assert "After 50 layers" in unstable
     assert "No critical point at any bias_std" in repr(of("softplus"))
-    assert "with dropout" in repr(of("tanh", 0.2, keep=0.9))
+    assert "with dropout two copies of an input part.\nGradients stay" in repr(of("erf", 0.2, keep=0.9))
+    unstable = repr(of("gelu", 0.1, keep=0.8))
+    assert "No stable length at which gradients stay at bias_std 0.1: these are the least bad weights." in unstable
+    assert "At bias_std 0 there is one." in repr(of("relu", 0.1))
     assert of("relu")._repr_html_().startswith("<pre>")
 
 
