@@ -22,7 +22,7 @@ def test_every_page_is_in_the_table_of_contents() -> None:
 
 
 def test_every_theory_has_its_reference_and_is_on_the_page_for_choosing() -> None:
-    for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape):
+    for chapter in (qd.dmft, qd.replica, qd.simulate, qd.landscape, qd.layers):
         for name in chapter.__all__:
             member = getattr(chapter, name)
             if isinstance(member, type) and issubclass(member, Theory):
@@ -38,10 +38,21 @@ def test_every_public_name_has_its_reference() -> None:
             assert re.search(rf"quenched\.{name}\b", documented), name
 
 
-@pytest.mark.parametrize("chapter", [qd.dmft, qd.replica, qd.simulate, qd.landscape, qd.observables, qd.gaussian, qd.plots])
+CHAPTERS = [qd.dmft, qd.replica, qd.simulate, qd.landscape, qd.layers, qd.observables, qd.gaussian, qd.plots]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_public_name_of_a_chapter_has_its_reference(chapter: Any) -> None:
     for name in chapter.__all__:
         assert re.search(rf"{chapter.__name__}\.{name}\b", TEXTS["api"]), name
+
+
+def test_the_start_page_in_chinese_keeps_step() -> None:
+    """Cell by cell the same code, and as many headings."""
+    pages = [(DOCS / name).read_text() for name in ("start.md", "start_zh.md")]
+    cells = [re.findall(r"```\{code-cell\}.*?```", page, flags=re.DOTALL) for page in pages]
+    assert cells[0] == cells[1]
+    assert [page.count("\n## ") for page in pages] == [pages[0].count("\n## ")] * 2
 
 
 def test_statuses_named_exist() -> None:
