@@ -45,6 +45,19 @@ RESULTS: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+def test_parts_of_a_model_have_papers_too() -> None:
+    """In solutions, in their datasets, and in sweeps; of plain ones there are none."""
+    model = qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5) + qd.couplings.LowRank([[1.0, 0.2], [0.2, 1.0]]))
+    assert model.citations == ("mastrogiuseppe2018",)
+    assert qd.RandomNetwork(1.5).citations == ()
+    solution = qd.solve(model, qd.dmft.Static(), throw=False)
+    swept = qd.sweep(model, qd.dmft.Static(), {"field": [0.0, 0.1]})
+    for thing in (solution, solution.to_dataset(), swept):
+        keys = re.findall(r"@\w+\{(\w+),", qd.cite(thing))
+        assert set(keys) == {*qd.dmft.Static.citations, "mastrogiuseppe2018"}
+    assert "rajan2010" in qd.cite(qd.RandomNetwork(1.0, field=qd.Sinusoid(0.5, 1.0)))
+
+
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_dataset_has_the_papers_behind_it(name: str) -> None:
     make, keys = RESULTS[name]

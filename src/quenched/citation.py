@@ -105,6 +105,95 @@ BIBTEX: dict[str, str] = {
   pages   = {2094--2097},
   year    = {1992}
 }""",
+    "rajan2010": """@article{rajan2010,
+  author  = {Rajan, Kanaka and Abbott, L. F. and Sompolinsky, Haim},
+  title   = {Stimulus-dependent suppression of chaos in recurrent neural networks},
+  journal = {Physical Review E},
+  volume  = {82},
+  pages   = {011903},
+  year    = {2010}
+}""",
+    "stern2014": """@article{stern2014,
+  author  = {Stern, Merav and Sompolinsky, Haim and Abbott, L. F.},
+  title   = {Dynamics of random neural networks with bistable units},
+  journal = {Physical Review E},
+  volume  = {90},
+  pages   = {062710},
+  year    = {2014}
+}""",
+    "kadmon2015": """@article{kadmon2015,
+  author  = {Kadmon, Jonathan and Sompolinsky, Haim},
+  title   = {Transition to Chaos in Random Neuronal Networks},
+  journal = {Physical Review X},
+  volume  = {5},
+  pages   = {041030},
+  year    = {2015}
+}""",
+    "mastrogiuseppe2018": """@article{mastrogiuseppe2018,
+  author  = {Mastrogiuseppe, Francesca and Ostojic, Srdjan},
+  title   = {Linking Connectivity, Dynamics, and Computations in Low-Rank Recurrent Neural Networks},
+  journal = {Neuron},
+  volume  = {99},
+  pages   = {609--623},
+  year    = {2018}
+}""",
+    "marti2018": """@article{marti2018,
+  author  = {Mart{\\'i}, Daniel and Brunel, Nicolas and Ostojic, Srdjan},
+  title   = {Correlations between synapses in pairs of neurons slow down dynamics in randomly connected neural networks},
+  journal = {Physical Review E},
+  volume  = {97},
+  pages   = {062314},
+  year    = {2018}
+}""",
+    "crisanti2018": """@article{crisanti2018,
+  author  = {Crisanti, A. and Sompolinsky, H.},
+  title   = {Path integral approach to random neural networks},
+  journal = {Physical Review E},
+  volume  = {98},
+  pages   = {062120},
+  year    = {2018}
+}""",
+    "bunin2017": """@article{bunin2017,
+  author  = {Bunin, Guy},
+  title   = {Ecological communities with {Lotka-Volterra} dynamics},
+  journal = {Physical Review E},
+  volume  = {95},
+  pages   = {042414},
+  year    = {2017}
+}""",
+    "muscinelli2019": """@article{muscinelli2019,
+  author  = {Muscinelli, Samuel P. and Gerstner, Wulfram and Schwalger, Tilo},
+  title   = {How single neuron properties shape chaotic dynamics and signal transmission in random neural networks},
+  journal = {PLoS Computational Biology},
+  volume  = {15},
+  number  = {6},
+  pages   = {e1007122},
+  year    = {2019}
+}""",
+    "molgedey1992": """@article{molgedey1992,
+  author  = {Molgedey, L. and Schuchhardt, J. and Schuster, H. G.},
+  title   = {Suppressing chaos in neural networks by noise},
+  journal = {Physical Review Letters},
+  volume  = {69},
+  pages   = {3717--3719},
+  year    = {1992}
+}""",
+    "helias2020": """@book{helias2020,
+  author    = {Helias, Moritz and Dahmen, David},
+  title     = {Statistical Field Theory for Neural Networks},
+  series    = {Lecture Notes in Physics},
+  volume    = {970},
+  publisher = {Springer},
+  year      = {2020}
+}""",
+    "clark2023": """@article{clark2023,
+  author  = {Clark, David G. and Abbott, L. F. and Litwin-Kumar, Ashok},
+  title   = {Dimension of Activity in Random Neural Networks},
+  journal = {Physical Review Letters},
+  volume  = {131},
+  pages   = {118401},
+  year    = {2023}
+}""",
     "zou2024": """@article{zou2024,
   author  = {Zou, Wenxuan and Huang, Haiping},
   title   = {Introduction to dynamical mean-field theory of randomly connected neural networks with bidirectionally correlated couplings},
@@ -264,7 +353,7 @@ def cite(*things: Any) -> str:
     """BibTeX of the papers behind solutions, theories, sweeps, or everything.
 
     Arguments:
-        things: solutions, theories or experiments (instances or classes), the datasets of solutions, sweeps, fixed points
+        things: solutions, models, theories or experiments (instances or classes), the datasets of solutions, sweeps, fixed points
             and the like, DataTrees of `qd.sweeps.run_file`, or keys of `quenched.citation.BIBTEX`; everything known if left
             out.
 
@@ -283,7 +372,7 @@ def _keys(thing: Any) -> list[str]:
     if isinstance(thing, str):
         return [thing]
     if hasattr(thing, "theory") and hasattr(thing.theory, "citations"):
-        return [*thing.theory.citations]
+        return [*dict.fromkeys((*thing.theory.citations, *getattr(thing.model, "citations", ())))]
     if hasattr(thing, "citations") and not hasattr(thing, "attrs"):
         return [*thing.citations]
     if hasattr(thing, "children") and thing.children:

@@ -116,6 +116,8 @@ class Solution(eqx.Module):
         way = theory.choose([self.model], self.solver) if isinstance(theory, AbstractChoice) else theory
         branch = {} if self.branch is None else {"branch": self.branch}
         known = parameters(self.model, theory, way, self.seed, self.solver)
+        if of_model := getattr(self.model, "citations", ()):
+            known["citations"] = " ".join(dict.fromkeys((*theory.citations, *of_model)))
         return {**known, **branch, "wall_time_seconds": self.wall_time or 0.0}
 
     def plot(self, *names: str) -> dict[str, Axes]:

@@ -47,6 +47,9 @@ class Field(NamedTuple):
 class AbstractCouplings(Record):
     """A law of the couplings J_ij, from neuron j to neuron i. Independent ones add: `couplings + couplings`."""
 
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Keys of quenched.citation.BIBTEX."""
+
     redrawn: ClassVar[bool] = False
     """Whether they are drawn anew at every step."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -41,6 +41,8 @@ class Blocks(AbstractCouplings):
 
     Source: Aljadeff, Stern & Sharpee 2015; balanced rows: Rajan & Abbott 2006.
     """
+
+    citations: ClassVar[tuple[str, ...]] = ("kadmon2015",)
 
     fractions: Any
     gain: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,8 @@ class LowRank(AbstractCouplings):
 
     Source: Mastrogiuseppe & Ostojic 2018.
     """
+
+    citations: ClassVar[tuple[str, ...]] = ("mastrogiuseppe2018",)
 
     covariance: Any
     mean: Any

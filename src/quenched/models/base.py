@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from jaxtyping import Array
 
-from quenched.models.parameters import find_path, parameter_paths, rebuilt, value_at
+from quenched.models.parameters import find_path, kinds_of_parts, parameter_paths, rebuilt, value_at
 from quenched.records import Record
 
 Model = TypeVar("Model", bound="AbstractModel")
@@ -45,6 +45,11 @@ class AbstractModel(Record):
         known = self.parameters
         changed: Model = rebuilt(self, {find_path(known, name): value for name, value in changes.items()})
         return changed
+
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """Keys of quenched.citation.BIBTEX, of the papers that its parts are from."""
+        return tuple(dict.fromkeys(key for part in kinds_of_parts(self).values() for key in getattr(part, "citations", ())))
 
     @property
     def in_short(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -78,6 +78,8 @@ class Sinusoid(Record):
 
     Source: Rajan, Abbott & Sompolinsky 2010.
     """
+
+    citations: ClassVar[tuple[str, ...]] = ("rajan2010",)
 
     amplitude: Any
     angular_frequency: Any

@@ -91,7 +91,11 @@ def make_plan(
     definition = json.loads(json.dumps(definition, default=printed))
     if isinstance(method, AbstractTheory) and read is not None and (branch := method.branch_name(read)) is not None:
         fixed["branch"] = branch
-    attributes = {**fixed, "citations": " ".join(method.citations), "definition": json.dumps(definition)}
+    attributes = {
+        **fixed,
+        "citations": " ".join(dict.fromkeys((*method.citations, *getattr(first, "citations", ())))),
+        "definition": json.dumps(definition),
+    }
     return Plan(grid, method, solver, read, random, definition, attributes)
 
 

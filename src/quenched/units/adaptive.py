@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -35,6 +37,8 @@ class Adaptive(UnitWithActivation):
 
     Source: Muscinelli, Gerstner & Schwalger 2019.
     """
+
+    citations: ClassVar[tuple[str, ...]] = ("muscinelli2019",)
 
     activation: AbstractActivation
     adaptation_rate: Real

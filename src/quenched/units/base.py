@@ -23,6 +23,9 @@ class AbstractUnit(Record):
     (variable, ...), and noise enters the first of them.
     """
 
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Keys of quenched.citation.BIBTEX."""
+
     kind: ClassVar[str] = "flow"
     """"flow" or "map"."""
     nonnegative: ClassVar[bool] = False

@@ -36,6 +36,8 @@ class Discrete(UnitWithActivation):
     activation: AbstractActivation
     leak: Real
 
+    citations: ClassVar[tuple[str, ...]] = ("molgedey1992",)
+
     kind: ClassVar[str] = "map"
 
     def __init__(self, activation: AbstractActivation | None = None, leak: Real = 1.0):

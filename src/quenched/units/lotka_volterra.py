@@ -40,6 +40,8 @@ class LotkaVolterra(AbstractUnit):
     capacity: Real
     immigration: Real
 
+    citations: ClassVar[tuple[str, ...]] = ("bunin2017", "roy2019")
+
     nonnegative: ClassVar[bool] = True
     breakpoints: ClassVar[tuple[float, ...]] = (0.0,)
 
