@@ -30,7 +30,7 @@ author = "The quenched developers"
 copyright = f"{author}, Apache-2.0"
 version = release = installed_version("quenched")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "page_keys", "tables"]
+extensions = ["myst_nb", "sphinx_design", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "page_keys", "tables"]
 exclude_patterns = ["_build", "jupyter_execute", "extensions"]
 default_role = "code"
 
