@@ -47,7 +47,7 @@ def _named(code: str) -> set[Path]:
     if re.search(r"%%bash|(?<!as )\bqd\b(?!\.)|import quenched$", code, flags=re.MULTILINE):
         return _defined(["quenched"])
     chains = re.findall(r"\bqd((?:\.\w+)+)", code)
-    without_magics = re.sub(r"^[%!].*$", "", code, flags=re.MULTILINE)
+    without_magics = re.sub(r"^(?:[%!]|:\w+:).*$", "", code, flags=re.MULTILINE)  # nor options of a cell
     return _defined({"quenched" + chain for chain in chains} | _imports(without_magics) - {"quenched"})
 
 

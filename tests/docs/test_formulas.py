@@ -70,7 +70,7 @@ def test_brackets_grow_where_they_are_told_to(pair: str) -> None:
     ("commands", "tag", "marked", "children"),
     [
         ("[tdc]?frac", "mfrac", None, 2),
-        ("hat|bar|dot|ddot|tilde|overline|widehat|vec", "mover", "accent", 2),
+        ("hat|bar|dot|ddot|dddot|tilde|overline|widehat|vec", "mover", "accent", 2),
         ("underbrace", "munder", "accentunder", 2),
         ("sqrt", "msqrt", None, None),
     ],
