@@ -64,13 +64,14 @@ def on_edge(phi: AbstractActivation, length: Number, nodes: int) -> OnEdge:
     return OnEdge(weights, length - weights * square, weights_slope, biases_slope, weights * growth)
 
 
+def bias_variance(phi: AbstractActivation, length: Number, nodes: int) -> Number:
+    """sigma_b^2 of the edge at this length, which `on_edge` has with derivatives."""
+    return length - mean_square(phi, length, nodes) / slope_square(phi, length, nodes)
+
+
 def ladder(phi: AbstractActivation, nodes: int) -> Float[Array, " step"]:
-    """sigma_b^2 of the edge at each length that is looked at, of which `edge` finds the roots between."""
-
-    def bias(length: Number) -> Number:
-        return length - mean_square(phi, length, nodes) / slope_square(phi, length, nodes)
-
-    return jax.vmap(bias)(jnp.exp(jnp.asarray(_LADDER)))
+    """`bias_variance` at each length that is looked at, of which `edge` finds the roots between."""
+    return jax.vmap(lambda length: bias_variance(phi, length, nodes))(jnp.exp(jnp.asarray(_LADDER)))
 
 
 def is_free_of_scale(steps: np.ndarray) -> bool:
@@ -106,7 +107,7 @@ def edge(
     lengths = jnp.exp(jnp.asarray(_LADDER))
 
     def missing(target: Number, length: Number) -> Number:
-        return length - mean_square(phi, length, 2 * nodes) / slope_square(phi, length, 2 * nodes) - target
+        return bias_variance(phi, length, 2 * nodes) - target
 
     def branch(cell: Array) -> tuple[Edge, Edge]:
         low, high = lengths[cell], lengths[cell + 1]
