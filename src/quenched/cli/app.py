@@ -14,6 +14,7 @@ from quenched.cli.cite import cite
 from quenched.cli.fixed_points import fixed_points
 from quenched.cli.init import init
 from quenched.cli.options import paths_as_names
+from quenched.cli.reproduce import reproduce
 from quenched.cli.show import show
 from quenched.cli.solve import solve
 from quenched.cli.sweep import sweep
@@ -30,7 +31,7 @@ app = App(
     result_action="return_value",
 )
 app.command(solve, help_epilogue=all_theories())
-for command in (sweep, init, fixed_points, show, cite):
+for command in (sweep, init, fixed_points, reproduce, show, cite):
     app.command(command)
 
 
