@@ -11,6 +11,7 @@ from rich.console import Console
 import quenched as qd
 from quenched.cli import interrupts
 from quenched.cli.cite import cite
+from quenched.cli.explore import explore
 from quenched.cli.fixed_points import fixed_points
 from quenched.cli.init import init
 from quenched.cli.options import paths_as_names
@@ -31,7 +32,7 @@ app = App(
     result_action="return_value",
 )
 app.command(solve, help_epilogue=all_theories())
-for command in (sweep, init, fixed_points, reproduce, show, cite):
+for command in (sweep, init, fixed_points, reproduce, explore, show, cite):
     app.command(command)
 
 
