@@ -358,7 +358,8 @@ def cite(*things: Any) -> str:
             out.
 
     Raises:
-        TypeError: something that carries no references. KeyError: an unknown key.
+        TypeError: something that carries no references.
+        KeyError: an unknown key.
 
     Example:
         >>> import quenched as qd

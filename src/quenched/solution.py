@@ -137,7 +137,9 @@ class Solution(eqx.Module):
             The path.
 
         Raises:
-            ValueError: another ending. OSError: the folder cannot be written. FileExistsError: the file is there.
+            ValueError: another ending.
+            OSError: the folder cannot be written.
+            FileExistsError: the file is there.
         """
         from quenched.storage import save
 

@@ -60,7 +60,8 @@ def common(name: str) -> AbstractActivation:
     Arguments:
         name: such as "gelu", "leaky_relu", "hardtanh"; `qd.activations.NAMES` lists all.
 
-    Raises: ValueError for another name. Functions with parameters of your own are `qd.Activation(function)`.
+    Raises:
+        ValueError: another name. Functions with parameters of your own are `qd.Activation(function)`.
 
     Example:
         >>> import quenched as qd

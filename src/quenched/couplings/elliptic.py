@@ -33,7 +33,7 @@ class Elliptic(AbstractCouplings):
         >>> qd.couplings.Elliptic(gain=1.5).draw(3, jax.random.key(0)).shape
         (3, 3)
 
-    Source: Sommers, Crisanti, Sompolinsky & Stein 1988; Zou & Huang 2024, section 2.
+    Source: Sommers, Crisanti, Sompolinsky & Stein 1988 (`sommers1988`); Zou & Huang 2024 (`zou2024`), section 2.
     """
 
     gain: Real

@@ -34,7 +34,7 @@ class LowRank(AbstractCouplings):
         >>> qd.couplings.LowRank([[1.0, 2.0], [2.0, 5.0]]).rank
         1
 
-    Source: Mastrogiuseppe & Ostojic 2018.
+    Source: Mastrogiuseppe & Ostojic 2018 (`mastrogiuseppe2018`).
     """
 
     citations: ClassVar[tuple[str, ...]] = ("mastrogiuseppe2018",)

@@ -27,7 +27,7 @@ class Redrawn(AbstractCouplings):
         >>> qd.couplings.Redrawn(qd.couplings.Elliptic(1.5, symmetry=1.0)).rank
         0
 
-    Source: Poole et al. 2016.
+    Source: Poole et al. 2016 (`poole2016`).
     """
 
     couplings: AbstractCouplings

@@ -28,7 +28,8 @@ class Sparse(AbstractCouplings):
         degree: above 0, in a network at most the number of other neurons, and drawn as a sparse matrix (BCOO).
         couplings: the dense law, `qd.couplings.Elliptic` or `Blocks` (not with balanced rows).
 
-    Raises: ValueError, TypeError: a degree that is no number above 0, or another law.
+    Raises:
+        ValueError, TypeError: a degree that is no number above 0, or another law.
 
     Example:
         >>> import jax, quenched as qd

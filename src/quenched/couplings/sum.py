@@ -19,7 +19,8 @@ class Sum(AbstractCouplings):
         first, second: of the same populations, or one of them of all neurons alike.
 
     Raises:
-        TypeError: what is given is no couplings. ValueError: they differ in their populations.
+        TypeError: what is given is no couplings.
+        ValueError: they differ in their populations.
 
     Example:
         >>> import quenched as qd

@@ -55,9 +55,10 @@ class Static(AbstractTheory):
         "unstructured": without latents, and without a mean where nothing makes one.
         A mapping of order parameters, or an earlier solution: the state next to it.
 
-    Raises: ValueError for noise; for a state of rest on a kink (ReLU without field), which has no linear response; for phi
-    that jumps (sign, steps) with a symmetry other than 0: in fields near the jump a neuron that feels its own past has two
-    states, or none; for couplings that are drawn anew at each step, which let nothing rest.
+    Raises:
+        ValueError: noise; for a state of rest on a kink (ReLU without field), which has no linear response; for phi that
+            jumps (sign, steps) with a symmetry other than 0: in fields near the jump a neuron that feels its own past has
+            two states, or none; for couplings that are drawn anew at each step, which let nothing rest.
 
     Returns:
         `correlation` C, `integrated_response` R, `mean_square_rate`, `mean_square_state`, `mean_rate`, `mean_state`,
@@ -79,9 +80,9 @@ class Static(AbstractTheory):
     `qd.landscape.FixedPoints` returns them. `no_such_branch`: choose another `start`. `not_finite`: a unit of one's own
     whose state of rest was not found.
 
-    Source: Zou & Huang 2024; Qiu & Huang 2025, section on DMFT, whose code takes the average inside the fraction. Blocks:
-    Aljadeff, Stern & Sharpee 2015; low rank: Mastrogiuseppe & Ostojic 2018; self-coupling: Stern, Sompolinsky & Abbott 2014;
-    species: Bunin 2017.
+    Source: Zou & Huang 2024 (`zou2024`); Qiu & Huang 2025 (`qiu2025`), section on DMFT, whose code takes the average inside
+    the fraction. Blocks: Aljadeff, Stern & Sharpee 2015; low rank: Mastrogiuseppe & Ostojic 2018 (`mastrogiuseppe2018`);
+    self-coupling: Stern, Sompolinsky & Abbott 2014 (`stern2014`); species: Bunin 2017 (`bunin2017`).
 
     Example:
         >>> import quenched as qd

@@ -56,8 +56,8 @@ class Stationary(AbstractChoice):
         `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum` (frequency), `mean_state`,
         `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy`; more with each way.
 
-    Raises: ValueError for lags that do not increase, and where the way chosen, or that of the solver, does not cover the
-    model.
+    Raises:
+        ValueError: lags that do not increase, and where the way chosen, or that of the solver, does not cover the model.
 
     Under jit, grad and vmap the symmetry cannot be looked at: name the way yourself then.
 

@@ -43,9 +43,10 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
         Dataset of `instability_gain` and `chaos_gain`, each with `_error`, the change by the last refinement;
         NaN where there is none between `low` and `high`.
 
-    Raises: ValueError for a symmetry other than 0, a field that changes in time, and low >= high.
+    Raises:
+        ValueError: a symmetry other than 0, a field that changes in time, and low >= high.
 
-    Source: Schuecker, Goedeke & Helias 2018.
+    Source: Schuecker, Goedeke & Helias 2018 (`schuecker2018`).
 
     Example:
         >>> import quenched as qd

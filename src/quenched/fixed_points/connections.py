@@ -63,8 +63,10 @@ def connections(
         but), "out_of_time" (cycles, chaos) or "failed" (the integration). All of these are plain numbers and words, so that
         `networkx.write_graphml`, `write_gexf` and, by `networkx.node_link_data`, JSON take the graph.
 
-    Raises: ValueError for fixed points of another size or of several inputs; TypeError for other objects; MemoryError where
-        the trajectories would not fit.
+    Raises:
+        ValueError: fixed points of another size or of several inputs.
+        TypeError: other objects.
+        MemoryError: the trajectories would not fit.
 
     When it fails: edges to "elsewhere" where the time is too short (slow points on the way): raise `duration`. An edge from
     one saddle to another is exceptional, but for symmetric networks: a trajectory that only passes near a saddle does not

@@ -216,7 +216,8 @@ def eigenvalues(fixed_points: xr.Dataset) -> xr.DataArray:
     Arguments:
         fixed_points: of `qd.landscape.find_fixed_points`, as it is, chosen from, merged, or read from a file.
 
-    Raises: TypeError for a dataset without them.
+    Raises:
+        TypeError: a dataset without them.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -71,7 +71,7 @@ class FixedPoints(AbstractExperiment):
     Status `no_fixed_point`: a network in which none was found; `uncertified`: one in which all roots that were found are on
     a kink of phi or not isolated.
 
-    Source: Qiu & Huang 2025; Sussillo & Barak 2013 for the search by minimising the speed.
+    Source: Qiu & Huang 2025 (`qiu2025`); Sussillo & Barak 2013 (`sussillo2013`) for the search by minimising the speed.
 
     Example:
         >>> import quenched as qd

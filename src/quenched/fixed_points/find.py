@@ -118,9 +118,11 @@ def find_fixed_points(
     -x is looked at wherever x is a fixed point.
 
     Raises:
-        TypeError, ValueError: bad arguments. MemoryError: the dense Jacobians or the starts would not fit.
+        TypeError, ValueError: bad arguments.
+        MemoryError: the dense Jacobians or the starts would not fit.
 
-    Source: Sussillo & Barak 2013 (minimising the speed); Chow, Mallet-Paret & Yorke 1978 (paths).
+    Source: Sussillo & Barak 2013 (`sussillo2013`, minimising the speed); Chow, Mallet-Paret & Yorke 1978 (`chow1978`,
+    paths).
 
     Example:
         >>> import numpy as np, quenched as qd

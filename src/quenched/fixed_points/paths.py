@@ -10,7 +10,7 @@ t = 1, at a fixed point. It is followed by arc length, through its folds; beyond
 
 Levenberg-Marquardt, which only goes down in E, ends in a ghost from nearly every start once a network is large and chaotic.
 
-Source: Chow, Mallet-Paret & Yorke 1978.
+Source: Chow, Mallet-Paret & Yorke 1978 (`chow1978`).
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ def average(
         The average, differentiable in mean and variance. Error below 1e-10 for variances up to 100 and tanh-like f;
         repeat with more nodes to see it.
 
-    Raises: TypeError, ValueError for bad arguments, as far as they are not traced.
+    Raises:
+        TypeError, ValueError: bad arguments, as far as they are not traced.
 
     Example:
         >>> import quenched as qd

@@ -24,7 +24,7 @@ def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.
     Arguments:
         velocity: F, such as `network.velocity`. state: x, (neuron).
 
-    Source: Qiu & Huang 2025, eq. for the optimisation-based Hamiltonian.
+    Source: Qiu & Huang 2025 (`qiu2025`), eq. for the optimisation-based Hamiltonian.
 
     Example:
         >>> import numpy as np, quenched as qd

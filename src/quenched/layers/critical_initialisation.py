@@ -55,12 +55,14 @@ def critical_initialisation(
         `qd.layers.Initialisation`: `weight_std`, `bias_std`, `length`, depth scales, `critical`, a printed report; and
         initialisers for PyTorch, JAX and Keras.
 
-    Raises: TypeError, ValueError: as `qd.layers.edge_of_chaos`; `keep` or `lengths` out of range; a phi that lets no signal
-        pass; one whose edge two quadratures do not agree on.
+    Raises:
+        TypeError, ValueError: as `qd.layers.edge_of_chaos`; `keep` or `lengths` out of range; a phi that lets no signal
+            pass; one whose edge two quadratures do not agree on.
 
     When it fails: the edge is that of infinite width. At width n keep the depth well below n.
 
-    Source: Poole et al. 2016; Schoenholz et al. 2017; Hayou, Doucet & Rousseau 2019.
+    Source: Poole et al. 2016 (`poole2016`); Schoenholz et al. 2017 (`schoenholz2017`); Hayou, Doucet & Rousseau 2019
+    (`hayou2019`).
 
     Example:
         >>> import quenched as qd

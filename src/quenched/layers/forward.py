@@ -58,7 +58,7 @@ class Forward(AbstractExperiment):
 
     Status `diverged`: states ran away.
 
-    Source: Poole et al. 2016; fluctuations at a finite width: Hanin & Nica 2020.
+    Source: Poole et al. 2016 (`poole2016`); fluctuations at a finite width: Hanin & Nica 2020 (`hanin2020`).
 
     Example:
         >>> import quenched as qd

@@ -94,8 +94,10 @@ class Initialisation:
 
         Returns: the module.
 
-        Raises: TypeError: not a module. ValueError: no such layer in it; one whose weights are not there yet (lazy, on the
-            device "meta") or are made of others (weight norm). Warns of what else has parameters, which stay as they are.
+        Raises:
+            TypeError: not a module.
+            ValueError: no such layer in it; one whose weights are not there yet (lazy, on the device "meta") or are made of
+                others (weight norm). Warns of what else has parameters, which stay as they are.
 
         Example:
             >>> import pytest, quenched as qd

@@ -57,13 +57,14 @@ class Propagation(AbstractTheory):
     residual connections; 0 where signals vanish, and then there is no fixed overlap (NaN), as where every overlap stays.
     Derivatives by the network's parameters and the overlaps are right to any order.
 
-    Raises: TypeError, ValueError for bad arguments.
+    Raises:
+        TypeError, ValueError: bad arguments.
 
     When it fails: `diverged`: the mean square runs away within the layers asked for (unbounded phi, large weight_std); the
     message names the layer. `coarse_quadrature`: two quadratures differ; name the kinks of phi in `breakpoints`, or raise
     `qd.Newton(nodes=...)`.
 
-    Source: Poole et al. 2016; Schoenholz et al. 2017.
+    Source: Poole et al. 2016 (`poole2016`); Schoenholz et al. 2017 (`schoenholz2017`).
 
     Example:
         >>> import quenched as qd

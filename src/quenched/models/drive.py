@@ -76,7 +76,7 @@ class Sinusoid(Record):
         >>> qd.RandomNetwork(1.5, field=qd.Sinusoid(0.4, angular_frequency=1.0)).field.mean
         np.float64(0.0)
 
-    Source: Rajan, Abbott & Sompolinsky 2010.
+    Source: Rajan, Abbott & Sompolinsky 2010 (`rajan2010`).
     """
 
     citations: ClassVar[tuple[str, ...]] = ("rajan2010",)

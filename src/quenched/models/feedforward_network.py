@@ -42,7 +42,8 @@ class FeedforwardNetwork(AbstractModel):
         >>> qd.FeedforwardNetwork(1.5, 0.1).recurrent.unit
         units.Discrete(activation=tanh)
 
-    Source: Poole et al. 2016; dropout: Schoenholz et al. 2017; residual connections: Yang & Schoenholz 2017.
+    Source: Poole et al. 2016 (`poole2016`); dropout: Schoenholz et al. 2017 (`schoenholz2017`); residual connections: Yang &
+    Schoenholz 2017 (`yang2017`).
     """
 
     equation: ClassVar[str] = (

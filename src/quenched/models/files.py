@@ -61,7 +61,8 @@ def read_weights(
     Rows and columns that have names are put in one order, that of the rows.
 
     Raises:
-        FileNotFoundError: no such file. ImportError: h5py is missing, and the file is HDF5.
+        FileNotFoundError: no such file.
+        ImportError: h5py is missing, and the file is HDF5.
         ValueError: an unknown ending; a file that is not what its name says; an array that is missing, or not named where
             there are several; rows and columns of different names; a table that may be a matrix as well as a list of two or
             three edges, and no `layout`. That the matrix is square and finite is for `Network` to check.

@@ -59,7 +59,7 @@ class RandomNetwork(AbstractModel):
         >>> round(float(model.critical_gain), 6)
         0.833333
 
-    Source: Zou & Huang 2024, section 2.
+    Source: Zou & Huang 2024 (`zou2024`), section 2.
     """
 
     equation: ClassVar[str] = (

@@ -27,7 +27,7 @@ def kaplan_yorke_dimension(exponents: Any, *, complete: bool = True) -> float:
     Raises:
         ValueError: no exponents, or not finite ones.
 
-    Source: Kaplan & Yorke 1979.
+    Source: Kaplan & Yorke 1979 (`kaplan1979`).
 
     Example:
         >>> import quenched as qd

@@ -120,9 +120,12 @@ def lyapunov_spectrum(
     with an infinite error are not known. Ask for fewer `exponents`; write as zeros what is zero but for rounding.
 
     Raises:
-        ValueError, TypeError: bad arguments, before any work. MemoryError: a network would not fit. SolveError: see `throw`.
+        ValueError, TypeError: bad arguments, before any work.
+        MemoryError: a network would not fit.
+        SolveError: see `throw`.
 
-    Source: Benettin et al. 1980; Kaplan & Yorke 1979; for these networks Engelken, Wolf & Abbott 2023.
+    Source: Benettin et al. 1980 (`benettin1980`); Kaplan & Yorke 1979 (`kaplan1979`); for these networks Engelken, Wolf &
+    Abbott 2023 (`engelken2023`).
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -96,9 +96,11 @@ def measure_response(
     few times the inverse Lyapunov exponent, and the kicks leave the linear range: see the errors.
 
     Raises:
-        ValueError, TypeError: bad arguments. FloatingPointError: a trajectory diverged. MemoryError: it would not fit.
+        ValueError, TypeError: bad arguments.
+        FloatingPointError: a trajectory diverged.
+        MemoryError: it would not fit.
 
-    Source: Hutchinson 1990 (trace by random signs).
+    Source: Hutchinson 1990 (`hutchinson1990`, trace by random signs).
 
     Example:
         >>> import quenched as qd

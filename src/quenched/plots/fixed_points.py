@@ -48,7 +48,8 @@ def fixed_points(
         modes: draw up to three unstable directions of each saddle as short lines.
         axes: where to draw, of the right projection; new ones if left out.
 
-    Raises: ValueError for a dataset with nothing to draw, or trajectories of another size.
+    Raises:
+        ValueError: a dataset with nothing to draw, or trajectories of another size.
     """
     dataset = _as_list(dataset)
     if components not in (2, 3):

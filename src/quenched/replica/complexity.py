@@ -80,10 +80,12 @@ def complexity(
     The annealed number is that of the average network, an upper bound for a typical one. dominating <= annealed always.
     Limits: symmetry 0: lim (1/N) ln Z = 0 and the dominating states are Gaussian, their variance that of `qd.dmft.Static`.
 
-    Raises: ValueError for a field, noise, phi not odd, unbounded, not monotonic or steeper elsewhere than at 0, and for a
-        negative symmetry unless `which` is "annealed": without overlaps of replicas the dominating number is negative there.
+    Raises:
+        ValueError: a field, noise, phi not odd, unbounded, not monotonic or steeper elsewhere than at 0, and for a negative
+            symmetry unless `which` is "annealed": without overlaps of replicas the dominating number is negative there.
 
-    Source: limit of Qiu & Huang 2025; Wainrib & Touboul 2013 for the question. Derived in quenched's documentation.
+    Source: limit of Qiu & Huang 2025 (`qiu2025`); Wainrib & Touboul 2013 (`wainrib2013`) for the question. Derived in
+    quenched's documentation.
 
     Example:
         >>> import quenched as qd

@@ -76,13 +76,14 @@ def phase_diagram(
         where the upward and the downward branch have equal free energies, each NaN where there is none; with `_error`, the
         difference of two interpolations between gains, or the step between gains where the branch itself changes there.
 
-    Raises: ValueError, TypeError for bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
+    Raises:
+        ValueError, TypeError: bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
 
     When it fails: interrupted, the lines done are kept, the others have the status `interrupted`. The ordered branch is the
     replica-symmetric one; where it is chosen it is unstable, and `OneStepRSB` gives the better free energy (larger by a per
     cent). At low T and large gain its averages jump with the fields (`coarse_quadrature`): raise `nodes`.
 
-    Source: Qiu & Huang 2025; de Almeida & Thouless 1978 for the stability.
+    Source: Qiu & Huang 2025 (`qiu2025`); de Almeida & Thouless 1978 (`almeida1978`) for the stability.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -80,9 +80,10 @@ class Cavity(AbstractExperiment):
 
     Status `diverged`: the states grew without bound.
 
-    Raises: ValueError, TypeError: bad arguments; phi that jumps.
+    Raises:
+        ValueError, TypeError: bad arguments; phi that jumps.
 
-    Source: Zou & Huang 2024, section on the dynamical cavity method.
+    Source: Zou & Huang 2024 (`zou2024`), section on the dynamical cavity method.
 
     Example:
         >>> import quenched as qd

@@ -123,8 +123,9 @@ def integrate(
         and `state_trajectory` (variable, time, trial, neuron) holds all.
 
     Raises:
-        ValueError, TypeError: bad arguments. FloatingPointError: the trajectory diverged. MemoryError: all states would not
-            fit.
+        ValueError, TypeError: bad arguments.
+        FloatingPointError: the trajectory diverged.
+        MemoryError: all states would not fit.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -35,7 +35,7 @@ class Adaptive(UnitWithActivation):
         >>> 1.0 < float(model.critical_gain) < 2.0
         True
 
-    Source: Muscinelli, Gerstner & Schwalger 2019.
+    Source: Muscinelli, Gerstner & Schwalger 2019 (`muscinelli2019`).
     """
 
     citations: ClassVar[tuple[str, ...]] = ("muscinelli2019",)

@@ -289,7 +289,8 @@ def split_state(states: Any) -> tuple[Any, Any]:
         states: any array, JAX, NumPy or xarray, whose last axis is that of a state, (..., neuron).
 
     Raises:
-        TypeError: not an array. ValueError: the last axis has an odd length.
+        TypeError: not an array.
+        ValueError: the last axis has an odd length.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -81,10 +81,12 @@ def stationary_density(
     cells^3: 2 s and 0.13 GB for 201 x 201.
 
     Raises:
-        TypeError, ValueError: bad arguments; a map; a velocity that is not finite in the box. MemoryError: it would not fit.
+        TypeError, ValueError: bad arguments; a map; a velocity that is not finite in the box.
+        MemoryError: it would not fit.
         FloatingPointError: neighbouring cells are too far apart for the noise, or the residual is not small.
 
-    Source: Scharfetter & Gummel 1969 (fluxes); Grassmann, Taksar & Heyman 1985 (the null vector, see `fokker_planck`).
+    Source: Scharfetter & Gummel 1969 (`scharfetter1969`, fluxes); Grassmann, Taksar & Heyman 1985 (the null vector, see
+    `fokker_planck`).
 
     Example:
         >>> import quenched as qd

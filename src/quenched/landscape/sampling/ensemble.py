@@ -70,7 +70,7 @@ class Sampling(AbstractExperiment):
     Status `not_mixed`: a network with an R-hat above 1.05 (infinite where a chain never moved) or fewer than 100 effective
     draws. `not_finite`: a draw that is no number.
 
-    Source: Qiu & Huang 2025.
+    Source: Qiu & Huang 2025 (`qiu2025`).
 
     Example:
         >>> import quenched as qd

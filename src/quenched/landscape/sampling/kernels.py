@@ -89,7 +89,8 @@ class Langevin(eqx.Module):
         acceptance: mean acceptance that the step is adapted to.
         preconditioner: "dense", "diagonal" or "none"; none where a step is given.
 
-    Source: Qiu & Huang 2025 (unadjusted); Roberts & Tweedie 1996 (bias, adjusted); Roberts & Rosenthal 1998 (0.574).
+    Source: Qiu & Huang 2025 (`qiu2025`, unadjusted); Roberts & Tweedie 1996 (bias, adjusted); Roberts & Rosenthal 1998
+    (0.574).
 
     Example:
         >>> import quenched as qd

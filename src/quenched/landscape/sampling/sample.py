@@ -106,11 +106,13 @@ def sample(
     too long a step, or a `rate` that is no number; R-hat and effective draws are then NaN.
 
     Raises:
-        ValueError, TypeError: bad arguments, before any work. MemoryError: it would not fit. SolveError: see `throw`.
+        ValueError, TypeError: bad arguments, before any work.
+        MemoryError: it would not fit.
+        SolveError: see `throw`.
 
     When it fails: wells so narrow or so far apart that no chain was ever in them are seen by no diagnostic.
 
-    Source: Qiu & Huang 2025 for the measure; Vehtari et al. 2021 for the diagnostics.
+    Source: Qiu & Huang 2025 (`qiu2025`) for the measure; Vehtari et al. 2021 for the diagnostics.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -87,11 +87,12 @@ def anneal(
         States (start, neuron).
 
     Raises:
-        TypeError, ValueError: bad arguments. MemoryError: the chains would not fit.
+        TypeError, ValueError: bad arguments.
+        MemoryError: the chains would not fit.
 
     When it fails: cooled too fast, chains freeze in local minima above zero; raise `steps`.
 
-    Source: Kirkpatrick, Gelatt & Vecchi 1983; for fixed points Qiu & Huang 2025.
+    Source: Kirkpatrick, Gelatt & Vecchi 1983; for fixed points Qiu & Huang 2025 (`qiu2025`).
 
     Example:
         >>> import numpy as np, quenched as qd
