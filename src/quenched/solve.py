@@ -66,6 +66,9 @@ def solve(
         SolveError: not solved (`throw=True`); it carries the partial solution.
         MemoryError: the experiment would not fit into the memory there is.
 
+    When it fails: the status, a name of `qd.Status`, says what went wrong, and its `advice` what to change; the docstring of
+    each theory says which can come, and when. `throw=False` returns the solution as far as it came.
+
     Example:
         >>> import quenched as qd
         >>> solution = qd.solve(qd.RandomNetwork(gain=1.5), qd.dmft.Static())

@@ -36,7 +36,11 @@ _LIKELY = (*(np.arange(-40.0, 41.0) / 10.0), *(np.arange(-16.0, 17.0) / 4.0))
 
 
 class AbstractActivation(eqx.Module):
-    """phi and what the solvers need to know of it."""
+    """The function phi from the state of a neuron to its rate, and what the solvers need to know of it.
+
+    Of a function of your own `qd.Activation(function)` finds all of this. A subclass gives the properties and methods that
+    are abstract here, and may give averages over Gaussian states in closed form (`gaussian_product`).
+    """
 
     @property
     @abstractmethod
@@ -115,7 +119,7 @@ def check_continuous(activation: Any, theory: str, why: str, instead: str = "") 
 
 
 class Activation(AbstractActivation):
-    """An activation of your own: any function of a real number that JAX can trace; its slope by autodiff.
+    """An activation of your own, phi(x) = function(x), for any function that JAX can trace; its slope by autodiff.
 
     Arguments:
         function: phi, written for one number or an array, element by element (`jnp`, not `np`, functions). It is compiled

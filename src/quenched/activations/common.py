@@ -60,6 +60,9 @@ def common(name: str) -> AbstractActivation:
     Arguments:
         name: such as "gelu", "leaky_relu", "hardtanh"; `qd.activations.NAMES` lists all.
 
+    Returns:
+        A `qd.Activation` with its kinks, or one of the package's own, such as `qd.ReLU()`.
+
     Raises:
         ValueError: another name. Functions with parameters of your own are `qd.Activation(function)`.
 

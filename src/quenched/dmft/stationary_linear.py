@@ -47,7 +47,7 @@ class StationaryLinear(AbstractTheory):
         `kinetic_energy` = (noise^2 - C''(0+))/2, `lyapunov_exponent` = g (1 + eta) - 1, `local_instability` = g^2.
 
     Raises:
-        ValueError: another activation, and for a field that changes in time.
+        ValueError: another activation, or a field that changes in time.
 
     When it fails: `diverged`, all NaN: g (1 + eta) >= 1, where a linear network grows without bound. `coarse_quadrature`: so
     near that limit that the circle is too close to the poles, with symmetry near 1; raise `qd.Newton(nodes=...)`.

@@ -92,7 +92,8 @@ class StationarySampled(AbstractExperiment):
     `imprecise`: `precision` is not reached; give more `trajectories`, or a smaller `step` where `_discretisation` is large.
     `out_of_steps`: near such states, and where the memory lets one neuron have several states (large gain, symmetry > 0).
 
-    Source: Zou & Huang 2024 (`zou2024`); Roy, Biroli, Bunin & Cammarota 2019 (`roy2019`) for sampling.
+    Source: Sompolinsky, Crisanti & Sommers 1988 (`sompolinsky1988`); Zou & Huang 2024 (`zou2024`); Roy, Biroli, Bunin &
+    Cammarota 2019 (`roy2019`) for sampling.
 
     Example:
         >>> import quenched as qd

@@ -42,8 +42,10 @@ def connections(
     duration: float = 1000.0,
     progress: Progress | None = None,
 ) -> nx.MultiDiGraph:
-    """From each saddle follow its unstable directions to where they lead: x* + nudge v and x* - nudge v, v an eigenvector of
-    a growing eigenvalue; of a complex pair, its real and imaginary part.
+    """Follow the unstable directions of each saddle to where they lead.
+
+    Two trajectories begin beside the saddle x*, at x* + nudge v and at x* - nudge v, for each eigenvector v of a growing
+    eigenvalue; of a complex pair v is its real and its imaginary part.
 
     Arguments:
         dynamics: the `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map` of the fixed points.

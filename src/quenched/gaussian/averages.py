@@ -169,8 +169,8 @@ def pair_average(
 
     Arguments:
         first, second: f and g, element by element, JAX-traceable.
-        means, variances: of x and y. covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one that is
-            traced gives NaN.
+        means, variances: of x and y, two numbers each; variances at least 0.
+        covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one that is traced gives NaN.
         breakpoints: where f, g or their derivatives jump.
         nodes: quadrature nodes on each piece of each axis.
 
@@ -178,7 +178,10 @@ def pair_average(
         The average; differentiable in the means and in the covariance, where d/d covariance = <f'(x) g'(y)> (Price's
         theorem) also at full correlation; there of f and g that both jump at one place it is infinite.
 
-    Raises: as `average`.
+    Raises:
+        TypeError: no functions, or no numbers.
+        ValueError: a variance below 0, a covariance that is too large, nodes or breakpoints out of range, as far as these
+            are not traced.
 
     Example:
         >>> import quenched as qd

@@ -35,8 +35,9 @@ def critical_initialisation(
     lengths: tuple[float, float] | None = None,
     solver: Newton | None = None,
 ) -> Initialisation:
-    """Weights at the edge of chaos, chi_1 = sigma_w^2 <phi'^2>/keep = 1 at a stable fixed length
-    q* = sigma_w^2 <phi^2>/keep + sigma_b^2.
+    """Weights at the edge of chaos, where neither signals nor gradients grow or shrink exponentially from layer to layer:
+
+        chi_1 = sigma_w^2 <phi'^2>/keep = 1   at a stable fixed length   q* = sigma_w^2 <phi^2>/keep + sigma_b^2.
 
     Where there is no such point, the least bad weights: of those that keep a length within `lengths`, which are
     sigma_w^2 = keep (q - sigma_b^2)/<phi^2>, the ones with the longest depth scale, 1/|ln chi_1| of gradients, or

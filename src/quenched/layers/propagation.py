@@ -30,13 +30,13 @@ _ROUNDING = 4.0 * np.finfo(float).eps
 
 
 class Propagation(AbstractTheory):
-    """Signals through a deep network with random weights, of infinite width. The mean square q of the states, that q_ab of
-    two inputs, and the mean square of a gradient go from layer to layer as
+    """Signals and gradients through a deep network with random weights, of infinite width, from one layer to the next (x'):
 
         q' = sigma_w^2 <phi^2> + sigma_b^2,   q_ab' = sigma_w^2 <phi(x_a) phi(x_b)> + sigma_b^2,
-        |dL/dx|^2 = chi(q) |dL/dx'|^2,   chi(q) = sigma_w^2 <phi'^2>,
+        |dL/dx|^2 = chi(q) |dL/dx'|^2,   chi(q) = sigma_w^2 <phi'^2>.
 
-    with Gaussian x of mean square q. At the fixed length q*, chi_1 = chi(q*) is also what the square of a small difference
+    q is the mean square of the states, q_ab the mean product of the states of two inputs, and x is Gaussian of mean square
+    q. At the fixed length q*, chi_1 = chi(q*) is also what the square of a small difference
     is multiplied with: below 1 all inputs become alike (order), above 1 they become different (chaos). With dropout <phi^2>
     and <phi'^2> are divided by `keep`; with residual connections see `qd.FeedforwardNetwork`.
 

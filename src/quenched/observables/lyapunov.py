@@ -62,8 +62,9 @@ def lyapunov_spectrum(
     throw: bool = True,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Lyapunov exponents of finite networks, dx = (-x + J phi(x) + b) dt + sigma dW. Along the trajectory a frame of tangent
-    vectors v obeys
+    """Lyapunov exponents of finite networks, dx = (-x + J phi(x) + b) dt + sigma dW.
+
+    Along the trajectory a frame of tangent vectors v obeys
 
         dv/dt = F'(x(t)) v = -v + J (phi'(x) v),
 

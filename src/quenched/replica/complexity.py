@@ -81,8 +81,12 @@ def complexity(
     Limits: symmetry 0: lim (1/N) ln Z = 0 and the dominating states are Gaussian, their variance that of `qd.dmft.Static`.
 
     Raises:
-        ValueError: a field, noise, phi not odd, unbounded, not monotonic or steeper elsewhere than at 0, and for a negative
-            symmetry unless `which` is "annealed": without overlaps of replicas the dominating number is negative there.
+        ValueError: a field, noise, phi not odd, unbounded, not monotonic or steeper elsewhere than at 0; a negative symmetry
+            unless `which` is "annealed": without overlaps of replicas the dominating number is negative there.
+        TypeError: another model than a `qd.RandomNetwork`, another solver than `qd.Newton`, gains that are no numbers.
+
+    When it fails: `out_of_steps` or `coarse_quadrature`: raise the solver's `max_steps` or `nodes`; with `throw=False` the
+    Dataset holds what was reached, and `status` for each gain.
 
     Source: limit of Qiu & Huang 2025 (`qiu2025`); Wainrib & Touboul 2013 (`wainrib2013`) for the question. Derived in
     quenched's documentation.

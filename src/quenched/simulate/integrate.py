@@ -124,7 +124,7 @@ def integrate(
 
     Raises:
         ValueError, TypeError: bad arguments.
-        FloatingPointError: the trajectory diverged.
+        FloatingPointError: a trajectory diverged.
         MemoryError: all states would not fit.
 
     Example:

@@ -76,6 +76,10 @@ def sweep(
         FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep.
         SolveError: with `throw=True`.
 
+    When it fails: `status` has a code of `qd.Status` for each point; the values of points that are not solved are what was
+    reached, or NaN. `interrupted` and `not_run` points are computed by `resume=True`; for the others see the docstring of
+    the theory, and start from a solution at a neighbouring point.
+
     Example:
         >>> import quenched as qd
         >>> found = qd.sweep(qd.RandomNetwork(gain=1.0), qd.dmft.Static(), {"gain": [0.5, 1.5], "symmetry": [0, 0.2, 0.5]})

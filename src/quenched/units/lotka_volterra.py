@@ -33,7 +33,7 @@ class LotkaVolterra(AbstractUnit):
         >>> float(qd.units.LotkaVolterra().drift(jnp.asarray(0.5), jnp.asarray(0.0)))
         0.25
 
-    Source: Bunin 2017 (`bunin2017`).
+    Source: Bunin 2017 (`bunin2017`); Roy, Biroli, Bunin & Cammarota 2019 (`roy2019`).
     """
 
     growth: Real

@@ -46,7 +46,7 @@ def stationary_density(
     confinement: float = 0.0,
     inputs: Any = None,
 ) -> xr.Dataset:
-    """Where dx = F(x) dt + sigma dW is found, one or two variables, and what flows there: the solution p of
+    """The stationary density p of dx = F(x) dt + sigma dW in one or two variables, and the current j in it:
 
         0 = dp/dt = -div j,     j = F p - D grad p,     D = sigma^2/2,     no flux through the walls of a box,
 

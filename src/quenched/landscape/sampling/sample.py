@@ -76,8 +76,9 @@ def sample(
             `qd.landscape.ReplicaExchange(...)` where barriers keep chains apart.
         chains: independent chains, at least 4, for their agreement is the proof; with replica exchange as many at each
             temperature.
-        samples: draws of each chain that are kept, at least 8; each after `thinning` transitions.
+        samples: draws of each chain that are kept, at least 8.
         warm_up: transitions before, at least 50: the first quarter cools from where E/N = T/2 at the starts.
+        thinning: transitions before each draw that is kept, at least 1.
         starts: (chain, neuron); Gaussian clouds of widths up to 2 if left out.
         rate: phi, a function of the state; that of a network, or the identity.
         record: whether to keep all states.
@@ -100,17 +101,16 @@ def sample(
         more. They hold if the chains have mixed, and do not contain the step of unadjusted Langevin dynamics (attribute
         `outside_errors`).
 
-    Status `not_mixed`: an R-hat above 1.01, or fewer than 100 effective draws, of E, x^2, phi^2, or one of four sums of the
-    states with random signs, or a chain that never moved (R-hat infinite, no effective draw). An observable that is constant
-    while the states move has R-hat 1 and error 0. Draw more, or use `ReplicaExchange`. `not_finite`: unadjusted Langevin of
-    too long a step, or a `rate` that is no number; R-hat and effective draws are then NaN.
+    When it fails: `not_mixed`: an R-hat above 1.01, or fewer than 100 effective draws, of E, x^2, phi^2, or one of four sums
+    of the states with random signs, or a chain that never moved (R-hat infinite, no effective draw). An observable that is
+    constant while the states move has R-hat 1 and error 0. Draw more, or use `ReplicaExchange`. `not_finite`: unadjusted
+    Langevin of too long a step, or a `rate` that is no number; R-hat and effective draws are then NaN. Wells so narrow or so
+    far apart that no chain was ever in them are seen by no diagnostic.
 
     Raises:
         ValueError, TypeError: bad arguments, before any work.
         MemoryError: it would not fit.
         SolveError: see `throw`.
-
-    When it fails: wells so narrow or so far apart that no chain was ever in them are seen by no diagnostic.
 
     Source: Qiu & Huang 2025 (`qiu2025`) for the measure; Vehtari et al. 2021 for the diagnostics.
 
