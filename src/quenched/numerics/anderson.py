@@ -36,7 +36,7 @@ class Anderson(eqx.Module):
 
     Example:
         >>> import quenched as qd
-        >>> theory = qd.dmft.StationarySampled(lags=(0.0,), step=1.0, window=32, trajectories=8, scramblings=2)
+        >>> theory = qd.dmft.StationarySampled((0.0, 1.0), window=32, trajectories=8, scramblings=2, scheme="euler")
         >>> solution = qd.solve(qd.RandomNetwork(gain=0.5, symmetry=0.5, noise=0.5), theory, solver=qd.dmft.Anderson(1e-6))
         >>> bool(solution.residual < 1e-6)
         True

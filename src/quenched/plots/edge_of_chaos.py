@@ -49,8 +49,8 @@ def edge_of_chaos(
         >>> import quenched as qd
         >>> found = qd.sweep(qd.RandomNetwork(gain=1.0), qd.dmft.Static(), over={"gain": [0.5, 1.0, 1.5]})
         >>> axes = qd.plots.edge_of_chaos({"static": found})
-        >>> axes.shape, axes[0, 0].get_title(loc="left")
-        ((2, 1), 'symmetry $\\eta = 0$')
+        >>> axes.shape, axes[-1, 0].get_xlabel()  # the mean square rate, and the response
+        ((2, 1), 'gain $g$')
     """
     from matplotlib.figure import Figure
 

@@ -53,8 +53,8 @@ class HMC(eqx.Module):
 
     Example:
         >>> import numpy as np, quenched as qd
-        >>> rest, solver = qd.Network(np.zeros((3, 3))), qd.landscape.HMC(acceptance=0.9)
-        >>> found = qd.landscape.sample(rest, 0.1, solver=solver, samples=500, warm_up=500)
+        >>> rest = qd.Network(np.zeros((3, 3)))
+        >>> found = qd.landscape.sample(rest, 0.1, solver=qd.landscape.HMC(acceptance=0.9))
         >>> bool(abs(found.acceptance[0] - 0.9) < 0.1)
         True
     """
