@@ -3,7 +3,7 @@
 The public names are those of `quenched.__all__`, of the `__all__` of each chapter, and of `quenched.landscape.rnn`; the
 public methods are the `:members:` of docs/api.md. What a docstring must have follows from the kind of the thing:
 
-    function      summary, Arguments, Returns (unless it returns None), Example; "When it fails" if it has `throw`
+    function      summary, Arguments, Returns (unless it returns None), Example; "When it fails" if it has a solver or `throw`
     theory        summary, equation, Arguments, Returns, "When it fails", Source, Example; experiments and choices too
     part          summary, equation, Arguments, Example: models, couplings, units, activations, initial states, dynamics
     solver        summary, Arguments, Example
@@ -15,7 +15,7 @@ public methods are the `:members:` of docs/api.md. What a docstring must have fo
     data          its place in docs/api.md
 
 A summary is one line. Arguments name exactly the parameters of the signature. What raises errors in its own file, or calls
-the checks of arguments, has Raises, which names each class of error raised there. Source names the keys of the class's
+the checks of arguments, has Raises, which names each class of error raised there and says when. Source names the keys of the class's
 `citations`, and the key of every paper that `quenched.citation` knows. An example prints a number, a word or a verdict, not
 the printed form of an object.
 """
@@ -226,7 +226,7 @@ def faults(kind: str, thing: Any) -> list[str]:
     needed = NEEDED[kind] - ({"Arguments"} if not taken else set())
     if kind in ("function", "method") and (isinstance(thing, property) or _returns_nothing(thing)):
         needed = needed - {"Returns"}
-    if "throw" in taken:
+    if kind == "function" and {"throw", "solver"} & set(taken):
         needed = needed | {"When it fails"}
     wrong += [f"no section {each}" for each in sorted(needed - {"equation"}) if not "".join(found.get(each, [])).strip()]
     if "equation" in needed and not re.search(r"[=~]|->", "\n".join(found["text"])):
@@ -256,6 +256,7 @@ def _wrong_raises(kind: str, thing: Any, taken: list[str], found: dict[str, list
         wrong.append(f"Raises does not name {sorted(errors - names)}")
     wrong += [f"no error: {name}" for name in names if not (hasattr(builtins, name) or name == "SolveError")]
     wrong += [f"Raises: no entry: {text}" for each, text in raised if not each or re.search(rf"\. {ERROR}: ", text)]
+    wrong += [f"Raises does not say when: {text}" for _, text in raised if re.match(r"(a )?(bad|wrong) arguments?\b", text)]
     return wrong
 
 
@@ -354,6 +355,7 @@ def half(number: float) -> float:
         ("ValueError: the", "TypeError: the", "Raises does not name ['ValueError']"),
         ("Raises:\n    ValueError: the", "Raises: ValueError: the", "head not on a line of its own"),
         ("below 0.", "below 0. TypeError: no number.", "Raises: no entry"),
+        ("the number is below 0.", "bad arguments.", "Raises does not say when"),
         (" (`parisi1980`)", "", "without its key `parisi1980`"),
         ("parisi1980", "parisi1979", "no such reference"),
         ("Example:", "Examples here", "no section Example"),

@@ -36,15 +36,18 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
 
     Arguments:
         model: its own gain is not used.
-        low, high: the first crossing from below between these gains is looked for.
-        solver: as for `qd.dmft.Stationary`.
+        low, high: the first crossing from below between these gains is looked for; above 0.
+        solver: `qd.Newton(nodes=...)`, as for `qd.dmft.StationaryGaussian`.
 
     Returns:
         Dataset of `instability_gain` and `chaos_gain`, each with `_error`, the change by the last refinement;
         NaN where there is none between `low` and `high`.
 
     Raises:
-        ValueError: a symmetry other than 0, a field that changes in time, and low >= high.
+        ValueError: a symmetry other than 0, a field that changes in time, phi that jumps, low >= high.
+
+    When it fails: NaN: no crossing between `low` and `high`; widen the range. Where the stationary state does not exist (phi
+    that is unbounded, above its transition) criteria are NaN, and no crossing is seen.
 
     Source: Schuecker, Goedeke & Helias 2018 (`schuecker2018`).
 

@@ -107,7 +107,8 @@ def average(
         repeat with more nodes to see it.
 
     Raises:
-        TypeError, ValueError: bad arguments, as far as they are not traced.
+        TypeError: no function, or no numbers.
+        ValueError: a variance below 0, nodes or breakpoints out of range, as far as these are not traced.
 
     Example:
         >>> import quenched as qd
@@ -171,7 +172,7 @@ def pair_average(
         first, second: f and g, element by element, JAX-traceable.
         means, variances: of x and y, two numbers each; variances at least 0.
         covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one that is traced gives NaN.
-        breakpoints: where f, g or their derivatives jump.
+        breakpoints: where f, g or their derivatives jump, `activation.breakpoints` for functions of phi.
         nodes: quadrature nodes on each piece of each axis.
 
     Returns:

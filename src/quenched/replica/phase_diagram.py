@@ -77,7 +77,9 @@ def phase_diagram(
         difference of two interpolations between gains, or the step between gains where the branch itself changes there.
 
     Raises:
-        ValueError, TypeError: bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
+        ValueError: noise; a field, or phi that is not odd, with which there is one branch: use `qd.sweep`; gains that do not
+            increase, or fewer than two; parameters out of range.
+        TypeError: another model than a `qd.RandomNetwork`, another solver than `qd.Newton`, no numbers.
 
     When it fails: interrupted, the lines done are kept, the others have the status `interrupted`. The ordered branch is the
     replica-symmetric one; where it is chosen it is unstable, and `OneStepRSB` gives the better free energy (larger by a per

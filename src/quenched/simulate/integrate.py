@@ -123,7 +123,9 @@ def integrate(
         and `state_trajectory` (variable, time, trial, neuron) holds all.
 
     Raises:
-        ValueError, TypeError: bad arguments.
+        TypeError: no `qd.Network`, no number, no function of the time.
+        ValueError: a duration that is no multiple of the step, a step that is too long for the unit, noise below 0, states
+            of another shape; abundances with noise, or below 0.
         FloatingPointError: a trajectory diverged.
         MemoryError: all states would not fit.
 

@@ -72,7 +72,9 @@ def sweep(
         `critical_gain` and those parameters that a function makes of its arguments, and all other parameters as attributes.
 
     Raises:
-        ValueError, TypeError: a bad argument or a bad value at any point, before any work.
+        TypeError: no model, no theory, values that are no numbers, before any work.
+        ValueError: a name in `over` that is no parameter, or a value that the model or the theory refuses at any point;
+            `resume` or `force` without a store, or both; before any work.
         FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep.
         SolveError: with `throw=True`.
 

@@ -81,8 +81,10 @@ def stationary_density(
     cells^3: 2 s and 0.13 GB for 201 x 201.
 
     Raises:
-        TypeError, ValueError: bad arguments; a map; a velocity that is not finite in the box.
-        MemoryError: it would not fit.
+        TypeError: no dynamics, no number.
+        ValueError: a map, more than two variables, noise or a temperature that is not above 0, a box or inputs of another
+            shape, fewer than 16 cells; a velocity that is not finite in the box.
+        MemoryError: the matrix of the cells would not fit.
         FloatingPointError: neighbouring cells are too far apart for the noise, or the residual is not small.
 
     Source: Scharfetter & Gummel 1969 (`scharfetter1969`, fluxes); Grassmann, Taksar & Heyman 1985 (the null vector, see

@@ -108,9 +108,11 @@ def sample(
     far apart that no chain was ever in them are seen by no diagnostic.
 
     Raises:
-        ValueError, TypeError: bad arguments, before any work.
-        MemoryError: it would not fit.
-        SolveError: see `throw`.
+        TypeError: no dynamics, another solver, a `rate` that is no function, no number; before any work.
+        ValueError: a temperature that is not above 0, a confinement below 0, too few chains, draws or transitions, starts or
+            inputs of another shape, phi that jumps; before any work.
+        MemoryError: the draws or the chains would not fit.
+        SolveError: not mixed or not finite (`throw=True`); it carries the Dataset.
 
     Source: Qiu & Huang 2025 (`qiu2025`) for the measure; Vehtari et al. 2021 for the diagnostics.
 

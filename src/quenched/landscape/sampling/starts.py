@@ -91,7 +91,9 @@ def anneal(
         The states at the end, (start, neuron).
 
     Raises:
-        TypeError, ValueError: bad arguments.
+        TypeError: no dynamics, another solver, no number.
+        ValueError: a temperature that is not above 0, a confinement below 0, starts or inputs of another shape, phi that
+            jumps.
         MemoryError: the chains would not fit.
 
     When it fails: cooled too fast, chains freeze in local minima above zero; raise `steps`.
