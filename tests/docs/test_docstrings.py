@@ -3,7 +3,7 @@
 The public names are those of `quenched.__all__`, of the `__all__` of each chapter, and of `quenched.landscape.rnn`; the
 public methods are the `:members:` of docs/api.md. What a docstring must have follows from the kind of the thing:
 
-    function      summary, Arguments, Returns (unless it returns None), Example; "When it fails" if it has a solver or `throw`
+    function      summary, Arguments, Returns (unless None), Example; with a solver or `throw` also "When it fails"
     theory        summary, equation, Arguments, Returns, "When it fails", Source, Example; experiments and choices too
     part          summary, equation, Arguments, Example: models, couplings, units, activations, initial states, dynamics
     solver        summary, Arguments, Example
@@ -15,9 +15,9 @@ public methods are the `:members:` of docs/api.md. What a docstring must have fo
     data          its place in docs/api.md
 
 A summary is one line. Arguments name exactly the parameters of the signature. What raises errors in its own file, or calls
-the checks of arguments, has Raises, which names each class of error raised there and says when. Source names the keys of the class's
-`citations`, and the key of every paper that `quenched.citation` knows. An example prints a number, a word or a verdict, not
-the printed form of an object.
+the checks of arguments, has Raises, which names each class of error raised there and says when. Source names the keys of the
+class's `citations`, and the key of every paper that `quenched.citation` knows. An example prints a number, a word or a
+verdict, not the printed form of an object.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def vars_of(package: ModuleType) -> dict[str, Any]:
 
 def methods() -> dict[str, Any]:
     """The members that docs/api.md lists of each class."""
-    found = {}
+    found: dict[str, Any] = {}
     for path, members in re.findall(r"autoclass:: (quenched[\w.]+)\n(?: +:members:(.*)\n)", API):
         owner = NAMES[path]
         if not issubclass(owner, Enum):
@@ -317,7 +317,7 @@ def test_statuses_of_a_theory_exist(name: str) -> None:
     assert set(re.findall(r"`(\w+)`:", text)) <= {status.name for status in qd.Status}
 
 
-WHOLE = '''Half of a number.
+WHOLE = """Half of a number.
 
 Arguments:
     number: what is halved.
@@ -333,7 +333,7 @@ Source: Parisi 1980 (`parisi1980`).
 Example:
     >>> 4 / 2
     2.0
-'''
+"""
 
 
 def half(number: float) -> float:

@@ -101,10 +101,25 @@ class AbstractActivation(eqx.Module):
 
     @abstractmethod
     def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
-        """phi'(x), element by element."""
+        """phi'(x), element by element.
+
+        Arguments:
+            state: x, an array of any shape.
+
+        Returns:
+            The slopes, in the shape of x.
+        """
 
     def gaussian_product(self, variance: Array, covariance: Array) -> Array | None:
-        """<phi(x) phi(y)> of Gaussian x and y of mean 0 and equal variance, in closed form; None where there is none."""
+        """<phi(x) phi(y)> of Gaussian x and y of mean 0 and equal variance, in closed form.
+
+        Arguments:
+            variance: of x and of y, an array of any shape.
+            covariance: <xy>, in the same shape.
+
+        Returns:
+            The averages, in the same shape; None where there is no closed form.
+        """
         return None
 
 

@@ -58,8 +58,7 @@ class Propagation(AbstractTheory):
     Derivatives by the network's parameters and the overlaps are right to any order.
 
     Raises:
-        ValueError: a depth below 1, a length that is not above 0, an overlap outside [-1, 1]; a
-            `start`.
+        ValueError: a depth below 1, a length that is not above 0, an overlap outside [-1, 1]; a `start`.
         TypeError: no number, or no whole number; a model that is no `qd.FeedforwardNetwork`.
 
     When it fails: `diverged`: the mean square runs away within the layers asked for (unbounded phi, large weight_std); the

@@ -31,7 +31,11 @@ class AbstractModel(Record):
         return parameter_paths(self)
 
     def values(self) -> dict[str, Any]:
-        """The parameters by name, without those that were left out."""
+        """The parameters by name, without those that were left out.
+
+        Returns:
+            A dictionary from the names of `parameters` to their values.
+        """
         found = {name: value_at(self, path) for name, path in self.parameters.items()}
         return {name: value for name, value in found.items() if value is not None}
 

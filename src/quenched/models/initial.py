@@ -26,11 +26,26 @@ class AbstractInitial(Record):
 
     @abstractmethod
     def quantile(self, uniform: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The state below which a fraction `uniform` of the neurons starts."""
+        """The state below which a fraction of the neurons starts.
+
+        Arguments:
+            uniform: the fractions, between 0 and 1, an array of any shape.
+
+        Returns:
+            The states, in the same shape.
+        """
 
     @abstractmethod
     def draw(self, shape: tuple[int, ...], key: Key[Array, ""]) -> Float[Array, "..."]:
-        """Independent states."""
+        """Independent states.
+
+        Arguments:
+            shape: of the array that is wanted.
+            key: a JAX key.
+
+        Returns:
+            The states.
+        """
 
 
 class Normal(AbstractInitial):
