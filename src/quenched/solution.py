@@ -50,10 +50,10 @@ class Solution(eqx.Module):
         theory: the level of description, or the experiment.
         arrays: every quantity by its name in `qd.VOCABULARY`, with the axes listed there.
         status: a code of `qd.Status`, 0 where it is solved; one for each point under vmap.
-        residual: the largest residual of the equations, as large.
-        steps: iterations taken, as large.
+        residual: the largest residual of the equations, in the shape of `status`.
+        steps: iterations taken, in the shape of `status`.
         coordinates: the values along the axes of the arrays, by the name of the axis, such as `lag` and `time`.
-        seed: the seed of everything random; None where nothing is, or where a JAX key was given.
+        seed: the seed of everything random; None where a JAX key was given.
         wall_time: seconds that it took; None under a JAX transformation.
         branch: which branch of the theory, where it has several.
         solver: what solved it.

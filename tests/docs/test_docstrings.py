@@ -82,10 +82,10 @@ def vars_of(package: ModuleType) -> dict[str, Any]:
 def methods() -> dict[str, Any]:
     """The members that docs/api.md lists of each class."""
     found: dict[str, Any] = {}
-    for path, members in re.findall(r"autoclass:: (quenched[\w.]+)\n(?: +:members:(.*)\n)", API):
+    for path, wanted in re.findall(r"autoclass:: (quenched[\w.]+)\n(?: +:members:(.*)\n)", API):
         owner = NAMES[path]
         if not issubclass(owner, Enum):
-            listed = [each.strip() for each in members.split(",") if each.strip()]
+            listed = [each.strip() for each in wanted.split(",") if each.strip()]
             members = {name: vars_of_class(owner, name) for name in listed or vars(owner) if not name.startswith("_")}
             found |= {f"{path}.{name}": each for name, each in members.items() if _is_method(each)}
     return found

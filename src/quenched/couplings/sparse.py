@@ -29,7 +29,8 @@ class Sparse(AbstractCouplings):
     the field is Gaussian, from the limit of large degree.
 
     Arguments:
-        degree: above 0, in a network at most the number of other neurons, and drawn as a sparse matrix (BCOO).
+        degree: to how many others a neuron is coupled on average; above 0, and in a network at most the number of the other
+            neurons. Weights are drawn as a sparse matrix of JAX (BCOO).
         couplings: the dense law, `qd.couplings.Elliptic` or `Blocks` (not with balanced rows).
 
     Raises:

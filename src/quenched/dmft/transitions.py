@@ -35,7 +35,7 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     differences grow for a while, and are then forgotten.
 
     Arguments:
-        model: its own gain is not used.
+        model: a `qd.RandomNetwork` of symmetry 0; its own gain is not used.
         low, high: the first crossing from below between these gains is looked for; above 0.
         solver: `qd.Newton(nodes=...)`, as for `qd.dmft.StationaryGaussian`.
 

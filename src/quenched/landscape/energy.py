@@ -24,7 +24,7 @@ def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.
     Arguments:
         velocity: F, such as `network.velocity`.
         state: x, (neuron).
-        confinement: keeps states near 0; 0 if left out.
+        confinement: strength of the term that keeps states near 0.
 
     Returns:
         E, one number; `energy / N` is what samplers and theories call `energy`.

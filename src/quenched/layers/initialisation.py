@@ -39,8 +39,9 @@ class Initialisation:
         stable_length: whether lengths beside it do not leave it.
         fixed_overlap: c*, the overlap coefficient that many layers lead inputs that differ to.
         slope: chi_1, the growth of the square of a small difference from layer to layer.
-        length_depth_scale: layers in which a length comes nearer to q* by 1/e; negative where it leaves it.
-        overlap_depth_scale: layers in which overlaps come nearer to the fixed one by 1/e; infinite at the edge of chaos.
+        length_depth_scale: layers in which the distance of a length from q* falls to 1/e; negative where it grows.
+        overlap_depth_scale: layers in which the distance of overlaps from the fixed one falls to 1/e; infinite at the edge
+            of chaos.
         gradient_depth_scale: layers in which the square of a gradient falls to 1/e; negative where it grows.
         critical_from: the smallest bias_std with a critical point, None where there is none.
 

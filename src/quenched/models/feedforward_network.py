@@ -28,8 +28,8 @@ class FeedforwardNetwork(AbstractModel):
     Of one input it is a recurrent map whose couplings are redrawn at every step: `network.recurrent`.
 
     Arguments:
-        weight_std: sigma_w, at least 0.
-        bias_std: sigma_b, at least 0.
+        weight_std: sigma_w, at least 0: a weight has the standard deviation sigma_w/sqrt(width of the layer before).
+        bias_std: sigma_b, the standard deviation of a bias, at least 0.
         activation: phi, tanh if left out.
         keep: probability with which dropout keeps a rate, above 0, at most 1; 1, without dropout, if left out.
         residual: the factor of the branch beside the identity; None without residual connections.

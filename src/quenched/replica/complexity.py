@@ -66,9 +66,9 @@ def complexity(
 
     Arguments:
         model: odd, bounded, monotonic phi, steepest at 0; no field, no noise.
-        gains: gains to compute in one go, in place of the model's own.
+        gains: gains to compute in one go, in place of the model's own, (gain).
         which: "both", "annealed" or "dominating". The latter two need less; a negative symmetry has only "annealed".
-        solver: Newton's method.
+        solver: `qd.Newton(nodes=...)`.
         throw: raise SolveError unless every point is solved.
 
     Returns:

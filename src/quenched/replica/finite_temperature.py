@@ -34,8 +34,8 @@ class FiniteTemperature(AbstractTheory):
         D = 1/a - E[<e^2> - <e>^2]/a^2,  V = g^2 E<e>^2/a^2;  E M^2 = g^2 Q, E h^2 = V, E M h = gamma g^2 tau.
 
     Arguments:
-        temperature: T of exp(-E/T), greater than 0.
-        confinement: c, at least 0.
+        temperature: T of exp(-E/T), in units of velocity squared, greater than 0.
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
 
     Branches, `start=`:
         "zero_overlap": Q = tau = V = 0, for odd phi without field, where it always is a solution (three unknowns, one

@@ -63,8 +63,8 @@ class OneStepRSB(AbstractTheory):
     < 0, where the ordered branch of `FiniteTemperature` is unstable.
 
     Arguments:
-        temperature: T of exp(-E/T), greater than 0.
-        confinement: c, at least 0.
+        temperature: T of exp(-E/T), in units of velocity squared, greater than 0.
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
 
     Branches, `start=`:
         "overlapping_groups": Q_0 > 0, the default; also without a field, where it has the larger free energy. Averages in

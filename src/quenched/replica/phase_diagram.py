@@ -59,9 +59,10 @@ def phase_diagram(
 
     Arguments:
         model: its activation, odd; its own gain and symmetry are not used.
-        gains: at least two, increasing and above 0.
-        symmetries, temperatures: as for `qd.RandomNetwork` and `FiniteTemperature`.
-        confinement: c, at least 0.
+        gains: at least two, increasing and above 0, (gain).
+        symmetries: between -1 and 1, one number or (symmetry).
+        temperatures: T of exp(-E/T), above 0, one number or (temperature).
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
         solver: its `nodes`, 24 if left out, set the quadrature of the ordered branch.
         progress: called with (lines done, lines in all); a line is one symmetry at one temperature.
 

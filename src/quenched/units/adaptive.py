@@ -23,8 +23,8 @@ class Adaptive(UnitWithActivation):
 
     Arguments:
         activation: phi, tanh if left out.
-        adaptation_rate: c, above 0.
-        adaptation_strength: b, above -1, where rest ends.
+        adaptation_rate: c, the rate at which the adaptation a follows, per leak time; above 0.
+        adaptation_strength: b, what of the state the adaptation takes away; above -1, where rest ends.
 
     Raises:
         TypeError, ValueError: what is given is no activation, no number, or out of range.

@@ -60,7 +60,7 @@ def stationary_density(
         box: (low, high), for every variable; or one such row for each.
         cells: along each axis, at least 16.
         temperature: T; sigma^2/2 if left out, the noise that the dynamics has: then both measures agree for F = -x.
-        confinement: of E, at least 0. It is no part of the dynamics.
+        confinement: strength of the term c |x|^2 of E, at least 0. It is no part of the dynamics.
         inputs: constant inputs, (input).
 
     Returns:

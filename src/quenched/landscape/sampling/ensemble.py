@@ -50,7 +50,7 @@ class Sampling(AbstractExperiment):
         size: N, neurons a network.
         networks: how many independent networks, at least 2: the errors are standard errors over them.
         temperature: T, in units of velocity squared, greater than 0.
-        confinement: c, at least 0; 0 if left out.
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
         chains: independent chains of each network, at least 4.
         draws: of each chain, at least 8.
         warm_up: transitions of each chain before its draws, at least 50.

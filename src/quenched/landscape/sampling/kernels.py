@@ -42,7 +42,7 @@ class HMC(eqx.Module):
     Arguments:
         acceptance: mean acceptance that the step is adapted to.
         leapfrogs: gradients a transition; as many as a quarter period takes if left out.
-        most_leapfrogs: not more than this many.
+        most_leapfrogs: the largest number of gradients that the warm-up may choose.
         preconditioner: M^-1: "dense", "diagonal" or "none".
 
     Raises:
@@ -91,7 +91,7 @@ class Langevin(eqx.Module):
     Arguments:
         step: h, in units of time^2 of the dynamics. Adjusted it may be left out, and is adapted during the warm-up to
             `acceptance`, together with the preconditioner.
-        adjusted: whether to accept or reject.
+        adjusted: whether steps are accepted or rejected (Metropolis and Hastings).
         acceptance: mean acceptance that the step is adapted to.
         preconditioner: "dense", "diagonal" or "none"; none where a step is given.
 

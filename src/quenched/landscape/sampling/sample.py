@@ -70,8 +70,8 @@ def sample(
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map`.
         temperature: T, in units of velocity squared, greater than 0.
-        inputs: (input), constant.
-        confinement: at least 0; needed where F stays small far away.
+        inputs: constant inputs, (input).
+        confinement: strength of the term c |x|^2 of E, at least 0; needed where F stays small far away.
         solver: `qd.landscape.HMC(...)`, the default, `qd.landscape.Langevin(...)`, or
             `qd.landscape.ReplicaExchange(...)` where barriers keep chains apart.
         chains: independent chains, at least 4, for their agreement is the proof; with replica exchange as many at each
@@ -79,7 +79,7 @@ def sample(
         samples: draws of each chain that are kept, at least 8.
         warm_up: transitions before, at least 50: the first quarter cools from where E/N = T/2 at the starts.
         thinning: transitions before each draw that is kept, at least 1.
-        starts: (chain, neuron); Gaussian clouds of widths up to 2 if left out.
+        starts: where the chains begin, (chain, neuron); Gaussian clouds of widths up to 2 if left out.
         rate: phi, a function of the state; that of a network, or the identity.
         record: whether to keep all states.
         key: seed, 0 if left out; the same key gives the same bits.

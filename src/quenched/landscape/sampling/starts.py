@@ -81,10 +81,10 @@ def anneal(
         temperature: where the cooling ends, in units of velocity squared, greater than 0.
         count: how many chains; left aside where `starts` are given.
         inputs: constant inputs, (input).
-        confinement: of E, at least 0; needed where F stays small far away.
+        confinement: strength of the term c |x|^2 of E, at least 0; needed where F stays small far away.
         solver: `qd.landscape.HMC(...)`, the default, or `qd.landscape.Langevin(...)`; its step is adapted on the way.
-        steps: transitions.
-        starts: (start, neuron); Gaussian clouds of widths up to 2 if left out.
+        steps: transitions of each chain.
+        starts: where the chains begin, (start, neuron); Gaussian clouds of widths up to 2 if left out.
         key: seed, 0 if left out.
 
     Returns:
