@@ -24,7 +24,7 @@ class Adaptive(UnitWithActivation):
     Arguments:
         activation: phi, tanh if left out.
         adaptation_rate: c, the rate at which the adaptation a follows, per leak time; above 0.
-        adaptation_strength: b, what of the state the adaptation takes away; above -1, where rest ends.
+        adaptation_strength: b, the adaptation at rest as a multiple of the state; above -1, where rest ends.
 
     Raises:
         TypeError, ValueError: what is given is no activation, no number, or out of range.
