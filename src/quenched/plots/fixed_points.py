@@ -212,8 +212,8 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
         The axes.
 
     Raises:
-        ValueError: another dataset, or no such neuron.
-        TypeError: no dataset, or no whole number.
+        ValueError: no such neuron.
+        TypeError: another dataset, or no whole number.
 
     Example:
         >>> import numpy as np, quenched as qd

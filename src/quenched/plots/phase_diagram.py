@@ -37,6 +37,7 @@ def phase_diagram(dataset: xr.Dataset) -> np.ndarray[Any, np.dtype[Any]]:
 
     Raises:
         ValueError: it is another dataset, or has one symmetry.
+        TypeError: no dataset.
 
     Example:
         >>> import numpy as np, quenched as qd, xarray as xr
