@@ -18,7 +18,7 @@ from quenched.precision import double_precision
 
 
 class Sparse(AbstractCouplings):
-    """Couplings of `degree` partners of each neuron on average: N degree/2 pairs, drawn uniformly, are coupled both ways.
+    """Couplings to `degree` partners of each neuron on average: N degree/2 pairs, drawn uniformly, are coupled both ways.
 
     Couplings of a pair are Gaussian,
 

@@ -46,8 +46,7 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     Raises:
         ValueError: a symmetry other than 0, a field that changes in time, phi that jumps, low >= high.
 
-    When it fails: NaN: no crossing between `low` and `high`; widen the range. Where the stationary state does not exist (phi
-    that is unbounded, above its transition) criteria are NaN, and no crossing is seen.
+    When it fails: NaN: no crossing from below was found between `low` and `high`; widen the range.
 
     Source: Schuecker, Goedeke & Helias 2018 (`schuecker2018`).
 

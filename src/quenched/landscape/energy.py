@@ -33,7 +33,7 @@ def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.
         TypeError: no function, or no numbers.
         ValueError: the next state of a map instead of a velocity; a state of another shape.
 
-    Source: Qiu & Huang 2025 (`qiu2025`), eq. for the optimisation-based Hamiltonian.
+    Source: Qiu & Huang 2025 (`qiu2025`), the optimisation-based Hamiltonian.
 
     Example:
         >>> import numpy as np, quenched as qd

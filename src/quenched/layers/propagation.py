@@ -36,9 +36,9 @@ class Propagation(AbstractTheory):
         |dL/dx|^2 = chi(q) |dL/dx'|^2,   chi(q) = sigma_w^2 <phi'^2>.
 
     q is the mean square of the states, q_ab the mean product of the states of two inputs, and x is Gaussian of mean square
-    q. At the fixed length q*, chi_1 = chi(q*) is also what the square of a small difference
-    is multiplied with: below 1 all inputs become alike (order), above 1 they become different (chaos). With dropout <phi^2>
-    and <phi'^2> are divided by `keep`; with residual connections see `qd.FeedforwardNetwork`.
+    q. At the fixed length q*, chi_1 = chi(q*) is also what the square of a small difference is multiplied with: below 1 all
+    inputs become alike (order), above 1 they become different (chaos). With dropout <phi^2> and <phi'^2> are divided by
+    `keep`; with residual connections see `qd.FeedforwardNetwork`.
 
     Arguments:
         depth: how many layers the states of layer 0 go through, at least 1.

@@ -59,7 +59,8 @@ def read_weights(
             are listed several times add up.
 
     Returns:
-        J, (neuron, neuron), in float64: dense, or a sparse matrix of SciPy where the file holds one or a graph.
+        J, (neuron, neuron), in float64: dense, or a sparse matrix of SciPy where the file holds one, or edges between more
+        than 4096 neurons.
 
     Rows and columns that have names are put in one order, that of the rows.
 
