@@ -79,8 +79,8 @@ def sweep(
         SolveError: with `throw=True`.
 
     When it fails: `status` has a code of `qd.Status` for each point; the values of points that are not solved are what was
-    reached, or NaN. `interrupted` and `not_run` points are computed by `resume=True`; for the others see the docstring of
-    the theory, and start from a solution at a neighbouring point.
+    reached, or NaN. Points that are `not_run`, as after Ctrl-C, are computed by `resume=True`; for the others see the
+    docstring of the theory, and start from a solution at a neighbouring point.
 
     Example:
         >>> import quenched as qd

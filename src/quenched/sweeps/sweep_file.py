@@ -48,7 +48,7 @@ def read_job(path: str | Path, output: str | Path = ".", model: Mapping[str, Any
 
     Raises:
         ValueError: one line for each problem that the file has.
-        TypeError: a path, or a value of `model`, of the wrong kind.
+        TypeError: `path` or `output` is no path.
         FileNotFoundError: no such file.
 
     Example:
