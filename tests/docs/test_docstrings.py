@@ -55,10 +55,11 @@ NEEDED = {
     "abstract": set(),
     "enumeration": set(),
 }
+# Methods of a class that look at what it is made of, or at the model that it is solved with.
 REFUSING = {"__init__", "__check_init__", "__new__", "check", "covers", "choose", "checked_solver"}
 HEAD = re.compile(r"^(Arguments|Returns|Raises|Example|When it fails|Source)\b(.*)$")
 ERROR = r"[A-Z]\w*(?:Error|Interrupt)"
-# A paper: the last surname before the year, and the key in brackets where there is one.
+# A paper: the surname of its first author, the year, and the key in brackets where there is one.
 PAPER = re.compile(r"([A-Z][\w-]+)(?:, [^.;:]*?)?(?: & [A-Z][\w -]+)?(?: et al\.)? ((?:19|20)\d\d)\b(?: \(`(\w+)`[,)])?")
 REPR = re.compile(r"<.* at 0x|\bnp\.\w+\(|^[A-Za-z.]+\(\w+=|\bArray\(")
 
@@ -202,7 +203,7 @@ def refusals(thing: Any) -> tuple[set[str], bool]:
 
 
 def _nodes(node: ast.AST) -> list[ast.AST]:
-    """All nodes; of a class those of the methods that look at what it is made of, or at the model that it is solved with."""
+    """All nodes; of a class those of its methods that may refuse."""
     inside: list[ast.AST] = list(ast.iter_child_nodes(node))
     if isinstance(node, ast.ClassDef):
         inside = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name in REFUSING]
