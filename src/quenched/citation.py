@@ -357,8 +357,12 @@ def cite(*things: Any) -> str:
             and the like, DataTrees of `qd.sweeps.run_file`, or keys of `quenched.citation.BIBTEX`; everything known if left
             out.
 
+    Returns:
+        The entries, each once, with an empty line between them.
+
     Raises:
-        TypeError: something that carries no references. KeyError: an unknown key.
+        TypeError: something that carries no references.
+        KeyError: an unknown key.
 
     Example:
         >>> import quenched as qd

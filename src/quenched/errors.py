@@ -10,7 +10,12 @@ from quenched.status import Status
 
 
 class SolveError(RuntimeError):
-    """A computation that did not end as `solved`; `solution` holds what there is, a `Solution`, or a Dataset for a sweep."""
+    """A computation that did not end as `solved`; `solution` holds what there is, a `Solution`, or a Dataset for a sweep.
+
+    Arguments:
+        reason: which status, and what to do, as a sentence.
+        solution: what there is.
+    """
 
     def __init__(self, reason: str, solution: Any):
         super().__init__(reason, solution)  # both, so that it survives the way between processes

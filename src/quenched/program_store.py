@@ -39,6 +39,10 @@ def compile_cache(where: str | Path | bool | None = None, *, limit: float | None
     Returns:
         The folder that is used now, or None.
 
+    Raises:
+        TypeError: no folder, True or False; a limit that is no number.
+        ValueError: a limit that is not above 0.
+
     When to leave it off: a program out of the folder is machine code that runs as it is. Do not use a folder that somebody
     whom you do not trust can write to; from one that everybody can write to nothing is read.
 

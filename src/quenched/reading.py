@@ -35,9 +35,9 @@ def load(path: str | Path) -> Any:
         are read into memory.
 
     Raises:
-        FileNotFoundError: there is nothing. ValueError: it is no netCDF file and no Zarr store, or a piece of it is lost or
-            altered, or it was stored by a version whose models and theories have other parameters; `xarray.open_dataset`
-            still reads the numbers.
+        FileNotFoundError: there is nothing.
+        ValueError: it is no netCDF file and no Zarr store, or a piece of it is lost or altered, or it was stored by a
+            version whose models and theories have other parameters; `xarray.open_dataset` still reads the numbers.
 
     Example:
         >>> import pathlib, tempfile, quenched as qd

@@ -43,6 +43,20 @@ class Solution(eqx.Module):
     `solution["correlation"]`, or `solution.correlation`, is an `xarray.DataArray`; `solution.arrays["correlation"]` the bare
     array, which is what to use inside jit, grad and vmap; `solution.to_dataset()` everything at once, with units, symbols
     and parameters. `solution.plot()` draws it, `solution.save(path)` writes it, and `qd.load(path)` reads it again.
+    `qd.solve` makes it.
+
+    Arguments:
+        model: what was solved.
+        theory: the level of description, or the experiment.
+        arrays: every quantity by its name in `qd.VOCABULARY`, with the axes listed there.
+        status: a code of `qd.Status`, 0 where it is solved; one for each point under vmap.
+        residual: the largest residual of the equations, in the shape of `status`.
+        steps: iterations taken, in the shape of `status`.
+        coordinates: the values along the axes of the arrays, by the name of the axis, such as `lag` and `time`.
+        seed: the seed of everything random; None where a JAX key was given.
+        wall_time: seconds that it took; None under a JAX transformation.
+        branch: which branch of the theory, where it has several.
+        solver: what solved it.
 
     Example:
         >>> import quenched as qd
@@ -61,9 +75,7 @@ class Solution(eqx.Module):
     seed: int | None = eqx.field(static=True, default=None)
     wall_time: float | None = eqx.field(static=True, default=None)
     branch: str | None = eqx.field(static=True, default=None)
-    """Which branch of the theory, where it has several."""
     solver: Any = None
-    """What solved it."""
 
     def __getitem__(self, name: str) -> xr.DataArray:
         if isinstance(self.status, jax.core.Tracer):
@@ -95,14 +107,26 @@ class Solution(eqx.Module):
         return list(self.arrays)
 
     def check(self) -> Solution:
-        """Raise SolveError unless every point is solved; on the host, so call it outside of transformations."""
+        """Raise SolveError unless every point is solved; on the host, so call it outside of transformations.
+
+        Returns:
+            The solution itself.
+
+        Raises:
+            SolveError: a point is not solved; the message is the advice of its status.
+        """
         status = Status(int(np.max(np.asarray(self.status))))
         reason = self.theory.why(self.arrays, status) if isinstance(self.theory, AbstractTheory) else ""
         raise_unsolved(type(self.theory).__name__, self.status, "points", self, reason)
         return self
 
     def to_dataset(self) -> xr.Dataset:
-        """Everything as an `xarray.Dataset`: units and symbols with each variable, parameters in the attributes."""
+        """Everything as an `xarray.Dataset`: units and symbols with each variable, parameters in the attributes.
+
+        Returns:
+            The Dataset of all quantities, `status`, `residual` and `steps`, with named axes; its attributes are parameters,
+            seed, versions, references and the time that it took.
+        """
         import xarray as xr
 
         variables = {name: labelled(name, array, model=self.model) for name, array in self.arrays.items()}
@@ -121,7 +145,14 @@ class Solution(eqx.Module):
         return {**known, **branch, "wall_time_seconds": self.wall_time or 0.0}
 
     def plot(self, *names: str) -> dict[str, Axes]:
-        """Draw the solution, or only the quantities named: see `qd.plots.solution`."""
+        """Draw the solution, or only the quantities named: see `qd.plots.solution`.
+
+        Arguments:
+            names: of the quantities; all that have an axis, or all numbers where none has, if left out.
+
+        Returns:
+            The axes of each quantity, by its name.
+        """
         from quenched.plots import solution
 
         return solution(self, *names)
@@ -137,7 +168,9 @@ class Solution(eqx.Module):
             The path.
 
         Raises:
-            ValueError: another ending. OSError: the folder cannot be written. FileExistsError: the file is there.
+            ValueError: another ending.
+            OSError: the folder cannot be written.
+            FileExistsError: the file is there.
         """
         from quenched.storage import save
 

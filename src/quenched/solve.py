@@ -62,9 +62,13 @@ def solve(
         A `Solution`.
 
     Raises:
-        TypeError, ValueError: a bad argument, before any work.
+        TypeError: no model, no theory, a solver or a start of another kind, before any work.
+        ValueError: a model or a branch that the theory does not cover, an unknown name of a branch, before any work.
         SolveError: not solved (`throw=True`); it carries the partial solution.
         MemoryError: the experiment would not fit into the memory there is.
+
+    When it fails: the status, a name of `qd.Status`, says what went wrong, and its `advice` what to change; the docstring of
+    each theory says which can come, and when. `throw=False` returns the solution as far as it came.
 
     Example:
         >>> import quenched as qd

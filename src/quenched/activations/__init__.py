@@ -1,6 +1,7 @@
 """The function phi from state to rate: one file each."""
 
-from quenched.activations.activation import AbstractActivation, Activation, check_continuous
+from quenched.activations.activation import AbstractActivation, Activation
+from quenched.activations.activation import check_continuous as check_continuous
 from quenched.activations.common import NAMES, common
 from quenched.activations.erf import Erf
 from quenched.activations.linear import Linear
@@ -17,6 +18,5 @@ __all__ = [
     "ReLU",
     "Sine",
     "Tanh",
-    "check_continuous",
     "common",
 ]

@@ -36,7 +36,11 @@ _LIKELY = (*(np.arange(-40.0, 41.0) / 10.0), *(np.arange(-16.0, 17.0) / 4.0))
 
 
 class AbstractActivation(eqx.Module):
-    """phi and what the solvers need to know of it."""
+    """The function phi from the state of a neuron to its rate, and what the solvers need to know of it.
+
+    Of a function of your own `qd.Activation(function)` finds all of this. A subclass gives the properties and methods that
+    are abstract here, and may give averages over Gaussian states in closed form (`gaussian_product`).
+    """
 
     @property
     @abstractmethod
@@ -97,10 +101,25 @@ class AbstractActivation(eqx.Module):
 
     @abstractmethod
     def slope(self, state: Float[Array, "..."]) -> Float[Array, "..."]:
-        """phi'(x), element by element."""
+        """phi'(x), element by element.
+
+        Arguments:
+            state: x, an array of any shape.
+
+        Returns:
+            The slopes, in the shape of x.
+        """
 
     def gaussian_product(self, variance: Array, covariance: Array) -> Array | None:
-        """<phi(x) phi(y)> of Gaussian x and y of mean 0 and equal variance, in closed form; None where there is none."""
+        """<phi(x) phi(y)> of Gaussian x and y of mean 0 and equal variance, in closed form.
+
+        Arguments:
+            variance: of x and of y, an array of any shape.
+            covariance: <xy>, in the same shape.
+
+        Returns:
+            The averages, in the same shape; None where there is no closed form.
+        """
         return None
 
 
@@ -115,7 +134,7 @@ def check_continuous(activation: Any, theory: str, why: str, instead: str = "") 
 
 
 class Activation(AbstractActivation):
-    """An activation of your own: any function of a real number that JAX can trace; its slope by autodiff.
+    """An activation of your own, phi(x) = function(x), for any function that JAX can trace; its slope by autodiff.
 
     Arguments:
         function: phi, written for one number or an array, element by element (`jnp`, not `np`, functions). It is compiled

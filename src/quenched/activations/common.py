@@ -60,7 +60,11 @@ def common(name: str) -> AbstractActivation:
     Arguments:
         name: such as "gelu", "leaky_relu", "hardtanh"; `qd.activations.NAMES` lists all.
 
-    Raises: ValueError for another name. Functions with parameters of your own are `qd.Activation(function)`.
+    Returns:
+        A `qd.Activation` with its kinks, or one of the package's own, such as `qd.ReLU()`.
+
+    Raises:
+        ValueError: another name. Functions with parameters of your own are `qd.Activation(function)`.
 
     Example:
         >>> import quenched as qd

@@ -9,7 +9,13 @@ from quenched.activations.activation import AbstractActivation
 
 
 class Linear(AbstractActivation):
-    """phi(x) = x: odd, unbounded, exactly solvable."""
+    """phi(x) = x: odd, unbounded, exactly solvable.
+
+    Example:
+        >>> import quenched as qd
+        >>> float(qd.Linear()(-3.0)), float(qd.Linear().slope(-3.0))
+        (-3.0, 1.0)
+    """
 
     name = "linear"
     odd = True

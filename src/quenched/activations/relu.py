@@ -10,7 +10,16 @@ from quenched.activations.activation import AbstractActivation
 
 
 class ReLU(AbstractActivation):
-    """phi(x) = max(x, 0). The slope at the kink itself is taken as 0."""
+    """phi(x) = max(x, 0): unbounded, not odd, with a kink at 0, where the slope is taken as 0.
+
+    Half of a Gaussian state of mean 0 is silent: <phi^2> = v/2 for x ~ N(0, v).
+
+    Example:
+        >>> import quenched as qd
+        >>> relu = qd.ReLU()
+        >>> print(f"{qd.gaussian.average(lambda x: relu(x) ** 2, variance=2.0, breakpoints=relu.breakpoints):.6f}")
+        1.000000
+    """
 
     name = "relu"
     odd = False

@@ -9,7 +9,13 @@ from quenched.activations.activation import AbstractActivation
 
 
 class Tanh(AbstractActivation):
-    """phi(x) = tanh(x): odd, bounded by 1, slope 1 at zero."""
+    """phi(x) = tanh(x): odd, bounded by 1, slope 1 at zero.
+
+    Example:
+        >>> import quenched as qd
+        >>> print(f"{float(qd.Tanh()(0.5)):.6f} {float(qd.Tanh().slope(0.0)):.0f}")
+        0.462117 1
+    """
 
     name = "tanh"
     odd = True

@@ -19,33 +19,58 @@ class Rates(NamedTuple):
 
     After the axes named here come those of the time: none for states at rest, (time,) for means and (time, earlier_time) or
     (lag,) for what joins two times.
+
+    Arguments:
+        fractions: f, how large a part of the network each population is, (population).
+        mean: m = <phi>, (population, ...).
+        correlation: C = <phi phi'>, the raw second moment, (population, ...).
+        response: R, of phi to a field, (population, ...); complex if it is that to a wave.
+        latent: kappa, of low-rank parts, (rank, ...).
+        latent_response: R kappa, the response applied to each latent, (population, rank, ...).
+
+    Example:
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> none = jnp.zeros((0,)), jnp.zeros((1, 0))  # no low-rank part
+        >>> rest = qd.couplings.Rates(jnp.ones(1), jnp.zeros(1), jnp.full(1, 0.4), jnp.ones(1), *none)
+        >>> print(f"{float(qd.couplings.Elliptic(1.5).field(rest).covariance[0]):.2f}")  # g^2 C
+        0.90
     """
 
     fractions: Float[Array, " population"]
-    """How large a part of the network each population is."""
     mean: Float[Array, "population ..."]
-    """m = <phi>."""
     correlation: Float[Array, "population ..."]
-    """C = <phi phi'>, the raw second moment."""
     response: Inexact[Array, "population ..."]
-    """R, of phi to a field; complex if it is that to a wave."""
     latent: Float[Array, "rank ..."]
-    """kappa, of low-rank parts."""
     latent_response: Float[Array, "population rank ..."]
-    """R kappa: the response, applied to each latent."""
 
 
 class Field(NamedTuple):
-    """The law of h_i = sum_j J_ij phi(x_j) for a neuron of each population; one row serves all where they are alike."""
+    """The law of h_i = sum_j J_ij phi(x_j) for a neuron of each population; one row serves all where they are alike.
+
+    Arguments:
+        mean: of h over neurons, (population, ...); after the population come the axes of the time, as in `Rates`.
+        covariance: of h over neurons, (population, ...).
+        memory: what comes back of a neuron's own past, (population, ...): h contains memory times its rates.
+
+    Example:
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> none = jnp.zeros((0,)), jnp.zeros((1, 0))  # no low-rank part
+        >>> rest = qd.couplings.Rates(jnp.ones(1), jnp.zeros(1), jnp.full(1, 0.4), jnp.ones(1), *none)
+        >>> print(f"{float(qd.couplings.Elliptic(1.5, symmetry=0.2).field(rest).memory[0]):.2f}")  # g^2 eta R
+        0.45
+    """
 
     mean: Float[Array, "population ..."]
     covariance: Float[Array, "population ..."]
     memory: Inexact[Array, "population ..."]
-    """What comes back of a neuron's own past: h contains memory times its rates."""
 
 
 class AbstractCouplings(Record):
-    """A law of the couplings J_ij, from neuron j to neuron i. Independent ones add: `couplings + couplings`."""
+    """A law of the couplings J_ij, from neuron j to neuron i. Independent ones add: `couplings + couplings`.
+
+    A law of your own gives `field`, what infinitely many neurons receive; `draw`, the weights of one network; and
+    `in_range`, whether its parameters are allowed, as an array of JAX.
+    """
 
     citations: ClassVar[tuple[str, ...]] = ()
     """Keys of quenched.citation.BIBTEX."""
@@ -65,25 +90,59 @@ class AbstractCouplings(Record):
 
     @abstractmethod
     def field(self, rates: Rates) -> Field:
-        """What infinitely many neurons receive: linear in averages of rates."""
+        """What infinitely many neurons receive: linear in averages of rates.
+
+        Arguments:
+            rates: what the neurons do, a `qd.couplings.Rates`.
+
+        Returns:
+            A `qd.couplings.Field`, of one row where all populations receive the same.
+        """
 
     def latent(self, rates: Rates) -> Float[Array, "rank ..."]:
-        """kappa, as these rates make it: kappa itself where they are consistent."""
+        """kappa, as these rates make it.
+
+        Arguments:
+            rates: what the neurons do, a `qd.couplings.Rates`.
+
+        Returns:
+            The latents, (rank, ...): `rates.latent` itself where rates and latents are consistent.
+        """
         return rates.latent
 
     @abstractmethod
     def draw(self, size: int, key: Key[Array, ""]) -> Any:
-        """The weights J of one network, (neuron, neuron), its populations one after another."""
+        """The weights J of one network, its populations one after another.
+
+        Arguments:
+            size: N, how many neurons.
+            key: a JAX key.
+
+        Returns:
+            J, (neuron, neuron), J[i, j] from neuron j to neuron i: dense, or a sparse matrix of JAX (BCOO).
+        """
 
     def latent_loadings(self, size: int, key: Key[Array, ""]) -> Float[Array, "rank neuron"]:
         """n_i^r of the network that `draw` makes with the same key: kappa_r = (1/N) sum_i n_i^r phi(x_i).
 
-        NaN where a law does not say.
+        Arguments:
+            size: N, how many neurons.
+            key: the key that `draw` was given.
+
+        Returns:
+            The loadings n, (rank, neuron); NaN where a law does not say.
         """
         return jnp.full((self.rank, size), jnp.nan)
 
     def bytes_of_draw(self, size: int) -> int:
-        """Memory that the weights of one network take."""
+        """Memory that the weights of one network take.
+
+        Arguments:
+            size: N, how many neurons.
+
+        Returns:
+            Bytes: those of a dense matrix, where a law does not say.
+        """
         return 8 * size**2
 
     @abstractmethod

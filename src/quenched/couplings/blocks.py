@@ -23,10 +23,10 @@ class Blocks(AbstractCouplings):
     sum_b eta_ab g_ab g_ba f_b R_b.
 
     Arguments:
-        fractions: f_a, (population,), each at least 0, of sum 1.
+        fractions: f_a, (population), each at least 0, of sum 1.
         gain: g_ab, one number or (population, population), at least 0, from population b (column) to a (row).
-        symmetry: eta_ab, one number or a symmetric matrix, between -1 and 1.
-        mean: M_ab, one number or (population, population). Below 0 in the columns of inhibitory neurons.
+        symmetry: eta_ab, one number or a symmetric matrix (population, population), between -1 and 1; 0 if left out.
+        mean: M_ab, one number or (population, population), 0 if left out. Below 0 in the columns of inhibitory neurons.
         balanced_rows: subtract from the random part of each row its average, so that no outlier comes of it. The covariance
             is then that of phi - <phi>, with the average over all neurons.
 
@@ -34,12 +34,14 @@ class Blocks(AbstractCouplings):
         ValueError, TypeError: fractions that do not add up to 1, a matrix of the wrong shape, a number out of range.
 
     Example:
-        >>> import quenched as qd
+        >>> import jax.numpy as jnp, quenched as qd
         >>> couplings = qd.couplings.Blocks((0.8, 0.2), gain=1.2, mean=[[2.0, -8.0], [2.0, -8.0]])
-        >>> couplings.fractions.tolist()
-        [0.8, 0.2]
+        >>> none = jnp.zeros((0,)), jnp.zeros((2, 0))  # no low-rank part
+        >>> alike = qd.couplings.Rates(couplings.fractions, jnp.full(2, 0.5), jnp.full(2, 0.4), jnp.ones(2), *none)
+        >>> couplings.field(alike).mean.round(12).tolist()  # where all fire alike excitation and inhibition cancel
+        [0.0, 0.0]
 
-    Source: Aljadeff, Stern & Sharpee 2015; balanced rows: Rajan & Abbott 2006.
+    Source: Kadmon & Sompolinsky 2015 (`kadmon2015`); Aljadeff, Stern & Sharpee 2015; balanced rows: Rajan & Abbott 2006.
     """
 
     citations: ClassVar[tuple[str, ...]] = ("kadmon2015",)

@@ -29,11 +29,12 @@ class Elliptic(AbstractCouplings):
         ValueError, TypeError: an argument is outside its range, NaN, or not one number.
 
     Example:
-        >>> import jax, quenched as qd
-        >>> qd.couplings.Elliptic(gain=1.5).draw(3, jax.random.key(0)).shape
-        (3, 3)
+        >>> import jax, numpy as np, quenched as qd
+        >>> weights = qd.couplings.Elliptic(gain=1.5).draw(300, jax.random.key(0))
+        >>> print(f"{(300 * np.var(np.asarray(weights))) ** 0.5:.1f}")  # the gain
+        1.5
 
-    Source: Sommers, Crisanti, Sompolinsky & Stein 1988; Zou & Huang 2024, section 2.
+    Source: Sommers, Crisanti, Sompolinsky & Stein 1988 (`sommers1988`); Zou & Huang 2024 (`zou2024`), section 2.
     """
 
     gain: Real

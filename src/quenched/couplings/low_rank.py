@@ -23,18 +23,22 @@ class LowRank(AbstractCouplings):
         kappa_r = <n^r> <phi> + sum_s cov(n^r, m^s) R kappa_s.
 
     Arguments:
-        covariance: of the loadings, (2 R, 2 R), first the m, then the n.
-        mean: of the loadings, (2 R,), 0 if left out.
+        covariance: of the loadings, (2 R, 2 R) for R terms, first the m, then the n.
+        mean: of the loadings, (2 R), 0 if left out.
 
     Raises:
         ValueError, TypeError: a covariance that is no covariance, of odd size, or of another size than the mean.
 
     Example:
-        >>> import quenched as qd
-        >>> qd.couplings.LowRank([[1.0, 2.0], [2.0, 5.0]]).rank
-        1
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> response, latent = jnp.full(1, 0.5), jnp.full(1, 0.3)
+        >>> means, answered = (jnp.ones(1), jnp.zeros(1), jnp.full(1, 0.4)), response[:, None] * latent
+        >>> rest = qd.couplings.Rates(*means, response, latent, answered)
+        >>> couplings = qd.couplings.LowRank([[1.0, 2.0], [2.0, 5.0]])
+        >>> print(f"{float(couplings.latent(rest)[0]):.2f}")  # it sustains itself where cov(n, m) R = 2 R = 1
+        0.30
 
-    Source: Mastrogiuseppe & Ostojic 2018.
+    Source: Mastrogiuseppe & Ostojic 2018 (`mastrogiuseppe2018`).
     """
 
     citations: ClassVar[tuple[str, ...]] = ("mastrogiuseppe2018",)

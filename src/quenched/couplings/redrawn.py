@@ -11,23 +11,26 @@ from quenched.couplings.base import AbstractCouplings, Field, Rates
 
 
 class Redrawn(AbstractCouplings):
-    """The law of other couplings, drawn anew at every step: the covariance stays, at equal times, and nothing comes back of
-    one's own past.
+    """Couplings J_ij(t) of another law, drawn anew at every step.
 
-    With a map it is a network of layers, whose time is the depth.
+    The covariance of the field stays at equal times, at others it is 0, and nothing comes back of a neuron's own past:
+    cov(h(t), h(s)) = 0 for t != s, and the memory is 0. With a map it is a network of layers, whose time is the depth.
 
     Arguments:
-        couplings: the law.
+        couplings: the law of one step, without a low-rank part.
 
     Raises:
-        TypeError: what is given is no couplings.
+        TypeError: what is given is no couplings, or has a low-rank part.
 
     Example:
-        >>> import quenched as qd
-        >>> qd.couplings.Redrawn(qd.couplings.Elliptic(1.5, symmetry=1.0)).rank
-        0
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> none = jnp.zeros((0,)), jnp.zeros((1, 0))  # no low-rank part
+        >>> rest = qd.couplings.Rates(jnp.ones(1), jnp.zeros(1), jnp.full(1, 0.4), jnp.ones(1), *none)
+        >>> field = qd.couplings.Redrawn(qd.couplings.Elliptic(1.5, symmetry=1.0)).field(rest)
+        >>> print(f"{float(field.covariance[0]):.2f} {float(field.memory[0]):.2f}")
+        0.90 0.00
 
-    Source: Poole et al. 2016.
+    Source: Poole et al. 2016 (`poole2016`).
     """
 
     couplings: AbstractCouplings

@@ -18,17 +18,24 @@ from quenched.precision import double_precision
 
 
 class Sparse(AbstractCouplings):
-    """size degree/2 pairs of neurons, drawn uniformly, are coupled both ways: each neuron to `degree` others on average.
+    """Couplings to `degree` partners of each neuron on average: N degree/2 pairs, drawn uniformly, are coupled both ways.
 
-    Couplings of a pair are Gaussian: mean M_ab/degree, variance g_ab^2/degree, correlation eta_ab. A neuron receives what
-    the dense law says and, its partners being random, M_ab^2/degree beside g_ab^2 and M_ab M_ba/degree of memory: exact for
-    rates that know nothing of their partners. That they do not, and a Gaussian field, theories take from large degree.
+    Couplings of a pair are Gaussian,
+
+        E J_ij = M_ab/degree,   Var J_ij = g_ab^2/degree,   correlation of J_ij and J_ji = eta_ab.
+
+    A neuron receives what the dense law says and, its partners being random, M_ab^2/degree beside g_ab^2 in the covariance,
+    and M_ab M_ba/degree of memory. This is exact for rates that know nothing of their partners. Theories take this, and that
+    the field is Gaussian, from the limit of large degree.
 
     Arguments:
-        degree: above 0, in a network at most the number of other neurons, and drawn as a sparse matrix (BCOO).
+        degree: to how many others a neuron is coupled on average; above 0, and in a network at most the number of the other
+            neurons. Weights are drawn as a sparse matrix of JAX (BCOO).
         couplings: the dense law, `qd.couplings.Elliptic` or `Blocks` (not with balanced rows).
 
-    Raises: ValueError, TypeError: a degree that is no number above 0, or another law.
+    Raises:
+        ValueError: a degree that is not above 0; in a network, more partners than there are other neurons.
+        TypeError: a degree that is no number; another law, or balanced rows.
 
     Example:
         >>> import jax, quenched as qd

@@ -16,16 +16,19 @@ class Sum(AbstractCouplings):
     """J = J' + J'' of two independent laws: their fields add. `couplings + couplings` makes one.
 
     Arguments:
-        first, second: of the same populations, or one of them of all neurons alike.
+        first, second: the two laws, of the same populations, or one of them of all neurons alike.
 
     Raises:
-        TypeError: what is given is no couplings. ValueError: they differ in their populations.
+        TypeError: what is given is no couplings.
+        ValueError: they differ in their populations, or one of them is drawn anew at every step.
 
     Example:
-        >>> import quenched as qd
-        >>> both = qd.couplings.Elliptic(0.8) + qd.couplings.LowRank([[1.0, 2.0], [2.0, 5.0]])
-        >>> both.rank
-        1
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> none = jnp.zeros((0,)), jnp.zeros((1, 0))  # no low-rank part
+        >>> rest = qd.couplings.Rates(jnp.ones(1), jnp.zeros(1), jnp.full(1, 0.4), jnp.ones(1), *none)
+        >>> both = qd.couplings.Elliptic(0.8) + qd.couplings.Elliptic(0.6)
+        >>> print(f"{float(both.field(rest).covariance[0]):.2f}")  # (0.8^2 + 0.6^2) C
+        0.40
     """
 
     first: AbstractCouplings

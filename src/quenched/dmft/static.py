@@ -31,9 +31,9 @@ _FARTHEST = 1e7
 
 
 class Static(AbstractTheory):
-    """Networks at rest. One population of usual neurons: x = b + g^2 eta R phi(x) + g sqrt(C) z with z ~ N(0, 1), and
+    """Networks at rest; for one population of leaky neurons with elliptic couplings, the usual case, with z ~ N(0, 1):
 
-        C = <phi(x)^2>,   R = < phi'(x) / (1 - g^2 eta R phi'(x)) >.
+        x = b + g^2 eta R phi(x) + g sqrt(C) z,   C = <phi(x)^2>,   R = < phi'(x) / (1 - g^2 eta R phi'(x)) >.
 
     Each neuron feels its own past through the others (g^2 eta R, the memory): the average in R is taken of the
     fraction, the neuron's own slope below the line. With R inside and out replaced by averages the answer is wrong for
@@ -55,9 +55,10 @@ class Static(AbstractTheory):
         "unstructured": without latents, and without a mean where nothing makes one.
         A mapping of order parameters, or an earlier solution: the state next to it.
 
-    Raises: ValueError for noise; for a state of rest on a kink (ReLU without field), which has no linear response; for phi
-    that jumps (sign, steps) with a symmetry other than 0: in fields near the jump a neuron that feels its own past has two
-    states, or none; for couplings that are drawn anew at each step, which let nothing rest.
+    Raises:
+        ValueError: noise; a state of rest on a kink (ReLU without field), which has no linear response; phi that jumps
+            (sign, steps) with a symmetry other than 0: in fields near the jump a neuron that feels its own past has two
+            states, or none; couplings that are drawn anew at each step, which let nothing rest.
 
     Returns:
         `correlation` C, `integrated_response` R, `mean_square_rate`, `mean_square_state`, `mean_rate`, `mean_state`,
@@ -79,9 +80,10 @@ class Static(AbstractTheory):
     `qd.landscape.FixedPoints` returns them. `no_such_branch`: choose another `start`. `not_finite`: a unit of one's own
     whose state of rest was not found.
 
-    Source: Zou & Huang 2024; Qiu & Huang 2025, section on DMFT, whose code takes the average inside the fraction. Blocks:
-    Aljadeff, Stern & Sharpee 2015; low rank: Mastrogiuseppe & Ostojic 2018; self-coupling: Stern, Sompolinsky & Abbott 2014;
-    species: Bunin 2017.
+    Source: Sompolinsky, Crisanti & Sommers 1988 (`sompolinsky1988`); Zou & Huang 2024 (`zou2024`); Qiu & Huang 2025
+    (`qiu2025`), section on DMFT, whose code takes the average inside the fraction. Blocks: Aljadeff, Stern & Sharpee 2015;
+    low rank: Mastrogiuseppe & Ostojic 2018 (`mastrogiuseppe2018`); self-coupling: Stern, Sompolinsky & Abbott 2014
+    (`stern2014`); species: Bunin 2017 (`bunin2017`).
 
     Example:
         >>> import quenched as qd

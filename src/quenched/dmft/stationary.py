@@ -56,8 +56,15 @@ class Stationary(AbstractChoice):
         `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum` (frequency), `mean_state`,
         `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy`; more with each way.
 
-    Raises: ValueError for lags that do not increase, and where the way chosen, or that of the solver, does not cover the
-    model.
+    Raises:
+        ValueError: lags that do not increase, or a model that the way chosen, or that of the solver, does not cover.
+        TypeError: a solver of another kind than those above, or one that is not for this model.
+
+    When it fails: as the way chosen says; `not_stationary`: the state has not forgotten its past within the window;
+    `diverged`: no bounded state; `no_such_branch`: the branch asked for does not exist.
+
+    Source: Sompolinsky, Crisanti & Sommers 1988 (`sompolinsky1988`); noise: Schuecker, Goedeke & Helias 2018
+    (`schuecker2018`); symmetry: Zou & Huang 2024 (`zou2024`).
 
     Under jit, grad and vmap the symmetry cannot be looked at: name the way yourself then.
 

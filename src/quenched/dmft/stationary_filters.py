@@ -63,15 +63,17 @@ class StationaryFilters(AbstractTheory):
         `lyapunov_exponent` (of a map per step); of flows `kinetic_energy`; of a low-rank part `latent`; of a sinusoid
         `periodic_square_state` and `chaotic_square_state`, apart.
 
-    Raises: ValueError for couplings with memory, units that are not linear but for one function, phi that jumps, fields that
-        are functions of the time, a sinusoid with maps, of several frequencies, or that the ring does not resolve.
+    Raises:
+        ValueError: couplings with memory, units that are not linear but for one function, phi that jumps, fields that are
+            functions of the time, a sinusoid with maps, of several frequencies, or that the ring does not resolve.
 
     When it fails: `not_stationary`: C still falls half way round the ring, or under a sinusoid a ring of half the length has
         another part that is forgotten, or what was found is no covariance; use a longer `window`. `out_of_steps`: near a
         transition; raise the solver's `max_steps`. `diverged`: no bounded state. `no_such_branch`.
 
-    Source: Sompolinsky, Crisanti & Sommers 1988; Aljadeff, Stern & Sharpee 2015; Rajan, Abbott & Sompolinsky 2010;
-    Muscinelli, Gerstner & Schwalger 2019; Molgedey, Schuchhardt & Schuster 1992.
+    Source: Sompolinsky, Crisanti & Sommers 1988 (`sompolinsky1988`); Aljadeff, Stern & Sharpee 2015; Rajan, Abbott &
+    Sompolinsky 2010 (`rajan2010`); Muscinelli, Gerstner & Schwalger 2019 (`muscinelli2019`); Molgedey, Schuchhardt &
+    Schuster 1992 (`molgedey1992`).
 
     Example:
         >>> import quenched as qd

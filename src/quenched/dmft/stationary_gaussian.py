@@ -63,7 +63,8 @@ class StationaryGaussian(AbstractTheory):
     but `local_instability`, which is infinite, and without noise `lyapunov_exponent`: such networks are stable at rest only
     where no neuron is near a jump.
 
-    Raises: ValueError for a symmetry other than 0, a field that changes in time, `centred` where it is not.
+    Raises:
+        ValueError: a symmetry other than 0, a field that changes in time, `centred` where it is not.
 
     When it fails: `no_such_branch`, all NaN: the branch does not exist here. `diverged`: no bounded state (ReLU or linear
     above the transition). `coarse_quadrature`: gain or noise far above 10, or a kink of phi that is not among its
@@ -71,7 +72,8 @@ class StationaryGaussian(AbstractTheory):
     fluctuating states coexist; which of them is returned is then not promised. `not_finite`: nearer to the transition
     than 1e-6 in the gain, where rounding is all there is.
 
-    Source: Sompolinsky, Crisanti & Sommers 1988; noise: Schuecker, Goedeke & Helias 2018.
+    Source: Sompolinsky, Crisanti & Sommers 1988 (`sompolinsky1988`); noise: Schuecker, Goedeke & Helias 2018
+    (`schuecker2018`).
 
     Example:
         >>> import quenched as qd

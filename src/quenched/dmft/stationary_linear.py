@@ -46,12 +46,14 @@ class StationaryLinear(AbstractTheory):
         `effective_temperature` (frequency); `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`,
         `kinetic_energy` = (noise^2 - C''(0+))/2, `lyapunov_exponent` = g (1 + eta) - 1, `local_instability` = g^2.
 
-    Raises: ValueError for another activation, and for a field that changes in time.
+    Raises:
+        ValueError: another activation, or a field that changes in time.
 
     When it fails: `diverged`, all NaN: g (1 + eta) >= 1, where a linear network grows without bound. `coarse_quadrature`: so
     near that limit that the circle is too close to the poles, with symmetry near 1; raise `qd.Newton(nodes=...)`.
 
-    Source: Zou & Huang 2024; R and C are those of the elliptic ensemble (Sommers et al. 1988).
+    Source: Zou & Huang 2024 (`zou2024`); R and C are those of the elliptic ensemble, Sommers et al. 1988
+    (`sommers1988`).
 
     Example:
         >>> import quenched as qd

@@ -78,8 +78,9 @@ class StationarySampled(AbstractExperiment):
         Responses are to a field pulse: at lag 0 just after it, so that `state_response` begins at 1; with "euler", at 0.
         Without noise and field, up to the transition, the state is rest: correlations exactly 0.
 
-    Raises: ValueError for lags that are no multiples of the step or too long, frequencies beyond pi/step, a field that
-    changes in time, and an activation whose slope jumps at 0 (ReLU) at rest there.
+    Raises:
+        ValueError: lags that are no multiples of the step or too long, frequencies beyond pi/step, a field that changes in
+            time, and an activation whose slope jumps at 0 (ReLU) at rest there.
 
     The errors contain: the standard error over scramblings; what the extrapolation leaves over of the step, for which the
     share `step` of the largest `_discretisation` is counted; what the window moved, from `undecayed`. Without `richardson`
@@ -91,7 +92,8 @@ class StationarySampled(AbstractExperiment):
     `imprecise`: `precision` is not reached; give more `trajectories`, or a smaller `step` where `_discretisation` is large.
     `out_of_steps`: near such states, and where the memory lets one neuron have several states (large gain, symmetry > 0).
 
-    Source: Zou & Huang 2024; Roy, Biroli, Bunin & Cammarota 2019 for sampling.
+    Source: Sompolinsky, Crisanti & Sommers 1988 (`sompolinsky1988`); Zou & Huang 2024 (`zou2024`); Roy, Biroli, Bunin &
+    Cammarota 2019 (`roy2019`) for sampling.
 
     Example:
         >>> import quenched as qd

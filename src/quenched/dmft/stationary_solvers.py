@@ -22,6 +22,16 @@ class Ring(eqx.Module):
     Arguments:
         step: time step of flows, at most 1. Half of it is used too, and extrapolated to 0.
         window: length of the ring; 128 if left out, and at least 4 times the longest lag.
+
+    Raises:
+        ValueError, TypeError: a step outside (0, 1], a window that is not above 0, or no numbers.
+
+    Example:
+        >>> import quenched as qd
+        >>> model = qd.RandomNetwork(couplings=qd.couplings.Elliptic(1.5), unit=qd.units.Discrete())
+        >>> solution = qd.solve(model, qd.dmft.Stationary(lags=(0, 1)), solver=qd.dmft.Ring(window=64))
+        >>> print(f"{float(solution['lyapunov_exponent']):.4f}")
+        0.0652
     """
 
     step: float = eqx.field(static=True)
@@ -44,6 +54,10 @@ class RingPopulation(eqx.Module):
         scheme: "second_order", "extrapolated" or "euler".
         richardson: solve with half the step too, and extrapolate to step 0. If left out, unless `scheme` is "euler".
         precision: the largest error of `correlation` that counts as solved.
+
+    Raises:
+        ValueError, TypeError: a step outside (0, 1], too few trajectories or scramblings, a window or precision that is not
+            above 0, an unknown scheme.
 
     Example:
         >>> import quenched as qd
@@ -102,6 +116,10 @@ class LateTimes(eqx.Module):
         initial: where neurons begin, as of `qd.dmft.TwoTime`; `qd.Normal(0.5, 1)` if left out, of abundances
             `qd.Uniform()`.
         precision: the largest error of `correlation` that counts as solved.
+
+    Raises:
+        ValueError, TypeError: a step outside (0, 1], a settling below 0, a window, precision or memory limit that is not
+            above 0, fewer than two scramblings, more tangents than trajectories, an unknown scheme, no distribution.
 
     Returns, each with `_error`:
         `correlation`, `state_correlation`, `response`, `state_response` (lag), `power_spectrum`, `rate_spectrum`

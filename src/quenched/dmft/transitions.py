@@ -35,17 +35,20 @@ def transitions(model: RandomNetwork, low: float = 0.1, high: float = 10.0, solv
     differences grow for a while, and are then forgotten.
 
     Arguments:
-        model: its own gain is not used.
-        low, high: the first crossing from below between these gains is looked for.
-        solver: as for `qd.dmft.Stationary`.
+        model: a `qd.RandomNetwork` of symmetry 0; its own gain is not used.
+        low, high: the first crossing from below between these gains is looked for; above 0.
+        solver: `qd.Newton(nodes=...)`, as for `qd.dmft.StationaryGaussian`.
 
     Returns:
         Dataset of `instability_gain` and `chaos_gain`, each with `_error`, the change by the last refinement;
         NaN where there is none between `low` and `high`.
 
-    Raises: ValueError for a symmetry other than 0, a field that changes in time, and low >= high.
+    Raises:
+        ValueError: a symmetry other than 0, a field that changes in time, phi that jumps, low >= high.
 
-    Source: Schuecker, Goedeke & Helias 2018.
+    When it fails: NaN: no crossing from below was found between `low` and `high`; widen the range.
+
+    Source: Schuecker, Goedeke & Helias 2018 (`schuecker2018`).
 
     Example:
         >>> import quenched as qd

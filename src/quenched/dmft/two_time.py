@@ -74,11 +74,12 @@ class TwoTime(AbstractChoice):
         R(t, t) is the response to a kick a moment before t, R = <phi'>. With "euler" and of maps R(t, s) is to a field that
         acts from s to s + step, and R(t, t) = 0. Of all units the field of R is one that is added to the input.
 
-    Raises: ValueError for a step at which the scheme is unstable (for phi that do not saturate; longer than a unit takes to
-        relax), a duration that is no multiple of it, an initial state of infinite variance, what does not fit into the
-        solver's `memory_limit`, a map with a step other than 1, fresh couplings at each step (`qd.couplings.Redrawn`) of a
-        flow, abundances with noise or that begin below 0, a rate that jumps where R is needed, and a `qd.dmft.Quadrature`
-        where there is memory or what is only sampled.
+    Raises:
+        ValueError: a step at which the scheme is unstable (for phi that do not saturate; longer than a unit takes to relax),
+            a duration that is no multiple of it, an initial state of infinite variance, what does not fit into the solver's
+            `memory_limit`, a map with a step other than 1, fresh couplings at each step (`qd.couplings.Redrawn`) of a flow,
+            abundances with noise or that begin below 0, a rate that jumps where R is needed, and a `qd.dmft.Quadrature`
+            where there is memory or what is only sampled.
 
     With the solver's `richardson` the errors contain what it leaves over of the step, for which the share `step` of the
     largest `_discretisation` is counted; without, they do not contain the step. Nor do they contain what a finite population
@@ -94,14 +95,15 @@ class TwoTime(AbstractChoice):
     Of phi that jumps (sign, steps): symmetry 0 alone, where <phi'> counts the jump; from initial states other than
     `qd.Normal` by sampling, without a response.
 
-    Source: Zou & Huang 2024, sections 2 to 4; the causal sweep is that of Eissfeller & Opper 1992.
+    Source: Zou & Huang 2024 (`zou2024`), sections 2 to 4; the causal sweep is that of Eissfeller & Opper 1992
+    (`eissfeller1992`).
 
     Example:
         >>> import quenched as qd
         >>> theory = qd.dmft.TwoTime(duration=2.0, step=0.1, initial=qd.Uniform(0, 1))
         >>> solution = qd.solve(qd.RandomNetwork(gain=0.8, noise=0.1), theory)
-        >>> solution["correlation"].dims
-        ('time', 'earlier_time')
+        >>> print(f"{float(solution['correlation'][0, 0]):.6f}")  # <tanh(u)^2> = 1 - tanh(1)
+        0.238406
     """
 
     duration: float = eqx.field(static=True)

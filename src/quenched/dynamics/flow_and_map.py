@@ -60,8 +60,9 @@ class Flow(_AbstractFunction):
     """dx/dt = velocity(x), or velocity(x, inputs).
 
     Arguments:
-        velocity: function of the state (neuron), and of the inputs where there are any, that JAX can trace. What it closes
-            over may change from call to call, unless it is under a `jax.jit` of your own, which does not look again.
+        velocity: function of the state (neuron), and of the inputs (input) where there are any, that JAX can trace and that
+            returns the velocity (neuron), in state per unit of your time. What it closes over may change from call to call,
+            unless it is under a `jax.jit` of your own, which does not look again.
         size: how many numbers make a state.
 
     Raises:
@@ -96,10 +97,13 @@ class Map(_AbstractFunction):
     """x -> step(x), or step(x, inputs).
 
     Arguments:
-        step: function of the state (neuron), and of the inputs where there are any, that JAX can trace.
+        step: function of the state (neuron), and of the inputs (input) where there are any, that JAX can trace and that
+            returns the next state (neuron).
         size: how many numbers make a state.
 
-    Raises: as `Flow`.
+    Raises:
+        TypeError, ValueError: no function, or no size. That JAX cannot trace it, or that it returns another shape, is found
+            by what uses it and knows the inputs.
 
     Example:
         >>> import jax.numpy as jnp, quenched as qd

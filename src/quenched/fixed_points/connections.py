@@ -42,8 +42,10 @@ def connections(
     duration: float = 1000.0,
     progress: Progress | None = None,
 ) -> nx.MultiDiGraph:
-    """From each saddle follow its unstable directions to where they lead: x* + nudge v and x* - nudge v, v an eigenvector of
-    a growing eigenvalue; of a complex pair, its real and imaginary part.
+    """Follow the unstable directions of each saddle to where they lead.
+
+    Two trajectories begin beside the saddle x*, at x* + nudge v and at x* - nudge v, for each eigenvector v of a growing
+    eigenvalue; of a complex pair v is its real and its imaginary part.
 
     Arguments:
         dynamics: the `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map` of the fixed points.
@@ -63,8 +65,10 @@ def connections(
         but), "out_of_time" (cycles, chaos) or "failed" (the integration). All of these are plain numbers and words, so that
         `networkx.write_graphml`, `write_gexf` and, by `networkx.node_link_data`, JSON take the graph.
 
-    Raises: ValueError for fixed points of another size or of several inputs; TypeError for other objects; MemoryError where
-        the trajectories would not fit.
+    Raises:
+        ValueError: fixed points of another size or of several inputs.
+        TypeError: other objects.
+        MemoryError: the trajectories would not fit.
 
     When it fails: edges to "elsewhere" where the time is too short (slow points on the way): raise `duration`. An edge from
     one saddle to another is exceptional, but for symmetric networks: a trajectory that only passes near a saddle does not

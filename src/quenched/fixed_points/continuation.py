@@ -86,13 +86,15 @@ def continue_fixed_points(
         1e-6; each of these is listed once. Attributes: `not_followed`, how many beginnings of branches `most_branches` or
         Ctrl-C has left; `interrupted`, 1 after Ctrl-C.
 
-    Raises: ValueError for states that are no fixed points at `start`, or a range that does not hold it; TypeError for a
-        family that JAX cannot trace; MemoryError where the Jacobian would not fit.
+    Raises:
+        ValueError: states that are no fixed points at `start`, or a range that does not hold it.
+        TypeError: a family that JAX cannot trace.
+        MemoryError: the Jacobian would not fit.
 
     When it fails: `branch_end` "stuck": the branch has a corner (kinks of phi), or two nearly meet; use a smaller `step`.
     "out_of_steps": raise `max_steps`. Branches that do not touch a followed one are not found: give states on them.
 
-    Source: Keller 1977 (arc length).
+    Source: Keller 1977 (`keller1977`, arc length).
 
     Example:
         >>> import jax.numpy as jnp, numpy as np, quenched as qd

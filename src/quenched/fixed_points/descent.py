@@ -61,6 +61,18 @@ class LevenbergMarquardt(eqx.Module):
         lanes: starts worked on side by side.
         tolerance: largest velocity of any neuron, relative to |F| at the start and to |F'|, at which the final Newton steps
             take over.
+
+    Raises:
+        ValueError, TypeError: steps or lanes that are no whole numbers above 0, a tolerance outside (0, 0.001].
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> pair, few = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), qd.landscape.LevenbergMarquardt(max_steps=1)
+        >>> found = qd.landscape.find_fixed_points(pair, starts=np.full((1, 2), 3.0), paths=0, rounds=0, solver=few)
+        >>> qd.landscape.Outcome(int(found.outcome[0])).name
+        'out_of_steps'
+
+    Source: Yamashita & Fukushima 2001 (`yamashita2001`, the damping).
     """
 
     max_steps: int = eqx.field(static=True, default=400)

@@ -210,13 +210,16 @@ def _residual_compiled(dynamics: AbstractDynamics, state: Array, inputs: Array |
 
 
 def eigenvalues(fixed_points: xr.Dataset) -> xr.DataArray:
-    """The complex eigenvalues (fixed_point, mode) of a list of fixed points, which holds their real and imaginary parts as
-    `eigenvalue_real` and `eigenvalue_imag`.
+    """The complex eigenvalues of a list of fixed points, put together of `eigenvalue_real` and `eigenvalue_imag`.
 
     Arguments:
         fixed_points: of `qd.landscape.find_fixed_points`, as it is, chosen from, merged, or read from a file.
 
-    Raises: TypeError for a dataset without them.
+    Returns:
+        DataArray of complex numbers, (fixed_point, mode): rates per unit time for a flow, factors per step for a map.
+
+    Raises:
+        TypeError: a dataset without them.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -68,10 +68,15 @@ class FixedPoints(AbstractExperiment):
     in N above the transition: at N = 100 and gain 2 no search is exhaustive. C and R need complete lists, hence small
     networks; where fewer than two networks have one they are NaN.
 
-    Status `no_fixed_point`: a network in which none was found; `uncertified`: one in which all roots that were found are on
-    a kink of phi or not isolated.
+    Raises:
+        ValueError: noise, a field that changes in time, couplings that are drawn anew at each step, phi that jumps, numbers
+            out of range.
+        TypeError: no whole number.
 
-    Source: Qiu & Huang 2025; Sussillo & Barak 2013 for the search by minimising the speed.
+    When it fails: `no_fixed_point`: a network in which none was found; raise `starts` or the solver's `max_steps`.
+    `uncertified`: one in which all roots that were found are on a kink of phi or not isolated; a field moves them off.
+
+    Source: Qiu & Huang 2025 (`qiu2025`); Sussillo & Barak 2013 (`sussillo2013`) for the search by minimising the speed.
 
     Example:
         >>> import quenched as qd

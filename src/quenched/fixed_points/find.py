@@ -118,9 +118,18 @@ def find_fixed_points(
     -x is looked at wherever x is a fixed point.
 
     Raises:
-        TypeError, ValueError: bad arguments. MemoryError: the dense Jacobians or the starts would not fit.
+        TypeError: no dynamics, a function that JAX cannot trace or differentiate, a solver of another kind, no number.
+        ValueError: a function that returns another shape; starts or inputs of another shape, or not finite; a period of a
+            flow; phi that jumps; numbers out of range.
+        MemoryError: the dense Jacobians or the starts would not fit.
 
-    Source: Sussillo & Barak 2013 (minimising the speed); Chow, Mallet-Paret & Yorke 1978 (paths).
+    When it fails: `outcome` says of each start why it led to no fixed point, and `qd.landscape.Outcome` what that means.
+    `slow_point`: a ghost; give more `starts` and `paths`. `out_of_steps`: raise the solver's `max_steps`. `uncertified`: a
+    root on a kink, or one of a line of them; see `uncertified_state`. An `index_sum` other than 1 (where it has to be 1)
+    says that the list is not complete: give more `starts`, `paths` and `rounds`.
+
+    Source: Sussillo & Barak 2013 (`sussillo2013`, minimising the speed); Chow, Mallet-Paret & Yorke 1978 (`chow1978`,
+    paths).
 
     Example:
         >>> import numpy as np, quenched as qd

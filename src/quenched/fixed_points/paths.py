@@ -10,7 +10,7 @@ t = 1, at a fixed point. It is followed by arc length, through its folds; beyond
 
 Levenberg-Marquardt, which only goes down in E, ends in a ghost from nearly every start once a network is large and chaotic.
 
-Source: Chow, Mallet-Paret & Yorke 1978.
+Source: Chow, Mallet-Paret & Yorke 1978 (`chow1978`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,28 @@ from quenched.fixed_points.lanes import GOES_ON, Step, Work, nothing_done, work_
 
 
 class Homotopy(eqx.Module):
-    """How paths are followed; changes nothing physical.
+    """How paths are followed from a start x_0 at t = 0 to fixed points at t = 1; changes nothing physical.
+
+        (1 - t) (x_0 - x) + t F(x) = 0.
 
     Arguments:
         max_steps: linear systems of size N + 1 a path may cost.
         most_points: fixed points after which a path is left.
         lanes: paths followed side by side.
-        furthest: t at which a path is left. Further out it meets fewer points for each step, though it may come back.
+        furthest: t at which a path is left, above 1. Further out it meets fewer points for each step, though it may come
+            back.
+
+    Raises:
+        ValueError, TypeError: numbers that are not whole or below 1, `furthest` not above 1.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> pair, one = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]])), qd.landscape.Homotopy(most_points=1)
+        >>> found = qd.landscape.find_fixed_points(pair, starts=np.full((1, 2), 3.0), paths=1, rounds=0, follow=one)
+        >>> found.path_points.values.tolist()  # left after the first fixed point
+        [1]
+
+    Source: Chow, Mallet-Paret & Yorke 1978 (`chow1978`).
     """
 
     max_steps: int = eqx.field(static=True, default=3000)

@@ -106,7 +106,9 @@ def average(
         The average, differentiable in mean and variance. Error below 1e-10 for variances up to 100 and tanh-like f;
         repeat with more nodes to see it.
 
-    Raises: TypeError, ValueError for bad arguments, as far as they are not traced.
+    Raises:
+        TypeError: no function, or no numbers.
+        ValueError: a variance below 0, nodes or breakpoints out of range, as far as these are not traced.
 
     Example:
         >>> import quenched as qd
@@ -168,16 +170,19 @@ def pair_average(
 
     Arguments:
         first, second: f and g, element by element, JAX-traceable.
-        means, variances: of x and y. covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one that is
-            traced gives NaN.
-        breakpoints: where f, g or their derivatives jump.
+        means, variances: of x and y, two numbers each; variances at least 0.
+        covariance: <xy> - <x><y>, at most sqrt(var x var y) in size; a larger one that is traced gives NaN.
+        breakpoints: where f, g or their derivatives jump, `activation.breakpoints` for functions of phi.
         nodes: quadrature nodes on each piece of each axis.
 
     Returns:
         The average; differentiable in the means and in the covariance, where d/d covariance = <f'(x) g'(y)> (Price's
         theorem) also at full correlation; there of f and g that both jump at one place it is infinite.
 
-    Raises: as `average`.
+    Raises:
+        TypeError: no functions, or no numbers.
+        ValueError: a variance below 0, a covariance that is too large, nodes or breakpoints out of range, as far as these
+            are not traced.
 
     Example:
         >>> import quenched as qd

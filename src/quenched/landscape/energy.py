@@ -22,9 +22,18 @@ def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.
     """E(x) = |F(x)|^2/2 + confinement |x|^2; zero, without confinement, exactly at the fixed points.
 
     Arguments:
-        velocity: F, such as `network.velocity`. state: x, (neuron).
+        velocity: F, such as `network.velocity`.
+        state: x, (neuron).
+        confinement: strength of the term that keeps states near 0.
 
-    Source: Qiu & Huang 2025, eq. for the optimisation-based Hamiltonian.
+    Returns:
+        E, one number; `energy / N` is what samplers and theories call `energy`.
+
+    Raises:
+        TypeError: no function, or no numbers.
+        ValueError: the next state of a map instead of a velocity; a state of another shape.
+
+    Source: Qiu & Huang 2025 (`qiu2025`), the optimisation-based Hamiltonian.
 
     Example:
         >>> import numpy as np, quenched as qd
@@ -38,6 +47,15 @@ def energy(velocity: Callable[[Any], Any], state: State, confinement: float = 0.
 @double_precision
 def energy_gradient(velocity: Callable[[Any], Any], state: State, confinement: float = 0.0) -> State:
     """grad E = F'(x)^T F(x) + 2 confinement x: one vector-Jacobian product, never a full Jacobian.
+
+    Arguments:
+        velocity, state, confinement: as of `qd.landscape.energy`.
+
+    Returns:
+        The gradient, (neuron).
+
+    Raises:
+        TypeError, ValueError: as `qd.landscape.energy`.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -35,8 +35,9 @@ def critical_initialisation(
     lengths: tuple[float, float] | None = None,
     solver: Newton | None = None,
 ) -> Initialisation:
-    """Weights at the edge of chaos, chi_1 = sigma_w^2 <phi'^2>/keep = 1 at a stable fixed length
-    q* = sigma_w^2 <phi^2>/keep + sigma_b^2.
+    """Weights at the edge of chaos, where neither signals nor gradients grow or shrink exponentially from layer to layer:
+
+        chi_1 = sigma_w^2 <phi'^2>/keep = 1   at a stable fixed length   q* = sigma_w^2 <phi^2>/keep + sigma_b^2.
 
     Where there is no such point, the least bad weights: of those that keep a length within `lengths`, which are
     sigma_w^2 = keep (q - sigma_b^2)/<phi^2>, the ones with the longest depth scale, 1/|ln chi_1| of gradients, or
@@ -55,12 +56,14 @@ def critical_initialisation(
         `qd.layers.Initialisation`: `weight_std`, `bias_std`, `length`, depth scales, `critical`, a printed report; and
         initialisers for PyTorch, JAX and Keras.
 
-    Raises: TypeError, ValueError: as `qd.layers.edge_of_chaos`; `keep` or `lengths` out of range; a phi that lets no signal
-        pass; one whose edge two quadratures do not agree on.
+    Raises:
+        TypeError, ValueError: as `qd.layers.edge_of_chaos`; `keep` or `lengths` out of range; a phi that lets no signal
+            pass; one whose edge two quadratures do not agree on.
 
     When it fails: the edge is that of infinite width. At width n keep the depth well below n.
 
-    Source: Poole et al. 2016; Schoenholz et al. 2017; Hayou, Doucet & Rousseau 2019.
+    Source: Poole et al. 2016 (`poole2016`); Schoenholz et al. 2017 (`schoenholz2017`); Hayou, Doucet & Rousseau 2019
+    (`hayou2019`).
 
     Example:
         >>> import quenched as qd

@@ -49,12 +49,13 @@ def edge_of_chaos(activation: AbstractActivation, bias_std: Any = 0.0, *, solver
         Under JAX transformations, which xarray does not go through, a dict of arrays, with up to 4 branches besides the
         first; with derivatives by `bias_std` of any order (not at 0, where they are infinite).
 
-    Raises: TypeError, ValueError: no activation, one that jumps, or a bias below 0.
+    Raises:
+        TypeError, ValueError: no activation, one that jumps, or a bias below 0.
 
     When it fails: a branch whose two quadratures differ by more than 1e-6 is left out, with a warning; name the places where
     a derivative of phi jumps in `breakpoints`, or raise `nodes`.
 
-    Source: Poole et al. 2016; Hayou, Doucet & Rousseau 2019.
+    Source: Poole et al. 2016 (`poole2016`); Hayou, Doucet & Rousseau 2019 (`hayou2019`).
 
     Example:
         >>> import quenched as qd

@@ -41,12 +41,17 @@ def ratio_of_moments(values: Float[Array, "network layer"]) -> tuple[Array, Arra
 
 
 class Forward(AbstractExperiment):
-    """Draw networks of the ensemble, and send inputs forwards and a gradient backwards through them.
+    """Draw networks of the ensemble, and send inputs forwards and a gradient backwards through them:
+
+        x' = W phi(x) + b,   dL/dx = phi'(x) W^T dL/dx',   from one layer to the next.
 
     Arguments:
         width: neurons in each layer, at least 2.
         networks: independent networks, at least 2: the errors are standard errors over them.
-        depth, length, overlap: as of `qd.layers.Propagation`. Inputs have exactly this length and overlap.
+        depth: how many layers the states of layer 0 go through, at least 1.
+        length: q, the mean square of the inputs, above 0; all have exactly this one.
+        overlap: q_ab/q of two inputs, between -1 and 1: one number, or one for each pair, (pair); None without a second
+            input.
 
     Returns, over `layer` 0 ... depth, each with `_error`:
         `mean_square_state`, `overlap_coefficient` q_ab/sqrt(q_a q_b), `gradient_norm` of a random gradient by the states of
@@ -56,15 +61,21 @@ class Forward(AbstractExperiment):
     is that of infinite width at any width for ReLU and linear phi; its median is smaller, as the fluctuations tell. Where
     `length_fluctuation` is far above 1 few networks carry it, and its error is too small.
 
-    Status `diverged`: states ran away.
+    Raises:
+        ValueError: a width or a number of networks below 2, a depth below 1, a length that is not above 0, an overlap
+            outside [-1, 1]; phi that jumps.
+        TypeError: no number, or no whole number; a model that is no `qd.FeedforwardNetwork`.
 
-    Source: Poole et al. 2016; fluctuations at a finite width: Hanin & Nica 2020.
+    When it fails: `diverged`: states ran away (unbounded phi, large weight_std); use fewer layers or smaller weights.
+
+    Source: Poole et al. 2016 (`poole2016`); fluctuations at a finite width: Hanin & Nica 2020 (`hanin2020`).
 
     Example:
         >>> import quenched as qd
-        >>> found = qd.solve(qd.FeedforwardNetwork(1.5, 0.1), qd.layers.Forward(width=50, networks=4, depth=5))
-        >>> found.mean_square_state.dims
-        ('layer',)
+        >>> model = qd.FeedforwardNetwork(1.0, activation=qd.Linear())  # each layer keeps the mean square on average
+        >>> found = qd.solve(model, qd.layers.Forward(width=50, networks=16, depth=5))
+        >>> bool(abs(found.mean_square_state[-1] - 1.0) < 4 * found.mean_square_state_error[-1])
+        True
     """
 
     width: int = eqx.field(static=True)
@@ -149,8 +160,16 @@ class Forward(AbstractExperiment):
         return Computed(arrays, jnp.where(bounded, Status.solved, Status.diverged), jnp.zeros(()), jnp.asarray(self.depth))
 
     def exact_length_fluctuation(self, model: FeedforwardNetwork) -> Float[np.ndarray, " layer"] | None:
-        """<q^2>/<q>^2 over all networks of this width: (1 + s/width)^layer with s = 5 for ReLU and 2 for linear phi, without
-        bias, dropout and residual connections; None for others, where it is not known exactly.
+        """<q^2>/<q>^2 over all networks of this width, where it is known exactly.
+
+        It is (1 + s/width)^layer with s = 5 for ReLU and s = 2 for linear phi, without bias, dropout and residual
+        connections.
+
+        Arguments:
+            model: the `qd.FeedforwardNetwork`.
+
+        Returns:
+            The ratio of each layer, (layer); None for other networks.
         """
         if model.residual is not None or model.bias_std != 0.0 or model.keep != 1.0:
             return None

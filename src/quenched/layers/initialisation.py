@@ -27,6 +27,24 @@ _OVERLAPS = (0.0, 0.5, 0.9)
 class Initialisation:
     """What `qd.layers.critical_initialisation` found. Printed it is a report; `report(depth)` says what a depth does.
 
+    Arguments:
+        activation: phi.
+        weight_std: sigma_w; the variance of a weight is sigma_w^2/fan_in.
+        weight_std_error: its error, the difference of two quadratures.
+        bias_std: sigma_b, the standard deviation of a bias.
+        keep: the probability with which dropout keeps a rate.
+        critical: whether neither differences of inputs nor gradients grow or shrink exponentially.
+        length: q*, the mean square of the states that stays; 0 where it falls as a power of the layer, NaN where every one
+            stays.
+        stable_length: whether lengths beside it do not leave it.
+        fixed_overlap: c*, the overlap coefficient that many layers lead inputs that differ to.
+        slope: chi_1, the growth of the square of a small difference from layer to layer.
+        length_depth_scale: layers in which the distance of a length from q* falls to 1/e; negative where it grows.
+        overlap_depth_scale: layers in which the distance of overlaps from the fixed one falls to 1/e; infinite at the edge
+            of chaos.
+        gradient_depth_scale: layers in which the square of a gradient falls to 1/e; negative where it grows.
+        critical_from: the smallest bias_std with a critical point, None where there is none.
+
     Example:
         >>> import jax, quenched as qd
         >>> found = qd.layers.critical_initialisation(qd.Erf(), bias_std=0.2)
@@ -37,26 +55,18 @@ class Initialisation:
 
     activation: AbstractActivation
     weight_std: float
-    """The variance of a weight is sigma_w^2/fan_in."""
     weight_std_error: float
     bias_std: float
-    """The standard deviation of a bias, sigma_b."""
     keep: float
-    """The probability with which dropout keeps a rate."""
     critical: bool
-    """Whether neither differences of inputs nor gradients grow or shrink exponentially."""
     length: float
-    """q*, the mean square of the states that stays; 0 where it falls as a power of the layer, NaN where every one stays."""
     stable_length: bool
-    """Whether lengths beside it do not leave it."""
     fixed_overlap: float
     slope: float
-    """chi_1"""
     length_depth_scale: float
     overlap_depth_scale: float
     gradient_depth_scale: float
     critical_from: float | None
-    """The smallest bias_std with a critical point, None where there is none."""
 
     @property
     def network(self) -> FeedforwardNetwork:
@@ -65,8 +75,12 @@ class Initialisation:
 
     @property
     def layers(self) -> float:
-        """For how many layers a signal survives, 6 of the shortest depth scale (Schoenholz et al. 2017): infinite at a
-        critical point, where the width is the limit."""
+        """For how many layers a signal survives: 6 of the shortest depth scale.
+
+        Infinite at a critical point, where the width is the limit.
+
+        Source: Schoenholz et al. 2017 (`schoenholz2017`).
+        """
         scales = [self.overlap_depth_scale, self.gradient_depth_scale]
         if not self.stable_length:
             scales.append(self.length_depth_scale)
@@ -78,30 +92,46 @@ class Initialisation:
         return (self.length - self.bias_std**2) / self.weight_std**2
 
     def propagation(self, depth: int, overlap: Any = None) -> Any:
-        """The `qd.layers.Propagation` of inputs of this length, solved; of length 1 where there is none or it vanishes."""
+        """The `qd.layers.Propagation` of inputs of this length, solved; of length 1 where there is none or it vanishes.
+
+        Arguments:
+            depth: how many layers.
+            overlap: of two inputs at layer 0, between -1 and 1, one number or several; None without a second input.
+
+        Returns:
+            The `qd.Solution`, also where it is not solved.
+        """
         from quenched.solve import solve
 
         start = self.length if self.length > 0.0 else 1.0
         return solve(self.network, Propagation(depth, start, overlap), throw=False)
 
     def torch_(self, module: Any, generator: Any = None) -> Any:
-        """Set all `nn.Linear` and `nn.Conv1d` to `nn.Conv3d` in a PyTorch module, in place: normal weights of variance
-        sigma_w^2/fan_in, normal biases of standard deviation sigma_b.
+        """Draw the weights and biases of a PyTorch module anew, in place.
+
+        Weights are normal of variance sigma_w^2/fan_in, biases normal of standard deviation sigma_b, in all `nn.Linear` and
+        `nn.Conv1d` to `nn.Conv3d`.
 
         Arguments:
             module: an `nn.Module`, or one of these layers.
             generator: a `torch.Generator`; PyTorch's own if left out.
 
-        Returns: the module.
+        Returns:
+            The module.
 
-        Raises: TypeError: not a module. ValueError: no such layer in it; one whose weights are not there yet (lazy, on the
-            device "meta") or are made of others (weight norm). Warns of what else has parameters, which stay as they are.
+        Raises:
+            TypeError: not a module.
+            ValueError: no such layer in it; one whose weights are not there yet (lazy, on the device "meta") or are made of
+                others (weight norm). Warns of what else has parameters, which stay as they are.
 
         Example:
             >>> import pytest, quenched as qd
             >>> torch = pytest.importorskip("torch")
             >>> model = torch.nn.Sequential(torch.nn.Linear(64, 500), torch.nn.Tanh(), torch.nn.Linear(500, 10))
-            >>> model = qd.layers.critical_initialisation(qd.Tanh(), bias_std=0.2).torch_(model)
+            >>> found = qd.layers.critical_initialisation(qd.Tanh(), bias_std=0.2)
+            >>> weights = found.torch_(model)[0].weight
+            >>> print(f"{weights.std().item() * 64**0.5 / found.weight_std:.1f}")
+            1.0
         """
         return frameworks.set_torch(module, self.weight_std, self.bias_std, generator)
 
@@ -112,18 +142,43 @@ class Initialisation:
             bias: whether it is that of biases; otherwise of weights.
             in_axis, out_axis: axes of the shape, as of `jax.nn.initializers.variance_scaling`; the others are a receptive
                 field. (-1, -2) for weights that are stored as (out, in).
+
+        Returns:
+            The initializer.
+
+        Raises:
+            TypeError: `bias` that is not True or False.
         """
         return frameworks.of_jax(self.weight_std, self.bias_std, checks.flag("bias", bias), in_axis, out_axis)
 
     def keras(self, bias: bool = False, seed: int | None = None) -> Any:
         """An initializer of Keras: for `kernel_initializer`, or with `bias=True` for `bias_initializer`.
 
-        Raises: ImportError without Keras.
+        Arguments:
+            bias: whether it is that of biases; otherwise of weights.
+            seed: of the random numbers; Keras's own if left out.
+
+        Returns:
+            A `keras.initializers.Initializer`.
+
+        Raises:
+            ImportError: Keras is missing.
+            TypeError: `bias` that is not True or False.
         """
         return frameworks.of_keras(self.weight_std, self.bias_std, checks.flag("bias", bias), seed)
 
     def report(self, depth: int | None = None) -> str:
-        """What the printed form says, and what so many layers do to inputs and gradients."""
+        """What the printed form says, and what so many layers do to inputs and gradients.
+
+        Arguments:
+            depth: how many layers; nothing is said of them if left out.
+
+        Returns:
+            Some lines of text, to be printed.
+
+        Raises:
+            TypeError, ValueError: a depth that is no whole number above 0.
+        """
         if depth is not None:
             depth = checks.count("depth", depth)
         return "\n".join([*self._numbers(), *self._verdict(), *([] if depth is None else self._after(depth))])

@@ -30,15 +30,15 @@ _ROUNDING = 4.0 * np.finfo(float).eps
 
 
 class Propagation(AbstractTheory):
-    """Signals through a deep network with random weights, of infinite width. The mean square q of the states, that q_ab of
-    two inputs, and the mean square of a gradient go from layer to layer as
+    """Signals and gradients through a deep network with random weights, of infinite width, from one layer to the next (x'):
 
         q' = sigma_w^2 <phi^2> + sigma_b^2,   q_ab' = sigma_w^2 <phi(x_a) phi(x_b)> + sigma_b^2,
-        |dL/dx|^2 = chi(q) |dL/dx'|^2,   chi(q) = sigma_w^2 <phi'^2>,
+        |dL/dx|^2 = chi(q) |dL/dx'|^2,   chi(q) = sigma_w^2 <phi'^2>.
 
-    with Gaussian x of mean square q. At the fixed length q*, chi_1 = chi(q*) is also what the square of a small difference
-    is multiplied with: below 1 all inputs become alike (order), above 1 they become different (chaos). With dropout <phi^2>
-    and <phi'^2> are divided by `keep`; with residual connections see `qd.FeedforwardNetwork`.
+    q is the mean square of the states, q_ab the mean product of the states of two inputs, and x is Gaussian of mean square
+    q. At the fixed length q*, chi_1 = chi(q*) is also what the square of a small difference is multiplied with: below 1 all
+    inputs become alike (order), above 1 they become different (chaos). With dropout <phi^2> and <phi'^2> are divided by
+    `keep`; with residual connections see `qd.FeedforwardNetwork`.
 
     Arguments:
         depth: how many layers the states of layer 0 go through, at least 1.
@@ -57,13 +57,15 @@ class Propagation(AbstractTheory):
     residual connections; 0 where signals vanish, and then there is no fixed overlap (NaN), as where every overlap stays.
     Derivatives by the network's parameters and the overlaps are right to any order.
 
-    Raises: TypeError, ValueError for bad arguments.
+    Raises:
+        ValueError: a depth below 1, a length that is not above 0, an overlap outside [-1, 1]; a `start`.
+        TypeError: no number, or no whole number; a model that is no `qd.FeedforwardNetwork`.
 
     When it fails: `diverged`: the mean square runs away within the layers asked for (unbounded phi, large weight_std); the
     message names the layer. `coarse_quadrature`: two quadratures differ; name the kinks of phi in `breakpoints`, or raise
     `qd.Newton(nodes=...)`.
 
-    Source: Poole et al. 2016; Schoenholz et al. 2017.
+    Source: Poole et al. 2016 (`poole2016`); Schoenholz et al. 2017 (`schoenholz2017`).
 
     Example:
         >>> import quenched as qd

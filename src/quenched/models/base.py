@@ -14,7 +14,10 @@ Model = TypeVar("Model", bound="AbstractModel")
 
 
 class AbstractModel(Record):
-    """What is random: `qd.solve` and `qd.sweep` take one, and a theory says which it is about."""
+    """What is random: `qd.solve` and `qd.sweep` take one, and a theory says which it is about.
+
+    `qd.RandomNetwork` and `qd.FeedforwardNetwork` are the two that there are.
+    """
 
     instead: ClassVar[str] = ""
     """What to do where a theory is not about it, as a sentence after a space."""
@@ -28,19 +31,32 @@ class AbstractModel(Record):
         return parameter_paths(self)
 
     def values(self) -> dict[str, Any]:
-        """The parameters by name, without those that were left out."""
+        """The parameters by name, without those that were left out.
+
+        Returns:
+            A dictionary from the names of `parameters` to their values.
+        """
         found = {name: value_at(self, path) for name, path in self.parameters.items()}
         return {name: value for name, value in found.items() if value is not None}
 
     def replace(self: Model, **changes: Any) -> Model:
         """The model with other values of some `parameters`; each meets the checks that it always meets.
 
-        The name is the last word of the path, or the whole of it: `replace(**{"couplings.gain": 2.0})`.
+        Arguments:
+            changes: new values by name. The name is the last word of the path, or the whole of it:
+                `replace(**{"couplings.gain": 2.0})`.
+
+        Returns:
+            The new model; the old one stays as it is.
+
+        Raises:
+            ValueError, TypeError: no such parameter, or several of this name; a value that the model refuses.
 
         Example:
             >>> import quenched as qd
-            >>> qd.RandomNetwork(gain=1.5, symmetry=0.2).replace(gain=2.0)
-            RandomNetwork(gain=2, symmetry=0.2, noise=0, field=0, activation=tanh)
+            >>> model = qd.RandomNetwork(gain=1.5, symmetry=0.2).replace(gain=2.0)
+            >>> float(model.gain), float(model.symmetry)
+            (2.0, 0.2)
         """
         known = self.parameters
         changed: Model = rebuilt(self, {find_path(known, name): value for name, value in changes.items()})

@@ -17,20 +17,22 @@ from quenched.records import Record
 
 
 class Drive(eqx.Module):
-    """b(t), the same for every neuron of a population. `qd.RandomNetwork(field=function)` makes one of any function.
+    """b(t) = function(t), the same for every neuron of a population: `qd.RandomNetwork(field=function)` makes one.
 
     Arguments:
-        function: of the time, one number, written with `jnp`; it returns one number, or one for each population.
+        function: of the time, in units of the leak time (of a map the step), one number, written with `jnp`; it returns one
+            number, or one for each population.
         populations: how many there are.
 
     Raises:
-        TypeError, ValueError: it cannot be traced by JAX, or does not return finite numbers at time 0.
+        TypeError: JAX cannot trace the function.
+        ValueError: it does not return as many finite numbers at time 0.
 
     Example:
         >>> import jax.numpy as jnp, quenched as qd
-        >>> model = qd.RandomNetwork(0.8, field=lambda time: 0.5 * jnp.sin(time))
+        >>> model = qd.RandomNetwork(0.8, field=lambda time: 0.5 * jnp.cos(time))
         >>> float(model.field_at(0.0))
-        0.0
+        0.5
     """
 
     function: Callable[[Any], Any] = eqx.field(static=True)
@@ -64,19 +66,19 @@ class Sinusoid(Record):
     Averaged over neurons the field has the mean `mean` and the covariance (amplitude^2/2) cos(angular_frequency (t - s)).
 
     Arguments:
-        amplitude: I, at least 0; one number, or one for each population.
-        angular_frequency: w, above 0, in radians per unit of time; likewise.
-        mean: likewise; 0 if left out.
+        amplitude: I, at least 0; one number, or one for each population, (population).
+        angular_frequency: w, above 0, in radians per leak time; one number, or (population).
+        mean: the constant part; one number, or (population); 0 if left out.
 
     Raises:
         ValueError, TypeError: a number is out of range, NaN, or none.
 
     Example:
         >>> import quenched as qd
-        >>> qd.RandomNetwork(1.5, field=qd.Sinusoid(0.4, angular_frequency=1.0)).field.mean
-        np.float64(0.0)
+        >>> print(f"{qd.Sinusoid(0.4, angular_frequency=1.0).covariance(0.0):.2f}")  # amplitude^2/2
+        0.08
 
-    Source: Rajan, Abbott & Sompolinsky 2010.
+    Source: Rajan, Abbott & Sompolinsky 2010 (`rajan2010`).
     """
 
     citations: ClassVar[tuple[str, ...]] = ("rajan2010",)

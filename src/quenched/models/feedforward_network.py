@@ -18,7 +18,7 @@ Real = float | Float[Array, ""]
 
 
 class FeedforwardNetwork(AbstractModel):
-    """Ensemble of deep networks with random weights: the state of layer l + 1 is
+    """Ensemble of deep networks with random weights, of which the state of layer l + 1 follows from that of layer l:
 
         x' = W phi(x) + b,   Var W_ij = weight_std^2 / (width of the layer before),   Var b_i = bias_std^2,
 
@@ -28,21 +28,23 @@ class FeedforwardNetwork(AbstractModel):
     Of one input it is a recurrent map whose couplings are redrawn at every step: `network.recurrent`.
 
     Arguments:
-        weight_std: sigma_w, at least 0.
-        bias_std: sigma_b, at least 0.
+        weight_std: sigma_w, at least 0: a weight has the standard deviation sigma_w/sqrt(width of the layer before).
+        bias_std: sigma_b, the standard deviation of a bias, at least 0.
         activation: phi, tanh if left out.
-        keep: above 0, at most 1.
+        keep: probability with which dropout keeps a rate, above 0, at most 1; 1, without dropout, if left out.
         residual: the factor of the branch beside the identity; None without residual connections.
 
     Raises:
-        ValueError, TypeError: a number is out of range, NaN, or none.
+        ValueError: a number is out of range, or NaN.
+        TypeError: no number, or no activation.
 
     Example:
         >>> import quenched as qd
-        >>> qd.FeedforwardNetwork(1.5, 0.1).recurrent.unit
-        units.Discrete(activation=tanh)
+        >>> float(qd.FeedforwardNetwork(1.5, 0.1).recurrent.noise)  # the biases
+        0.1
 
-    Source: Poole et al. 2016; dropout: Schoenholz et al. 2017; residual connections: Yang & Schoenholz 2017.
+    Source: Poole et al. 2016 (`poole2016`); dropout: Schoenholz et al. 2017 (`schoenholz2017`); residual connections: Yang &
+    Schoenholz 2017 (`yang2017`).
     """
 
     equation: ClassVar[str] = (

@@ -58,20 +58,25 @@ def read_weights(
             Columns called so need not be told, nor names in place of numbers. The neurons are those in the list; edges that
             are listed several times add up.
 
+    Returns:
+        J, (neuron, neuron), in float64: dense, or a sparse matrix of SciPy where the file holds one, or edges between more
+        than 4096 neurons.
+
     Rows and columns that have names are put in one order, that of the rows.
 
     Raises:
-        FileNotFoundError: no such file. ImportError: h5py is missing, and the file is HDF5.
+        FileNotFoundError: no such file.
+        ImportError: h5py is missing, and the file is HDF5.
         ValueError: an unknown ending; a file that is not what its name says; an array that is missing, or not named where
             there are several; rows and columns of different names; a table that may be a matrix as well as a list of two or
-            three edges, and no `layout`. That the matrix is square and finite is for `Network` to check.
+            three edges, and no `layout`; a matrix that is not square or not finite.
 
     Example:
         >>> import numpy as np, tempfile, pathlib, quenched as qd
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "weights.npy"
-        >>> np.save(path, np.eye(3))
-        >>> qd.models.read_weights(path).shape
-        (3, 3)
+        >>> np.save(path, np.array([[0.0, 2.0], [1.0, 0.0]]))  # 2 from neuron 1 to neuron 0
+        >>> qd.models.read_weights(path, transpose=True).tolist()
+        [[0.0, 1.0], [2.0, 0.0]]
     """
     return read_file(path, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout).weights
 

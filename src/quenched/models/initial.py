@@ -22,23 +22,46 @@ from quenched.records import Record
 
 
 class AbstractInitial(Record):
-    """A distribution of x(0)."""
+    """A distribution of x(0), independent from neuron to neuron: `qd.Normal`, `qd.Uniform`, `qd.Quantile`."""
 
     @abstractmethod
     def quantile(self, uniform: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The state below which a fraction `uniform` of the neurons starts."""
+        """The state below which a fraction of the neurons starts.
+
+        Arguments:
+            uniform: the fractions, between 0 and 1, an array of any shape.
+
+        Returns:
+            The states, in the same shape.
+        """
 
     @abstractmethod
     def draw(self, shape: tuple[int, ...], key: Key[Array, ""]) -> Float[Array, "..."]:
-        """Independent states."""
+        """Independent states.
+
+        Arguments:
+            shape: of the array that is wanted.
+            key: a JAX key.
+
+        Returns:
+            The states.
+        """
 
 
 class Normal(AbstractInitial):
-    """x_i(0) ~ N(mean, std^2).
+    """x_i(0) ~ N(mean, std^2), independent from neuron to neuron.
 
-    >>> import quenched as qd
-    >>> qd.Normal(0.0, 0.5).std
-    np.float64(0.5)
+    Arguments:
+        mean: of the states.
+        std: their standard deviation, at least 0.
+
+    Raises:
+        TypeError, ValueError: no number, NaN, or a standard deviation below 0.
+
+    Example:
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> print(f"{float(qd.Normal(1.0, 0.5).quantile(jnp.asarray(0.975))):.2f}")  # 1.96 std above the mean
+        1.98
     """
 
     mean: Any
@@ -55,11 +78,20 @@ class Normal(AbstractInitial):
 
 
 class Uniform(AbstractInitial):
-    """x_i(0) uniform between low and high.
+    """x_i(0) ~ U(low, high): uniform, independent from neuron to neuron.
 
-    >>> import quenched as qd
-    >>> qd.Uniform(0.0, 1.0).high
-    np.float64(1.0)
+    Arguments:
+        low: the smallest state.
+        high: the largest, at least `low`.
+
+    Raises:
+        TypeError: no number.
+        ValueError: NaN or infinity, or `high` below `low`.
+
+    Example:
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> float(qd.Uniform(-1.0, 3.0).quantile(jnp.asarray(0.5)))
+        1.0
     """
 
     low: Any
@@ -86,14 +118,18 @@ class Quantile(AbstractInitial):
 
     A plain function given as `initial=` becomes one.
 
+    Arguments:
+        function: the state below which a fraction u of the neurons starts, written with `jnp`, element by element.
+
     Raises:
         TypeError: the function cannot be called on a JAX array, or does not act element by element.
         ValueError: it is not finite inside (0, 1), or the variance of the states is infinite.
 
-    >>> import jax.numpy as jnp, quenched as qd
-    >>> exponential = qd.Quantile(lambda u: -jnp.log1p(-u))
-    >>> print(f"{float(exponential.quantile(jnp.asarray(0.5))):.4f}")
-    0.6931
+    Example:
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> exponential = qd.Quantile(lambda u: -jnp.log1p(-u))
+        >>> print(f"{float(exponential.quantile(jnp.asarray(0.5))):.4f}")  # the median, ln 2
+        0.6931
     """
 
     function: Callable[[Any], Any] = eqx.field(static=True)

@@ -35,7 +35,7 @@ class Network(Record):
             order; the neurons have the order of the rows.
         activation: phi, tanh if left out.
         field: b, one number or one per neuron; none if left out. A pandas.Series with the neurons' names is put in order.
-        names: of the neurons; those of a table or a graph if left out.
+        names: of the neurons, words without repetition, (neuron); those of a table or a graph if left out.
         unit: in place of activation, what a neuron does with its input, such as `qd.units.Discrete()`: F_i is its drift.
 
     Results have the names as the coordinate `neuron`.
@@ -43,13 +43,13 @@ class Network(Record):
     Raises:
         ValueError: weights that are not square, empty, masked, or not finite; rows and columns of different names; a field
             of the wrong length.
-        TypeError: weights that are not numbers.
+        TypeError: weights that are not numbers, or the path of a file; no unit, or `activation` beside `unit`.
 
     Example:
         >>> import numpy as np, quenched as qd
         >>> network = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]]))
-        >>> network.size
-        2
+        >>> print(np.round(network.velocity(np.array([1.0, 0.0])), 3))  # -1, and 2 tanh(1)
+        [-1.     1.523]
     """
 
     equation: ClassVar[str] = r"F_i(x) = -x_i + \sum_j J_{ij}\,\phi(x_j) + b_i"
@@ -92,8 +92,17 @@ class Network(Record):
         field: Any = None,
         names: Any = None,
     ) -> Network:
-        """Weights, and names where there are any, from an array, a table, a list of edges or a graph in a file; nothing is
-        ever unpickled. See `quenched.models.read_weights`.
+        """The network whose weights, and names where there are any, are in a file; nothing is ever unpickled.
+
+        Arguments:
+            path, array, sign, gain, transpose, layout: as of `qd.models.read_weights`.
+            activation, field, names: as of `qd.Network`; names in place of those in the file.
+
+        Returns:
+            The `qd.Network`.
+
+        Raises:
+            FileNotFoundError, ImportError, ValueError, TypeError: as `qd.models.read_weights` and `qd.Network`.
         """
         path = checks.place("path", path)
         found = read_file(path, array=array, sign=sign, gain=gain, transpose=transpose, layout=layout)
@@ -161,9 +170,17 @@ class Network(Record):
 
     @double_precision
     def velocity(self, state: State) -> Float[Array, " neuron"]:
-        """F(x), without noise, at one state; `jax.vmap(network.velocity)` takes many. Of a map the next state.
+        """F(x), without noise, at one state; `jax.vmap(network.velocity)` takes many.
 
-        A state of several variables for each neuron is one after the other: (variable 1 of all neurons, variable 2, ...).
+        Arguments:
+            state: x, (neuron). Of units with several variables these are one after the other: variable 1 of all neurons,
+                then variable 2, ...
+
+        Returns:
+            dx/dt, in state per leak time, (neuron); of a map the next state.
+
+        Raises:
+            TypeError, ValueError: no numbers, or a state of another size.
         """
         state = checks.one_vector("state", state, self.state_size)
         several = self.unit.state_size > 1
@@ -180,6 +197,15 @@ class Network(Record):
     @double_precision
     def jacobian(self, state: State) -> Float[Array, "neuron neuron"]:
         """F'(x), dense, at one state: -1 + J diag(phi'(x)) for leaky units.
+
+        Arguments:
+            state: x, (neuron), as of `velocity`.
+
+        Returns:
+            The matrix dF_i/dx_j, (neuron, neuron).
+
+        Raises:
+            TypeError, ValueError: no numbers, or a state of another size.
 
         Where phi jumps (`Activation.jumps`) phi' has a delta function, which this leaves out: it is F' between the jumps.
         For a neuron exactly on a jump there is no derivative, and its column is NaN.

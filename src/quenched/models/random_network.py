@@ -40,18 +40,20 @@ class RandomNetwork(AbstractModel):
 
     Arguments:
         gain: g, coupling scale, at least 0.
-        symmetry: eta, between -1 (antisymmetric) and 1 (symmetric).
+        symmetry: eta, between -1 (antisymmetric) and 1 (symmetric); 0 if left out.
         noise: sigma, strength of white noise, at least 0, in state / sqrt(time); of a map in each step.
         field: b, input added to that from other neurons: a number, a function of the time, or `qd.Sinusoid`, whose phase
             each neuron draws.
-        activation: phi.
+        activation: phi, tanh if left out.
         couplings: in place of gain and symmetry, another law of J: `qd.couplings.Blocks`, `LowRank`, or a sum of several.
         unit: in place of activation, what a neuron does with its input; one unit, or a tuple of one for each population.
 
     With several populations noise and field may be one number for each; results then have the axis `population` first.
 
     Raises:
-        ValueError, TypeError: an argument is outside its range, NaN, or not one number.
+        ValueError: an argument is outside its range or NaN; not as many units as populations, or units of different kinds.
+        TypeError: what is given is no number, no couplings, no activation or no unit; `gain` beside `couplings`, or
+            `activation` beside `unit`.
 
     Example:
         >>> import quenched as qd
@@ -59,7 +61,7 @@ class RandomNetwork(AbstractModel):
         >>> round(float(model.critical_gain), 6)
         0.833333
 
-    Source: Zou & Huang 2024, section 2.
+    Source: Zou & Huang 2024 (`zou2024`), section 2.
     """
 
     equation: ClassVar[str] = (
@@ -191,7 +193,19 @@ class RandomNetwork(AbstractModel):
 
     @double_precision
     def draw(self, size: int, key: int | Array) -> Network:
-        """One network of `size` neurons, by a seed or a JAX key; MemoryError where its couplings would not fit."""
+        """One network of the ensemble.
+
+        Arguments:
+            size: N, how many neurons.
+            key: a seed, or a JAX key.
+
+        Returns:
+            A `qd.Network`; its populations are one after another.
+
+        Raises:
+            TypeError, ValueError: a size that is no whole number above 0, no key, or a field that changes in time.
+            MemoryError: the couplings would not fit.
+        """
         size, key = checks.count("size", size), read_key(key)
         refuse_what_does_not_fit(4 * self.couplings.bytes_of_draw(size), f"The couplings of {size} neurons", "`size`")
         field = self.of_neurons(self.constant_field("one qd.Network"), size)

@@ -29,6 +29,19 @@ class Anderson(eqx.Module):
         depth: earlier steps used in the extrapolation. Each keeps two copies of the unknowns.
         extrapolate_below: change below which steps are extrapolated; above it the map is only applied. Extrapolation may
             end at a fixed point from which the map itself moves away, such as the state of rest of a chaotic network.
+
+    Raises:
+        ValueError, TypeError: a tolerance outside (0, 0.001], a change that is not above 0, numbers of steps that are not
+            whole or below 1.
+
+    Example:
+        >>> import quenched as qd
+        >>> theory = qd.dmft.StationarySampled((0.0, 1.0), window=32, trajectories=8, scramblings=2, scheme="euler")
+        >>> solution = qd.solve(qd.RandomNetwork(gain=0.5, symmetry=0.5, noise=0.5), theory, solver=qd.dmft.Anderson(1e-6))
+        >>> bool(solution.residual < 1e-6)
+        True
+
+    Source: Anderson 1965, Journal of the ACM 12, 547.
     """
 
     tolerance: float = eqx.field(static=True, default=1e-12)

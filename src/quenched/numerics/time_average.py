@@ -19,7 +19,7 @@ def error_of_time_average(series: Float[np.ndarray, "block ..."]) -> Float[np.nd
 
     At least 16 blocks are wanted. A memory longer than an eighth of the series is not seen, and the error then too small.
 
-    Source: Geyer 1992.
+    Source: Geyer 1992 (`geyer1992`).
     """
     count = len(series)
     if count < 2:

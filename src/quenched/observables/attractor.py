@@ -24,10 +24,13 @@ def kaplan_yorke_dimension(exponents: Any, *, complete: bool = True) -> float:
         exponents: (mode), in any order.
         complete: whether these are all N of them. If not, and no sum is negative, D is not known: NaN.
 
+    Returns:
+        D, between 0 and the number of exponents; NaN where it is not known.
+
     Raises:
         ValueError: no exponents, or not finite ones.
 
-    Source: Kaplan & Yorke 1979.
+    Source: Kaplan & Yorke 1979 (`kaplan1979`).
 
     Example:
         >>> import quenched as qd

@@ -69,7 +69,8 @@ def fluctuation_dissipation(
             from 0, fewer than four of them, NaN over the lags, unequal steps, no noise known and no temperature given, bad
             frequencies.
 
-    Source: Cugliandolo, Kurchan & Peliti 1997 (effective temperature); Zou & Huang 2024 (the theorem in these networks).
+    Source: Cugliandolo, Kurchan & Peliti 1997 (`cugliandolo1997`, effective temperature); Zou & Huang 2024 (`zou2024`, the
+    theorem in these networks).
 
     Example:
         >>> import numpy as np, quenched as qd, xarray as xr

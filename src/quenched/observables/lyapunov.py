@@ -62,8 +62,9 @@ def lyapunov_spectrum(
     throw: bool = True,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Lyapunov exponents of finite networks, dx = (-x + J phi(x) + b) dt + sigma dW. Along the trajectory a frame of tangent
-    vectors v obeys
+    """Lyapunov exponents of finite networks, dx = (-x + J phi(x) + b) dt + sigma dW.
+
+    Along the trajectory a frame of tangent vectors v obeys
 
         dv/dt = F'(x(t)) v = -v + J (phi'(x) v),
 
@@ -120,9 +121,15 @@ def lyapunov_spectrum(
     with an infinite error are not known. Ask for fewer `exponents`; write as zeros what is zero but for rounding.
 
     Raises:
-        ValueError, TypeError: bad arguments, before any work. MemoryError: a network would not fit. SolveError: see `throw`.
+        TypeError: no network, or another thing in the list; no number, or no function of the time; before any work.
+        ValueError: networks of different sizes or units; `size` and `networks` missing with a `qd.RandomNetwork`, or given
+            with networks; a duration that is no multiple of the step, a burn-in as long as the duration, more blocks than
+            steps, more exponents than variables; a step that is too long for the units; phi that jumps; before any work.
+        MemoryError: a network would not fit.
+        SolveError: a network diverged, or its exponents are not finite (`throw=True`); it carries the Dataset.
 
-    Source: Benettin et al. 1980; Kaplan & Yorke 1979; for these networks Engelken, Wolf & Abbott 2023.
+    Source: Benettin et al. 1980 (`benettin1980`); Kaplan & Yorke 1979 (`kaplan1979`); for these networks Engelken, Wolf &
+    Abbott 2023 (`engelken2023`).
 
     Example:
         >>> import numpy as np, quenched as qd

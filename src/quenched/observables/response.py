@@ -96,9 +96,14 @@ def measure_response(
     few times the inverse Lyapunov exponent, and the kicks leave the linear range: see the errors.
 
     Raises:
-        ValueError, TypeError: bad arguments. FloatingPointError: a trajectory diverged. MemoryError: it would not fit.
+        TypeError: no network, no number, no distribution.
+        ValueError: `size` and `networks` missing with a `qd.RandomNetwork`, or given with a `qd.Network`; other units than
+            the usual leaky ones; a longest lag that is no multiple of the step or below 3 steps; another `method` or
+            `scheme`; numbers out of range; with `method="tangent"` phi that jumps.
+        FloatingPointError: a trajectory, or its response, diverged.
+        MemoryError: the states and their perturbations would not fit.
 
-    Source: Hutchinson 1990 (trace by random signs).
+    Source: Hutchinson 1990 (`hutchinson1990`, trace by random signs).
 
     Example:
         >>> import quenched as qd

@@ -70,7 +70,23 @@ def curve(dataset: xr.Dataset, name: str, along: str = "gain", axes: Axes | None
 
 
 def mark_transition(axes: Axes, critical_gain: float) -> Axes:
-    """A vertical line at g_c with its name; nothing where it lies outside of the axes."""
+    """A vertical line at g_c with its name; nothing where it lies outside of the axes.
+
+    Arguments:
+        axes: of a figure against the gain.
+        critical_gain: g_c.
+
+    Returns:
+        The same axes.
+
+    Example:
+        >>> import quenched as qd
+        >>> from matplotlib.figure import Figure
+        >>> axes = Figure().add_subplot(xlim=(0.0, 2.0))
+        >>> critical_gain = qd.RandomNetwork(1.0, symmetry=0.25).critical_gain
+        >>> qd.plots.mark_transition(axes, critical_gain).lines[0].get_xdata()[0].item()
+        0.8
+    """
     low, high = axes.get_xlim()
     if low <= critical_gain <= high:
         axes.axvline(critical_gain, color="0.6", linewidth=0.9, zorder=0, label="_g_c")

@@ -43,6 +43,14 @@ def edge_of_chaos(
 
     Raises:
         ValueError: nothing was swept over `gain`, or none of the quantities is there.
+        TypeError: what is given holds no sweeps by name.
+
+    Example:
+        >>> import quenched as qd
+        >>> found = qd.sweep(qd.RandomNetwork(gain=1.0), qd.dmft.Static(), over={"gain": [0.5, 1.0, 1.5]})
+        >>> axes = qd.plots.edge_of_chaos({"static": found})
+        >>> axes.shape, axes[-1, 0].get_xlabel()  # the mean square rate, and the response
+        ((2, 1), 'gain $g$')
     """
     from matplotlib.figure import Figure
 

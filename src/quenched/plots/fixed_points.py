@@ -37,8 +37,9 @@ _TRAJECTORY: dict[str, Any] = {"color": "0.75", "linewidth": 0.7, "zorder": 0}
 def fixed_points(
     dataset: xr.Dataset, trajectories: Any = None, *, components: int = 2, modes: bool = True, axes: Axes | None = None
 ) -> Axes:
-    """Draw fixed points in their principal components: filled where stable, open where not, with their unstable directions;
-    roots without a certificate, black; and where the other starts ended, coloured by how fast the state still moves there.
+    """Draw fixed points in their principal components: filled where stable, open where not, with their unstable directions.
+
+    Roots without a certificate are black. Where the other starts ended is coloured by how fast the state still moves there.
 
     Arguments:
         dataset: of `qd.landscape.find_fixed_points`.
@@ -48,7 +49,19 @@ def fixed_points(
         modes: draw up to three unstable directions of each saddle as short lines.
         axes: where to draw, of the right projection; new ones if left out.
 
-    Raises: ValueError for a dataset with nothing to draw, or trajectories of another size.
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: a dataset with nothing to draw, trajectories of another size, or other `components` than 2 and 3.
+        TypeError: another dataset, no numbers, or `modes` that is not True or False.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> pair = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]]))
+        >>> axes = qd.plots.fixed_points(qd.landscape.find_fixed_points(pair, starts=20))
+        >>> axes.get_xlabel(), [text.get_text() for text in axes.get_legend().get_texts()]
+        ('component 1 (100 %)', ['stable', '1 unstable direction'])
     """
     dataset = _as_list(dataset)
     if components not in (2, 3):
@@ -82,8 +95,29 @@ def fixed_points(
 
 
 def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
-    """Draw the eigenvalues of all fixed points in the complex plane, with the border of stability: the imaginary axis for a
-    flow, the unit circle for a map."""
+    """Draw the eigenvalues of all fixed points in the complex plane, with the border of stability.
+
+    The border is the imaginary axis for a flow, the unit circle for a map.
+
+    Arguments:
+        dataset: of `qd.landscape.find_fixed_points`.
+        axes: where to draw; new ones if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: a dataset without fixed points.
+        TypeError: another dataset.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> pair = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]]))
+        >>> axes = qd.plots.spectrum(qd.landscape.find_fixed_points(pair, starts=20))
+        >>> saddle = axes.lines[1].get_xdata()  # of eigenvalues -3 and 1
+        >>> print(np.sort(saddle).round(6))
+        [-3.  1.]
+    """
     dataset = _as_list(dataset)
     if not dataset.sizes["fixed_point"]:
         raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
@@ -110,7 +144,26 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
 
 
 def connections(graph: nx.MultiDiGraph, axes: Axes | None = None) -> Axes:
-    """Draw the graph of `qd.landscape.connections`: the more unstable, the higher; arrows lead to where a saddle falls."""
+    """Draw the graph of `qd.landscape.connections`: the more unstable, the higher; arrows lead to where a saddle falls.
+
+    Arguments:
+        graph: of `qd.landscape.connections`.
+        axes: where to draw; new ones if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        TypeError: no graph.
+
+    Example:
+        >>> import networkx as nx, quenched as qd
+        >>> graph = nx.MultiDiGraph([(2, 0), (2, 1)])  # from a saddle to two stable points
+        >>> nx.set_node_attributes(graph, {0: 0, 1: 0, 2: 1}, "unstable_directions")
+        >>> axes = qd.plots.connections(graph)
+        >>> axes.get_ylabel(), axes.get_yticks().tolist()
+        ('unstable directions', [0, 1])
+    """
     if not hasattr(graph, "edges"):
         raise TypeError(f"Argument `graph` must be the graph of qd.landscape.connections, but is {checks.shown(graph)}.")
     axes = new_axes() if axes is None else axes
@@ -146,11 +199,28 @@ def connections(graph: nx.MultiDiGraph, axes: Axes | None = None) -> Axes:
 
 
 def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None = None) -> Axes:
-    """Draw the branches of `qd.landscape.continue_fixed_points` against the parameter: solid where stable, dashed where not,
-    dotted along kinks, with folds, branch points and oscillations marked.
+    """Draw branches of fixed points against the parameter: solid where stable, dashed where not, dotted along kinks.
+
+    Folds, branch points and the beginnings of oscillations are marked.
 
     Arguments:
-        neuron: whose state to show; if left out, the first principal component of all points.
+        dataset: of `qd.landscape.continue_fixed_points`.
+        neuron: whose state to show, a number from 0 on; if left out, the first principal component of all points.
+        axes: where to draw; new ones if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: no such neuron.
+        TypeError: another dataset, or no whole number.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> family = lambda p: qd.landscape.Flow(lambda x: p * x - x**3, size=1)
+        >>> found = qd.landscape.continue_fixed_points(family, np.zeros((1, 1)), -0.5, -1.0, 1.0)
+        >>> [text.get_text() for text in qd.plots.branches(found).get_legend().get_texts()]
+        ['branch point', 'stable', 'unstable']
     """
     checks.dataset("dataset", dataset, "qd.landscape.continue_fixed_points", "parameter", "branch_state", "event_kind")
     parameter, states = dataset["parameter"].values, dataset["branch_state"].values

@@ -37,6 +37,18 @@ def phase_diagram(dataset: xr.Dataset) -> np.ndarray[Any, np.dtype[Any]]:
 
     Raises:
         ValueError: it is another dataset, or has one symmetry.
+        TypeError: no dataset.
+
+    Example:
+        >>> import numpy as np, quenched as qd, xarray as xr
+        >>> names = ("critical_gain", "frozen_gain", "almeida_thouless_gain", "first_order_gain")
+        >>> symmetry = np.array([0.0, 1.0])
+        >>> lines = {name: (("symmetry", "temperature"), 1 / (1 + symmetry[:, None])) for name in names}
+        >>> chosen = {"chosen_branch": (("symmetry", "temperature", "gain"), np.zeros((2, 1, 3), int))}
+        >>> axes = {"symmetry": symmetry, "temperature": [0.1], "gain": [0.5, 1.0, 1.5]}
+        >>> drawn = qd.plots.phase_diagram(xr.Dataset(lines | chosen, axes))  # laid out as qd.replica.phase_diagram has them
+        >>> len(drawn), drawn[0].lines[0].get_xdata().tolist()  # g_c = 1/(1 + gamma)
+        (1, [1.0, 0.5])
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.figure import Figure

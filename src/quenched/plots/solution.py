@@ -23,8 +23,9 @@ _APART = ("population", "rank")
 
 
 def solution(found: Solution | xr.Dataset, *names: str) -> dict[str, Axes]:
-    """Draw a solution: functions of the time, the lag or the frequency as curves with their errors, functions of two times
-    as maps, each population apart. A solution of numbers alone is drawn as points with error bars.
+    """Draw a solution: functions of the time, the lag or the frequency as curves with their errors.
+
+    Functions of two times are drawn as maps, each population apart; a solution of numbers alone as points with error bars.
 
     Arguments:
         found: what `qd.solve` returned, or its dataset.

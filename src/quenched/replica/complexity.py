@@ -66,9 +66,9 @@ def complexity(
 
     Arguments:
         model: odd, bounded, monotonic phi, steepest at 0; no field, no noise.
-        gains: gains to compute in one go, in place of the model's own.
+        gains: gains to compute in one go, in place of the model's own, (gain).
         which: "both", "annealed" or "dominating". The latter two need less; a negative symmetry has only "annealed".
-        solver: Newton's method.
+        solver: `qd.Newton(nodes=...)`.
         throw: raise SolveError unless every point is solved.
 
     Returns:
@@ -80,10 +80,16 @@ def complexity(
     The annealed number is that of the average network, an upper bound for a typical one. dominating <= annealed always.
     Limits: symmetry 0: lim (1/N) ln Z = 0 and the dominating states are Gaussian, their variance that of `qd.dmft.Static`.
 
-    Raises: ValueError for a field, noise, phi not odd, unbounded, not monotonic or steeper elsewhere than at 0, and for a
-        negative symmetry unless `which` is "annealed": without overlaps of replicas the dominating number is negative there.
+    Raises:
+        ValueError: a field, noise, phi not odd, unbounded, not monotonic or steeper elsewhere than at 0; a negative symmetry
+            unless `which` is "annealed": without overlaps of replicas the dominating number is negative there.
+        TypeError: another model than a `qd.RandomNetwork`, another solver than `qd.Newton`, gains that are no numbers.
 
-    Source: limit of Qiu & Huang 2025; Wainrib & Touboul 2013 for the question. Derived in quenched's documentation.
+    When it fails: `out_of_steps` or `coarse_quadrature`: raise the solver's `max_steps` or `nodes`; with `throw=False` the
+    Dataset holds what was reached, and `status` for each gain.
+
+    Source: limit of Qiu & Huang 2025 (`qiu2025`); Wainrib & Touboul 2013 (`wainrib2013`) for the question. Derived in
+    quenched's documentation.
 
     Example:
         >>> import quenched as qd

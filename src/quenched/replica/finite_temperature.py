@@ -34,8 +34,8 @@ class FiniteTemperature(AbstractTheory):
         D = 1/a - E[<e^2> - <e>^2]/a^2,  V = g^2 E<e>^2/a^2;  E M^2 = g^2 Q, E h^2 = V, E M h = gamma g^2 tau.
 
     Arguments:
-        temperature: T of exp(-E/T), greater than 0.
-        confinement: c, at least 0.
+        temperature: T of exp(-E/T), in units of velocity squared, greater than 0.
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
 
     Branches, `start=`:
         "zero_overlap": Q = tau = V = 0, for odd phi without field, where it always is a solution (three unknowns, one
@@ -53,15 +53,16 @@ class FiniteTemperature(AbstractTheory):
     Limits: gamma = 0, c = 0: E/N = T/2 exactly, without field x is Gaussian with variance T + g^2 q, and T to 0 gives
     `qd.dmft.Static`. Linear phi below g_c: q = T S^2/(1 - g^2 S^2).
 
-    Raises: ValueError for temperature <= 0 (use `ZeroTemperature`), confinement < 0, noise, "zero_overlap" with a field or
-    phi that is not odd, and unbounded phi without confinement where an average is known to diverge (linear phi from g_c on).
+    Raises:
+        ValueError: temperature <= 0 (use `ZeroTemperature`), confinement < 0, noise, "zero_overlap" with a field or phi that
+            is not odd, and unbounded phi without confinement where an average is known to diverge (linear phi from g_c on).
 
     When it fails: for symmetry < 0 and low T a branch can end at a fold on the way down (`out_of_steps`); start from a
     solution at a neighbouring gain. `coarse_quadrature`: where a neuron has several states in one field, averages jump with
     the field; raise the solver's `nodes`. `diverged`: unbounded phi, and a width that grows without bound as the gain is
     raised; a smaller gain, or a confinement.
 
-    Source: Qiu & Huang 2025, replica-symmetric theory, in its minimal form (derived in the documentation).
+    Source: Qiu & Huang 2025 (`qiu2025`), replica-symmetric theory, in its minimal form (derived in the documentation).
 
     Example:
         >>> import quenched as qd

@@ -63,8 +63,8 @@ class OneStepRSB(AbstractTheory):
     < 0, where the ordered branch of `FiniteTemperature` is unstable.
 
     Arguments:
-        temperature: T of exp(-E/T), greater than 0.
-        confinement: c, at least 0.
+        temperature: T of exp(-E/T), in units of velocity squared, greater than 0.
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
 
     Branches, `start=`:
         "overlapping_groups": Q_0 > 0, the default; also without a field, where it has the larger free energy. Averages in
@@ -81,8 +81,9 @@ class OneStepRSB(AbstractTheory):
 
     Limits: m to 0 is the ordered replica-symmetric branch, m to 1 the replica-symmetric one with overlap Q_0.
 
-    Raises: ValueError for temperature <= 0, confinement < 0, noise, "groups" with a field or phi that is not odd, averages
-    known to diverge.
+    Raises:
+        ValueError: temperature <= 0, confinement < 0, noise, "groups" with a field or phi that is not odd, averages known to
+            diverge.
 
     What is done: the ordered replica-symmetric branch is found first, in seconds. Where its replicon eigenvalue is positive
     replicas stay alike, and that is the answer: `no_such_branch` with the overlaps of replicas alike (`overlap_within` =
@@ -93,7 +94,7 @@ class OneStepRSB(AbstractTheory):
     `out_of_steps` where the search for m was lost, at low temperatures and large gains, where averages jump with the fields:
     raise the solver's `nodes` (groups at symmetry -0.5, T = 0.1: 96 at gain 6, 144 at gain 8).
 
-    Source: Parisi 1980; the measure is that of Qiu & Huang 2025; derived in the documentation.
+    Source: Parisi 1980 (`parisi1980`); the measure is that of Qiu & Huang 2025 (`qiu2025`); derived in the documentation.
 
     Example:
         >>> import quenched as qd

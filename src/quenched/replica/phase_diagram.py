@@ -59,9 +59,10 @@ def phase_diagram(
 
     Arguments:
         model: its activation, odd; its own gain and symmetry are not used.
-        gains: at least two, increasing and above 0.
-        symmetries, temperatures: as for `qd.RandomNetwork` and `FiniteTemperature`.
-        confinement: c, at least 0.
+        gains: at least two, increasing and above 0, (gain).
+        symmetries: between -1 and 1, one number or (symmetry).
+        temperatures: T of exp(-E/T), above 0, one number or (temperature).
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
         solver: its `nodes`, 24 if left out, set the quadrature of the ordered branch.
         progress: called with (lines done, lines in all); a line is one symmetry at one temperature.
 
@@ -76,13 +77,16 @@ def phase_diagram(
         where the upward and the downward branch have equal free energies, each NaN where there is none; with `_error`, the
         difference of two interpolations between gains, or the step between gains where the branch itself changes there.
 
-    Raises: ValueError, TypeError for bad arguments. For a field or phi that is not odd there is one branch: use `qd.sweep`.
+    Raises:
+        ValueError: noise; a field, or phi that is not odd, with which there is one branch: use `qd.sweep`; gains that do not
+            increase, or fewer than two; parameters out of range.
+        TypeError: another model than a `qd.RandomNetwork`, another solver than `qd.Newton`, no numbers.
 
     When it fails: interrupted, the lines done are kept, the others have the status `interrupted`. The ordered branch is the
     replica-symmetric one; where it is chosen it is unstable, and `OneStepRSB` gives the better free energy (larger by a per
     cent). At low T and large gain its averages jump with the fields (`coarse_quadrature`): raise `nodes`.
 
-    Source: Qiu & Huang 2025; de Almeida & Thouless 1978 for the stability.
+    Source: Qiu & Huang 2025 (`qiu2025`); de Almeida & Thouless 1978 (`almeida1978`) for the stability.
 
     Example:
         >>> import numpy as np, quenched as qd

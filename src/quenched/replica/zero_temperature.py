@@ -65,16 +65,18 @@ class ZeroTemperature(AbstractTheory):
     averages where there are many fixed points: this measure weighs each by 1/|det F'|, static DMFT by its index
     sign det(-F').
 
-    Raises: ValueError for noise; on the branch "zero_overlap" for an activation that is not odd and a field; on the branch
-    "ordered" without field for odd phi (that phase is unstable at low T: use `OneStepRSB` at a small one), and for phi with
-    kinks (<x-hat x-hat'> diverges as T^(-1/2) there: use `FiniteTemperature`).
+    Raises:
+        ValueError: noise; on the branch "zero_overlap" for an activation that is not odd and a field; on the branch
+            "ordered" without field for odd phi (that phase is unstable at low T: use `OneStepRSB` at a small one), and for
+            phi with kinks (<x-hat x-hat'> diverges as T^(-1/2) there: use `FiniteTemperature`).
 
     When it fails: where solutions q = 0 and q > 0 coexist (symmetry < 0; phi flat at 0) the one reached by cooling is
     returned; which of them has the smaller free energy is seen from `phase_diagram`. Linear phi at or above g_c has no
     solution. On the lines themselves, and where phi has no third derivative at 0, q falls by another power: exponent and
     prefactor are NaN. Within 1e-7 of the first line, and within 1e-4 above the second, where q < 1e-4, `out_of_steps`.
 
-    Source: limit of Qiu & Huang 2025; the three regimes, and the limit with overlaps, are derived in the documentation.
+    Source: limit of Qiu & Huang 2025 (`qiu2025`); the three regimes, and the limit with overlaps, are derived in the
+    documentation.
 
     Example:
         >>> import quenched as qd

@@ -78,11 +78,13 @@ class Cavity(AbstractExperiment):
     Memory of one network: 32 (duration/step) (added + probes) size bytes; time: 4 (duration/step)^2 (added + probes) size^2
     operations.
 
-    Status `diverged`: the states grew without bound.
+    Raises:
+        ValueError: a step above 1, a duration that is no multiple of it, numbers out of range; phi that jumps.
+        TypeError: no number, or no distribution.
 
-    Raises: ValueError, TypeError: bad arguments; phi that jumps.
+    When it fails: `diverged`: the states grew without bound; use a smaller gain, or a shorter step.
 
-    Source: Zou & Huang 2024, section on the dynamical cavity method.
+    Source: Zou & Huang 2024 (`zou2024`), section on the dynamical cavity method.
 
     Example:
         >>> import quenched as qd

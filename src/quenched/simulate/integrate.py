@@ -123,8 +123,11 @@ def integrate(
         and `state_trajectory` (variable, time, trial, neuron) holds all.
 
     Raises:
-        ValueError, TypeError: bad arguments. FloatingPointError: the trajectory diverged. MemoryError: all states would not
-            fit.
+        TypeError: no `qd.Network`, no number, no function of the time.
+        ValueError: a duration that is no multiple of the step, a step that is too long for the unit, noise below 0, states
+            of another shape; abundances with noise, or below 0.
+        FloatingPointError: a trajectory diverged.
+        MemoryError: all states would not fit.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -64,8 +64,17 @@ class Trajectories(AbstractExperiment):
     of the step (the share `step` of `_discretisation`). Nor does it contain a burn-in that is too short. The attribute
     `outside_errors` of the result says so.
 
-    Status `diverged`: the states grew without bound (ReLU and linear networks above their transition; species that help each
-    other too much).
+    Raises:
+        ValueError: a step that is too long for the units, a duration that is no multiple of it, a burn-in as long as the
+            duration; `record` with `richardson`; maps with a step other than 1 or with `richardson`; fresh couplings at each
+            step of a flow; abundances with noise or that begin below 0.
+        TypeError: no number, or no distribution.
+        MemoryError: what is recorded would not fit.
+
+    When it fails: `diverged`: the states grew without bound (ReLU and linear networks above their transition; species that
+    help each other too much); use a smaller gain, or a shorter step.
+
+    Source: Sompolinsky, Crisanti & Sommers 1988 (`sompolinsky1988`).
 
     Example:
         >>> import quenched as qd

@@ -72,9 +72,15 @@ def sweep(
         `critical_gain` and those parameters that a function makes of its arguments, and all other parameters as attributes.
 
     Raises:
-        ValueError, TypeError: a bad argument or a bad value at any point, before any work.
+        TypeError: no model, no theory, values that are no numbers, before any work.
+        ValueError: a name in `over` that is no parameter, or a value that the model or the theory refuses at any point;
+            `resume` or `force` without a store, or both; before any work.
         FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep.
         SolveError: with `throw=True`.
+
+    When it fails: `status` has a code of `qd.Status` for each point; the values of points that are not solved are what was
+    reached, or NaN. Points that are `not_run`, as after Ctrl-C, are computed by `resume=True`; for the others see the
+    docstring of the theory, and start from a solution at a neighbouring point.
 
     Example:
         >>> import quenched as qd

@@ -37,9 +37,28 @@ class Job(NamedTuple):
 
 @double_precision
 def read_job(path: str | Path, output: str | Path = ".", model: Mapping[str, Any] | None = None) -> Job:
-    """Read a TOML file and check all of it, computing nothing. Arguments as of `run_file`.
+    """Read a TOML file as `qd.sweeps.run_file` does and check all of it, computing nothing.
 
-    Raises ValueError or TypeError, with one line for each problem that the file has, and FileNotFoundError.
+    Arguments:
+        path, output, model: as of `qd.sweeps.run_file`.
+
+    Returns:
+        What the file asks for: `title`, `plans` (a sweep for each NAME), the path of the `store`, and the paths of the
+        `figures` by name.
+
+    Raises:
+        ValueError: one line for each problem that the file has.
+        TypeError: `path` or `output` is no path.
+        FileNotFoundError: no such file.
+
+    Example:
+        >>> import pathlib, tempfile, quenched as qd
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "job.toml"
+        >>> lines = ['title = "Rest"', "[over]", "gain = [0.5, 1.5]", "[theories.rest]", 'theory = "dmft.Static"']
+        >>> _ = path.write_text("\\n".join([*lines, "[output]", 'store = "rest.zarr"']))
+        >>> job = qd.sweeps.read_job(path)
+        >>> job.title, list(job.plans), job.store.name
+        ('Rest', ['rest'], 'rest.zarr')
     """
     from quenched.sweeps.file_schema import read_sweep_file
 
@@ -96,6 +115,15 @@ def run_file(
     Raises:
         ValueError, TypeError, FileNotFoundError, FileExistsError, OSError: before any work.
         KeyboardInterrupt: Ctrl-C; what was done is in the store.
+
+    Example:
+        >>> import pathlib, tempfile, quenched as qd
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> lines = ['title = "Rest"', "[over]", "gain = [0.5, 1.5]", "[theories.rest]", 'theory = "dmft.Static"']
+        >>> _ = (folder / "job.toml").write_text("\\n".join([*lines, "[output]", 'store = "rest.zarr"']))
+        >>> found = qd.sweeps.run_file(folder / "job.toml", output=folder)
+        >>> found["rest"].correlation.values.round(6).tolist()
+        [0.0, 0.352602]
     """
     import xarray as xr
 

@@ -23,8 +23,8 @@ class Adaptive(UnitWithActivation):
 
     Arguments:
         activation: phi, tanh if left out.
-        adaptation_rate: c, above 0.
-        adaptation_strength: b, above -1, where rest ends.
+        adaptation_rate: c, the rate at which the adaptation a follows, per leak time; above 0.
+        adaptation_strength: b, the adaptation at rest as a multiple of the state; above -1, where rest ends.
 
     Raises:
         TypeError, ValueError: what is given is no activation, no number, or out of range.
@@ -35,7 +35,7 @@ class Adaptive(UnitWithActivation):
         >>> 1.0 < float(model.critical_gain) < 2.0
         True
 
-    Source: Muscinelli, Gerstner & Schwalger 2019.
+    Source: Muscinelli, Gerstner & Schwalger 2019 (`muscinelli2019`).
     """
 
     citations: ClassVar[tuple[str, ...]] = ("muscinelli2019",)

@@ -19,8 +19,9 @@ State = Float[Array, "..."]
 class AbstractUnit(Record):
     """One neuron: a flow dx/dt = f(x, h), or a map x' = f(x, h), of its state x and its input h; and its rate.
 
-    A state of one variable has the shape of its input. Of several variables they are the first axis of the state,
-    (variable, ...), and noise enters the first of them.
+    A state of one variable has the shape of its input. Of several variables they are the first axis of the state, (variable,
+    ...), and noise enters the first of them. A unit of your own gives `drift` and `rate`; `qd.units.Unit` makes one of two
+    functions.
     """
 
     citations: ClassVar[tuple[str, ...]] = ()
@@ -38,18 +39,48 @@ class AbstractUnit(Record):
 
     @abstractmethod
     def drift(self, state: State, field: State) -> State:
-        """f(x, h), element by element."""
+        """f(x, h), element by element.
+
+        Arguments:
+            state: x, of any shape; of several variables (variable, ...).
+            field: h, the input, in the shape of one variable.
+
+        Returns:
+            dx/dt, in the shape of the state; of a map the next state.
+        """
 
     @abstractmethod
     def rate(self, state: State) -> State:
-        """What the others receive of x, element by element."""
+        """What the other neurons receive of x, element by element.
+
+        Arguments:
+            state: x, of any shape; of several variables (variable, ...).
+
+        Returns:
+            The rate, in the shape of one variable.
+        """
 
     def rate_slope(self, state: State) -> State:
-        """The derivative of the rate by each variable of the state."""
+        """The derivative of the rate by each variable of the state, by autodiff where a unit does not give it.
+
+        Arguments:
+            state: x, of any shape; of several variables (variable, ...).
+
+        Returns:
+            The derivatives, in the shape of the state.
+        """
         return _by_state(self.rate, state, self.state_size)
 
     def drift_slopes(self, state: State, field: State) -> tuple[State, State]:
-        """The derivatives of f by the state, (changed variable, variable, ...) where there are several, and by h."""
+        """The derivatives of f(x, h) by x and by h, by autodiff where a unit does not give them.
+
+        Arguments:
+            state: x, of any shape; of several variables (variable, ...).
+            field: h, the input, in the shape of one variable.
+
+        Returns:
+            df/dx, (changed variable, variable, ...) where there are several variables, and df/dh, in the shape of the state.
+        """
         return _slopes(self.drift, state, field, self.state_size)
 
     # How a time step is taken.

@@ -30,7 +30,7 @@ class Discrete(UnitWithActivation):
         >>> float(qd.units.Discrete(leak=0.25).drift(jnp.asarray(1.0), jnp.asarray(2.0)))
         1.25
 
-    Source: Molgedey, Schuchhardt & Schuster 1992.
+    Source: Molgedey, Schuchhardt & Schuster 1992 (`molgedey1992`).
     """
 
     activation: AbstractActivation

@@ -31,7 +31,7 @@ class Leaky(UnitWithActivation):
         >>> float(qd.units.Leaky(qd.ReLU()).drift(jnp.asarray(1.0), jnp.asarray(0.25)))
         -0.75
 
-    Source: self-coupling: Stern, Sompolinsky & Abbott 2014.
+    Source: self-coupling: Stern, Sompolinsky & Abbott 2014 (`stern2014`).
     """
 
     activation: AbstractActivation

@@ -19,9 +19,9 @@ class LotkaVolterra(AbstractUnit):
     Competition is a mean of the couplings below 0. Without immigration a species with K + h < 0 dies out.
 
     Arguments:
-        growth: r, above 0.
+        growth: r, the rate of growth, per time and abundance, above 0.
         capacity: K, above 0: the abundance of a species alone.
-        immigration: m, at least 0.
+        immigration: m, abundance that comes from outside per time, at least 0.
 
     Schemes keep abundances at 0 or above: "euler" is x exp(step r (K - x + h)) + step m.
 
@@ -33,7 +33,7 @@ class LotkaVolterra(AbstractUnit):
         >>> float(qd.units.LotkaVolterra().drift(jnp.asarray(0.5), jnp.asarray(0.0)))
         0.25
 
-    Source: Bunin 2017.
+    Source: Bunin 2017 (`bunin2017`); Roy, Biroli, Bunin & Cammarota 2019 (`roy2019`).
     """
 
     growth: Real

@@ -13,17 +13,20 @@ from quenched.units.base import AbstractUnit, State
 
 
 class Mixed(AbstractUnit):
-    """A unit for each population of one network, whose neurons are the last axis. `RandomNetwork.draw` makes it.
+    """A unit for each population of one network, dx_i/dt = f_a(x_i, h_i) for neuron i of population a.
+
+    Neurons are the last axis of states and inputs. `RandomNetwork.draw` makes it.
 
     Arguments:
         units: of each population, of one kind and number of variables.
-        population: which of them each neuron is.
+        population: which of them each neuron is, whole numbers from 0 on, (neuron).
 
-    >>> import jax, quenched as qd
-    >>> both = qd.couplings.Blocks((0.5, 0.5), gain=1.0)
-    >>> model = qd.RandomNetwork(couplings=both, unit=(qd.units.Leaky(), qd.units.Leaky(qd.ReLU())))
-    >>> model.draw(4, jax.random.key(0)).unit.population.tolist()
-    [0, 0, 1, 1]
+    Example:
+        >>> import jax, quenched as qd
+        >>> both = qd.couplings.Blocks((0.5, 0.5), gain=1.0)
+        >>> model = qd.RandomNetwork(couplings=both, unit=(qd.units.Leaky(), qd.units.Leaky(qd.ReLU())))
+        >>> model.draw(4, jax.random.key(0)).unit.population.tolist()
+        [0, 0, 1, 1]
     """
 
     units: tuple[AbstractUnit, ...]

@@ -20,7 +20,7 @@ class Reservoir(UnitWithActivation):
 
     Arguments:
         activation: phi, tanh if left out.
-        leak: d, above 0 and at most 1.
+        leak: d, above 0 and at most 1, the part of a state that a step replaces.
 
     Raises:
         TypeError, ValueError: what is given is no activation, no number, or out of range.

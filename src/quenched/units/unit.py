@@ -35,8 +35,8 @@ class Unit(AbstractUnit):
         ...     v, w = state
         ...     return v - v**3 / 3 - w + h, 0.1 * (v + 0.7 - 0.8 * w)
         >>> unit = qd.units.Unit(fitzhugh_nagumo, lambda state: jnp.tanh(state[0]), state_size=2)
-        >>> unit.state_size
-        2
+        >>> print([round(float(each), 4) for each in unit.drift(jnp.asarray([1.0, 0.5]), jnp.asarray(0.0))])
+        [0.1667, 0.13]
     """
 
     drift_function: Callable[..., Any] = eqx.field(static=True)

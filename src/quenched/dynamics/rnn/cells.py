@@ -79,7 +79,20 @@ class AbstractCell(AbstractKnownFunction):
 
 
 class Elman(AbstractRateFunction, AbstractCell):
-    """h' = phi(W_ih u + b_ih + W_hh h + b_hh), which PyTorch calls RNN; phi is tanh or ReLU."""
+    """h' = phi(W_ih u + b_ih + W_hh h + b_hh), which PyTorch calls RNN; phi is tanh or ReLU.
+
+    Arguments:
+        weight_ih: W_ih, (hidden, input).
+        weight_hh: W_hh, (hidden, hidden).
+        bias_ih, bias_hh: the two biases, (hidden).
+        activation: phi, `qd.Tanh()` or `qd.ReLU()`.
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> cell = qd.landscape.rnn.Elman(np.ones((1, 1)), np.full((1, 1), 2.0), np.zeros(1), np.zeros(1), qd.Tanh())
+        >>> print(f"{float(cell(np.ones(1), np.ones(1))[0]):.4f} {np.tanh(3.0):.4f}")
+        0.9951 0.9951
+    """
 
     activation: AbstractActivation
 
@@ -107,12 +120,23 @@ _CUBE = 1.0 + 1e-9
 
 
 class GRU(AbstractCell):
-    """The gated recurrent unit; rows in the order reset r, update z, new n.
+    """The gated recurrent unit, h' = (1 - z) n + z h; rows in the order reset r, update z, new n.
 
     r = sigma(W_ir u + b_ir + W_hr h + b_hr),  z = sigma(W_iz u + b_iz + W_hz h + b_hz),
     n = tanh(W_in u + b_in + r (W_hn h + b_hn)),  h' = (1 - z) n + z h.
 
     Cho et al. 2014 apply r to h before the product with W_hn; PyTorch, Equinox and Flax do it as here.
+
+    Arguments:
+        weight_ih: W_ih, (3 hidden, input).
+        weight_hh: W_hh, (3 hidden, hidden).
+        bias_ih, bias_hh: the two biases, (3 hidden).
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> gru = qd.landscape.rnn.GRU(np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(3), np.zeros(3))
+        >>> float(gru(np.ones(1))[0])  # z = 1/2 and n = 0: the state is halved
+        0.5
     """
 
     gates: ClassVar[int] = 3
@@ -190,6 +214,17 @@ class LSTM(AbstractCell):
     """Long short-term memory; rows in the order input i, forget f, candidate g, output o. The state is h, then c.
 
     i, f, o = sigma(W u + b + W' h + b'),  g = tanh(W u + b + W' h + b'),  c' = f c + i g,  h' = o tanh(c').
+
+    Arguments:
+        weight_ih: W, (4 hidden, input).
+        weight_hh: W', (4 hidden, hidden).
+        bias_ih, bias_hh: b and b', (4 hidden).
+
+    Example:
+        >>> import numpy as np, quenched as qd
+        >>> lstm = qd.landscape.rnn.LSTM(np.zeros((4, 1)), np.zeros((4, 1)), np.zeros(4), np.zeros(4))
+        >>> print(np.round(lstm(np.array([0.0, 2.0])), 4))  # all gates 1/2 and g = 0: c' = c/2, h' = tanh(c')/2
+        [0.3808 1.    ]
     """
 
     gates: ClassVar[int] = 4
@@ -288,8 +323,12 @@ def split_state(states: Any) -> tuple[Any, Any]:
     Arguments:
         states: any array, JAX, NumPy or xarray, whose last axis is that of a state, (..., neuron).
 
+    Returns:
+        h and c, (..., hidden) each, of the same kind of array.
+
     Raises:
-        TypeError: not an array. ValueError: the last axis has an odd length.
+        TypeError: not an array.
+        ValueError: the last axis has an odd length.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -46,7 +46,8 @@ def from_file(
         `qd.landscape.Map`, as `qd.landscape.rnn.from_arrays`.
 
     Raises:
-        FileNotFoundError: no such file. ImportError: the package that reads this format is missing.
+        FileNotFoundError: no such file.
+        ImportError: the package that reads this format is missing.
         ValueError: another ending; a file that is not what its name says, or that only unpickling could read; and as
             `from_arrays`.
 

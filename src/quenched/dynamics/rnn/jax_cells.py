@@ -63,8 +63,8 @@ def from_flax(cell: Any, params: Mapping[str, Any] | None = None) -> Map:
         `qd.landscape.Map`, as `qd.landscape.rnn.from_arrays`. The state of an LSTM is (h, c), although Flax carries (c, h).
 
     Raises:
-        TypeError: another object, or parameters missing. ValueError: parameters of another cell; a cell with other functions
-            or a residual connection.
+        TypeError: another object, or parameters missing.
+        ValueError: parameters of another cell; a cell with other functions or a residual connection.
 
     Example:
         >>> import jax, jax.numpy as jnp, pytest, quenched as qd

@@ -30,7 +30,8 @@ def from_brainstate(cell: Any) -> Map:
         `qd.landscape.Map`, as `qd.landscape.rnn.from_arrays`; the state of an LSTM is (h, c).
 
     Raises:
-        TypeError: another object. ValueError: another activation, or masked weights.
+        TypeError: another object.
+        ValueError: another activation, or masked weights.
 
     Example:
         >>> import pytest, quenched as qd
@@ -66,7 +67,8 @@ def from_haiku(params: Mapping[str, Mapping[str, Any]], *, prefix: str | None = 
         `qd.landscape.Map`, as `qd.landscape.rnn.from_arrays`; the state of an LSTM is (h, c).
 
     Raises:
-        TypeError: not a mapping. ValueError: no such module, or several; shapes that do not fit.
+        TypeError: not a mapping.
+        ValueError: no such module, or several; shapes that do not fit.
 
     Example:
         >>> import numpy as np, quenched as qd

@@ -32,8 +32,9 @@ def from_torch(
         `qd.landscape.Map`, as `qd.landscape.rnn.from_arrays`. Dropout and `batch_first` make no difference to a step.
 
     Raises:
-        TypeError: neither a module nor a state dict. ValueError: no recurrent module, or several and no `prefix`; a
-            bidirectional one, one with `proj_size`, no such layer; and as `from_arrays`.
+        TypeError: neither a module nor a state dict.
+        ValueError: no recurrent module, or several and no `prefix`; a bidirectional one, one with `proj_size`, no such
+            layer; and as `from_arrays`.
 
     Example:
         >>> import pytest, quenched as qd

@@ -7,7 +7,7 @@ dp/dt = -div(F p - D grad p) is, for a velocity and a flux that are constant in 
 
 It vanishes exactly where p is exp(-U/D), however wide the cells, and both coefficients are positive however small D.
 
-Source: Scharfetter & Gummel 1969; Chang & Cooper 1970.
+Source: Scharfetter & Gummel 1969 (`scharfetter1969`); Chang & Cooper 1970.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def stationary_density(
     confinement: float = 0.0,
     inputs: Any = None,
 ) -> xr.Dataset:
-    """Where dx = F(x) dt + sigma dW is found, one or two variables, and what flows there: the solution p of
+    """The stationary density p of dx = F(x) dt + sigma dW in one or two variables, and the current j in it:
 
         0 = dp/dt = -div j,     j = F p - D grad p,     D = sigma^2/2,     no flux through the walls of a box,
 
@@ -60,7 +60,7 @@ def stationary_density(
         box: (low, high), for every variable; or one such row for each.
         cells: along each axis, at least 16.
         temperature: T; sigma^2/2 if left out, the noise that the dynamics has: then both measures agree for F = -x.
-        confinement: of E, at least 0. It is no part of the dynamics.
+        confinement: strength of the term c |x|^2 of E, at least 0. It is no part of the dynamics.
         inputs: constant inputs, (input).
 
     Returns:
@@ -81,10 +81,14 @@ def stationary_density(
     cells^3: 2 s and 0.13 GB for 201 x 201.
 
     Raises:
-        TypeError, ValueError: bad arguments; a map; a velocity that is not finite in the box. MemoryError: it would not fit.
+        TypeError: no dynamics, no number.
+        ValueError: a map, more than two variables, noise or a temperature that is not above 0, a box or inputs of another
+            shape, fewer than 16 cells; a velocity that is not finite in the box.
+        MemoryError: the matrix of the cells would not fit.
         FloatingPointError: neighbouring cells are too far apart for the noise, or the residual is not small.
 
-    Source: Scharfetter & Gummel 1969 (fluxes); Grassmann, Taksar & Heyman 1985 (the null vector, see `fokker_planck`).
+    Source: Scharfetter & Gummel 1969 (`scharfetter1969`, fluxes); Grassmann, Taksar & Heyman 1985 (the null vector, see
+    `fokker_planck`).
 
     Example:
         >>> import quenched as qd

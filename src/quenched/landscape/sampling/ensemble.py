@@ -42,14 +42,15 @@ _KEPT = (
 
 
 class Sampling(AbstractExperiment):
-    """Draw from exp(-E/T), E(x) = |F(x)|^2/2 + confinement |x|^2, on networks of the ensemble, as the replica theory
-    averages over it: each network has chains of its own, see `qd.landscape.sample`.
+    """Draw from exp(-E/T), E(x) = |F(x)|^2/2 + confinement |x|^2, on networks of the ensemble.
+
+    It is the measure that the replica theory averages over. Each network has chains of its own, see `qd.landscape.sample`.
 
     Arguments:
         size: N, neurons a network.
         networks: how many independent networks, at least 2: the errors are standard errors over them.
-        temperature: T, greater than 0.
-        confinement: c, at least 0.
+        temperature: T, in units of velocity squared, greater than 0.
+        confinement: c, strength of the term c |x|^2 of E, at least 0.
         chains: independent chains of each network, at least 4.
         draws: of each chain, at least 8.
         warm_up: transitions of each chain before its draws, at least 50.
@@ -67,10 +68,16 @@ class Sampling(AbstractExperiment):
     Limits: symmetry 0, no confinement: E/N = T/2 for N to infinity (`qd.replica.FiniteTemperature`); a finite N adds
     O(1/N), which the error does not contain.
 
-    Status `not_mixed`: a network with an R-hat above 1.05 (infinite where a chain never moved) or fewer than 100 effective
-    draws. `not_finite`: a draw that is no number.
+    Raises:
+        ValueError: noise, phi that jumps, a temperature that is not above 0, numbers out of range, other couplings and units
+            than the usual ones.
+        TypeError: no number, or no whole number.
 
-    Source: Qiu & Huang 2025.
+    When it fails: `not_mixed`: a network with an R-hat above 1.05 (infinite where a chain never moved) or fewer than 100
+    effective draws; raise `draws` and `warm_up`, or use `qd.landscape.ReplicaExchange`. `not_finite`: a draw that is no
+    number; with unadjusted Langevin dynamics a shorter step helps.
+
+    Source: Qiu & Huang 2025 (`qiu2025`).
 
     Example:
         >>> import quenched as qd

@@ -33,24 +33,30 @@ class Proposal(NamedTuple):
 
 
 class HMC(eqx.Module):
-    """Hamiltonian Monte Carlo: dx/ds = M^-1 p, dp/ds = -grad E/T from p ~ N(0, M), accepted with probability
-    min(1, exp(-change of E/T + p^T M^-1 p/2)). Its stationary measure is exp(-E/T) exactly.
+    """Hamiltonian Monte Carlo, whose stationary measure is exp(-E/T) exactly.
 
-    Step, preconditioner M^-1 (the covariance of the chains over T) and length, a quarter of the slowest period, are
-    adapted during the warm-up, then kept.
+    A transition follows dx/ds = M^-1 p, dp/ds = -grad E/T from a random momentum p ~ N(0, M), and is accepted with the
+    probability min(1, exp(-change of (E/T + p^T M^-1 p/2))). Step, preconditioner M^-1 (the covariance of the chains over T)
+    and length, a quarter of the slowest period, are adapted during the warm-up, then kept.
 
     Arguments:
         acceptance: mean acceptance that the step is adapted to.
         leapfrogs: gradients a transition; as many as a quarter period takes if left out.
-        most_leapfrogs: not more than this many.
-        preconditioner: "dense", "diagonal" or "none".
+        most_leapfrogs: the largest number of gradients that the warm-up may choose.
+        preconditioner: M^-1: "dense", "diagonal" or "none".
+
+    Raises:
+        ValueError, TypeError: an acceptance outside [0.01, 0.99], a number of leapfrogs that is not whole or below 1,
+            another word for the preconditioner.
 
     Source: Duane et al. 1987; Neal 2011; the step by dual averaging, Hoffman & Gelman 2014.
 
     Example:
-        >>> import quenched as qd
-        >>> qd.landscape.HMC(acceptance=0.9).acceptance
-        0.9
+        >>> import numpy as np, quenched as qd
+        >>> rest = qd.Network(np.zeros((3, 3)))
+        >>> found = qd.landscape.sample(rest, 0.1, solver=qd.landscape.HMC(acceptance=0.9))
+        >>> bool(abs(found.acceptance[0] - 0.9) < 0.1)
+        True
     """
 
     acceptance: float = eqx.field(static=True)
@@ -85,16 +91,23 @@ class Langevin(eqx.Module):
     Arguments:
         step: h, in units of time^2 of the dynamics. Adjusted it may be left out, and is adapted during the warm-up to
             `acceptance`, together with the preconditioner.
-        adjusted: whether to accept or reject.
+        adjusted: whether steps are accepted or rejected (Metropolis and Hastings).
         acceptance: mean acceptance that the step is adapted to.
         preconditioner: "dense", "diagonal" or "none"; none where a step is given.
 
-    Source: Qiu & Huang 2025 (unadjusted); Roberts & Tweedie 1996 (bias, adjusted); Roberts & Rosenthal 1998 (0.574).
+    Raises:
+        ValueError: no step for unadjusted dynamics, a preconditioner beside a step, a number out of range.
+        TypeError: no number.
+
+    Source: Qiu & Huang 2025 (`qiu2025`, unadjusted); Roberts & Tweedie 1996 (bias, adjusted); Roberts & Rosenthal 1998
+    (0.574).
 
     Example:
-        >>> import quenched as qd
-        >>> qd.landscape.Langevin(0.01).adjusted
-        False
+        >>> import numpy as np, quenched as qd
+        >>> rest = qd.Network(np.zeros((3, 3)))  # E = x^2/2, k = 1
+        >>> found = qd.landscape.sample(rest, 0.1, solver=qd.landscape.Langevin(0.5), samples=500, warm_up=500)
+        >>> bool(abs(found.mean_square_state - 0.1 / (1 - 0.5 / 2)) < 5 * found.mean_square_state_error)  # not 0.1
+        True
     """
 
     step: Any

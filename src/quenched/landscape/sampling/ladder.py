@@ -20,18 +20,22 @@ _SMALLEST_GAP, _LARGEST_GAP = 1e-3, 7.0
 
 
 class ReplicaExchange(eqx.Module):
-    """Chains at temperatures T = T_0 < T_1 < ...; after each transition neighbours i, j trade their states with probability
-    min(1, exp((1/T_i - 1/T_j)(E_i - E_j))), which leaves the product of all exp(-E_i/T_i) as it is.
+    """Chains at several temperatures T = T_0 < T_1 < ... that trade places, so that cold ones cross barriers.
 
-    The gaps between the temperatures are adapted during the warm-up until neighbours trade at `exchange_rate`, and then
-    kept. The number of rungs is the one that reaches `hottest` where E is quadratic; adapted gaps may end hotter or colder,
-    see `ladder_temperature`.
+    After each transition neighbours i, j trade their states with probability min(1, exp((1/T_i - 1/T_j)(E_i - E_j))), which
+    leaves the product of all exp(-E_i/T_i) as it is. The gaps between the temperatures are adapted during the warm-up until
+    neighbours trade at `exchange_rate`, and then kept. The number of rungs is the one that reaches `hottest` where E is
+    quadratic; adapted gaps may end hotter or colder, see `ladder_temperature`.
 
     Arguments:
-        kernel: `HMC(...)` or `Langevin(adjusted=True)`, which moves the chains between the trades.
+        kernel: `HMC(...)`, the default, or `Langevin(adjusted=True)`, which moves the chains between the trades.
         hottest: temperature at which nothing should be a barrier, in units of the one asked for; 30 if left out.
         rungs: how many temperatures, at least 2; left out, as many as `hottest` takes, some sqrt(N) ln(hottest)/2.
-        exchange_rate: rate to adapt to, 0.3.
+        exchange_rate: the mean probability of a trade to adapt to.
+
+    Raises:
+        TypeError: another kernel, or unadjusted Langevin dynamics; no number.
+        ValueError: `hottest` not above 1, fewer than two rungs, a rate outside [0.01, 0.99].
 
     Source: Swendsen & Wang 1986; Geyer 1991; Hukushima & Nemoto 1996.
 

@@ -70,15 +70,16 @@ def sample(
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map`.
         temperature: T, in units of velocity squared, greater than 0.
-        inputs: (input), constant.
-        confinement: at least 0; needed where F stays small far away.
+        inputs: constant inputs, (input).
+        confinement: strength of the term c |x|^2 of E, at least 0; needed where F stays small far away.
         solver: `qd.landscape.HMC(...)`, the default, `qd.landscape.Langevin(...)`, or
             `qd.landscape.ReplicaExchange(...)` where barriers keep chains apart.
         chains: independent chains, at least 4, for their agreement is the proof; with replica exchange as many at each
             temperature.
-        samples: draws of each chain that are kept, at least 8; each after `thinning` transitions.
+        samples: draws of each chain that are kept, at least 8.
         warm_up: transitions before, at least 50: the first quarter cools from where E/N = T/2 at the starts.
-        starts: (chain, neuron); Gaussian clouds of widths up to 2 if left out.
+        thinning: transitions before each draw that is kept, at least 1.
+        starts: where the chains begin, (chain, neuron); Gaussian clouds of widths up to 2 if left out.
         rate: phi, a function of the state; that of a network, or the identity.
         record: whether to keep all states.
         key: seed, 0 if left out; the same key gives the same bits.
@@ -100,17 +101,20 @@ def sample(
         more. They hold if the chains have mixed, and do not contain the step of unadjusted Langevin dynamics (attribute
         `outside_errors`).
 
-    Status `not_mixed`: an R-hat above 1.01, or fewer than 100 effective draws, of E, x^2, phi^2, or one of four sums of the
-    states with random signs, or a chain that never moved (R-hat infinite, no effective draw). An observable that is constant
-    while the states move has R-hat 1 and error 0. Draw more, or use `ReplicaExchange`. `not_finite`: unadjusted Langevin of
-    too long a step, or a `rate` that is no number; R-hat and effective draws are then NaN.
+    When it fails: `not_mixed`: an R-hat above 1.01, or fewer than 100 effective draws, of E, x^2, phi^2, or one of four sums
+    of the states with random signs, or a chain that never moved (R-hat infinite, no effective draw). An observable that is
+    constant while the states move has R-hat 1 and error 0. Draw more, or use `ReplicaExchange`. `not_finite`: unadjusted
+    Langevin of too long a step, or a `rate` that is no number; R-hat and effective draws are then NaN. Wells so narrow or so
+    far apart that no chain was ever in them are seen by no diagnostic.
 
     Raises:
-        ValueError, TypeError: bad arguments, before any work. MemoryError: it would not fit. SolveError: see `throw`.
+        TypeError: no dynamics, another solver, a `rate` that is no function, no number; before any work.
+        ValueError: a temperature that is not above 0, a confinement below 0, too few chains, draws or transitions, starts or
+            inputs of another shape, phi that jumps; before any work.
+        MemoryError: the draws or the chains would not fit.
+        SolveError: not mixed or not finite (`throw=True`); it carries the Dataset.
 
-    When it fails: wells so narrow or so far apart that no chain was ever in them are seen by no diagnostic.
-
-    Source: Qiu & Huang 2025 for the measure; Vehtari et al. 2021 for the diagnostics.
+    Source: Qiu & Huang 2025 (`qiu2025`) for the measure; Vehtari et al. 2021 for the diagnostics.
 
     Example:
         >>> import numpy as np, quenched as qd

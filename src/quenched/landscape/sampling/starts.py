@@ -71,27 +71,34 @@ def anneal(
     starts: Any = None,
     key: int | Array | None = None,
 ) -> np.ndarray:
-    """Cool chains in the landscape E(x) = |F(x)|^2/2 + confinement |x|^2, geometrically from where E/N = T/2 at their
-    starts down to `temperature`: states to begin a search from, lower in E the more slowly they were cooled.
+    """Cool chains in the landscape E(x) = |F(x)|^2/2 + confinement |x|^2 to states from which to begin a search.
+
+    The temperature falls geometrically from where E/N = T/2 at the starts down to `temperature`; the states are lower in E
+    the more slowly they were cooled.
 
     Arguments:
-        dynamics: a `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map`; inputs: (input), constant.
-        temperature: where the cooling ends, greater than 0.
+        dynamics: a `qd.Network`, `qd.landscape.Flow` or `qd.landscape.Map`.
+        temperature: where the cooling ends, in units of velocity squared, greater than 0.
         count: how many chains; left aside where `starts` are given.
+        inputs: constant inputs, (input).
+        confinement: strength of the term c |x|^2 of E, at least 0; needed where F stays small far away.
         solver: `qd.landscape.HMC(...)`, the default, or `qd.landscape.Langevin(...)`; its step is adapted on the way.
-        steps: transitions.
-        starts: (start, neuron); Gaussian clouds of widths up to 2 if left out.
+        steps: transitions of each chain.
+        starts: where the chains begin, (start, neuron); Gaussian clouds of widths up to 2 if left out.
         key: seed, 0 if left out.
 
     Returns:
-        States (start, neuron).
+        The states at the end, (start, neuron).
 
     Raises:
-        TypeError, ValueError: bad arguments. MemoryError: the chains would not fit.
+        TypeError: no dynamics, another solver, no number.
+        ValueError: a temperature that is not above 0, a confinement below 0, starts or inputs of another shape, phi that
+            jumps.
+        MemoryError: the chains would not fit.
 
     When it fails: cooled too fast, chains freeze in local minima above zero; raise `steps`.
 
-    Source: Kirkpatrick, Gelatt & Vecchi 1983; for fixed points Qiu & Huang 2025.
+    Source: Kirkpatrick, Gelatt & Vecchi 1983; for fixed points Qiu & Huang 2025 (`qiu2025`).
 
     Example:
         >>> import numpy as np, quenched as qd
