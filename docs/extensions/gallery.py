@@ -13,6 +13,7 @@ from typing import Any
 import jupytext
 import page_keys
 from docutils import nodes
+from sphinx.util import docname_join
 from sphinx.util.docutils import SphinxDirective
 
 MARKER = "# %%"
@@ -77,8 +78,7 @@ class Picture(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        folder = self.env.docname.rpartition("/")[0]
-        return [picture(page=f"{folder}/{self.arguments[0]}")]
+        return [picture(page=docname_join(self.env.docname, self.arguments[0]))]
 
 
 def draw_pictures(app: Any, doctree: nodes.document, docname: str) -> None:

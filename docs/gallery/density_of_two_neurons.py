@@ -12,6 +12,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import PowerNorm
 
 import quenched as qd
 
@@ -24,7 +25,7 @@ counts = np.histogram2d(*states.T, bins=edges, density=True)[0]
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.4), sharex=True, sharey=True)
-top = float(theory.density.max())
+scale = PowerNorm(0.5, vmin=0, vmax=float(theory.density.max()))
 middle = 0.5 * (edges[1:] + edges[:-1])
 pictures = (
     ("simulated, 500 runs", middle, counts),
@@ -32,8 +33,8 @@ pictures = (
     (r"$\exp(-E/T)$", theory.x, theory.boltzmann_density),
 )
 for axes, (title, places, density) in zip(panels, pictures, strict=True):
-    image = axes.pcolormesh(places, places, np.asarray(density).T, cmap="Blues", vmin=0, vmax=top, rasterized=True)
+    image = axes.pcolormesh(places, places, np.asarray(density).T, cmap="Blues", norm=scale, rasterized=True)
     axes.set(title=title, xlabel="state $x_1$", aspect="equal")
 panels[0].set_ylabel("state $x_2$")
-figure.colorbar(image, ax=panels, label="density", shrink=0.8, extend="max")
+figure.colorbar(image, ax=panels, label="density", shrink=0.8, ticks=[0, 0.02, 0.1, 0.3])
 plt.show()

@@ -24,11 +24,11 @@ def fluctuation(gain: jax.Array | float) -> jax.Array:
 
 tried = [1.5]
 for _ in range(4):
-    value, slope = jax.value_and_grad(fluctuation)(tried[-1])
+    value, slope = jax.jit(jax.value_and_grad(fluctuation))(tried[-1])
     tried.append(tried[-1] + (wanted - float(value)) / float(slope))
 
 # %%
-gains, sizes = np.linspace(1.2, 2.6, 40), (50, 100, 200, 400)
+gains, sizes = np.linspace(1.2, 2.6, 40), (50, 100, 200)
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.3))
 left.plot(gains, qd.sweep(qd.RandomNetwork(1.5), theory, {"gain": gains}).mean_square_state, label="theory")
 left.plot(
@@ -36,7 +36,7 @@ left.plot(
 )
 left.set(xlabel="gain $g$", ylabel=r"$\langle x^2\rangle$", title=f"found $g={tried[-1]:.6f}$")
 model = qd.RandomNetwork(tried[-1])
-runs = [qd.solve(model, qd.simulate.Trajectories(size, 3200 // size, 200, 0.1, burn_in=50), key=size) for size in sizes]
+runs = [qd.solve(model, qd.simulate.Trajectories(size, 3200 // size, 100, 0.1, burn_in=30), key=size) for size in sizes]
 values, errors = ([float(run[name]) for run in runs] for name in ("mean_square_state", "mean_square_state_error"))
 right.errorbar(1 / np.array(sizes), values, errors, fmt="o", color="C2", label="networks")
 right.plot([0], [wanted], "s", color="black", mfc="none", markersize=8, clip_on=False, label="wanted")

@@ -33,7 +33,16 @@ for axes, (title, mean) in zip(panels, cases.items(), strict=True):
         axes.plot(inputs, [float(one.mean_rate[population]) for one in theory], color=colour, label=f"{name}, theory")
         for (size, runs), marker in zip(networks.items(), ("^", "o"), strict=True):
             values, errors = ([float(one[q][population]) for one in runs] for q in ("mean_rate", "mean_rate_error"))
-            axes.errorbar(inputs, values, errors, fmt=marker, color=colour, mfc="none", markersize=5, label=f"$N={size}$")
+            axes.errorbar(
+                inputs,
+                values,
+                errors,
+                fmt=marker,
+                color=colour,
+                mfc="none",
+                markersize=5,
+                label=f"$N={size}$" if population else None,
+            )
     axes.set(xlabel="input to the inhibitory neurons", title=title, ylim=(0, None))
 panels[0].set_ylabel(r"mean rate $\langle\phi\rangle$")
 panels[1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import gallery
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "docs" / "gallery"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "gallery"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
 INDEX = (FOLDER / "index.md").read_text()
 
@@ -60,3 +64,32 @@ def test_warnings_name_the_lines_of_the_script() -> None:
 def test_a_script_without_a_line_about_it_is_refused() -> None:
     with pytest.raises(ValueError, match="must begin with a cell of text"):
         gallery.title_and_line("# %%\nimport quenched as qd\n")
+
+
+def test_the_grid_shows_the_first_figure_and_else_an_empty_frame(tmp_path: Path) -> None:
+    """Pages are not executed here, so that a figure in the text stands for one that a cell has drawn."""
+    text = "# %% [markdown]\n# # {0}\n#\n# About {0}.\n{1}\n# %%\n1 + 1\n"
+    shown = [(ROOT / "docs" / "images" / name) for name in ("quickstart.png", "edge_of_chaos.png")]
+    figures = "".join(f"#\n# ![figure]({os.path.relpath(path, tmp_path)})\n" for path in shown)
+    (tmp_path / "with_figures.py").write_text(text.format("Drawn", figures))
+    (tmp_path / "without.py").write_text(text.format("Empty", ""))
+    grid = "```{gallery}\nwith_figures\nwithout\n```\n\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
+    (tmp_path / "index.md").write_text("# Gallery\n\n" + grid)
+    settings = {
+        "extensions": ["myst_nb", "sphinx_design", "gallery"],
+        "exclude_patterns": ["conf.py", "html"],
+        "myst_enable_extensions": ["colon_fence"],
+        "nb_custom_formats": {".py": "gallery.read"},
+        "nb_execution_mode": "off",
+    }
+    (tmp_path / "conf.py").write_text("\n".join(f"{name} = {value!r}" for name, value in settings.items()))
+    build = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(tmp_path), str(tmp_path / "html")]
+    extensions = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "docs" / "extensions"), *sys.path])}
+    ran = subprocess.run(build, capture_output=True, text=True, env=extensions)
+    assert ran.returncode == 0, ran.stderr
+    page = (tmp_path / "html" / "index.html").read_text()
+    assert re.findall(r'<img [^>]*alt="(\w+)"[^>]*src="_images/([\w.]+)"', page) == [("Drawn", "quickstart.png")]
+    assert len(re.findall(r'class="gallery-picture', page)) == 2
+    assert "About Drawn." in page
+    assert "About Empty." in page
+    assert "_downloads" in (tmp_path / "html" / "without.html").read_text()
