@@ -4,7 +4,7 @@
 # Do two different inputs stay different through fifty layers, and do gradients come back?
 #
 # For two activations, weights from `critical_initialisation` (solid) and the same weights five per cent smaller and
-# larger (dashed, dotted). Too small: the inputs become alike and gradients vanish. Too large: gradients explode.
+# larger (dashed, dotted). Too small: inputs become alike sooner and gradients vanish. Too large: gradients explode.
 # Lines are the theory of infinite width, points networks of width 200 with standard errors over 12.
 # {doc}`../initial_weights` hands the weights on to PyTorch, JAX and Keras.
 

@@ -21,7 +21,7 @@ theory = qd.landscape.stationary_density(network, noise, (-reach, reach), cells=
 run = qd.simulate.integrate(network, duration=400, step=0.1, trials=500, noise=noise, key=1)
 states = run.trajectory.values[500:].reshape(-1, 2)
 edges = np.linspace(-reach, reach, 61)
-counts = np.histogram2d(*states.T, bins=edges, density=True)[0]
+counts = np.histogram2d(states[:, 0], states[:, 1], bins=[edges, edges], density=True)[0]
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.4), sharex=True, sharey=True)

@@ -8,6 +8,8 @@
 # gain are then simulated: they tend to the wanted value as they grow. {doc}`../stationary` says what is solved.
 
 # %%
+from typing import Any
+
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,13 +20,14 @@ jax.config.update("jax_enable_x64", True)
 theory, wanted = qd.dmft.StationaryGaussian(lags=(0.0,), frequencies=(0.0,)), 2.0
 
 
-def fluctuation(gain: jax.Array | float) -> jax.Array:
+@jax.jit
+def fluctuation(gain: Any) -> Any:
     return qd.solve(qd.RandomNetwork(gain), theory).arrays["mean_square_state"]
 
 
-tried = [1.5]
+tried, with_slope = [1.5], jax.jit(jax.value_and_grad(fluctuation))
 for _ in range(4):
-    value, slope = jax.jit(jax.value_and_grad(fluctuation))(tried[-1])
+    value, slope = with_slope(tried[-1])
     tried.append(tried[-1] + (wanted - float(value)) / float(slope))
 
 # %%

@@ -10,12 +10,20 @@
 # driven reservoirs, which is what decides.
 
 # %%
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
 import quenched as qd
+
+
+def at_step(stream: Any, time: Any) -> Any:
+    return stream[time.astype(int)]
+
 
 N, steps, delays = 200, 3100, np.arange(1, 41)
 random = np.random.default_rng(0)
@@ -27,7 +35,7 @@ for index, gain in enumerate((0.5, 0.9, 1.2, 1.8)):
         stream, weights_in = random.uniform(-1, 1, steps), 0.3 * random.normal(size=N)
         drive = jnp.asarray(np.outer(stream, weights_in))
         network = model.draw(N, jax.random.key(seed))
-        run = qd.simulate.integrate(network, steps - 1, 1, field=lambda time, drive=drive: drive[time.astype(int)], key=seed)
+        run = qd.simulate.integrate(network, steps - 1, 1, field=partial(at_step, drive), key=seed)
         states, now = run.trajectory.values[1:, 0], np.arange(100, steps - 1)
         wanted = stream[now[:, None] - delays + 1]
         train, test = states[now[:2000]], states[now[2000:]]

@@ -6,7 +6,7 @@
 # Their overlap is $Q=\frac1N\sum_i\phi(x_i)\phi(x_i')$. With symmetric couplings its distribution becomes narrow
 # about zero as networks grow: there is one phase. With antisymmetric ones it keeps two peaks, at $\pm$ the overlap
 # that replica theory finds within a group of replicas (dashed, one step of replica symmetry breaking). Each line is
-# the average over eight networks, drawn by replica exchange; bands are standard errors over them. {doc}`../sampling`
+# the average over six networks, drawn by replica exchange; bands are standard errors over them. {doc}`../sampling`
 # goes along sizes, {doc}`../replica` has the theory.
 
 # %%
@@ -21,12 +21,12 @@ middle = 0.5 * (bins[1:] + bins[:-1])
 figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.2))
 for axes, symmetry in zip(panels, (0.3, -0.5), strict=True):
     model = qd.RandomNetwork(gain=3.0, symmetry=symmetry)
-    for index, size in enumerate((20, 60)):
+    for index, size in enumerate((16, 40)):
         rows = []
-        for seed in range(8):
+        for seed in range(6):
             network = model.draw(size, jax.random.key(seed))
             found = qd.landscape.sample(
-                network, 0.1, solver=qd.landscape.ReplicaExchange(), samples=1000, key=seed, throw=False
+                network, 0.1, solver=qd.landscape.ReplicaExchange(), samples=600, key=seed, throw=False
             )
             rows.append(np.histogram(found.sampled_overlap, bins, density=True)[0])
         mean, error = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / len(rows) ** 0.5
