@@ -69,7 +69,7 @@ class Gallery(SphinxDirective):
             self.env.note_dependency(str(path))
             title, line = title_and_line(path.read_text())
             cards.append(_CARD.format(page=name, title=title, line=line))
-        return self.parse_text_to_nodes("::::{grid} 1 2 3 3\n:gutter: 3\n" + "".join(cards) + "::::\n")
+        return self.parse_text_to_nodes("::::{grid} 1 2 2 2\n:gutter: 3\n" + "".join(cards) + "::::\n")
 
 
 class Picture(SphinxDirective):

@@ -31,8 +31,8 @@ for index, symmetry in enumerate((0.8, 0.0, -0.8)):
     axes.plot(theory.mean_rate.time, theory.mean_rate, color=f"C{index}", label=rf"theory, $\eta={symmetry}$")
     for size, count, marker in ((25, 320, "^"), (400, 20, "o")):
         run = qd.simulate.Trajectories(size, count, 16, 0.1, burn_in=0, initial=qd.Normal(0, 0.5), record=True)
-        states = qd.solve(model, run, key=2).trajectory[:, ::10]
-        rates = states.pipe(np.tanh).mean(("trial", "neuron"))
+        states: Any = qd.solve(model, run, key=2).trajectory[:, ::10]
+        rates = np.tanh(states).mean(("trial", "neuron"))
         mean, error = rates.mean("network"), rates.std("network", ddof=1) / count**0.5
         label = f"$N={size}$" if index == 1 else None
         axes.errorbar(states.time, mean, error, fmt=marker, color=f"C{index}", mfc="none", markersize=4, label=label)
