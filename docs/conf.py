@@ -36,11 +36,12 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "docstrings",
+    "gallery",
     "mathml",
     "page_keys",
     "tables",
 ]
-exclude_patterns = ["_build", "jupyter_execute", "extensions"]
+exclude_patterns = ["_build", "jupyter_execute", "extensions", "conf.py"]
 default_role = "code"
 
 html_theme = "furo"
@@ -55,6 +56,8 @@ myst_heading_anchors = 3
 
 # Outputs are kept from build to build, and from clone to clone, under the keys of `page_keys.py`. A page that fails is a
 # warning with its cell and its error, and the next page follows.
+# The scripts of the gallery are pages too.
+nb_custom_formats = {".py": "gallery.read"}
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(user_cache_path("quenched-docs"))
 nb_execution_show_tb = True

@@ -32,13 +32,20 @@ def key(page: str) -> str:
 
 def files(page: str) -> list[Path]:
     """What the outputs of a page may depend on besides its own cells."""
-    code = "\n".join(re.findall(r"```\{code-cell\}.*?\n(.*?)```", page, flags=re.DOTALL))
+    code = _code(page)
     named = [path for folder in ("docs/data", "examples") for path in (DOCS.parent / folder).iterdir() if path.name in page]
     reached, waiting = set[Path](), _named(code)
     while waiting:
         reached |= waiting
         waiting = set().union(*map(_imported, waiting)) - reached
     return sorted({*ALWAYS, *named, *reached})
+
+
+def _code(page: str) -> str:
+    """The cells of a page; of a script, which begins with a cell in percent format, all but its comments."""
+    if page.startswith("# %%"):
+        return re.sub(r"^#.*$", "", page, flags=re.MULTILINE)
+    return "\n".join(re.findall(r"```\{code-cell\}.*?\n(.*?)```", page, flags=re.DOTALL))
 
 
 def _named(code: str) -> set[Path]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gallery
 import page_keys
 import pytest
 
@@ -70,6 +71,13 @@ def test_what_a_page_does_not_reach_leaves_its_key() -> None:
     assert len(files) < len(list(PACKAGE.rglob("*.py"))) / 2
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_script_depends_on_what_a_page_with_the_same_cells_depends_on(name: str) -> None:
+    """Its text, in comments, is no code: what is only told of is not executed."""
+    script = f"# %% [markdown]\n# # Title\n#\n# `qd` and `qd.layers.Forward`.\n\n# %%{PAGES[name]}"
+    assert page_keys.files(script) == page_keys.files(page(PAGES[name]))
+
+
 @pytest.mark.parametrize(
     "code", ["%%bash\nquenched --help\n", "import quenched as qd\nprint(vars(qd))\n", "import quenched\n"]
 )
@@ -92,6 +100,17 @@ def test_a_key_changes_with_a_file_that_the_page_names(tmp_path: Path, monkeypat
     (tmp_path / "docs" / "data" / "table.csv").write_text("2")
     assert page_keys.key(reads) != before
     assert page_keys.key(page("1\n")) == other
+
+
+def test_the_kernel_of_a_script_is_described_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That description is what myst-nb keeps outputs under, so that a script whose sources changed is executed again."""
+    script = "# %% [markdown]\n# # Title\n\n# %%\nqd.dmft.Static()\n"
+    before = gallery.read(script).metadata["kernelspec"]["display_name"]
+    assert before == page_keys.key(script)
+    contents = Path.read_bytes
+    changed = PACKAGE / "dmft" / "static.py"
+    monkeypatch.setattr(Path, "read_bytes", lambda path: contents(path) + b"#" * (path == changed))
+    assert gallery.read(script).metadata["kernelspec"]["display_name"] != before
 
 
 def test_lines_keep_their_numbers() -> None:

@@ -18,6 +18,9 @@ _LOOK: dict[str, Any] = {
     "toolbar_location": "above",
 }
 
+# About as wide as high, its legend included.
+_SQUARE: dict[str, Any] = {"height": 480, "sizing_mode": "fixed", "width": 460}
+
 
 class Plot:
     """A figure with its sources; `show(part, arrays)` redraws what belongs to a part, `clear(part)` removes it."""
@@ -61,7 +64,7 @@ class SpectrumPlot(Plot):
     """Eigenvalues of J in the complex plane."""
 
     def __init__(self) -> None:
-        super().__init__("Eigenvalues of J", "real part", "imaginary part", match_aspect=True)
+        super().__init__("Eigenvalues of J", "real part", "imaginary part", match_aspect=True, **_SQUARE)
         points = self.source("spectrum", "points", "real", "imaginary")
         border = self.source("spectrum", "border", "x", "y")
         self.figure.scatter("real", "imaginary", size=5, color=COLOURS[0], source=points, legend_label="network")
@@ -125,7 +128,12 @@ class LandscapePlot(Plot):
     def __init__(self) -> None:
         ranges = (-REACH, REACH)
         super().__init__(
-            "Energy of two neurons (dark: slow)", "state of neuron 1", "state of neuron 2", x_range=ranges, y_range=ranges
+            "Energy of two neurons (dark: slow)",
+            "state of neuron 1",
+            "state of neuron 2",
+            x_range=ranges,
+            y_range=ranges,
+            **_SQUARE,
         )
         image = self.source("landscape", "image", "energy")
         walkers = self.source("landscape", "walkers", "x", "y")
