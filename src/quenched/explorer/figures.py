@@ -19,7 +19,7 @@ _LOOK: dict[str, Any] = {
 }
 
 # About as wide as high, its legend included.
-_SQUARE: dict[str, Any] = {"height": 480, "sizing_mode": "fixed", "width": 460}
+_SQUARE: dict[str, Any] = {"height": 480, "max_width": 460}
 
 
 class Plot:
