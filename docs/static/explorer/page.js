@@ -79,15 +79,14 @@
 
   // --- words
 
-  const number = (value) => value.toFixed(4).replace("-", "\u2212");
-
-  // Errors have two digits: 0.0002, 0.000025.
-  function errorWords(error) {
-    if (error === 0) return "0";
-    return error < 1e-9 ? "10\u207b\u00b9\u2070" : error.toFixed(Math.max(4, 1 - Math.floor(Math.log10(error))));
+  // As many decimals as the error has, with two digits of its own: 0.4171 ± 0.0059; at most six.
+  function both(found) {
+    if (!found) return null;
+    const { value, error } = found;
+    const digits = error < 1e-6 ? 6 : Math.min(6, Math.max(2, 1 - Math.floor(Math.log10(error))));
+    const words = error < 1e-6 ? "< 0.000001" : error.toFixed(digits);
+    return `${value.toFixed(digits).replace("-", "\u2212")} \u00b1 ${words}`;
   }
-
-  const both = (found) => (found ? `${number(found.value)} \u00b1 ${errorWords(found.error)}` : null);
 
   function describe() {
     const theory = explorer.theoryOf(run.parameters);
@@ -128,7 +127,7 @@
       const control = form.elements[name];
       const digits = control.step === "1" ? 0 : control.step.split(".")[1].length;
       const words = Number(control.value).toFixed(digits).replace("-", "\u2212");
-      control.closest("label").querySelector("output").textContent = words;
+      control.closest("label").querySelector(".value").textContent = words;
     }
     form.elements.run.textContent = running ? "Pause" : "Run";
     root.querySelector("details pre").textContent = explorer.python(parameters());

@@ -6,8 +6,8 @@
   const DASH = [5, 4];
   const DOTTED = [1.5, 4];
   const Y = {
-    fluctuation: { range: [0, 1], label: "fluctuation \u27e8\u03c6\u00b2\u27e9" },
-    response: { range: [0, 2], label: "response d\u27e8\u03c6\u27e9/db" },
+    fluctuation: { start: 1, label: "fluctuation \u27e8\u03c6\u00b2\u27e9" },
+    response: { start: 2, label: "response d\u27e8\u03c6\u27e9/db" },
   };
   const LARGEST_GAIN = 3;
 
@@ -63,9 +63,15 @@
 
   explorer.drawTheory = (canvas, colour, run, name) => {
     const { gain, symmetry, noise } = run.parameters;
-    const plot = new explorer.Plot(canvas, colour, { x: { range: [0, LARGEST_GAIN], label: "gain g" }, y: Y[name] });
+    const measured = run[name];
+    const { start, label: quantity } = Y[name];
+    const end = measured && measured.value > start ? explorer.roundEnd(measured.value) : start;
+    const plot = new explorer.Plot(canvas, colour, {
+      x: { range: [0, LARGEST_GAIN], label: "gain g" },
+      y: { range: [0, end], label: quantity },
+    });
     const edge = 1 / (1 + symmetry);
-    if (run.odd) plot.line([[edge, 0], [edge, 10]], "axis", { dash: DASH });
+    if (run.odd) plot.line([[edge, 0], [edge, end]], "axis", { dash: DASH });
     const theory = explorer.theoryOf(run.parameters);
     const words = [];
     if (theory.static) drawStatic(plot, theory.static, name);
@@ -79,12 +85,13 @@
       plot.ring(gain, value, "vermillion");
       words.push(`${label} at gain ${shown(gain, 2)}: ${shown(value, 4)}.`);
     }
-    if (words.length === 0) plot.note(`no theory in the table for ${noise > 0 && symmetry !== 0 ? "noise with symmetry" : "this \u03c6 or input"}`);
-    const measured = run[name];
+    if (words.length === 0) {
+      plot.note(`no theory in the table for ${noise > 0 && symmetry !== 0 ? "noise with symmetry" : "this \u03c6 or input"}`);
+    }
     if (measured) {
       plot.measured(gain, measured.value, measured.error, "green");
       words.push(`This network: ${shown(measured.value, 4)} \u00b1 ${shown(measured.error, 4)}.`);
     }
-    describe(canvas, `${Y[name].label} against the gain. ${words.join(" ")}`);
+    describe(canvas, `${quantity} against the gain. ${words.join(" ")}`);
   };
 })((globalThis.explorer ??= {}));

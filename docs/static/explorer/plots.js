@@ -21,7 +21,9 @@
     const digits = Math.max(0, -Math.floor(Math.log10(step)));
     return Array.from({ length: last - first + 1 }, (_, place) => {
       const value = (first + place) * step;
-      return { value, words: (value === 0 ? 0 : value).toFixed(digits).replace("-", "\u2212") };
+      if (Math.abs(value) < step / 2) return { value, words: "0" };
+      const words = high < 1e4 ? value.toFixed(digits) : Number(value.toPrecision(3)).toExponential().replace("e+", "e");
+      return { value, words: words.replace("-", "\u2212") };
     });
   }
 
@@ -168,9 +170,11 @@
       });
     }
 
-    // Words in the middle of the axes.
+    // Words in the middle of the axes, and nothing behind them.
     note(words) {
       const { pen, box } = this;
+      const width = Math.min(box.width - 8, pen.measureText(words).width + 8);
+      pen.clearRect(box.left + (box.width - width) / 2, box.top + box.height / 2 - 10, width, 20);
       pen.fillStyle = this.colour("text");
       pen.textAlign = "center";
       pen.textBaseline = "middle";
