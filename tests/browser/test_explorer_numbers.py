@@ -211,7 +211,7 @@ def test_eigenvalues_are_those_of_numpy(call: Callable[..., Any], name: str) -> 
     tolerance = factor * sys.float_info.epsilon * np.linalg.norm(matrix) / np.sqrt(len(matrix))
     assert distance(found, matrix) <= tolerance
     if "chain" not in name:
-        assert tolerance <= 1e-10 * max(1.0, np.linalg.norm(matrix))
+        assert tolerance <= 1e-10 * max(1.0, float(np.linalg.norm(matrix)))
 
 
 @pytest.mark.parametrize("symmetry", [-1.0, 1.0])
