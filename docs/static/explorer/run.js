@@ -10,15 +10,28 @@
 
   explorer.WINDOW = WINDOW;
 
+  // The last network drawn, of gain 1: a slider of the gain draws nothing anew, and eigenvalues are proportional to it.
+  let drawn = { key: null };
+
+  function unitNetwork({ size, symmetry, seed }) {
+    const key = `${size} ${symmetry} ${seed}`;
+    if (drawn.key !== key) {
+      const couplings = explorer.couplings(size, 1, symmetry, explorer.normals(seed, explorer.STREAMS.couplings));
+      drawn = { key, couplings, eigenvalues: explorer.eigenvalues(couplings) };
+    }
+    return drawn;
+  }
+
   explorer.Run = class {
     constructor(parameters) {
-      const { gain, symmetry, size, seed, activation } = parameters;
+      const { gain, size, seed, activation } = parameters;
       const { STREAMS, normals } = explorer;
       Object.assign(this, { parameters, ...explorer.ACTIVATIONS[activation], steps: 0, diverged: false });
-      this.couplings = explorer.couplings(size, gain, symmetry, normals(seed, STREAMS.couplings));
+      const { couplings, eigenvalues } = unitNetwork(parameters);
+      this.couplings = couplings.map((each) => gain * each);
+      this.eigenvalues = eigenvalues.map(({ re, im }) => ({ re: gain * re, im: gain * im }));
       this.state = Float64Array.from({ length: size }, normals(seed, STREAMS.states));
       this.normal = normals(seed, STREAMS.noise);
-      this.eigenvalues = explorer.eigenvalues(this.couplings);
       this.shown = Math.min(size, SHOWN);
       this.kept = [];
       const block = Math.round(1 / explorer.STEP);
