@@ -5,16 +5,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 FRAMEWORKS := .venv/.frameworks
+BROWSER := .venv/.browser
 
 # -E: a page that is unchanged is read again, so that its warnings come back.
 SITE := $(BIN)/sphinx-build -W --keep-going -E -n -b html
 
-.PHONY: help env demo test test-slow benchmarks docs pages figures lint clean
+.PHONY: help env demo test test-slow test-browser benchmarks docs pages figures lint clean
 
 help:
 	@echo "make demo        the main job: three descriptions of one network through the edge of chaos"
 	@echo "make test        lint, types, the pages without execution, tests"
 	@echo "make test-slow   the longer checks, and those of the frameworks whose networks are read, which it installs"
+	@echo "make test-browser the page that runs a network, in Chromium, which must be on the machine; installs what drives it"
 	@echo "make benchmarks  compile and run times beside what else one would use"
 	@echo "make docs        the documentation, into docs/_build/html; executes the pages whose cells or sources changed"
 	@echo "make pages       the same without execution, into docs/_build/pages, in seconds"
@@ -37,6 +39,11 @@ $(FRAMEWORKS): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[frameworks]"
 	@touch $@
 
+# Playwright drives the browser of the machine and brings its own Node; no browser is downloaded.
+$(BROWSER): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[browser]"
+	@touch $@
+
 demo: env
 	$(BIN)/quenched sweep examples/edge_of_chaos.toml --resume
 
@@ -49,7 +56,10 @@ lint: env
 	$(BIN)/mypy
 
 test: lint pages
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser"
+
+test-browser: $(BROWSER)
+	$(BIN)/pytest -m browser tests/browser
 
 test-slow: $(FRAMEWORKS)
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/dynamics/test_rnn.py tests/test_numbers.py \

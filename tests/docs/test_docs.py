@@ -67,8 +67,6 @@ def test_every_page_says_whose_it_is() -> None:
 
 
 def test_pages_fetch_nothing() -> None:
-    for path in [
-        *PAGES,
-        *(path for kind in ("*.py", "extensions/*.py", "gallery/*", "static/*.css") for path in DOCS.glob(kind)),
-    ]:
+    kinds = ("*.py", "extensions/*.py", "gallery/*", "static/*.css", "static/explorer/*")
+    for path in [*PAGES, *(path for kind in kinds for path in DOCS.glob(kind))]:
         assert "://" not in path.read_text(), path.name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 import quenched as qd
@@ -85,7 +86,7 @@ def networks(choice: Choice) -> Arrays:
     found = run("networks", choice)["found"]
     _refuse_unsolved(found)
     states = found["trajectory"].values[:, :, 0]
-    rates = np.asarray(choice.model().activation(states))
+    rates = np.asarray(choice.model().activation(jnp.asarray(states)))
     steps = round(LAGS[-1] / 0.25)
     late = rates[:, :-steps]
     products = [np.mean(late * rates[:, lag : lag + late.shape[1]], axis=(1, 2)) for lag in range(steps + 1)]
@@ -143,7 +144,7 @@ def landscape(choice: Choice) -> Arrays:
     first, second = np.meshgrid(side, side)
     states = np.stack([first.ravel(), second.ravel()])
     weights, phi = np.asarray(network.dense_weights), network.activation
-    speeds = -states + weights @ np.asarray(phi(states))
+    speeds = -states + weights @ np.asarray(phi(jnp.asarray(states)))
     energy = (0.5 * (speeds**2).sum(axis=0)).reshape(first.shape)
     unstable = points.unstable_directions.values
     draws = walkers["chain_state"].values.reshape(-1, 2)
