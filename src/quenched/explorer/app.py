@@ -9,7 +9,7 @@ import panel as pn
 import param
 
 from quenched.explorer.choice import ACTIVATIONS, FAMILIES, Choice
-from quenched.explorer.figures import PLOTS
+from quenched.explorer.figures import PLOTS, Plot
 from quenched.explorer.views import PARTS, Arrays, code
 from quenched.explorer.work import Newest
 
@@ -23,9 +23,9 @@ _CSS = """
 class Sliders(param.Parameterized):
     """What can be set, with its bounds; the link carries all of it."""
 
-    view = param.Selector(default="one network", objects=list(PARTS))
-    family = param.Selector(default=FAMILIES[0], objects=list(FAMILIES))
-    activation = param.Selector(default="tanh", objects=list(ACTIVATIONS))
+    view: Any = param.Selector(default="one network", objects=list(PARTS))
+    family: Any = param.Selector(default=FAMILIES[0], objects=list(FAMILIES))
+    activation: Any = param.Selector(default="tanh", objects=list(ACTIVATIONS))
     gain = param.Number(default=1.5, bounds=(0.0, 4.0), step=0.05)
     symmetry = param.Number(default=0.0, bounds=(-1.0, 1.0), step=0.05)
     noise = param.Number(default=0.0, bounds=(0.0, 2.0), step=0.05)
@@ -56,7 +56,7 @@ class Page:
 
     def __init__(self, on_loop: Callable[[Callable[[], None]], Any]):
         self.sliders = Sliders()
-        self.plots = {view: [kind() for kind in kinds] for view, kinds in PLOTS.items()}
+        self.plots: dict[str, list[Plot]] = {view: [kind() for kind in kinds] for view, kinds in PLOTS.items()}
         self.owners = {part: plot for plots in self.plots.values() for plot in plots for part in plot.sources}
         self.status = {
             function.__name__: pn.pane.Markdown("", css_classes=["status"], stylesheets=[_CSS])
@@ -118,6 +118,7 @@ def _pane(drawn: Any) -> Any:
 def page() -> pn.viewable.Viewable:
     """What the server shows each visitor, the link's parameters set."""
     document = pn.state.curdoc
+    assert document is not None  # Bokeh makes one for each visitor
 
     def on_loop(act: Callable[[], None]) -> None:
         document.add_next_tick_callback(act)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class SpectrumPlot(Plot):
         points = self.source("spectrum", "points", "real", "imaginary")
         border = self.source("spectrum", "border", "x", "y")
         self.figure.scatter("real", "imaginary", size=5, color=COLOURS[0], source=points, legend_label="network")
-        self.figure.line("x", "y", color=COLOURS[1], width=2, source=border, legend_label="random part, N to infinity")
+        self.figure.line("x", "y", color=COLOURS[1], line_width=2, source=border, legend_label="random part, N to infinity")
         self.figure.vspan(x=[1.0], line_color="#666666", line_dash="dashed", legend_label="rest is unstable beyond")
         _below(self.figure)
 
@@ -87,7 +88,7 @@ class CorrelationPlot(Plot):
             self.source("networks", "points", "lag", "value"),
             self.source("networks", "bars", "lag", "low", "high"),
         )
-        self.figure.line("lag", "value", color=COLOURS[1], width=3, source=line, legend_label="mean-field theory")
+        self.figure.line("lag", "value", color=COLOURS[1], line_width=3, source=line, legend_label="mean-field theory")
         self.figure.segment("lag", "low", "lag", "high", color=COLOURS[0], source=bars)
         self.figure.scatter("lag", "value", size=6, color=COLOURS[0], source=points, legend_label="4 networks")
         _below(self.figure)
@@ -112,7 +113,7 @@ class OrderParameterPlot(Plot):
             ("replica", COLOURS[1], "exp(-E/T), self-overlap q"),
         ):
             line, marker = self.source(part, "line", "gain", "value"), self.source(part, "marker", "gain", "value")
-            self.figure.line("gain", "value", color=colour, width=3, source=line, legend_label=words)
+            self.figure.line("gain", "value", color=colour, line_width=3, source=line, legend_label=words)
             self.figure.scatter("gain", "value", size=12, marker="diamond", color=colour, line_color="black", source=marker)
         _below(self.figure)
 
@@ -138,10 +139,10 @@ class LandscapePlot(Plot):
         image = self.source("landscape", "image", "energy")
         walkers = self.source("landscape", "walkers", "x", "y")
         stable, other = self.source("landscape", "stable", "x", "y"), self.source("landscape", "other", "x", "y")
-        place = {"x": -REACH, "y": -REACH, "dw": 2 * REACH, "dh": 2 * REACH}
+        place: dict[str, Any] = {"x": -REACH, "y": -REACH, "dw": 2 * REACH, "dh": 2 * REACH}
         self.figure.image("energy", palette="Viridis256", source=image, **place)
         self.figure.scatter("x", "y", size=3, color="white", alpha=0.6, source=walkers, legend_label="walkers, exp(-E/T)")
-        look = {"size": 12, "line_color": "black", "line_width": 2}
+        look: dict[str, Any] = {"size": 12, "line_color": "black", "line_width": 2}
         self.figure.scatter("x", "y", fill_color=COLOURS[4], source=stable, legend_label="stable fixed point", **look)
         self.figure.scatter("x", "y", fill_color="white", source=other, legend_label="unstable fixed point", **look)
         _below(self.figure)
@@ -154,7 +155,7 @@ class LandscapePlot(Plot):
             sources[name].data = {"x": arrays["x"][chosen], "y": arrays["y"][chosen]}
 
 
-PLOTS: dict[str, tuple[type[Plot], ...]] = {
+PLOTS: dict[str, tuple[Callable[[], Plot], ...]] = {
     "one network": (TrajectoryPlot, SpectrumPlot),
     "correlation": (CorrelationPlot,),
     "order parameters": (OrderParameterPlot,),

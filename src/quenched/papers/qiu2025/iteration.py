@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from quenched.papers.qiu2025.published_iteration import ExactAverages, SampledAv
 from quenched.papers.qiu2025.readings import compare, readings, summary
 from quenched.plots.style import COLOURS
 from quenched.replica import FiniteTemperature
-from quenched.sweeps import sweep
+from quenched.sweeps.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def steps() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
         each.set(xlabel="step of the iteration", ylabel=f"${letter}$", ylim=(0, None))
     from matplotlib.lines import Line2D
 
-    grey = {"color": "0.3"}
+    grey: dict[str, Any] = {"color": "0.3"}
     kinds = [
         Line2D([], [], label="iterated, exact averages", **grey),
         Line2D([], [], linestyle="--", linewidth=1.2, label="iterated, sampled averages", **grey),

@@ -10,7 +10,7 @@ from quenched.models import RandomNetwork
 from quenched.papers.pictures import legend_of_symmetries, line_of, mark_critical, panels, points_of
 from quenched.papers.qiu2025.readings import compare, readings, summary
 from quenched.replica import FiniteTemperature, ZeroTemperature
-from quenched.sweeps import sweep
+from quenched.sweeps.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from quenched.dmft import Static
 from quenched.models import RandomNetwork
 from quenched.papers.pictures import legend_of_symmetries, line_of, mark_critical, panels, points_of
 from quenched.papers.qiu2025.readings import compare, readings, summary
-from quenched.sweeps import sweep
+from quenched.sweeps.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def static() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
     )
     table = compare(points, found)
     rows = [averages_apart(*point) for point in zip(table.gain, table.symmetry, strict=True)]
-    column = np.where(table.quantity == "correlation", 0, 1)
+    places = np.where(table.quantity == "correlation", 0, 1)
     above = table.gain * (1 + table.symmetry) > 1.0
-    table["with_averages_apart"] = np.where(above, np.array(rows)[np.arange(len(rows)), column], np.nan)
+    table["with_averages_apart"] = np.where(above, np.array(rows)[np.arange(len(rows)), places], np.nan)
     return table, summary(table), figure

@@ -11,7 +11,7 @@ from quenched.papers.pictures import panels
 from quenched.papers.qiu2025.readings import compare, readings, summary
 from quenched.plots.style import COLOURS
 from quenched.replica import FiniteTemperature
-from quenched.sweeps import sweep
+from quenched.sweeps.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd

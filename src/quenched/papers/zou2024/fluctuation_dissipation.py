@@ -21,13 +21,8 @@ if TYPE_CHECKING:
 
 NOISE, STEP, LONGEST = 1.0, 0.05, 4.0
 SIZES = {40: 96, 80: 48, 160: 24}
-# Gain, symmetry, and phi: linear, whose theory is a closed form; and tanh without symmetry, by quadrature.
-CASES = {
-    r"linear, $g = 0.4$, $\eta = 1$": RandomNetwork(0.4, 1.0, noise=NOISE, activation=Linear()),
-    r"linear, $g = 0.4$, $\eta = 0$": RandomNetwork(0.4, 0.0, noise=NOISE, activation=Linear()),
-    r"linear, $g = 0.4$, $\eta = -0.8$": RandomNetwork(0.4, -0.8, noise=NOISE, activation=Linear()),
-    r"tanh, $g = 1.2$, $\eta = 0$": RandomNetwork(1.2, 0.0, noise=NOISE, activation=Tanh()),
-}
+# phi, gain and symmetry: linear, whose theory is a closed form; and tanh without symmetry, by quadrature.
+CASES = ((Linear(), 0.4, 1.0), (Linear(), 0.4, 0.0), (Linear(), 0.4, -0.8), (Tanh(), 1.2, 0.0))
 POINTS = (0.5, 1.0, 2.0, 4.0)
 """Lags at which networks are compared."""
 
@@ -41,7 +36,9 @@ def parametric() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
     only.plot([0, 1], [0, 1], color="0.7", linewidth=1.0, label="equilibrium")
     rows: list[dict[str, Any]] = []
     temperature = NOISE**2 / 2
-    for (words, model), colour, marker in zip(CASES.items(), COLOURS, "osD^", strict=False):
+    for (activation, gain, symmetry), colour, marker in zip(CASES, COLOURS, "osD^", strict=False):
+        model = RandomNetwork(gain, symmetry, noise=NOISE, activation=activation)
+        words = rf"{activation.name}, $g = {gain:g}$, $\eta = {symmetry:g}$"
         lags = np.linspace(0.0, 20.0, 401)
         theory = fluctuation_dissipation(solve(model, Stationary(lags=lags)))
         variance = float(theory.state_correlation[0])
@@ -66,9 +63,9 @@ def parametric() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
             uncertain = float(here.fluctuation_dissipation_violation_error)
             rows.append(
                 {
-                    "activation": model.activation.name,
-                    "gain": model.couplings.gain,
-                    "symmetry": model.couplings.symmetry,
+                    "activation": activation.name,
+                    "gain": gain,
+                    "symmetry": symmetry,
                     "quantity": "fluctuation_dissipation_violation",
                     "lag": lag,
                     "recomputed": value,

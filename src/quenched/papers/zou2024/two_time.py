@@ -54,7 +54,7 @@ def states() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
                 markerfacecolor="none", label=rf"${symbol}$, networks, $N\to\infty$",
             )  # fmt: skip
             rows += _compared(name, quantity, theory, places[::4], (limit, error))
-        each.set(xlabel="time $t$ (leak times)", title=f"{name}, $g = {model.couplings.gain:g}$")
+        each.set(xlabel="time $t$ (leak times)", title=f"{name}, $g = {ACTIVATIONS[name][0]:g}$")
     axes[0, 0].legend(frameon=False)
     return (*_tables(rows), figure)
 
@@ -80,9 +80,7 @@ def planes() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
         line[0].set_ylabel("time $t$ (leak times)")
         for earlier in (0, len(times) // 4, len(times) // 2):
             later = np.linspace(earlier, len(times) - 1, KEPT).round().astype(int)
-            rows += _compared(
-                name, "correlation", theory, times[later], limit[later, earlier], error[later, earlier], earlier
-            )
+            rows += _compared(name, "correlation", theory, later, measured["correlation"], earlier)
     for each in axes[-1]:
         each.set_xlabel("time $t'$ (leak times)")
     return (*_tables(rows), figure)
@@ -137,8 +135,8 @@ def _two_times(name: str) -> tuple[Any, dict[str, Limit]]:
         measured[size] = found
     limits = {}
     for quantity in ("correlation", "response"):
-        found = {size: (each[quantity].values, each[f"{quantity}_error"].values) for size, each in measured.items()}
-        limits[quantity] = extrapolated(found)
+        both = {size: (each[quantity].values, each[f"{quantity}_error"].values) for size, each in measured.items()}
+        limits[quantity] = extrapolated(both)
     return theory, limits
 
 
