@@ -18,11 +18,14 @@ _CONVERTER = LatexToMathML(fancy_error=False)
 _ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}(?:(?!\\begin\{).)*?\\end\{\1\}", re.DOTALL)
 # U+0332 is wider than what is below it and lies on it; site.css keeps the other at a distance.
 _OVERLINE = ('<mo stretchy="true">\u0332</mo></mover>', '<mo stretchy="true" class="overline">\u203e</mo></mover>')
+_BY_HAND = re.compile(r"\\[bB]igg?[lmr]?(?![a-zA-Z])")
 _IN_HTML = re.compile(r"(?<=>)(\$\$?)([^$<]+)\1(?=<)")
 
 
 def mathml(tex: str, *, display: bool, where: nodes.Node) -> str:
     """One formula; where it has lines or columns of its own, these are lined up."""
+    if _BY_HAND.search(tex):  # such brackets are drawn beside their line
+        _LOGGER.warning("Formula %r sizes brackets by hand: write \\left and \\right", tex, location=where, type="mathml")
     try:
         return _CONVERTER.convert_with_local_state(_aligned(tex), displaystyle=display).replace(*_OVERLINE)
     except LatexError as error:

@@ -38,7 +38,8 @@ def files(page: str) -> list[Path]:
     while waiting:
         reached |= waiting
         waiting = set().union(*map(_imported, waiting)) - reached
-    return sorted({*ALWAYS, *named, *reached})
+    tables = {table for module in reached for table in module.parent.glob("*.csv")}
+    return sorted({*ALWAYS, *named, *reached, *tables})
 
 
 def _code(page: str) -> str:

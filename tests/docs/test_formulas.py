@@ -107,7 +107,7 @@ def test_formulas_of_solutions_in_a_notebook_are_drawn() -> None:
 
 def test_what_cannot_be_read_fails_the_build_with_page_line_and_formula(tmp_path: Path) -> None:
     (tmp_path / "index.md").write_text("# Title\n\nGood: $\\frac12$.\n\nBad: $\\unknown x$.\n\n```{toctree}\nother\n```\n")
-    (tmp_path / "other.md").write_text("# Other\n\n$$\n\\left( x\n$$\n")
+    (tmp_path / "other.md").write_text("# Other\n\n$$\n\\left( x\n$$\n\nBy hand: $\\Big( x\\Big)$.\n")
     (tmp_path / "conf.py").write_text(
         'extensions = ["myst_parser", "mathml"]\nmyst_enable_extensions = ["dollarmath"]\nhtml_math_renderer = "mathml"\n'
     )
@@ -117,3 +117,4 @@ def test_what_cannot_be_read_fails_the_build_with_page_line_and_formula(tmp_path
     for place, formula in (("index.md:5", r"\\unknown x"), ("other.md:3", r"\\left( x")):
         assert re.search(rf"{place}: WARNING: Formula '{re.escape(formula)}' cannot be read", ran.stderr), ran.stderr
     assert ran.stderr.count("cannot be read") == 2
+    assert re.search(r"other.md:7: WARNING: Formula .* sizes brackets by hand", ran.stderr), ran.stderr

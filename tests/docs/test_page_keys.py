@@ -85,6 +85,12 @@ def test_a_command_and_the_package_as_a_whole_reach_everything(code: str) -> Non
     assert set(page_keys.files(page(code))) >= set(PACKAGE.rglob("*.py"))
 
 
+def test_tables_and_figures_of_the_papers_belong_to_the_key() -> None:
+    page = "```{code-cell} ipython3\nfound = qd.papers.reproduce('qiu2025', 5)\n```\n"
+    reached = {path.name for path in page_keys.files(page)}
+    assert {"readings.csv", "order_parameters.py", "two_time.py"} <= reached
+
+
 def test_a_value_stands_for_where_it_was_looked_for() -> None:
     assert PACKAGE / "vocabulary.py" in page_keys.files(page("import quenched as qd\nqd.VOCABULARY\n"))
     assert PACKAGE / "status.py" in page_keys.files(page("import quenched as qd\nqd.Status.solved\n"))

@@ -99,7 +99,7 @@ class Static(AbstractTheory):
     unknowns: ClassVar[tuple[str, ...]] = ("correlation", "integrated_response")
     equation: ClassVar[str] = (
         r"x = g^2\eta R\,\phi(x) + g\sqrt{C}\,z + b,\quad C = \langle\phi(x)^2\rangle,\quad "
-        r"R = \Big\langle\frac{\phi^{\prime}(x)}{1 - g^2\eta R\,\phi^{\prime}(x)}\Big\rangle"
+        r"R = \left\langle\frac{\phi^{\prime}(x)}{1 - g^2\eta R\,\phi^{\prime}(x)}\right\rangle"
     )
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "qiu2025", "sompolinsky1988")
     brief: ClassVar[bool] = True

@@ -65,7 +65,7 @@ class RandomNetwork(AbstractModel):
     """
 
     equation: ClassVar[str] = (
-        r"\mathrm{d}x_i = \Big(-x_i + \sum_j J_{ij}\,\phi(x_j) + b\Big)\mathrm{d}t + \sigma\,\mathrm{d}W_i,\quad "
+        r"\mathrm{d}x_i = \left(-x_i + \sum_j J_{ij}\,\phi(x_j) + b\right)\mathrm{d}t + \sigma\,\mathrm{d}W_i,\quad "
         r"\mathrm{Var}\,J_{ij} = \frac{g^2}{N},\quad \langle J_{ij} J_{ji}\rangle = \frac{\eta\,g^2}{N}"
     )
 
