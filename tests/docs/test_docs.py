@@ -38,7 +38,7 @@ def test_every_public_name_has_its_reference() -> None:
             assert re.search(rf"quenched\.{name}\b", documented), name
 
 
-CHAPTERS = [qd.dmft, qd.replica, qd.simulate, qd.landscape, qd.layers, qd.observables, qd.gaussian, qd.plots]
+CHAPTERS = [qd.dmft, qd.replica, qd.simulate, qd.landscape, qd.layers, qd.observables, qd.gaussian, qd.plots, qd.papers]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import panel as pn
@@ -33,6 +33,17 @@ class Sliders(param.Parameterized):
     size = param.Integer(default=100, bounds=(10, 400), step=10)
     seed = param.Integer(default=0, bounds=(0, 999))
 
+    def read(self, link: Mapping[str, Sequence[bytes]]) -> str:
+        """Take over what a link carries; what cannot be is left as it is, and named."""
+        refused = []
+        for name in link.keys() & set(_LABELS):
+            text, kind = link[name][0].decode(errors="replace"), type(getattr(self, name))
+            try:
+                setattr(self, name, kind(text))
+            except ValueError:
+                refused.append(f"{name}={text}")
+        return f"The link has what cannot be chosen: {', '.join(sorted(refused))}." if refused else ""
+
     def choice(self) -> Choice:
         """As the computations want it."""
         return Choice(**{name: getattr(self, name) for name in Choice.__dataclass_fields__})
@@ -54,8 +65,9 @@ _LABELS = {
 class Page:
     """One visitor's widgets and figures."""
 
-    def __init__(self, on_loop: Callable[[Callable[[], None]], Any]):
+    def __init__(self, on_loop: Callable[[Callable[[], None]], Any], link: Mapping[str, Sequence[bytes]]):
         self.sliders = Sliders()
+        self.refused = self.sliders.read(link)
         self.plots: dict[str, list[Plot]] = {view: [kind() for kind in kinds] for view, kinds in PLOTS.items()}
         self.owners = {part: plot for plots in self.plots.values() for plot in plots for part in plot.sources}
         self.status = {
@@ -76,10 +88,12 @@ class Page:
         choice, view = self.sliders.choice(), self.sliders.view
         parts = PARTS[view]
         figures = (_pane(plot.figure) for plot in self.plots[view])
-        self.main[:] = [*(self.status[part.__name__] for part in parts), *figures]
+        self.main[:] = [*([self.refused] if self.refused else []), *(self.status[part.__name__] for part in parts), *figures]
         self.python.value = "\n".join(code(part.__name__, choice) for part in parts)
         for part in parts:
             self._ask(part, choice)
+        if pn.state.location is not None:
+            pn.state.location.update_query(**{name: getattr(self.sliders, name) for name in _LABELS})
 
     def _ask(self, part: Callable[[Choice], Arrays], choice: Choice) -> None:
         name, plot = part.__name__, self.owners[part.__name__]
@@ -123,7 +137,4 @@ def page() -> pn.viewable.Viewable:
     def on_loop(act: Callable[[], None]) -> None:
         document.add_next_tick_callback(act)
 
-    made = Page(on_loop)
-    if pn.state.location is not None:
-        pn.state.location.sync(made.sliders, list(_LABELS))
-    return made.layout()
+    return Page(on_loop, pn.state.session_args).layout()

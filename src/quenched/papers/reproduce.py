@@ -53,7 +53,7 @@ def reproduce(paper: str, figure: str | int) -> Reproduction:
     Raises:
         ValueError: no such paper or figure.
 
-    Source: Qiu & Huang 2025, Zou & Huang 2024.
+    Source: Qiu & Huang 2025 (`qiu2025`), Zou & Huang 2024 (`zou2024`).
 
     Example:
         >>> import quenched as qd

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Reproduction:
     """One figure of a paper, computed anew, and how far that is from what it is compared with.
 
-    Attributes:
+    Arguments:
         paper, figure: such as "qiu2025", "5".
         title: what it shows.
         table: every number that is compared, a row each: quantity and parameters; `recomputed` and `recomputed_error`;

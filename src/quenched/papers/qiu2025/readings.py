@@ -30,7 +30,7 @@ def readings(figure: str | int) -> pd.DataFrame:
     Raises:
         ValueError: no numbers were read off this figure.
 
-    Source: Qiu & Huang 2025, public code.
+    Source: Qiu & Huang 2025 (`qiu2025`), public code.
 
     Example:
         >>> import quenched as qd
