@@ -393,21 +393,9 @@ def _log_density(away: Array, variance: Array) -> Array:
     return -0.5 * (away**2 / variance + jnp.log(variance))
 
 
-@jax.custom_jvp
-def _relative(log_density: Array) -> Array:
-    """1, with the derivatives of a density relative to its value; costs nothing where none is asked for."""
-    return jnp.ones_like(log_density)
-
-
-@_relative.defjvp
-def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    one = _relative(*primals)
-    return one, one * tangents[0]
-
-
 def _changing(log_density: Array, smooth: Array) -> Array:
-    """`_relative` where the density is smooth, elsewhere 1."""
-    return jnp.where(smooth, _relative(log_density), 1.0)
+    """1, with the derivatives of a density relative to its value; elsewhere without any."""
+    return jnp.where(smooth, jnp.exp(log_density - jax.lax.stop_gradient(log_density)), 1.0)
 
 
 def _changes(tangent: Any) -> bool:
