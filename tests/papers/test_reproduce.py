@@ -67,14 +67,15 @@ def test_theory_lies_on_small_networks_extrapolated(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(two_time, "DURATION", 3.0)
     table = qd.papers.reproduce("zou2024", "states").table
     assert np.all(table.networks_error < 0.03)
-    assert np.abs(table.errors).max() < 4
+    allowed = 4.0
+    assert np.abs(table.errors).max() < allowed
     # Of another gain it does not: the comparison can fail.
     monkeypatch.setitem(networks.ACTIVATIONS, "linear", (0.1, qd.Linear()))
     wrong = two_time.model_of("linear")
     other = qd.solve(wrong, qd.dmft.TwoTime(3.0, 0.1, initial=networks.START, scheme="euler", response=False))
     linear = table[(table.activation == "linear") & (table.quantity == "mean_square_rate")]
     values = other["mean_square_rate"].sel(time=linear.time.values, method="nearest").values
-    assert np.max(np.abs(values - linear.networks) / linear.networks_error) > 8
+    assert np.max(np.abs(values - linear.networks) / linear.networks_error) > allowed
 
 
 def test_the_command_lists_writes_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@ class Linear(AbstractActivation):
     """phi(x) = x: odd, unbounded, exactly solvable.
 
     Example:
-        >>> import quenched as qd
-        >>> float(qd.Linear()(-3.0)), float(qd.Linear().slope(-3.0))
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> float(qd.Linear()(jnp.asarray(-3.0))), float(qd.Linear().slope(jnp.asarray(-3.0)))
         (-3.0, 1.0)
     """
 

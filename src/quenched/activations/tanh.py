@@ -12,8 +12,8 @@ class Tanh(AbstractActivation):
     """phi(x) = tanh(x): odd, bounded by 1, slope 1 at zero.
 
     Example:
-        >>> import quenched as qd
-        >>> print(f"{float(qd.Tanh()(0.5)):.6f} {float(qd.Tanh().slope(0.0)):.0f}")
+        >>> import jax.numpy as jnp, quenched as qd
+        >>> print(f"{float(qd.Tanh()(jnp.asarray(0.5))):.6f} {float(qd.Tanh().slope(jnp.asarray(0.0))):.0f}")
         0.462117 1
     """
 

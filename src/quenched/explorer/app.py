@@ -115,7 +115,7 @@ class Page:
             name: {"name": words} | ({"throttled": True} if name in _SLIDERS else {}) for name, words in _LABELS.items()
         }
         widgets = pn.Param(self.sliders.param, parameters=list(_LABELS), show_name=False, widgets=looks)
-        side = pn.Column("## quenched", widgets, self.copy, width=300)
+        side = pn.Column("## quenched", widgets, self.copy, width=330, styles={"flex": "0 0 330px"})
         code = pn.Card(self.python, title="The same in Python", collapsed=True, sizing_mode="stretch_width")
         # Beside the sliders where 500 pixels are left, below them elsewhere.
         right = pn.Column(self.main, code, sizing_mode="stretch_width", styles={"flex": "1 1 500px", "min-width": "300px"})
