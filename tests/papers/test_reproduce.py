@@ -49,6 +49,7 @@ def test_energy_agrees_and_the_state_above_the_transition_does_not() -> None:
     assert np.all(np.abs(below.errors) < 1.5)
     assert above.errors.abs().max() > 200
     assert "mean_square_state" in repr(found)
+    assert found._repr_png_().startswith(b"\x89PNG")
 
 
 def test_readings_are_named_in_the_vocabulary_and_have_errors() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ class Reproduction:
             `published` and `published_error` (what can be told apart in the picture) or `networks` and `networks_error`
             (a standard error); `difference`, the latter minus the former; and `errors`, the difference over its error.
         differences: the table in short, a row for each quantity.
-        picture: the figure.
+        picture: the figure; notebooks show it for the whole.
 
     Example:
         >>> import quenched as qd
@@ -61,6 +62,12 @@ class Reproduction:
         self.table.to_csv(table, index=False, float_format="%.8g")
         self.picture.savefig(picture, dpi=150)
         return table, picture
+
+    def _repr_png_(self) -> bytes:
+        """The picture, in notebooks."""
+        written = BytesIO()
+        self.picture.savefig(written, format="png", dpi=100)
+        return written.getvalue()
 
     def __repr__(self) -> str:
         return f"{self.paper}, figure {self.figure}: {self.title}\n{self.differences.to_string(index=False)}"
