@@ -24,8 +24,6 @@ for index, gain in enumerate((0.45, 0.3, 0.15)):
     found = [qd.solve(linear(gain, float(one)), qd.dmft.Stationary(lags=np.linspace(0, 4, 81))) for one in symmetries]
     violation = [float(qd.observables.fluctuation_dissipation(one).fluctuation_dissipation_violation[-1]) for one in found]
     axes.plot(symmetries, violation, color=f"C{index}", linestyle=("-", "--", "-.")[index], label=f"theory, $g={gain}$")
-
-# %%
 for size, marker, shift in ((20, "^", -0.02), (100, "o", 0.02)):
     some = symmetries[::5]
     measured = [

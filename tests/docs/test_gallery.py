@@ -33,6 +33,8 @@ def test_an_example_is_short_and_says_what_it_shows(path: Path) -> None:
     cells = gallery.read(script).cells
     assert [cell.cell_type for cell in cells] == ["markdown"] + ["code"] * (len(cells) - 1)
     assert cells[-1].source.endswith("plt.show()")
+    # A figure is shown as it is at the end of the cell that makes it.
+    assert not any("plt." in cell.source for cell in cells[1:-1])
     assert re.search(r"\{doc\}`\.\./\w+", cells[0].source), "no link to the page with the long version"
 
 
