@@ -13,9 +13,11 @@ from subjects import SUBJECTS, Subject
 
 import quenched as qd
 
+# Compiled anew for these settings, which takes long.
+_LONG = ("StationaryFilters", "StationarySampled", "Sampling")
 every_subject = pytest.mark.parametrize(
     "subject",
-    [pytest.param(each, marks=pytest.mark.slow) if each.slow else each for each in SUBJECTS],
+    [pytest.param(each, marks=pytest.mark.slow) if each.slow or each.name in _LONG else each for each in SUBJECTS],
     ids=lambda subject: subject.name,
 )
 

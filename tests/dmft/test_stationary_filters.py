@@ -95,13 +95,17 @@ def test_linear_networks_under_a_sinusoid() -> None:
 
 
 def test_a_drive_silences_chaos() -> None:
-    """Rajan, Abbott & Sompolinsky 2010: the part that is forgotten and the exponent fall with the amplitude; where nothing
-    is forgotten the causal theory comes to the same state."""
+    """Rajan, Abbott & Sompolinsky 2010: the part that is forgotten and the exponent fall with the amplitude."""
     weak, strong = (solved(Elliptic(1.5), theory=COARSE, field=qd.Sinusoid(amplitude, 1.0)) for amplitude in (0.4, 1.6))
     assert weak["lyapunov_exponent"] > 0.02
     assert weak["chaotic_square_state"] > 0.6
     assert strong["lyapunov_exponent"] < -0.1
     assert abs(strong["chaotic_square_state"]) < 1e-8
+
+
+@pytest.mark.slow
+def test_where_nothing_is_forgotten_the_causal_theory_comes_to_the_same_state() -> None:
+    strong = solved(Elliptic(1.5), theory=COARSE, field=qd.Sinusoid(1.6, 1.0))
     few = qd.dmft.Population(trajectories=1024, scramblings=6, richardson=True)
     model = qd.RandomNetwork(1.5, field=qd.Sinusoid(1.6, 1.0))
     late = qd.solve(model, qd.dmft.TwoTime(24.0, 0.25, response=False), solver=few).arrays

@@ -368,7 +368,10 @@ def bump_rates(covariance: float, variance: float, field: float) -> float:
     return float(np.sum(share * stats.norm.pdf(z) * mean**2))
 
 
-@pytest.mark.parametrize(("gain", "noise", "field"), [(0.5, 0.5, 0.6), (1.3, 0.5, 0.6), (1.3, 0.5, 2.0), (2.0, 0.5, 0.6)])
+@pytest.mark.parametrize(
+    ("gain", "noise", "field"),
+    [(0.5, 0.5, 0.6), (1.3, 0.5, 2.0), *(pytest.param(g, 0.5, 0.6, marks=pytest.mark.slow) for g in (1.3, 2.0))],
+)
 def test_a_step_beside_a_smooth_rate_in_a_field(gain: float, noise: float, field: float) -> None:
     """The particle of its v and c_inf starts with the speed of the noise, and comes to rest."""
     theory = qd.dmft.StationaryGaussian(lags=(0.0, 1e-6, 400.0), frequencies=(0.0,))

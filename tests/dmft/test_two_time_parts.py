@@ -68,6 +68,7 @@ def test_the_response_of_a_neuron_is_that_of_its_trajectory(unit: Any, scheme: s
         first = jnp.asarray(generator.uniform(0.2, 1.0, size=count))
         first = first if unit.state_size == 1 else jnp.stack([first, 0.3 * first])
 
+        @jax.jit
         def states(field: Any, kick: Any) -> tuple[list[Any], list[Any], list[Any]]:
             state, before, rates = first, jnp.zeros_like(first), jnp.zeros((64, count))
             found: list[Any] = []

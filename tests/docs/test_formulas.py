@@ -53,6 +53,11 @@ def shape(element: ElementTree.Element) -> str:
         (r"\overline{J_{ij}} x", "math(mover(msub(mi(J) mrow(mi(i) mi(j))) mo(‾)) mi(x))"),
         (r"\sqrt2 x", "math(msqrt(mn(2)) mi(x))"),
         (r"x_ab^2c", "math(msub(mi(x) mi(a)) msup(mi(b) mn(2)) mi(c))"),
+        (r"\phi' x", "math(mrow(mi(ϕ) mo(′)) mi(x))"),
+        (r"\hat f''_i", "math(msub(mrow(mover(mi(f) mo(ˆ)) mo(″)) mi(i)))"),
+        (r"\phi'^2", "math(msup(mrow(mi(ϕ) mo(′)) mrow(mn(2))))"),
+        (r"\phi'_i{}^2", "math(msub(mrow(mi(ϕ) mo(′)) mi(i)) msup(mrow() mn(2)))"),
+        (r"\partial_{t'}x_i^*", "math(msub(mi(∂) mrow(mi(t) mo(′))) msubsup(mi(x) mi(i) mo(\N{ASTERISK OPERATOR})))"),
     ],
 )
 def test_arguments_are_those_of_latex(tex: str, expected: str) -> None:
@@ -93,6 +98,23 @@ def test_lines_outside_of_any_environment_are_lines() -> None:
     tex = r"a&=\begin{pmatrix}1&2\\3&4\end{pmatrix} \\ b&=\begin{matrix}\begin{matrix}1\\2\end{matrix}\\3\end{matrix}"
     assert [len(row) for row in next(drawn(tex).iter("mtable")).findall("mtr")] == [2, 2]
     assert next(drawn(r"\begin{pmatrix}1&2\\3&4\end{pmatrix}").iter("mtable")).find("mtr/mtd/mn") is not None
+
+
+def test_punctuation_stays_with_its_formula() -> None:
+    document = new_document("page")
+    paragraph = nodes.paragraph()
+    paragraph += [
+        nodes.Text("It ("),
+        nodes.math(text="x"),
+        nodes.Text("), and "),
+        nodes.math(text="y"),
+        nodes.Text(" goes."),
+    ]
+    document += paragraph
+    mathml.hold_together(None, document, "page")
+    held = [(node.get("before", ""), node.get("after", "")) for node in document.findall(nodes.math)]
+    assert held == [("(", "),"), ("", "")]
+    assert document.astext() == "It x and y goes."
 
 
 def test_formulas_of_solutions_in_a_notebook_are_drawn() -> None:

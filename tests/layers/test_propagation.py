@@ -154,7 +154,7 @@ def test_networks_tend_to_theory_along_widths(network: qd.FeedforwardNetwork) ->
     """Extrapolated in 1/width, within 4 errors."""
     depth, widths = 5, np.array([40, 80, 160])
     theory = through(network, depth, overlap=0.5)
-    runs = [qd.solve(network, Forward(int(width), 400, depth, overlap=0.5), key=int(width)).arrays for width in widths]
+    runs = [qd.solve(network, Forward(int(width), 200, depth, overlap=0.5), key=int(width)).arrays for width in widths]
     for name in ("mean_square_state", "overlap_coefficient", "gradient_norm"):
         for layer in range(depth + 1):
             values, errors = ([run[each][layer] for run in runs] for each in (name, f"{name}_error"))

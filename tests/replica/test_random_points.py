@@ -14,7 +14,7 @@ from quenched.theory import Start
 def test_random_points_are_solved_or_say_why() -> None:
     """In no order; more than 99 of 100 solved, no NaN beside a solved status, and no exception."""
     random = np.random.default_rng(5)
-    count, batch = 2000, 125
+    count, batch = 1000, 125
     gain, symmetry = random.uniform(0.1, 5.0, count), random.uniform(-1.0, 1.0, count)
     temperature = 10.0 ** random.uniform(-5.0, 1.0, count)
     with jax.enable_x64(True):

@@ -140,17 +140,19 @@ def test_on_the_lines_there_is_no_such_power(gain: float, symmetry: float, respo
     assert float(limit["zero_overlap_eigenvalue"]) == pytest.approx(0.0, abs=1e-7)
 
 
-@pytest.mark.parametrize("gain", [0.0, pytest.param(1e-3, marks=pytest.mark.slow), 0.05])
-def test_weakly_coupled_neurons_follow_their_own_field(gain: float) -> None:
+@pytest.mark.parametrize(
+    ("gain", "field"),
+    [(0.0, -2.0), (0.05, 0.3), *(pytest.param(*p, marks=pytest.mark.slow) for p in ((0.0, 0.3), (1e-3, -2.0)))],
+)
+def test_weakly_coupled_neurons_follow_their_own_field(gain: float, field: float) -> None:
     """Their states lie close together and far from 0: x = b + O(g), <phi^2> = tanh(b)^2 + O(g^2)."""
-    for field in (0.3, -2.0):
-        model = qd.RandomNetwork(gain, 0.3, field=field)
-        # At gain 0 the field's deviation is taken as 1e-6, of which rounding in x is 1e-10.
-        static, limit = qd.solve(model, qd.dmft.Static()), qd.solve(model, qd.replica.ZeroTemperature())
-        assert float(static["correlation"]) == pytest.approx(np.tanh(field) ** 2, abs=2 * gain**2 + 1e-9)
-        assert float(limit["overlap"]) == pytest.approx(float(static["correlation"]), rel=1e-10)
-        cold = qd.solve(model, qd.replica.FiniteTemperature(1e-6))
-        assert float(cold["overlap"]) == pytest.approx(float(limit["overlap"]), abs=2e-6)
+    model = qd.RandomNetwork(gain, 0.3, field=field)
+    # At gain 0 the field's deviation is taken as 1e-6, of which rounding in x is 1e-10.
+    static, limit = qd.solve(model, qd.dmft.Static()), qd.solve(model, qd.replica.ZeroTemperature())
+    assert float(static["correlation"]) == pytest.approx(np.tanh(field) ** 2, abs=2 * gain**2 + 1e-9)
+    assert float(limit["overlap"]) == pytest.approx(float(static["correlation"]), rel=1e-10)
+    cold = qd.solve(model, qd.replica.FiniteTemperature(1e-6))
+    assert float(cold["overlap"]) == pytest.approx(float(limit["overlap"]), abs=2e-6)
     assert float(static["stability_margin"]) == pytest.approx(1.0, abs=gain**2 + 1e-12)
 
 
