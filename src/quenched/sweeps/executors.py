@@ -1,0 +1,213 @@
+"""Where the tasks of a sweep are done: Dask does the distributing, in processes of this machine or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from quenched import checks
+from quenched.sweeps.tasks import ATTEMPTS, Part, Task, failed, perform
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Where = Any
+"""None, "processes", a number of processes, or a Dask client."""
+
+# Tasks that wait at each worker, so that none is idle while the results of the last are on their way.
+_WAITING = 3
+_LOOPBACK = "127.0.0.1"
+# Seconds that a scheduler has to answer.
+_PATIENCE = 10
+_INSTALL = 'install it by `pip install "quenched[cluster]"`'
+
+
+class LostSchedulerError(ConnectionError):
+    """The scheduler went away in the midst of a sweep."""
+
+
+class Executor:
+    """Sends tasks to the workers of a Dask client."""
+
+    def __init__(self, client: Client):
+        self.client = client
+
+    @property
+    def dashboard(self) -> str | None:
+        """Address of the page that shows what the workers do."""
+        link = self.client.dashboard_link
+        return str(link) if link else None
+
+    def compute(self, jobs: Iterator[Task]) -> Generator[Part, None, None]:
+        """Parts as they complete. A task that ends with an error is tried again; one whose worker dies is done by another.
+
+        Dask blames all tasks that were sent to a worker for its death. Those come last, one after another, so that only the
+        one that kills is given up.
+        """
+        suspects: deque[Task] = deque()
+        yield from self._compute(jobs, self._many, lambda job, _: suspects.append(job))
+        guilty: list[Part] = []
+        yield from self._compute(iter(suspects), lambda: 1, lambda job, problem: guilty.append(failed(job, problem)))
+        yield from guilty
+
+    def _many(self) -> int:
+        """Tasks under way at once."""
+        return (_WAITING + 1) * max(1, sum(self.client.nthreads().values()))
+
+    def _compute(
+        self, jobs: Iterator[Task], most: Callable[[], int], killed: Callable[[Task, BaseException], object]
+    ) -> Generator[Part, None, None]:
+        from distributed import KilledWorker, as_completed
+
+        waiting: dict[Any, Task] = {}
+        completed = as_completed()
+
+        def submit() -> None:
+            number = most()
+            while len(waiting) < number and (job := next(jobs, None)) is not None:
+                future = self.client.submit(perform, job, pure=False, retries=ATTEMPTS - 1)
+                waiting[future] = job
+                completed.add(future)
+
+        try:
+            submit()
+            for future in completed:
+                job = waiting.pop(future)
+                if future.status in ("cancelled", "lost"):
+                    raise LostSchedulerError(
+                        f"The Dask scheduler {self.client.scheduler.address} is gone; start it again, and continue the sweep "
+                        "with resume=True (--resume on the command line)."
+                    )
+                problem = future.exception()
+                if isinstance(problem, KilledWorker):
+                    killed(job, problem)
+                else:
+                    yield future.result() if problem is None else failed(job, problem)
+                submit()
+        finally:
+            if waiting:
+                self.client.cancel(list(waiting), force=True)
+
+
+@contextmanager
+def open_executor(where: Where) -> Iterator[Executor | None]:
+    """What `executor` stands for; processes that were started for it are ended with it."""
+    if where is None:
+        yield None
+    elif isinstance(where, str | int):
+        with local_client(None if isinstance(where, str) else where) as client:
+            yield Executor(client)
+    else:
+        _check_workers(where)
+        yield Executor(where)
+
+
+def check_executor(where: Where) -> Where:
+    """Refuse what is no executor, before any work."""
+    if where is None:
+        return None
+    if isinstance(where, str):
+        checks.one_of("executor", where, ("processes",))
+    elif isinstance(where, int) and not isinstance(where, bool):
+        checks.count("executor", where)
+    _need_dask()
+    from distributed import Client
+
+    if not isinstance(where, str | int | Client):
+        raise TypeError(
+            'Argument `executor` must be None, "processes", a number of processes, or a dask.distributed.Client, but is '
+            f"{checks.shown(where)}."
+        )
+    return where
+
+
+@contextmanager
+def local_client(number: int | None = None) -> Iterator[Client]:
+    """Processes of this machine, one for each core if left out, with the scheduler in this one.
+
+    They are started by command, so that a script needs no `if __name__ == "__main__"`, and end when this process does,
+    however it does.
+    """
+    from dask import config
+    from distributed import Client, Scheduler
+    from distributed.deploy.spec import SpecCluster
+    from distributed.deploy.subprocess import SubprocessWorker
+
+    count = number or os.cpu_count() or 1
+    of_worker = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "host": _LOOPBACK}
+    workers = {
+        place: {"cls": SubprocessWorker, "options": {"worker_kwargs": {**of_worker, "name": str(place)}}}
+        for place in range(count)
+    }
+    scheduler = {"cls": Scheduler, "options": {"host": _LOOPBACK, "port": 0, "dashboard_address": f"{_LOOPBACK}:0"}}
+    with (
+        _in_environment(DASK_LOGGING__DISTRIBUTED="critical"),
+        config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),
+        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL, name="quenched") as cluster,
+        Client(cluster) as client,
+    ):
+        client.wait_for_workers(count, timeout=60 + 5 * count)
+        yield client
+
+
+def connect(address: str) -> Client:
+    """A client of the scheduler there."""
+    _need_dask()
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ConnectionError(
+            f"No Dask scheduler answers at {address!r} within {_PATIENCE} s ({error}); start one by `dask scheduler`, and "
+            "workers by `dask worker ADDRESS`, or leave it out."
+        ) from None
+
+
+def _check_workers(client: Client) -> None:
+    """Refuse workers that would compute something else, by name."""
+    here, others = version("quenched"), client.run(_version)
+    for worker, there in others.items():
+        if there != here:
+            is_there = "has no quenched" if there is None else f"has quenched {there}"
+            raise ValueError(
+                f"The Dask worker {worker} {is_there}, but this program has {here}: install the same version on all."
+            )
+    if not others:
+        raise ConnectionError(
+            f"The Dask scheduler {client.scheduler.address} has no workers; start some by `dask worker "
+            f"{client.scheduler.address}`."
+        )
+
+
+def _version() -> str | None:
+    try:
+        return version("quenched")
+    except PackageNotFoundError:
+        return None
+
+
+def _need_dask() -> None:
+    if find_spec("distributed") is None:
+        raise ImportError(f"Argument `executor` needs Dask's `distributed`: {_INSTALL}.")
+
+
+@contextmanager
+def _in_environment(**variables: str) -> Iterator[None]:
+    """For processes that are started inside."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
