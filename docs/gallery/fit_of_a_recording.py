@@ -53,6 +53,6 @@ for index, (size, found) in enumerate(fits.items()):
     right.plot(*found.T, "x+"[index], color=f"C{2 - 2 * index}", markersize=6, label=f"fits, $N={size}$")
     right.errorbar(*mean, error[1], error[0], fmt="o", color=f"C{2 - 2 * index}", label="their mean")
 right.plot(1.6, 0.8, "s", color="black", mfc="none", markersize=9, label="truth", zorder=5)
-right.set(xlabel="gain $g$", ylabel=r"noise $\sigma$ (1/$\sqrt{\mathrm{leak\ time}}$)")
+right.set(xlabel="gain $g$", ylabel=r"noise $\sigma$ (leak time)$^{-1/2}$")
 right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 plt.show()

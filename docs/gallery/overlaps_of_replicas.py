@@ -3,8 +3,8 @@
 #
 # Do two independent states of one network, drawn from $\exp(-E/T)$, resemble each other?
 #
-# Their overlap is $Q=\frac1N\sum_i\phi(x_i)\phi(x_i')$. With symmetric couplings its distribution becomes narrow
-# about zero as networks grow: there is one phase. With antisymmetric ones it keeps two peaks, at $\pm$ the overlap
+# Their overlap is $Q=\frac1N\sum_i\phi(x_i)\phi(x_i')$. With positive symmetry its distribution becomes narrow
+# about zero as networks grow: there is one phase. With negative symmetry it keeps two peaks, at $\pm$ the overlap
 # that replica theory finds within a group of replicas (dotted, one step of replica symmetry breaking). Each line is
 # the average over six networks, drawn by replica exchange; bands are standard errors over them. {doc}`../sampling`
 # goes along sizes, {doc}`../replica` has the theory.
