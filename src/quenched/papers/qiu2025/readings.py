@@ -62,8 +62,8 @@ def compare(points: pd.DataFrame, recomputed: xr.Dataset) -> pd.DataFrame:
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """For each quantity and symmetry, below the transition g (1 + symmetry) = 1, at it (within 3 %) and above: how many
-    readings, and how far from the recomputed value: in errors of the reading, `infinite` where the recomputed value is, and as
-    the `ratio` of the published to the recomputed value."""
+    readings, and how far from the recomputed value: in errors of the reading (`infinite` where the recomputed value is), and
+    as the `ratio` of the published to the recomputed value."""
     import pandas as pd
 
     distance = table.gain * (1 + table.symmetry)
