@@ -19,7 +19,7 @@ sys.path.insert(0, str(HERE / "extensions"))
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
 os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "extensions"), os.environ.get("PYTHONPATH", "")])
-os.environ["COLUMNS"] = "110"
+os.environ["COLUMNS"] = "87"  # the text column
 os.environ["NO_COLOR"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # XLA tells on stderr what took it longer than a second, a matter of the machine
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / "compiled"))

@@ -75,6 +75,9 @@ def test_notebooks_get_wellformed_html_with_equations_and_folded_arrays() -> Non
     cells = ["".join(cell.itertext()) for cell in ElementTree.fromstring(numbers).iter("td")]
     assert cells[cells.index("correlation") + 1] == "$C$"
     assert cells[cells.index("correlation") + 2] == "0.352602"
+    # Columns stay apart: what stands beside a symbol has padding.
+    name, _, value, meaning = next(row for row in ElementTree.fromstring(numbers).iter("tr") if row.findall("td"))
+    assert all("padding" in cell.attrib["style"] for cell in (name, value, meaning))
     assert isinstance(solution.model, Record)
     page = qd.Network(np.eye(2))._repr_html_()
     assert qd.Network.equation in page

@@ -3,7 +3,7 @@
 #
 # Abundances of competing species follow a Gaussian that is cut at zero.
 #
-# In Lotka-Volterra communities with random interactions the cavity method gives each surviving species an abundance
+# In Lotka-Volterra communities with random interactions the cavity method gives each species an abundance
 # $x=\max(0,(1+h)/(1-\gamma\sigma^2R))$ with a Gaussian field $h$. So the more the interactions differ (spread
 # $\sigma$), the wider the curve and the more species are lost from it. Lines are the theory with the order parameters
 # of `qd.dmft.Static`, points communities of 200 with standard errors. {doc}`../species` has the equations and the

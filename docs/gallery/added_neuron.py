@@ -23,7 +23,7 @@ for axes, symmetry in zip(panels, (0.7, 0.0), strict=True):
         axes.plot(predicted, measured, "^o"[index], color=f"C{index}", markersize=3, label=f"$N={size}$", zorder=2 + index)
     axes.axline((0, 0), slope=1, color="0.5", linestyle="--", linewidth=1.0, zorder=1, label="equal")
     axes.set(xlabel=r"predicted $\eta g^2\int R\,\phi(x_0)\,\mathrm{d}s$", title=rf"symmetry $\eta={symmetry}$")
-    axes.set(xlim=(-0.85, 0.85), ylim=(-0.85, 0.85), aspect="equal")
+    axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
 panels[0].set_ylabel("measured memory $m$")
 panels[1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 plt.show()

@@ -36,5 +36,5 @@ for axes, (title, places, density) in zip(panels, pictures, strict=True):
     image = axes.pcolormesh(places, places, np.asarray(density).T, cmap="Blues", norm=scale, rasterized=True)
     axes.set(title=title, xlabel="state $x_1$", aspect="equal")
 panels[0].set_ylabel("state $x_2$")
-figure.colorbar(image, ax=panels, label="density", shrink=0.8, ticks=[0, 0.02, 0.1, 0.3])
+figure.colorbar(image, ax=panels, label="density", shrink=0.8, ticks=[0, 0.02, 0.1, 0.25])
 plt.show()

@@ -27,5 +27,5 @@ for axes, symmetry in zip(panels, (-0.6, 0.0, 0.6), strict=True):
     axes.axvline(1.0, color="0.5", linestyle="--", linewidth=1.0, label="rest is lost")
     axes.set(xlabel=r"$\mathrm{Re}\,\mu$", title=rf"$\eta={symmetry}$", aspect="equal")
 panels[0].set_ylabel(r"$\mathrm{Im}\,\mu$")
-figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, markerscale=2.5)
 plt.show()

@@ -24,7 +24,7 @@ truth = qd.RandomNetwork(gain=1.6, noise=0.8)
 
 
 @jax.jit
-def predicted(parameters: jax.Array) -> jax.Array:
+def predicted(parameters: jax.Array) -> jax.Array | np.ndarray:
     return qd.solve(qd.RandomNetwork(parameters[0], noise=parameters[1]), theory).arrays["state_correlation"]
 
 
@@ -34,12 +34,13 @@ def recorded(size: int, seed: int) -> np.ndarray:
     return np.array([np.mean(states[2 * k :] * states[: len(states) - 2 * k]) for k in range(len(lags))])
 
 
+def fitted(data: np.ndarray) -> np.ndarray:
+    return least_squares(lambda parameters: predicted(parameters) - data, guess, slopes).x
+
+
 slopes, guess = jax.jit(jax.jacfwd(predicted)), np.array([1.0, 0.4])
 recordings = {size: [recorded(size, seed) for seed in range(8)] for size in (100, 400)}
-fits = {
-    size: np.array([least_squares(lambda at, one=one: predicted(at) - one, guess, slopes).x for one in some])
-    for size, some in recordings.items()
-}
+fits = {size: np.array([fitted(data) for data in some]) for size, some in recordings.items()}
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.3))
@@ -47,12 +48,12 @@ left.plot(lags, recordings[400][0], "o", markersize=4, color="C1", label="record
 left.plot(lags, predicted(guess), ":", color="C0", label="first guess")
 left.plot(lags, predicted(fits[400][0]), color="C0", label="fit")
 left.set(xlabel=r"lag $\tau$ (leak times)", ylabel=r"autocorrelation $\langle x(t)x(t+\tau)\rangle$")
-left.legend()
 for index, (size, found) in enumerate(fits.items()):
     mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / np.sqrt(len(found))
-    right.plot(*found.T, "x+"[index], color=f"C{2 - 2 * index}", markersize=6, label=f"fits, $N={size}$")
+    right.plot(*found.T, "x+"[index], color=f"C{2 - 2 * index}", label=f"fits, $N={size}$")
     right.errorbar(*mean, error[1], error[0], fmt="o", color=f"C{2 - 2 * index}", label="their mean")
 right.plot(1.6, 0.8, "s", color="black", mfc="none", markersize=9, label="truth", zorder=5)
-right.set(xlabel="gain $g$", ylabel=r"noise $\sigma$ (1/$\sqrt{\mathrm{leak\ time}}$)")
-right.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+right.set(xlabel="gain $g$", ylabel=r"noise $\sigma$ (leak time)$^{-1/2}$")
+for axes, where in ((left, (0.4, 1.0)), (right, (1.0, 1.0))):
+    axes.legend(loc="upper left", bbox_to_anchor=where)
 plt.show()

@@ -20,23 +20,23 @@ jax.config.update("jax_enable_x64", True)
 theory, wanted = qd.dmft.StationaryGaussian(lags=(0.0,), frequencies=(0.0,)), 2.0
 
 
-@jax.jit
 def fluctuation(gain: Any) -> Any:
     return qd.solve(qd.RandomNetwork(gain), theory).arrays["mean_square_state"]
 
 
-tried, with_slope = [1.5], jax.jit(jax.value_and_grad(fluctuation))
-for _ in range(4):
-    value, slope = with_slope(tried[-1])
-    tried.append(tried[-1] + (wanted - float(value)) / float(slope))
+with_slope = jax.jit(jax.value_and_grad(fluctuation))
+gain, tried, reached = 1.5, [], []
+for _ in range(5):
+    value, slope = with_slope(gain)
+    tried.append(gain)
+    reached.append(float(value))
+    gain += (wanted - float(value)) / float(slope)
 
 # %%
 gains, sizes = np.linspace(1.2, 2.6, 40), (50, 100, 200)
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.3))
 left.plot(gains, qd.sweep(qd.RandomNetwork(1.5), theory, {"gain": gains}).mean_square_state, label="theory")
-left.plot(
-    tried, [float(fluctuation(gain)) for gain in tried], "o--", color="C1", linewidth=1, label="steps of Newton's method"
-)
+left.plot(tried, reached, "o--", color="C1", linewidth=1, label="steps of Newton's method")
 left.set(xlabel="gain $g$", ylabel=r"$\langle x^2\rangle$", title=f"found $g={tried[-1]:.6f}$")
 model = qd.RandomNetwork(tried[-1])
 runs = [qd.solve(model, qd.simulate.Trajectories(size, 3200 // size, 100, 0.1, burn_in=30), key=size) for size in sizes]
@@ -46,5 +46,5 @@ right.plot([0], [wanted], "s", color="black", mfc="none", markersize=8, clip_on=
 for axes in (left, right):
     axes.axhline(wanted, color="0.6", linewidth=0.8, zorder=0)
     axes.legend(loc="lower right" if axes is left else "lower left")
-right.set(xlabel="$1/N$", xlim=(0, 0.021))
+right.set(xlabel="$1/N$", ylabel=r"$\langle x^2\rangle$", xlim=(0, 0.021))
 plt.show()

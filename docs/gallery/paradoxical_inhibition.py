@@ -6,8 +6,8 @@
 # Where recurrent excitation alone would run away and inhibition holds it (Tsodyks and others 1997), more input to the
 # inhibitory neurons silences the excitatory ones, and with them most of what drives the inhibitory neurons
 # themselves: on the right both rates fall. With weak recurrent excitation, on the left, the inhibitory rate rises.
-# Lines are the static theory of two populations, points are networks of two sizes with standard errors.
-# {doc}`../excitatory_inhibitory` has the equations.
+# Lines are the static theory of two populations, points are networks of two sizes with standard errors,
+# drawn side by side. {doc}`../excitatory_inhibitory` has the equations.
 
 # %%
 import matplotlib.pyplot as plt
@@ -31,18 +31,11 @@ for axes, (title, mean) in zip(panels, cases.items(), strict=True):
     for population, name in enumerate(("excitatory", "inhibitory")):
         colour = f"C{population}"
         axes.plot(inputs, [float(one.mean_rate[population]) for one in theory], color=colour, label=f"{name}, theory")
-        for (size, runs), marker in zip(networks.items(), ("^", "o"), strict=True):
+        for runs, marker, shift in zip(networks.values(), ("^", "o"), (-0.008, 0.008), strict=True):
             values, errors = ([float(one[q][population]) for one in runs] for q in ("mean_rate", "mean_rate_error"))
-            axes.errorbar(
-                inputs,
-                values,
-                errors,
-                fmt=marker,
-                color=colour,
-                mfc="none",
-                markersize=5,
-                label=f"$N={size}$" if population else None,
-            )
+            axes.errorbar(inputs + shift, values, errors, fmt=marker, color=colour, mfc="none", markersize=5)
+    for size, marker in ((50, "^"), (400, "o")):
+        axes.plot([], [], marker, color="black", mfc="none", markersize=5, label=f"$N={size}$")
     axes.set(xlabel="input to the inhibitory neurons", title=title, ylim=(0, None))
 panels[0].set_ylabel(r"mean rate $\langle\phi\rangle$")
 panels[1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

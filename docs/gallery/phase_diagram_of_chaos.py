@@ -25,5 +25,5 @@ axes.contour(found.gain, found.noise, exponent, [0.0], colors="black", linewidth
 axes.contour(found.gain, found.noise, found.local_instability, [1.0], colors="black", linewidths=1.2, linestyles="--")
 axes.text(1.9, 0.25, "chaos", ha="center")
 axes.text(0.85, 0.8, "forgets", ha="center", color="white")
-axes.set(xlabel="gain $g$", ylabel=r"noise $\sigma$ (1/$\sqrt{\mathrm{leak\ time}}$)")
+axes.set(xlabel="gain $g$", ylabel=r"noise $\sigma$ (leak time)$^{-1/2}$")
 plt.show()

@@ -29,13 +29,14 @@ for index, symmetry in enumerate((0.8, 0.0, -0.8)):
     model = qd.RandomNetwork(gain=0.5, symmetry=symmetry, noise=0.3, field=push)
     theory = qd.solve(model, qd.dmft.TwoTime(duration=16, step=0.1, initial=qd.Normal(0, 0.5)), key=1)
     axes.plot(theory.mean_rate.time, theory.mean_rate, color=f"C{index}", label=rf"theory, $\eta={symmetry}$")
-    for size, count, marker in ((25, 320, "^"), (400, 20, "o")):
+    for size, count, marker, first in ((25, 320, "^", 0), (400, 20, "o", 5)):
         run = qd.simulate.Trajectories(size, count, 16, 0.1, burn_in=0, initial=qd.Normal(0, 0.5), record=True)
-        states: Any = qd.solve(model, run, key=2).trajectory[:, ::10]
+        states: Any = qd.solve(model, run, key=2).trajectory[:, first::10]
         rates = np.tanh(states).mean(("trial", "neuron"))
         mean, error = rates.mean("network"), rates.std("network", ddof=1) / count**0.5
-        label = f"$N={size}$" if index == 1 else None
-        axes.errorbar(states.time, mean, error, fmt=marker, color=f"C{index}", mfc="none", markersize=4, label=label)
+        axes.errorbar(states.time, mean, error, fmt=marker, color=f"C{index}", mfc="none", markersize=4)
+axes.plot([], [], "k^", mfc="none", markersize=4, label="$N=25$")
+axes.plot([], [], "ko", mfc="none", markersize=4, label="$N=400$")
 axes.set(xlabel="time (leak times)", ylabel=r"mean rate $\langle\phi\rangle$, field $b$")
 axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 plt.show()

@@ -21,8 +21,8 @@ for index, steps in enumerate((100, 1000, 10000)):
     cold = qd.landscape.anneal(network, 1e-4, count=100, steps=steps, solver=qd.landscape.Langevin(adjusted=True), key=2)
     energies = np.sort([float(qd.landscape.energy(network.velocity, state)) for state in cold]) / network.size
     share = np.arange(1, 101) / 100
-    axes.step(energies, share, color=f"C{index}", linestyle=("-", "--", "-.")[index], label=f"{steps} steps")
-axes.axvline(0.5e-4, color="0.4", linestyle=":", linewidth=1.2, label="$T/2$")
+    axes.step(energies, share, color=f"C{index}", linestyle=("-", "--", "-.")[index], label=f"cooled in {steps} steps")
+axes.axvline(0.5e-4, color="0.4", linestyle=":", linewidth=1.2, label="$E/N=T/2$")
 axes.set(xscale="log", xlabel="energy per neuron $E/N$ (1/leak time squared)", ylabel="share of chains below")
-axes.legend(title="cooled in", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 plt.show()

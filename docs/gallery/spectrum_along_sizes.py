@@ -28,6 +28,6 @@ for index, (size, networks) in enumerate(((25, 16), (50, 8), (100, 4))):
     right.errorbar(size, dimension / size, error / size, fmt="o", color=f"C{index}", markersize=5)
 left.axhline(largest, color="0.3", linestyle=":", linewidth=1.2, label=r"theory, $\lambda_{\max}$")
 left.set(xlabel="place in the spectrum $(i-1/2)/N$", ylabel=r"exponent $\lambda_i$ (1/leak time)")
-right.set(xlabel="neurons $N$", ylabel="dimension $/N$", ylim=(0, None))
+right.set(xlabel="neurons $N$", ylabel="dimension $/N$", xlim=(0, 110), ylim=(-0.005, None))
 left.legend(loc="lower left")
 plt.show()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,29 @@ def test_pages_fetch_nothing() -> None:
     kinds = ("*.py", "extensions/*.py", "gallery/*", "static/*.css", "static/explorer/*")
     for path in [*PAGES, *(path for kind in kinds for path in DOCS.glob(kind))]:
         assert "://" not in path.read_text(), path.name
+
+
+def without_pyplot(page: str) -> list[str]:
+    """Cells that end in a figure before pyplot, which shows it, is imported."""
+    cells = re.findall(r"```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)```", page, flags=re.DOTALL)
+    found, imported = [], False
+    for _, cell in cells:
+        imported = imported or "matplotlib.pyplot" in cell
+        body = [] if cell.lstrip().startswith("%%") else ast.parse(cell).body
+        last = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
+        name = getattr(last, "attr", getattr(last, "id", ""))
+        if name == "figure" and not imported:
+            found.append(cell)
+    return found
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
+def test_a_cell_that_ends_in_a_figure_shows_it(page: Path) -> None:
+    """Before pyplot is imported a notebook prints a figure as text."""
+    assert without_pyplot(page.read_text()) == []
+
+
+def test_a_figure_before_pyplot_is_noticed() -> None:
+    shown = "```{code-cell} ipython3\n:tags: [x]\nimport quenched as qd\nqd.plots.phase_diagram(found)[0].figure\n```\n"
+    assert len(without_pyplot(shown)) == 1
+    assert without_pyplot("```{code-cell}\nimport matplotlib.pyplot as plt\n```\n" + shown) == []

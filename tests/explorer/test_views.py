@@ -60,13 +60,14 @@ def test_two_neurons_have_their_fixed_points_where_the_energy_is_lowest() -> Non
 @pytest.mark.parametrize("family", FAMILIES[1:])
 def test_every_part_of_every_family_is_computed_or_refused_in_words(family: str) -> None:
     choice = Choice(family=family, gain=0.8, noise=0.3, size=60)
-    covered = [views.trajectories, views.spectrum, views.networks, views.static]
-    for part in covered:
-        arrays = part(choice)
+    covered = [views.trajectories, views.spectrum, views.networks]
+    for arrays in [*(part(choice) for part in covered), views.static(choice.but(noise=0.0))]:
         assert all(np.isfinite(np.asarray(each, float)).any() for each in arrays.values())
     for part in (views.replica, views.landscape):
         with pytest.raises(ValueError, match="choose that family"):
             part(choice)
+    with pytest.raises(ValueError, match="set the noise to 0"):
+        views.static(choice)
 
 
 def test_what_grows_without_bound_is_said() -> None:

@@ -180,6 +180,9 @@ def test_functions_of_the_time_are_curves_and_of_two_times_maps() -> None:
     assert drawn["mean_square_state"] is drawn["mean_square_rate"]
     assert drawn["correlation"] is not drawn["state_correlation"]
     assert drawn["mean_square_state"].get_xlabel() == "time"
+    assert solution.plot("mean_rate")["mean_rate"].get_ylabel() == r"$m_\phi$"
+    both = solution.plot("mean_square_state", "mean_square_rate")["mean_square_rate"]
+    assert both.get_ylabel() == r"$\langle x^2\rangle$, $\langle\phi^2\rangle$"
     (response,) = drawn["response"].collections
     shown: np.ndarray = np.ma.filled(np.ma.asarray(response.get_array()), np.nan)
     np.testing.assert_array_equal(np.isnan(shown).reshape(5, 5), np.triu(np.ones((5, 5), bool), 1))
@@ -197,5 +200,6 @@ def test_each_population_is_a_curve_of_its_own() -> None:
     axes = solution.plot("correlation")["correlation"]
     labels = [line.get_label() for line in axes.get_lines()]
     assert labels == [r"$C,\ \mathrm{population}\ 0$", r"$C,\ \mathrm{population}\ 1$"]
+    assert axes.get_ylabel() == "$C$"
     drawn = np.asarray(axes.get_lines()[1].get_ydata(), dtype=float)
     np.testing.assert_allclose(drawn, solution.correlation.isel(population=1))

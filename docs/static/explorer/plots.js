@@ -2,7 +2,7 @@
 "use strict";
 
 ((explorer) => {
-  const MARGIN = { left: 50, right: 12, top: 22, bottom: 40 };
+  const MARGIN = { left: 50, right: 12, top: 30, bottom: 40 };
   const FONT = "12px sans-serif";
 
   explorer.MARGIN = MARGIN;
@@ -94,7 +94,7 @@
       }
       pen.textAlign = "left";
       pen.textBaseline = "bottom";
-      pen.fillText(yLabel, 4, box.top - 5);
+      pen.fillText(yLabel, 4, box.top - 11);
     }
 
     #stroke(points) {

@@ -106,6 +106,7 @@ def theory(choice: Choice) -> Arrays:
 
 def static(choice: Choice) -> Arrays:
     """<phi^2> of static mean-field theory against the gain, and at the gain chosen."""
+    _refuse_noise(choice)
     return _along_gains(choice, run("static", choice)["static"], "mean_square_rate")
 
 
@@ -113,7 +114,13 @@ def replica(choice: Choice) -> Arrays:
     """q of the measure exp(-E/T) against the gain, and at the gain chosen."""
     if choice.family != FAMILIES[0]:
         raise ValueError("Replica theory covers one population without a low rank; choose that family.")
+    _refuse_noise(choice)
     return _along_gains(choice, run("replica", choice)["replica"], "self_overlap")
+
+
+def _refuse_noise(choice: Choice) -> None:
+    if choice.noise > 0.0:
+        raise ValueError("Order parameters are those of networks at rest: set the noise to 0.")
 
 
 def _refuse_unsolved(found: qd.Solution) -> None:

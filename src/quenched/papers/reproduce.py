@@ -31,7 +31,7 @@ FIGURES: dict[str, dict[str, Entry]] = {
         "states": Entry("equal-time correlation and mean, theory over networks", 90),
         "planes": Entry("correlation between two times, theory beside networks", 90),
         "response": Entry("response to an earlier field, theory over networks", 90),
-        "fluctuation_dissipation": Entry("the fluctuation-dissipation theorem, in and out of equilibrium", 90),
+        "fluctuation_dissipation": Entry("the theorem in and out of equilibrium", 90),
     },
 }
 """Papers, their figures, and about each what it shows and how long it takes."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _ASIDE = ("status", "residual", "steps")
 # Quantities that share a panel share the last word of this.
 _KINDS = ("response", "correlation", "spectrum")
+# More curves than this are named in the legend alone.
+_LISTED = 3
 # Axes along which each entry is a curve, or a map, of its own.
 _APART = ("population", "rank")
 
@@ -94,12 +96,12 @@ def _panel(name: str, dataset: xr.Dataset) -> tuple[Any, ...]:
 
 
 def _axes(count: int, longest: int) -> list[Axes]:
-    """As many axes, three side by side at most, tall enough for a list of numbers: of pyplot if the program uses it."""
+    """As many axes, two side by side at most, tall enough for a list of numbers: of pyplot if the program uses it."""
     import sys
 
     from matplotlib.figure import Figure
 
-    columns = min(count, 3)
+    columns = min(count, 2)
     rows = -(-count // columns)
     size = ((6.0 if longest else 4.2) * columns, max(3.2, 0.28 * longest + 0.8) * rows)
     pyplot = sys.modules.get("matplotlib.pyplot")
@@ -139,9 +141,10 @@ def _curves(axes: Axes, quantities: xr.Dataset, dataset: xr.Dataset) -> None:
     axes.set_xlabel(str(along).replace("_", " "))
     if along == "frequency" and all((quantities[name].values > 0.0).all() for name in names):
         axes.set_yscale("log")
-    if len(names) == 1:
-        axes.set_ylabel(_symbol(quantities[names[0]]))
-    else:
+    # Populations share their symbol.
+    symbols = dict.fromkeys(_symbol(dataset[name.split(": ")[-1]]) for name in names)
+    axes.set_ylabel(", ".join(symbols) if len(symbols) <= _LISTED else "value")
+    if len(names) > 1:
         axes.legend()
 
 

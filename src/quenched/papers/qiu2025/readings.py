@@ -62,7 +62,8 @@ def compare(points: pd.DataFrame, recomputed: xr.Dataset) -> pd.DataFrame:
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """For each quantity and symmetry, below the transition g (1 + symmetry) = 1, at it (within 3 %) and above: how many
-    readings, and how far from the recomputed value, in errors of the reading and as a ratio."""
+    readings, and how far from the recomputed value: in errors of the reading (`infinite` where the recomputed value is), and
+    as the `ratio` of the published to the recomputed value."""
     import pandas as pd
 
     distance = table.gain * (1 + table.symmetry)
@@ -78,11 +79,11 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
                 "transition": side,
                 "readings": len(part),
                 "largest, in errors": _in_words(float(part.errors.abs().max())),
-                "published / recomputed": "" if ratios.empty else f"{ratios.min():.3g} to {ratios.max():.3g}",
+                "ratio": "" if ratios.empty else f"{ratios.min():.3g} to {ratios.max():.3g}",
             }
         )
     return pd.DataFrame(rows)
 
 
 def _in_words(errors: float) -> str:
-    return "recomputed is infinite" if np.isinf(errors) else f"{errors:.1f}"
+    return "infinite" if np.isinf(errors) else f"{errors:.1f}"

@@ -54,7 +54,7 @@ def static() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
             mark_critical(each, symmetry)
     for each, words in zip(axes[0], names.values(), strict=True):
         each.set(xlabel="gain $g$", ylabel=words)
-    axes[0, 0].set_ylim(-0.01, 0.42)
+    axes[0, 0].set_ylim(bottom=-0.01)
     legend_of_symmetries(
         figure, symmetries, "lines: recomputed; dashed: averages taken apart; markers: published; dotted: $g_c$"
     )

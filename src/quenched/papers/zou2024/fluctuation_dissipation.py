@@ -85,4 +85,5 @@ def parametric() -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
     table = pd.DataFrame(rows)
     last = table[table.lag == POINTS[-1]]
     columns = ["activation", "gain", "symmetry", "recomputed", "networks", "networks_error", "errors"]
-    return table, last[columns].rename(columns={"recomputed": f"theory, V({POINTS[-1]:g})"}).round(5), figure
+    short = last[columns].rename(columns={"recomputed": f"theory, V({POINTS[-1]:g})"}).round(5).replace(-0.0, 0.0)
+    return table, short, figure

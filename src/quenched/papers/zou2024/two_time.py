@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quenched.models import RandomNetwork
 
 # Neurons, and how many networks of that size.
-SIZES = {50: 192, 100: 96, 200: 48}
+SIZES = {100: 96, 200: 48, 400: 48}
 DURATION = 20.0
 """Of the comparison at equal times, as in the authors' code."""
 PLANE = 6.0
