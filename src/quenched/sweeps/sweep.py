@@ -21,12 +21,13 @@ from quenched.precision import double_precision
 from quenched.solution import Solution
 from quenched.solve import Progress
 from quenched.status import Status
-from quenched.sweeps.compute import compute_theory, measure_points, shapes
+from quenched.sweeps.compute import compute, shapes
+from quenched.sweeps.executors import Where, check_executor, open_executor
 from quenched.sweeps.grid import Model
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.store import Writer, claim, load_into, remove
 from quenched.sweeps.table import Table
-from quenched.theory import AbstractExperiment, Theory
+from quenched.theory import Theory
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,6 +47,7 @@ def sweep(
     store: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
+    executor: Where = None,
 ) -> xr.Dataset:
     """Solve `model` at the level `theory` for every combination of the values in `over`.
 
@@ -66,6 +68,8 @@ def sweep(
         store: a folder to write a Zarr store into, as points complete; its name ends in `.zarr`, or has no ending.
         resume: continue an interrupted sweep in `store`: compute only its points with status `not_run`.
         force: replace a sweep in `store`.
+        executor: where points are computed: in this process if left out; "processes", one for each core, or so many; or on
+            the workers of a `dask.distributed.Client`. The bits are the same everywhere on machines of one kind.
 
     Returns:
         Dataset with every quantity over (swept parameters, its own axes), `status`, `residual`, `steps`, the coordinates
@@ -97,6 +101,7 @@ def sweep(
     """
     plan = make_plan(model, theory, over, solver, start, key)
     throw, resume, force = checks.flag("throw", throw), checks.flag("resume", resume), checks.flag("force", force)
+    executor = check_executor(executor)
     progress = checks.progress(progress)
     place = None if store is None else check_store(checks.place("store", store), "Argument `store`")
     if place is None and (resume or force):
@@ -106,7 +111,7 @@ def sweep(
     continued = place is not None and claim(place, plan.definition, resume, force)
     if place is not None and not continued:
         remove(place)
-    found = execute(plan, place, continued, progress)
+    found = execute(plan, place, continued, progress, executor)
     if stopped := interruption(found, place):
         print(stopped, file=sys.stderr)
     if throw:
@@ -114,7 +119,9 @@ def sweep(
     return found
 
 
-def execute(plan: Plan, store: Path | None, continued: bool, progress: Progress | None) -> xr.Dataset:
+def execute(
+    plan: Plan, store: Path | None, continued: bool, progress: Progress | None, executor: Where = None
+) -> xr.Dataset:
     """Compute what is missing; an interruption is visible as the status `not_run`."""
     each_point = shapes(plan)
     points = len(plan.grid.points)
@@ -137,7 +144,7 @@ def execute(plan: Plan, store: Path | None, continued: bool, progress: Progress 
         tell(before)
         with results_in_hand(lambda: writer is not None and bool(writer.pending)):
             try:
-                _compute(plan, table, writer, wanted, lambda done: tell(before + done))
+                _compute(plan, table, writer, wanted, lambda done: tell(before + done), executor)
             finally:
                 if writer is not None:
                     writer.flush()
@@ -153,14 +160,11 @@ def interruption(found: xr.Dataset, store: Path | None) -> str:
     return f"Interrupted after {points - left} of {points} points; {keep}." if left else ""
 
 
-def _compute(plan: Plan, table: Table, writer: Writer | None, wanted: np.ndarray, tell: Any) -> None:
+def _compute(plan: Plan, table: Table, writer: Writer | None, wanted: np.ndarray, tell: Any, executor: Where) -> None:
     if not len(wanted):
         return
-    experiment = isinstance(plan.theory, AbstractExperiment)
-    with closing(measure_points(plan, wanted, tell) if experiment else compute_theory(plan, wanted)) as parts:
+    with open_executor(executor) as where, closing(compute(plan, wanted, where, tell)) as parts:
         for part in parts:
             table.fill(part)
             if writer is not None:
-                writer.add(part[0])
-            if not experiment:
-                tell(len(wanted) - len(table.not_run()))
+                writer.add(part.indices)

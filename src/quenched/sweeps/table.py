@@ -11,8 +11,9 @@ import numpy as np
 from quenched.models import RandomNetwork
 from quenched.solution import labelled, of_axes
 from quenched.status import Status
-from quenched.sweeps.compute import Part, by_name
+from quenched.sweeps.compute import by_name
 from quenched.sweeps.plan import Plan
+from quenched.sweeps.tasks import Part
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,16 +24,25 @@ class Table:
 
     def __init__(self, plan: Plan, like: Mapping[str, jax.ShapeDtypeStruct]):
         self.plan = plan
+        all_of_them = {**like, WALL_TIME: jax.ShapeDtypeStruct((), np.float64)}
         self.rows = {
             name: np.full((len(plan.grid.points), *each.shape), *_blank(name, np.dtype(each.dtype)))
-            for name, each in like.items()
+            for name, each in all_of_them.items()
         }
+        self.failures: dict[int, str] = {}
+        """Of points that were given up, the last error."""
 
     def fill(self, part: Part) -> None:
         """Enter what was computed."""
-        indices, computed = part
-        for name, values in by_name(computed).items():
-            self.rows[name][indices] = values
+        if part.computed is None:
+            self.rows["status"][part.indices] = Status.failed
+            self.failures |= dict.fromkeys(part.indices.tolist(), part.failure)
+            return
+        for name, values in by_name(part.computed).items():
+            self.rows[name][part.indices] = values
+        self.rows[WALL_TIME][part.indices] = part.seconds
+        for index in part.indices.tolist():
+            self.failures.pop(index, None)
 
     def load(self, stored: Mapping[str, np.ndarray]) -> None:
         """Take over what an earlier run has left."""
