@@ -69,6 +69,23 @@ class Compiled(Generic[Arguments, Result]):
     def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if traced(args, kwargs):
             return self.jitted(*args, **kwargs)
+        program, leaves = self._program(*args, **kwargs)
+        return program(leaves)
+
+    def eval_shape(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Any:
+        """Shapes and types of what is returned, by tracing."""
+        return self.jitted.eval_shape(*args, **kwargs)
+
+    def shape_of_result(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Any:
+        """Shapes and types of what is returned by a program that will be called: one out of the folder is not traced."""
+        program, leaves = self._program(*args, **kwargs)
+        if isinstance(program, _Read):
+            program = program.program
+        told = program.out_info if isinstance(program, jax.stages.Compiled) else program.eval_shape(leaves)
+        return jax.tree.map(lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype), told)
+
+    def _program(self, *args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
+        """What to call, and with what."""
         bound = self.signature.bind(*args, **kwargs).arguments
         fixed = {name: bound.pop(name) for name in self.static if name in bound}
         leaves, tree = jax.tree.flatten(bound)
@@ -79,15 +96,11 @@ class Compiled(Generic[Arguments, Result]):
                 self.programs.pop(next(iter(self.programs)))
             keep = usual and program_store.folder() is not None
             self.programs[signature] = self._kept(tree, fixed, leaves, kinds) if keep else self._flat(tree, fixed)
-        return self.programs[signature](leaves)
+        return self.programs[signature], leaves
 
     def __len__(self) -> int:
         """How many programs there are in this process."""
         return len(self.programs)
-
-    def eval_shape(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Any:
-        """Shapes and types of what is returned."""
-        return self.jitted.eval_shape(*args, **kwargs)
 
     def _flat(self, tree: Any, fixed: Mapping[str, Any]) -> Any:
         def flat(leaves: list[Any]) -> Any:

@@ -197,6 +197,19 @@ def _measure_once(
     return (averaged._replace(status=jnp.asarray(Status.interrupted)) if interrupted else averaged), seconds
 
 
+def shapes_of_ensemble(model: AbstractModel, theory: AbstractExperiment, solver: Any, key: Array) -> Computed:
+    """What `measure_ensemble` will return, as shapes and types."""
+    keys = jax.random.split(key, theory.samples)[: samples_at_once(model, theory, solver)]
+    batch = _samples_compiled.shape_of_result(model, theory, solver, keys)
+    everything = jax.tree.map(lambda each: jax.ShapeDtypeStruct((theory.samples, *each.shape[1:]), each.dtype), batch)
+
+    def average(measured: Computed) -> Computed:
+        averaged = _average(theory, measured)
+        return averaged._replace(arrays=theory.with_all_errors(averaged.arrays))
+
+    return jax.eval_shape(average, everything)
+
+
 def _measured(
     model: AbstractModel, theory: AbstractExperiment, solver: Any, batches: Sequence[Array]
 ) -> Generator[Computed, None, None]:

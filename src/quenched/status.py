@@ -25,6 +25,7 @@ class Status(IntEnum):
     not_stationary = 11
     not_mixed = 12
     uncertified = 13
+    failed = 14
 
     @property
     def advice(self) -> str:
@@ -55,5 +56,7 @@ _ADVICE = {
     "the solver (without symmetry its `nodes`), lower `step` where `_discretisation` is large, or ask for less. What was "
     "reached is in the errors. Of Lyapunov exponents: rounding, amplified by weights far from normal, decides those whose "
     "error is infinite; ask for fewer `exponents`, and make zero what is zero but for rounding",
+    Status.failed: "every attempt to compute it ended with an error, which the attribute `failures` of the status tells; a "
+    "sweep tries it again with resume",
     Status.bad_input: "a parameter is outside its allowed range",
 }

@@ -487,6 +487,9 @@ _QUANTITIES = (
         ((), *_PER_FIXED_POINT),
     ),
     Quantity("steps", "-", "iterations taken"),
+    Quantity("wall_time", "-", "how long one point of a sweep took; of points side by side their share", units="s"),
+    Quantity("version", "-", "which of its attribute `versions` computed the point; -1 for none"),
+    Quantity("point_key", "-", "seed of the random numbers of a point, as qd.solve takes it", (("key_word",),)),
 )
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for quantity in _QUANTITIES}

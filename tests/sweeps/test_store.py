@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from test_sweep import EI, FEW_LANES, LANES, MODEL, TRAJECTORIES, interrupt_at, rank_one
-from toys import Lagged, Parabola
+from toys import Lagged, Parabola, assert_same_bits
 
 import quenched as qd
 from quenched.sweeps.damage import DamagedStoreError
@@ -20,7 +20,7 @@ OVER = {"symmetry": [0.1, 0.3], "gain": np.linspace(0.1, 1.9, 2 * LANES)}
 def test_a_store_holds_what_was_returned(tmp_path: Path) -> None:
     found = qd.sweep(MODEL, Parabola(), OVER, store=tmp_path / "sweep.zarr")
     with xr.open_zarr(tmp_path / "sweep.zarr", consolidated=False) as stored:
-        xr.testing.assert_identical(stored.load(), found)
+        assert_same_bits(stored.load(), found)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_resuming_completes_and_has_the_bits_of_an_uninterrupted_run(
         qd.sweep(MODEL, theory, over, key=3, store=place)
     told: list[tuple[int, int]] = []
     resumed = qd.sweep(MODEL, theory, over, key=3, store=place, resume=True, progress=lambda *done: told.append(done))
-    xr.testing.assert_identical(resumed, whole)
+    assert_same_bits(resumed, whole)
     points = first["status"].size
     assert told[0][0] * points == told[-1][1] * (points - left)  # what was done is not done again
     with xr.open_zarr(place, consolidated=False) as stored:
-        xr.testing.assert_identical(stored.load(), whole)
+        assert_same_bits(stored.load(), whole)
 
 
 def test_a_complete_store_is_returned_by_resume_and_computes_nothing(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_complete_store_is_returned_by_resume_and_computes_nothing(tmp_path: P
     again = qd.sweep(
         MODEL, TRAJECTORIES, {"gain": [0.5]}, store=place, resume=True, progress=lambda *done: told.append(done)
     )
-    xr.testing.assert_identical(again, whole)
+    assert_same_bits(again, whole)
     assert told == [(3, 3)]
 
 
@@ -81,7 +81,7 @@ def test_a_store_of_another_sweep_is_refused(
         with pytest.raises(FileExistsError, match=f"differs: {difference}; pass force=True"):
             qd.sweep(model, theory, over, key=key, store=place, resume=resume)
     with xr.open_zarr(place, consolidated=False) as stored:
-        xr.testing.assert_identical(stored.load(), first)
+        assert_same_bits(stored.load(), first)
 
 
 @pytest.mark.slow
@@ -89,6 +89,7 @@ def test_several_populations_are_interrupted_resumed_and_mended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("quenched.theory.AbstractTheory.lanes", FEW_LANES)
+    monkeypatch.setattr("quenched.sweeps.writer._BYTES_OF_A_PIECE", 16)  # two numbers
     model, theory, over = EI, qd.dmft.Static(), {"couplings.gain": np.linspace(0.1, 1.9, FEW_LANES + 3), "field": [0.1, 0.2]}
     whole = qd.sweep(model, theory, over)
     assert whole["correlation"].dims == ("couplings.gain", "field", "population")
@@ -97,13 +98,13 @@ def test_several_populations_are_interrupted_resumed_and_mended(
     left = int((first["status"] == qd.Status.not_run).sum())
     assert 0 < left < first["status"].size
     resumed = qd.sweep(model, theory, over, store=place, resume=True)
-    xr.testing.assert_identical(resumed, whole)
-    xr.testing.assert_identical(qd.load(place), whole)
+    assert_same_bits(resumed, whole)
+    assert_same_bits(qd.load(place), whole)
     tear(place / "correlation" / "c" / "1" / "0" / "0", "half")
     with pytest.raises(DamagedStoreError, match="array 'correlation' has lost 1 points"):
         qd.load(place)
     capsys.readouterr()
-    xr.testing.assert_identical(qd.sweep(model, theory, over, store=place, resume=True), whole)
+    assert_same_bits(qd.sweep(model, theory, over, store=place, resume=True), whole)
     assert f"the array 'correlation' has lost 1 of {first['status'].size} points" in capsys.readouterr().err
 
 
@@ -113,13 +114,13 @@ def test_matrices_and_what_a_function_makes_are_stored(tmp_path: Path) -> None:
     cases: dict[str, Any] = {"matrices": (EI, {"gain": gains}), "made": (rank_one, {"strength": [0.5, 2.0]})}
     for name, (model, over) in cases.items():
         found = qd.sweep(model, qd.dmft.Static(), over, store=tmp_path / name)
-        xr.testing.assert_identical(qd.load(tmp_path / name), found)
+        assert_same_bits(qd.load(tmp_path / name), found)
         beside = {"matrices": "gain_values", "made": "covariance"}[name]
         tear(tmp_path / name / beside / "c" / "0" / "0" / "0", "half")
         with pytest.raises(DamagedStoreError, match=f"array '{beside}' has lost a piece"):
             qd.load(tmp_path / name)
         qd.sweep(model, qd.dmft.Static(), over, store=tmp_path / name, resume=True)
-        xr.testing.assert_identical(qd.load(tmp_path / name), found)
+        assert_same_bits(qd.load(tmp_path / name), found)
 
 
 @pytest.mark.slow
@@ -145,7 +146,7 @@ def test_force_replaces_a_store(tmp_path: Path) -> None:
     qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=place)
     second = qd.sweep(MODEL, Parabola(), {"gain": [0.6, 0.7]}, store=place, force=True)
     with xr.open_zarr(place, consolidated=False) as stored:
-        xr.testing.assert_identical(stored.load(), second)
+        assert_same_bits(stored.load(), second)
 
 
 def test_force_removes_nothing_but_a_store(tmp_path: Path) -> None:
@@ -212,18 +213,19 @@ def test_a_damaged_piece_is_named_and_computed_again(
     if name == "energy":
         with pytest.raises(ValueError, match=r"store '.*sweep\.zarr' is damaged: the array 'energy' has lost 2 points"):
             read_sweeps(place)
-    xr.testing.assert_identical(qd.sweep(*arguments, store=place, resume=True), whole)
+    assert_same_bits(qd.sweep(*arguments, store=place, resume=True), whole)
     told = capsys.readouterr().err
     lost = f"sweep.zarr' is damaged: the array {name!r} has lost 2 of 2 points, which are computed again."
     assert told == "" if name == "gain" else lost in told
     with xr.open_zarr(place) as stored:
-        xr.testing.assert_identical(stored.load(), whole)
+        assert_same_bits(stored.load(), whole)
 
 
 def test_a_point_whose_piece_is_lost_is_the_only_one_computed_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others keep theirs, and an interruption on the way loses nothing that is still there."""
+    monkeypatch.setattr("quenched.sweeps.writer._BYTES_OF_A_PIECE", 24)  # three numbers
     arguments: Any = (MODEL, Lagged(1.0), {"gain": [0.5, 1.0, 1.5]})
     place = tmp_path / "sweep.zarr"
     whole = qd.sweep(*arguments, store=place)
@@ -232,13 +234,13 @@ def test_a_point_whose_piece_is_lost_is_the_only_one_computed_again(
     assert "the array 'correlation' has lost 1 of 3 points" in capsys.readouterr().err
     assert first["status"].values.tolist() == [0, qd.Status.not_run, 0]
     others = [name for name in whole.data_vars if name not in ("status", "correlation")]
-    xr.testing.assert_identical(first[others], whole[others])
+    assert_same_bits(first[others], whole[others])
     told: list[tuple[int, int]] = []
     again = qd.sweep(*arguments, store=place, resume=True, progress=lambda *done: told.append(done))
-    xr.testing.assert_identical(again, whole)
+    assert_same_bits(again, whole)
     assert told[0] == (2, 3)
     with xr.open_zarr(place) as stored:
-        xr.testing.assert_identical(stored.load(), whole)
+        assert_same_bits(stored.load(), whole)
 
 
 @pytest.mark.parametrize(("name", "how"), [("energy", "gone"), ("energy", "empty"), ("status", "half")])
@@ -249,7 +251,7 @@ def test_an_array_that_nothing_is_known_of_is_named(tmp_path: Path, name: str, h
     tear(place / name / "zarr.json", how)
     with pytest.raises(ValueError, match=rf"store '.*sweep\.zarr' is damaged: .* array '{name}' .*; force=True"):
         qd.sweep(*arguments, store=place, resume=True)
-    xr.testing.assert_identical(qd.sweep(*arguments, store=place, force=True), whole)
+    assert_same_bits(qd.sweep(*arguments, store=place, force=True), whole)
     tear(place / "zarr.json", how)
     with pytest.raises(FileExistsError, match=r"its zarr\.json is damaged; .* or remove it by hand"):
         qd.sweep(*arguments, store=place, resume=True)
@@ -267,7 +269,7 @@ def test_a_lost_coordinate_is_named_and_written_again(tmp_path: Path, name: str,
     with pytest.raises(ValueError, match=rf"sweep\.zarr' is damaged: the array '{name}' has lost a piece; .* resume=True"):
         qd.load(place)
     qd.sweep(*OVER_TWO, store=place, resume=True)
-    xr.testing.assert_identical(qd.load(place), whole)
+    assert_same_bits(qd.load(place), whole)
 
 
 @pytest.mark.parametrize("piece", ["gain/c/0", "energy/c/0/0", "status/c/0/0"])
@@ -279,7 +281,7 @@ def test_a_folder_in_place_of_a_piece_is_named(tmp_path: Path, piece: str) -> No
     with pytest.raises(ValueError, match=rf"{piece}', must be a file, but is a folder; remove it and try again"):
         qd.load(place)
     (place / piece).rmdir()
-    xr.testing.assert_identical(qd.sweep(*OVER_TWO, store=place, resume=True), whole)
+    assert_same_bits(qd.sweep(*OVER_TWO, store=place, resume=True), whole)
 
 
 @pytest.mark.parametrize("name", ["gain", "energy", "lag"])

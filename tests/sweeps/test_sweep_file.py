@@ -8,6 +8,7 @@ import equinox as eqx
 import numpy as np
 import pytest
 import xarray as xr
+from toys import assert_same_bits
 
 import quenched as qd
 from quenched.sweeps import read_job, run_file
@@ -54,11 +55,11 @@ def test_a_file_gives_the_same_as_the_calls_it_stands_for(tmp_path: Path) -> Non
     static = qd.sweep(model, qd.dmft.Static(), {"gain": [0.5, 1.0, 1.5]}, key=5)
     experiment = qd.simulate.Trajectories(10, 2, 2.0, 0.5, initial=qd.Uniform(-0.5, 0.5))
     run = qd.sweep(model, experiment, {"gain": [0.5, 1.5]}, key=5)
-    xr.testing.assert_identical(tree["static"].to_dataset(), static)
-    xr.testing.assert_identical(tree["run"].to_dataset(), run)
+    assert_same_bits(tree["static"].to_dataset(), static)
+    assert_same_bits(tree["run"].to_dataset(), run)
     stored = read_sweeps(tmp_path / "small.zarr")
-    xr.testing.assert_identical(stored["static"], static)
-    xr.testing.assert_identical(stored["run"], run)
+    assert_same_bits(stored["static"], static)
+    assert_same_bits(stored["run"], run)
     assert (tmp_path / "small.png").read_bytes()[1:4] == b"PNG"
 
 
@@ -93,7 +94,7 @@ def test_interrupted_and_resumed_it_has_the_bits_of_an_uninterrupted_run(tmp_pat
     assert (left["run"]["status"] == qd.Status.not_run).any()
     assert not (tmp_path / "small.png").exists()
     resumed = run_file(path, output=tmp_path, resume=True)
-    xr.testing.assert_identical(resumed["run"].to_dataset(), whole["run"].to_dataset())
+    assert_same_bits(resumed["run"].to_dataset(), whole["run"].to_dataset())
     with pytest.raises(FileExistsError, match=r"small\.zarr/static' exists and is complete: pass resume=True \(--resume"):
         run_file(path, output=tmp_path)
 

@@ -6,10 +6,16 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 
 import quenched as qd
 from quenched.status import Status
 from quenched.theory import AbstractTheory, Computed, Start
+
+
+def assert_same_bits(one: xr.Dataset, other: xr.Dataset) -> None:
+    """All but how long it took."""
+    xr.testing.assert_identical(one.drop_vars("wall_time"), other.drop_vars("wall_time"))
 
 
 class Parabola(AbstractTheory):

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from quenched.numerics.work import on_threads
-from quenched.solve import measure_ensemble
+from quenched.solve import shapes_of_ensemble
 from quenched.sweeps.executors import Executor
 from quenched.sweeps.plan import Plan
 from quenched.sweeps.tasks import Part, Task, lanes, lanes_compiled, perform_at_last, tasks
@@ -21,8 +21,8 @@ def shapes(plan: Plan) -> dict[str, jax.ShapeDtypeStruct]:
     """Shape and type of every array of one point, computing nothing."""
     model, theory = plan.grid.points[0]
     if isinstance(theory, AbstractExperiment):
-        return by_name(jax.eval_shape(lambda key: measure_ensemble(model, theory, plan.solver, key, None), plan.key))
-    all_lanes = by_name(lanes_compiled.eval_shape(*plan.grid.stacked(np.zeros(lanes(plan), int)), plan.solver, plan.start))
+        return by_name(shapes_of_ensemble(model, theory, plan.solver, plan.key))
+    all_lanes = by_name(lanes_compiled.shape_of_result(*plan.grid.stacked(np.zeros(lanes(plan), int)), plan.solver, plan.start))
     return {name: jax.ShapeDtypeStruct(each.shape[1:], each.dtype) for name, each in all_lanes.items()}
 
 

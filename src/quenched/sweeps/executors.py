@@ -6,7 +6,8 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -33,16 +34,15 @@ class LostSchedulerError(ConnectionError):
 
 
 class Executor:
-    """Sends tasks to the workers of a Dask client."""
+    """Sends tasks to the workers of a Dask client, which is asked for with the first task."""
 
-    def __init__(self, client: Client):
-        self.client = client
+    def __init__(self, open_client: Callable[[], Client]):
+        self.open_client = open_client
 
-    @property
-    def dashboard(self) -> str | None:
-        """Address of the page that shows what the workers do."""
-        link = self.client.dashboard_link
-        return str(link) if link else None
+    @cached_property
+    def client(self) -> Client:
+        """The connection to the scheduler."""
+        return self.open_client()
 
     def compute(self, jobs: Iterator[Task]) -> Generator[Part, None, None]:
         """Parts as they complete. A task that ends with an error is tried again; one whose worker dies is done by another.
@@ -66,7 +66,7 @@ class Executor:
         from distributed import KilledWorker, as_completed
 
         waiting: dict[Any, Task] = {}
-        completed = as_completed()
+        completed = as_completed(loop=self.client.loop)
 
         def submit() -> None:
             number = most()
@@ -96,16 +96,22 @@ class Executor:
 
 
 @contextmanager
-def open_executor(where: Where) -> Iterator[Executor | None]:
-    """What `executor` stands for; processes that were started for it are ended with it."""
-    if where is None:
-        yield None
-    elif isinstance(where, str | int):
-        with local_client(None if isinstance(where, str) else where) as client:
-            yield Executor(client)
-    else:
-        _check_workers(where)
-        yield Executor(where)
+def open_executor(where: Where, announce: Callable[[str], object] = lambda address: None) -> Iterator[Executor | None]:
+    """What `executor` stands for; processes that were started for it are ended with it. `announce` is told the address of
+    the page that shows what the workers do."""
+    with ExitStack() as stack:
+
+        def client() -> Client:
+            if isinstance(where, str | int):
+                found = stack.enter_context(local_client(None if isinstance(where, str) else where))
+            else:
+                found = where
+                _check_workers(found)
+            if found.dashboard_link:
+                announce(str(found.dashboard_link))
+            return found
+
+        yield None if where is None else Executor(client)
 
 
 def check_executor(where: Where) -> Where:

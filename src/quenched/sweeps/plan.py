@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -22,6 +23,9 @@ from quenched.solve import check_covers, check_model, check_theory, read_start, 
 from quenched.sweeps.grid import Grid, Model, make_grid
 from quenched.theory import AbstractExperiment, AbstractTheory, Start, Theory
 
+FORMAT = 2
+"""Of stores: higher where an older version of the package could not continue one."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -34,6 +38,15 @@ class Plan:
     key: Array
     definition: dict[str, Any]
     attributes: dict[str, Any]
+
+    @cached_property
+    def point_keys(self) -> np.ndarray | None:
+        """Of an experiment the key of every point, as numbers, (..., word): it depends on the place in the grid alone."""
+        if not isinstance(self.theory, AbstractExperiment):
+            return None
+        indices = np.arange(len(self.grid.points))
+        keys = jax.jit(jax.vmap(jax.random.fold_in, (None, 0)))(self.key, indices)
+        return np.asarray(jax.random.key_data(keys)).reshape(*self.grid.shape, -1)
 
     @property
     def units(self) -> int:
@@ -81,6 +94,7 @@ def make_plan(
     fixed = fixed_with(asked)
     definition = {
         **{name: value for name, value in fixed_with(None).items() if not name.endswith("_version")},
+        "format": FORMAT,
         "over": {name: values.tolist() for name, values in grid.axes.items()},
         **_made(grid),
         "solver": None if asked is None else {field.name: getattr(asked, field.name) for field in fields(asked)},

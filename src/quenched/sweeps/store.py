@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quenched.status import Status
-from quenched.storage import with_checksum, without_zarr_warning, write_zarr
+from quenched.storage import without_zarr_warning
 from quenched.sweeps.damage import DamagedStoreError, damaged_arrays, open_arrays, read_array, read_status
+from quenched.sweeps.plan import FORMAT
 from quenched.sweeps.table import Table
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _OFFER = "pass force=True (--force on the command line) to compute it afresh"
-_SECONDS_BETWEEN_WRITES = 1.0
 
 
 def claim(path: Path, definition: Mapping[str, Any], resume: bool, force: bool) -> bool:
@@ -33,6 +32,7 @@ def claim(path: Path, definition: Mapping[str, Any], resume: bool, force: bool) 
     stored = existing(path)
     if stored is None or force:
         return False
+    refuse_other_formats(path, stored)
     if stored != json.loads(json.dumps(definition)):
         raise FileExistsError(f"The store {str(path)!r} exists and differs: {_difference(stored, definition)}; {_OFFER}.")
     if resume:
@@ -46,6 +46,19 @@ def claim(path: Path, definition: Mapping[str, Any], resume: bool, force: bool) 
     raise FileExistsError(
         f"The store {str(path)!r} exists and is complete: pass resume=True (--resume on the command line) to take it as it "
         f"is, or {_OFFER}."
+    )
+
+
+def refuse_other_formats(path: Path, stored: Mapping[str, Any]) -> None:
+    """A store that another version of the package wrote in another way."""
+    there = stored.get("format", 1)
+    if there == FORMAT or "theories" in stored:
+        return
+    newer = isinstance(there, int) and there > FORMAT
+    way = "pip install --upgrade quenched" if newer else f"choose another place, or {_OFFER}"
+    raise FileExistsError(
+        f"The store {str(path)!r} is of {'a newer' if newer else 'an older'} version of quenched (format {there}, and this one "
+        f"writes {FORMAT}): {way}; xarray.open_zarr reads the numbers."
     )
 
 
@@ -98,12 +111,12 @@ def create_group(path: Path, definition: Mapping[str, Any], **attributes: Any) -
     """A group to hold several sweeps."""
     import zarr
 
-    _writable(path)
+    make_folder(path)
     zarr.open_group(path, mode="a").attrs.update({"definition": json.dumps(definition), **attributes})
-    _consolidate(path)
+    consolidate(path)
 
 
-def _consolidate(path: Path) -> None:
+def consolidate(path: Path) -> None:
     import zarr
 
     with without_zarr_warning():
@@ -141,7 +154,8 @@ def load_into(table: Table, path: Path) -> None:
                 f"{group[name].shape}; {_OFFER}."
             )
     stored = {name: read_array(path, group[name], len(grid)) for name in table.rows}
-    table.load({name: values for name, (values, _) in stored.items()})
+    told = str(group["status"].attrs.get("failures", "")), str(group["version"].attrs.get("versions", ""))
+    table.load({name: values for name, (values, _) in stored.items()}, *told)
     status, unknown = table.on_grid("status"), stored["status"][1]
     lost = np.zeros(grid, bool)
     for name, (_, damaged) in stored.items():
@@ -167,71 +181,14 @@ def read_sweeps(path: Path) -> dict[str, xr.Dataset]:
     if definition is None:
         raise ValueError(f"{str(path)!r} is not a store of a sweep.")
     if "theories" not in definition:
+        refuse_other_formats(path, definition)
         return {path.stem: open_sweep(path)}
     begun = [name for name in definition["theories"] if (path / name).exists()]
     return {name: open_sweep(path / name) for name in begun}
 
 
-class Writer:
-    """Writes a table into its store now and then, and at the end.
-
-    The status goes last: a point that counts as done has its numbers in the store, whenever the program is killed.
-    """
-
-    def __init__(self, path: Path, table: Table, continued: bool):
-        import zarr
-
-        dataset = table.to_dataset()
-        if not continued:
-            _writable(path)
-            write_zarr(dataset, path, _encoding(table, map(str, dataset.coords)))
-            if (path.parent / "zarr.json").exists():  # the group of a file with several sweeps
-                _consolidate(path.parent)
-        self.table = table
-        # Zarr leaves out what holds nothing but its filling: then nobody could tell what is lost from what is NaN.
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            group = zarr.open_group(path, mode="r+")
-            self.arrays: dict[str, Any] = {name: group[name] for name in (*table.rows, *map(str, dataset.coords))}
-        for name in dataset.coords if continued else (*dataset.coords, "status"):
-            self.arrays[str(name)][...] = dataset[name].values
-        self.pending: list[np.ndarray] = []
-        self.written = time.monotonic()
-
-    def add(self, indices: np.ndarray) -> None:
-        """These points are done."""
-        self.pending.append(indices)
-        if time.monotonic() - self.written > _SECONDS_BETWEEN_WRITES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is pending."""
-        if not self.pending:
-            return
-        done = np.unravel_index(np.concatenate(self.pending), self.table.plan.grid.shape)
-        for name in sorted(self.table.rows, key="status".__eq__):
-            values = self.table.on_grid(name)
-            stored = self.arrays[name]
-            if values.ndim == len(done):
-                stored[...] = values
-            else:
-                for place in zip(*done, strict=True):
-                    stored[place] = values[place]
-        self.pending, self.written = [], time.monotonic()
-
-
-def _encoding(table: Table, coordinates: Iterable[str]) -> dict[str, Any]:
-    """One chunk for all points of a number; one for each point of anything longer. A status that is lost is `not_run`."""
-    shape = table.plan.grid.shape
-    chunks = {name: (shape if rows.ndim == 1 else (1,) * len(shape) + rows.shape[1:]) for name, rows in table.rows.items()}
-    found: dict[str, dict[str, Any]] = {
-        name: {"chunks": tuple(max(1, length) for length in chunk)} for name, chunk in chunks.items()
-    }
-    found = {name: {**found.get(name, {}), "compressors": with_checksum()} for name in (*found, *coordinates)}
-    found["status"] |= {"fill_value": int(Status.not_run)}
-    return found
-
-
-def _writable(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Where a store can be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -240,7 +197,7 @@ def _writable(path: Path) -> None:
 
 def _left(path: Path) -> tuple[int, int]:
     status = read_status(path)
-    return int((status == Status.not_run).sum()), status.size
+    return int(np.isin(status, (Status.not_run, Status.failed)).sum()), status.size
 
 
 def _difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

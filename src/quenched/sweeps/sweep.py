@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from jaxtyping import Array
 
 from quenched import checks
@@ -22,11 +22,14 @@ from quenched.solution import Solution
 from quenched.solve import Progress
 from quenched.status import Status
 from quenched.sweeps.compute import compute, shapes
-from quenched.sweeps.executors import Where, check_executor, open_executor
+from quenched.sweeps.executors import Executor, Where, check_executor, open_executor
 from quenched.sweeps.grid import Model
+from quenched.sweeps.lock import locked
 from quenched.sweeps.plan import Plan, make_plan
-from quenched.sweeps.store import Writer, claim, load_into, remove
+from quenched.sweeps.store import claim, load_into, remove
 from quenched.sweeps.table import Table
+from quenched.sweeps.tasks import ATTEMPTS
+from quenched.sweeps.writer import Writer
 from quenched.theory import Theory
 
 if TYPE_CHECKING:
@@ -108,19 +111,23 @@ def sweep(
         raise ValueError("Arguments `resume` and `force` are about a `store`, but none is given.")
     if resume and force:
         raise ValueError("Arguments `resume` and `force` exclude each other: continue the store, or replace it.")
-    continued = place is not None and claim(place, plan.definition, resume, force)
-    if place is not None and not continued:
-        remove(place)
-    found = execute(plan, place, continued, progress, executor)
-    if stopped := interruption(found, place):
-        print(stopped, file=sys.stderr)
+    with ExitStack() as held:
+        if place is not None:
+            held.enter_context(locked(place))
+        continued = place is not None and claim(place, plan.definition, resume, force)
+        if place is not None and not continued:
+            remove(place)
+        workers = held.enter_context(open_executor(executor))
+        found = execute(plan, place, continued, progress, workers)
+    for line in endings(found, place):
+        print(line, file=sys.stderr)
     if throw:
         raise_unsolved(found.attrs["theory"], found["status"].values, "points", found)
     return found
 
 
 def execute(
-    plan: Plan, store: Path | None, continued: bool, progress: Progress | None, executor: Where = None
+    plan: Plan, store: Path | None, continued: bool, progress: Progress | None, executor: Executor | None = None
 ) -> xr.Dataset:
     """Compute what is missing; an interruption is visible as the status `not_run`."""
     each_point = shapes(plan)
@@ -132,19 +139,23 @@ def execute(
     if store is not None and continued:
         load_into(table, store)
     writer = None if store is None else Writer(store, table, continued)
-    each = plan.units // points
-    wanted = table.not_run()
+    each, wanted = plan.units // points, table.left()
     before = (points - len(wanted)) * each
 
     def tell(done: int) -> None:
         if progress is not None:
-            progress(done, plan.units)
+            progress(before + done, plan.units)
 
     try:
-        tell(before)
+        tell(0)
         with results_in_hand(lambda: writer is not None and bool(writer.pending)):
             try:
-                _compute(plan, table, writer, wanted, lambda done: tell(before + done), executor)
+                if len(wanted):
+                    with closing(compute(plan, wanted, executor, tell)) as parts:
+                        for part in parts:
+                            table.fill(part)
+                            if writer is not None:
+                                writer.add(part.indices)
             finally:
                 if writer is not None:
                     writer.flush()
@@ -153,18 +164,20 @@ def execute(
     return table.to_dataset()
 
 
+def endings(found: xr.Dataset, store: Path | None) -> Iterator[str]:
+    """What an interruption left, and what was given up, if anything."""
+    status = found["status"]
+    failed, points = int((status == Status.failed).sum()), status.size
+    if stopped := interruption(found, store):
+        yield stopped
+    if failed:
+        messages = list(json.loads(status.attrs["failures"]))
+        others = f" (and {len(messages) - 1} other messages)" if len(messages) > 1 else ""
+        yield f"{failed} of {points} points failed {ATTEMPTS} times: {messages[0]}{others}"
+
+
 def interruption(found: xr.Dataset, store: Path | None) -> str:
     """What an interruption left; empty if there was none."""
     left, points = int((found["status"] == Status.not_run).sum()), found["status"].size
     keep = "nothing is stored" if store is None else f"they are kept in {str(store)!r}"
     return f"Interrupted after {points - left} of {points} points; {keep}." if left else ""
-
-
-def _compute(plan: Plan, table: Table, writer: Writer | None, wanted: np.ndarray, tell: Any, executor: Where) -> None:
-    if not len(wanted):
-        return
-    with open_executor(executor) as where, closing(compute(plan, wanted, where, tell)) as parts:
-        for part in parts:
-            table.fill(part)
-            if writer is not None:
-                writer.add(part.indices)

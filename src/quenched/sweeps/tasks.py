@@ -49,10 +49,11 @@ def tasks(plan: Plan, wanted: np.ndarray) -> Iterator[Task]:
     alone: one compilation, and a resumed sweep has the bits of an uninterrupted one.
     """
     if isinstance(plan.theory, AbstractExperiment):
-        key = np.asarray(jax.random.key_data(plan.key))  # typed keys do not travel
+        assert plan.point_keys is not None
+        keys = plan.point_keys.reshape(len(plan.grid.points), -1)  # as numbers: typed keys do not travel
         implementation = str(jax.random.key_impl(plan.key))
         for index in wanted:
-            yield Task(np.array([index]), measure_point, (*plan.grid.points[index], plan.solver, key, implementation, index))
+            yield Task(np.array([index]), measure_point, (*plan.grid.points[index], plan.solver, keys[index], implementation))
         return
     everything, length = np.arange(len(plan.grid.points)), lanes(plan)
     for batch in np.split(everything, everything[length::length]):
@@ -87,11 +88,11 @@ def solve_points(models: Any, theories: Any, solver: Any, start: Start | None, c
 
 
 def measure_point(
-    model: Any, theory: Any, solver: Any, key: np.ndarray, implementation: str, index: int, progress: Progress | None = None
+    model: Any, theory: Any, solver: Any, key: np.ndarray, implementation: str, progress: Progress | None = None
 ) -> Computed:
     """One point of an experiment, as an array of one."""
-    own = jax.random.fold_in(jax.random.wrap_key_data(key, impl=implementation), index)
-    computed = measure_ensemble(model, theory, solver, own, progress)
+    typed = jax.random.wrap_key_data(key, impl=implementation)
+    computed = measure_ensemble(model, theory, solver, typed, progress)
     if computed.status == Status.interrupted:
         # Half a point is not a point: it will be measured whole when the sweep is resumed.
         raise KeyboardInterrupt

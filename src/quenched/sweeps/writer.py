@@ -1,0 +1,149 @@
+"""Writing a sweep into its store, as its points complete."""
+
+from __future__ import annotations
+
+import errno
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quenched.status import Status
+from quenched.storage import with_checksum, without_zarr_warning, write_zarr
+from quenched.sweeps.store import consolidate, make_folder, read_definition
+from quenched.sweeps.table import Table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SECONDS_BETWEEN_WRITES = 1.0
+# Of a piece of an array, as numbers: so much is written anew when one of its points completes.
+_BYTES_OF_A_PIECE = 128 * 1024
+_CONTINUE = "continue the sweep with resume=True (--resume on the command line)"
+
+
+class UnwrittenStoreError(OSError):
+    """A store that could not be written to the end of the sweep.
+
+    Arguments:
+        reason: what happened, and what to do, as a sentence.
+        solution: the Dataset of all that was computed, what is not in the store too.
+    """
+
+    def __init__(self, reason: str, solution: xr.Dataset):
+        super().__init__(reason, solution)
+        self.reason, self.solution = reason, solution
+
+    def __str__(self) -> str:
+        return f"{self.reason} What was computed is in the error's `solution`."
+
+
+class Writer:
+    """Writes a table into its store now and then, and at the end.
+
+    The status goes last: a point that counts as done has its numbers in the store, whenever the program is killed. Of a
+    file there is the old one or the new one, never half of one.
+    """
+
+    def __init__(self, path: Path, table: Table, continued: bool):
+        import zarr
+
+        dataset = table.to_dataset()
+        self.path, self.table = path, table
+        self.pending: list[np.ndarray] = []
+        with self._told():
+            if not continued:
+                make_folder(path)
+                write_zarr(dataset, path, _encoding(table, map(str, dataset.coords)))
+                if (path.parent / "zarr.json").exists():  # the group of a file with several sweeps
+                    consolidate(path.parent)
+            # Zarr leaves out what holds nothing but its filling: then nobody could tell what is lost from what is NaN.
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                self.group = zarr.open_group(path, mode="r+")
+                self.arrays: dict[str, Any] = {name: self.group[name] for name in (*table.rows, *map(str, dataset.coords))}
+            for name in dataset.coords if continued else (*dataset.coords, "status"):
+                self.arrays[str(name)][...] = dataset[name].values
+        self.definition, self.failures, self.written = read_definition(path), dict(table.failures), time.monotonic()
+
+    def add(self, indices: np.ndarray) -> None:
+        """These points are done."""
+        self.pending.append(indices)
+        if time.monotonic() - self.written > _SECONDS_BETWEEN_WRITES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        if not self.pending:
+            return
+        done, self.pending = np.unique(np.concatenate(self.pending)), []
+        with self._told():
+            self._refuse_another_store()
+            if self.failures != self.table.failures:
+                self.group["status"].attrs["failures"] = self.table.told_failures()
+                consolidate(self.path)
+                self.failures = dict(self.table.failures)
+            for name in sorted(self.table.rows, key="status".__eq__):
+                values, stored = self.table.on_grid(name), self.arrays[name]
+                for piece in _pieces(stored, np.unravel_index(done, self.table.plan.grid.shape)):
+                    stored[piece] = values[piece]
+        self.written = time.monotonic()
+
+    def _refuse_another_store(self) -> None:
+        """Zarr would write pieces into a folder that is a store no more."""
+        if not (self.path / "zarr.json").exists():
+            raise _ChangedStoreError("was removed while the sweep ran; compute it again")
+        if read_definition(self.path) != self.definition:
+            raise _ChangedStoreError("was replaced by another while the sweep ran; choose another place and compute it again")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the system refuses, as a sentence, and with the results."""
+        try:
+            yield
+        except OSError as error:
+            what = str(error) if isinstance(error, _ChangedStoreError) else _sentence(error)
+            done, points = len(self.table.rows["status"]) - len(self.table.left()), len(self.table.rows["status"])
+            reason = f"The store {str(self.path)!r} {what}. {done} of {points} points were computed."
+            raise UnwrittenStoreError(reason, self.table.to_dataset()) from None
+
+
+class _ChangedStoreError(OSError):
+    """The store is not the one that was made."""
+
+
+def _sentence(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"cannot hold more ({error.strerror}): make room, and {_CONTINUE}"
+    return f"cannot be written ({error.strerror or error}): mend that, and {_CONTINUE}"
+
+
+def _pieces(array: Any, done: tuple[np.ndarray, ...]) -> Iterator[tuple[slice, ...]]:
+    """The regions of an array's pieces that hold points which are done."""
+    steps = array.chunks[: len(done)]
+    numbers = np.unique(np.stack([places // step for places, step in zip(done, steps, strict=True)], axis=1), axis=0)
+    for number in numbers:
+        yield tuple(slice(at * step, (at + 1) * step) for at, step in zip(number.tolist(), steps, strict=True))
+
+
+def piece_of_points(grid: tuple[int, ...], bytes_of_a_point: int) -> tuple[int, ...]:
+    """How many points along each axis of the grid make a piece: neighbours along the last axes, which complete together."""
+    points, found = max(1, _BYTES_OF_A_PIECE // max(1, bytes_of_a_point)), list[int]()
+    for length in reversed(grid):
+        found.append(max(1, min(length, points)))
+        points = points // length if points >= length else 1
+    return tuple(reversed(found))
+
+
+def _encoding(table: Table, coordinates: Iterable[str]) -> dict[str, Any]:
+    """Into which pieces the arrays are cut. A status that is lost is `not_run`."""
+    shape, found = table.plan.grid.shape, dict[str, dict[str, Any]]()
+    for name, rows in table.rows.items():
+        own = rows.shape[1:]
+        chunks = (*piece_of_points(shape, rows.itemsize * math.prod(own)), *(max(1, length) for length in own))
+        found[name] = {"chunks": chunks, "compressors": with_checksum()}
+    found["status"]["fill_value"] = int(Status.not_run)
+    return found | {name: {"compressors": with_checksum()} for name in coordinates}
