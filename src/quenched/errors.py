@@ -25,6 +25,22 @@ class SolveError(RuntimeError):
         return f"{self.reason} What there is, is in the error's `solution`; `throw=False` returns it instead."
 
 
+class StoppedSweepError(OSError):
+    """A sweep that could not go on: its store cannot be written any more, or its workers are gone.
+
+    Arguments:
+        reason: what happened, and what to do, as a sentence.
+        solution: the Dataset of all that was computed, what is not in the store too.
+    """
+
+    def __init__(self, reason: str, solution: Any):
+        super().__init__(reason, solution)
+        self.reason, self.solution = reason, solution
+
+    def __str__(self) -> str:
+        return f"{self.reason} What was computed is in the error's `solution`."
+
+
 def raise_unsolved(what: str, codes: Any, each: str, found: Any, reason: str = "") -> None:
     """Raise SolveError unless all `codes` are `solved`; `each` names what there is one of per code, `reason`, if it is
     known, is told in the place of advice."""

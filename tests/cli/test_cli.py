@@ -431,8 +431,7 @@ def test_long_work_without_a_terminal_writes_plain_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "_FIRST", 0.0)
-    monkeypatch.setattr(progress, "_SOONEST", 0.01)
-    monkeypatch.setattr(progress, "_LATEST", 0.01)
+    monkeypatch.setattr(progress, "_BETWEEN", 0.01)
     written = threading.Event()
     with progress.Reporter("working") as tell:
         while "so far" not in (first := capsys.readouterr().err):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from functools import partial
 from typing import Any, ClassVar
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -55,3 +60,27 @@ class Lagged(Parabola):
         found = super().compute(model, solver, start)
         correlation = jnp.exp(-jnp.arange(3.0)) * model.gain
         return found._replace(arrays={**found.arrays, "correlation": correlation})
+
+
+class Fragile(Parabola):
+    """One that cannot be computed at a gain of 1, nor near it: an error, or the end of the process."""
+
+    kills: bool = eqx.field(static=True)
+
+    def __init__(self, kills: bool = False):
+        super().__init__()
+        self.kills = kills
+
+    def compute(self, model: qd.RandomNetwork, solver: Any, start: Start) -> Computed:
+        found = super().compute(model, solver, start)
+        energy = partial(_energy_or_not, kills=self.kills)
+        told = jax.pure_callback(energy, jax.ShapeDtypeStruct((), float), model.gain, vmap_method="expand_dims")
+        return found._replace(arrays={"energy": told})
+
+
+def _energy_or_not(gain: Any, kills: bool) -> np.ndarray:
+    if np.any(np.abs(np.asarray(gain) - 1.0) < 1e-9):
+        if kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise RuntimeError("the bridge is out")
+    return np.sin(np.asarray(gain))

@@ -21,18 +21,18 @@ from rich.progress import (
 
 # Seconds after which anything is shown: shorter work shows nothing.
 _FIRST = 0.7
-# Seconds from one plain line to the next, at first and at most: each is twice the one before it.
-_SOONEST, _LATEST = 5.0, 60.0
+# Seconds from one plain line to the next.
+_BETWEEN = 30.0
 
 
 class Reporter:
     """`with Reporter("searching") as tell:` and then `tell(done, total)`, as often as one likes, from any thread.
 
-    Work that never tells how far it is shows for how long it has run.
+    Work that never tells how far it is shows for how long it has run. Nothing is shown if `quiet`.
     """
 
-    def __init__(self, what: str):
-        self.task, self.over = Task(what), threading.Event()
+    def __init__(self, what: str, quiet: bool = False):
+        self.task, self.over, self.quiet = Task(what), threading.Event(), quiet
         self.thread = threading.Thread(target=self._show, daemon=True)
 
     def __enter__(self) -> Task:
@@ -44,21 +44,22 @@ class Reporter:
         self.thread.join()
 
     def _show(self) -> None:
-        if self.over.wait(_FIRST):
+        if self.quiet or self.over.wait(_FIRST):
             return
         if sys.stderr.isatty():
             with _bar() as bar:
                 place = bar.add_task(self.task.what, total=None)
                 while not self.over.wait(0.1):
+                    for note in self.task.take_notes():
+                        bar.console.print(note, highlight=False, soft_wrap=True)
                     self.task.draw(bar, place)
                 self.task.draw(bar, place)
             return
-        pause = _SOONEST
         while True:
-            print(self.task.line(), file=sys.stderr, flush=True)
-            if self.over.wait(pause):
+            for line in (*self.task.take_notes(), self.task.line()):
+                print(line, file=sys.stderr, flush=True)
+            if self.over.wait(_BETWEEN):
                 return
-            pause = min(2.0 * pause, _LATEST)
 
 
 class Task:
@@ -67,6 +68,7 @@ class Task:
     def __init__(self, what: str):
         self.what, self.also = what, ""
         self.done, self.total = 0, 0
+        self.notes: list[str] = []
         self.began = time.monotonic()
         self.first: tuple[float, int] | None = None
         """When `done` was told first, and what it was: compiling comes before it."""
@@ -74,6 +76,15 @@ class Task:
     def __call__(self, done: int, total: int, also: str = "") -> None:
         self.done, self.total, self.also = done, total, also
         self.first = self.first or (time.monotonic(), done)
+
+    def note(self, text: str) -> None:
+        """Something to be told once."""
+        self.notes.append(text)
+
+    def take_notes(self) -> list[str]:
+        """Those that were not told yet."""
+        notes, self.notes = self.notes, []
+        return notes
 
     def draw(self, bar: Progress, place: TaskID) -> None:
         """In a bar of rich's."""

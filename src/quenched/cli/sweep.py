@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +14,15 @@ import quenched as qd
 from quenched.cli import interrupts
 from quenched.cli.checks import check_input
 from quenched.cli.options import read_options
+from quenched.sweeps.executors import connect
 from quenched.sweeps.parts import ARGUMENTS, LAYERED, part_arguments
 from quenched.words import nearest
 
 _OTHERS = (
     "Parameters of the model in place of those of the file, by name or path: --symmetry 0.5, --couplings.first.gain 1.5."
 )
+
+_OPTIONS = ("resume", "force", "output", "workers", "scheduler", "quiet")
 
 
 def sweep(
@@ -28,6 +32,9 @@ def sweep(
     resume: bool = False,
     force: bool = False,
     output: Path = Path(),
+    workers: int | None = None,
+    scheduler: str | None = None,
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"))] = False,
     **parameters: Annotated[str, Parameter(help=_OTHERS)],
 ) -> int:
     """Run the sweeps of a TOML file, store the results and draw the figures.
@@ -44,6 +51,12 @@ def sweep(
         Replace the store.
     output:
         Folder that the store and the figures go into.
+    workers:
+        So many processes of this machine compute the points.
+    scheduler:
+        Address of a Dask scheduler, such as tcp://127.0.0.1:8786, whose workers compute the points.
+    quiet:
+        Show no progress.
     """
     check_input(file, "file")
     from quenched.cli.progress import Reporter
@@ -53,22 +66,38 @@ def sweep(
     model = read_options(parameters)
     for name in model:
         if name.rpartition(".")[2] not in (known := {*ARGUMENTS, *LAYERED, *part_arguments()}):
-            raise ValueError(f"There is no option `{name}`.{nearest(name, [*known, 'resume', 'force', 'output'])}")
+            raise ValueError(f"There is no option `{name}`.{nearest(name, [*known, *_OPTIONS])}")
+    if workers is not None and scheduler is not None:
+        raise ValueError("Options --workers and --scheduler exclude each other: processes of this machine, or Dask's.")
     job = qd.sweeps.read_job(file, output, model)
     total, done = sum(plan.units for plan in job.plans.values()), dict.fromkeys(job.plans, 0)
 
     words = ["quenched", "sweep", str(file), "--resume", *([] if output == Path() else ["--output", str(output)])]
+    words += [] if workers is None else ["--workers", str(workers)]
+    words += [] if scheduler is None else ["--scheduler", scheduler]
     words += [word for name, text in parameters.items() for word in (f"--{name.replace(':', '.')}", text)]
     again = f"Continue with: {shlex.join(words)}"
     interrupts.line = f"Interrupted. {again}"
     try:
-        with Reporter("sweep") as report:
+        with (
+            nullcontext() if scheduler is None else connect(scheduler) as client,
+            Reporter("sweep", quiet=quiet) as report,
+        ):
 
             def tell(name: str, points: int, _: int) -> None:
                 done[name] = points
                 report(sum(done.values()), total, name)
 
-            tree = qd.sweeps.run_file(file, resume=resume, force=force, output=output, model=model, progress=tell)
+            tree = qd.sweeps.run_file(
+                file,
+                resume=resume,
+                force=force,
+                output=output,
+                model=model,
+                progress=tell,
+                executor=workers if client is None else client,
+                announce=lambda address: report.note(f"Dask's dashboard: {address}"),
+            )
     except KeyboardInterrupt as stopped:
         raise KeyboardInterrupt(f"{stopped or 'Interrupted.'} {again}") from None
     if job.title:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
@@ -22,7 +23,9 @@ def shapes(plan: Plan) -> dict[str, jax.ShapeDtypeStruct]:
     model, theory = plan.grid.points[0]
     if isinstance(theory, AbstractExperiment):
         return by_name(shapes_of_ensemble(model, theory, plan.solver, plan.key))
-    all_lanes = by_name(lanes_compiled.shape_of_result(*plan.grid.stacked(np.zeros(lanes(plan), int)), plan.solver, plan.start))
+    all_lanes = by_name(
+        lanes_compiled.shape_of_result(*plan.grid.stacked(np.zeros(lanes(plan), int)), plan.solver, plan.start)
+    )
     return {name: jax.ShapeDtypeStruct(each.shape[1:], each.dtype) for name, each in all_lanes.items()}
 
 
@@ -36,6 +39,7 @@ def compute(
 ) -> Generator[Part, None, None]:
     """Every part that holds a wanted point, as it completes; `progress` hears how many units of work are done."""
     jobs = tasks(plan, wanted)
+    parts: Generator[list[Part], None, None]
     if executor is not None:
         parts = executor.compute(jobs)
     elif isinstance(plan.theory, AbstractExperiment):
@@ -44,13 +48,13 @@ def compute(
         parts = on_threads(perform_at_last, jobs, in_order=False)
     each, done = plan.units // len(plan.grid.points), 0
     with closing(parts):
-        for part in parts:
+        for part in itertools.chain.from_iterable(parts):
             done += int(np.isin(part.indices, wanted).sum())
             yield part
             progress(done * each)
 
 
-def _one_by_one(jobs: Iterator[Task], progress: Callable[[int], None]) -> Generator[Part, None, None]:
+def _one_by_one(jobs: Iterator[Task], progress: Callable[[int], None]) -> Generator[list[Part], None, None]:
     """Each has all cores, and tells how many of its networks are done."""
     for before, job in enumerate(jobs):
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from quenched import checks
-from quenched.sweeps.tasks import ATTEMPTS, Part, Task, failed, perform
+from quenched.sweeps.tasks import ATTEMPTS, Part, Task, apart, attempts, failed, perform
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,6 +25,7 @@ Where = Any
 
 # Tasks that wait at each worker, so that none is idle while the results of the last are on their way.
 _WAITING = 3
+_SECONDS_BETWEEN_COUNTS = 5.0
 _LOOPBACK = "127.0.0.1"
 # Seconds that a scheduler has to answer.
 _PATIENCE = 10
@@ -38,40 +41,48 @@ class Executor:
 
     def __init__(self, open_client: Callable[[], Client]):
         self.open_client = open_client
+        self.asked, self.number = -math.inf, 1
 
     @cached_property
     def client(self) -> Client:
         """The connection to the scheduler."""
-        return self.open_client()
+        found = self.open_client()
+        self.address = found.scheduler.address
+        return found
 
-    def compute(self, jobs: Iterator[Task]) -> Generator[Part, None, None]:
-        """Parts as they complete. A task that ends with an error is tried again; one whose worker dies is done by another.
+    def compute(self, jobs: Iterator[Task]) -> Generator[list[Part], None, None]:
+        """Parts as they complete. A task that ends with an error is tried again, its points one by one; one whose worker
+        dies is done by another.
 
-        Dask blames all tasks that were sent to a worker for its death. Those come last, one after another, so that only the
-        one that kills is given up.
+        Dask blames all tasks that were sent to a worker for its death. Their points come last, one after another, so that
+        only one that kills is given up.
         """
         suspects: deque[Task] = deque()
-        yield from self._compute(jobs, self._many, lambda job, _: suspects.append(job))
+        yield from self._compute(jobs, self._many, lambda job, _: suspects.extend(apart(job)))
         guilty: list[Part] = []
         yield from self._compute(iter(suspects), lambda: 1, lambda job, problem: guilty.append(failed(job, problem)))
-        yield from guilty
+        yield guilty
 
     def _many(self) -> int:
-        """Tasks under way at once."""
-        return (_WAITING + 1) * max(1, sum(self.client.nthreads().values()))
+        """Tasks under way at once; how many workers there are is asked now and then."""
+        if time.monotonic() > self.asked + _SECONDS_BETWEEN_COUNTS:
+            self.number = (_WAITING + 1) * max(1, sum(self.client.nthreads().values()))
+            self.asked = time.monotonic()
+        return self.number
 
     def _compute(
         self, jobs: Iterator[Task], most: Callable[[], int], killed: Callable[[Task, BaseException], object]
-    ) -> Generator[Part, None, None]:
+    ) -> Generator[list[Part], None, None]:
         from distributed import KilledWorker, as_completed
 
         waiting: dict[Any, Task] = {}
+        alone: deque[Task] = deque()
         completed = as_completed(loop=self.client.loop)
 
         def submit() -> None:
             number = most()
-            while len(waiting) < number and (job := next(jobs, None)) is not None:
-                future = self.client.submit(perform, job, pure=False, retries=ATTEMPTS - 1)
+            while len(waiting) < number and (job := alone.popleft() if alone else next(jobs, None)) is not None:
+                future = self.client.submit(perform, job, pure=False, retries=attempts(job) - 1)
                 waiting[future] = job
                 completed.add(future)
 
@@ -80,16 +91,23 @@ class Executor:
             for future in completed:
                 job = waiting.pop(future)
                 if future.status in ("cancelled", "lost"):
-                    raise LostSchedulerError(
-                        f"The Dask scheduler {self.client.scheduler.address} is gone; start it again, and continue the sweep "
-                        "with resume=True (--resume on the command line)."
-                    )
+                    raise ConnectionError(future.status)
                 problem = future.exception()
-                if isinstance(problem, KilledWorker):
+                if problem is None:
+                    yield [future.result()]
+                elif isinstance(problem, KilledWorker):
                     killed(job, problem)
+                elif len(job.indices) > 1:
+                    alone.extend(apart(job))
                 else:
-                    yield future.result() if problem is None else failed(job, problem)
+                    yield [failed(job, problem)]
                 submit()
+        except OSError:  # Dask's errors of communication are of this kind; those of the tasks are not raised
+            waiting.clear()
+            raise LostSchedulerError(
+                f"The Dask scheduler {self.address} is gone; start it again, and continue the sweep with resume=True "
+                "(--resume on the command line)."
+            ) from None
         finally:
             if waiting:
                 self.client.cancel(list(waiting), force=True)
@@ -118,18 +136,18 @@ def check_executor(where: Where) -> Where:
     """Refuse what is no executor, before any work."""
     if where is None:
         return None
-    if isinstance(where, str):
-        checks.one_of("executor", where, ("processes",))
-    elif isinstance(where, int) and not isinstance(where, bool):
-        checks.count("executor", where)
     _need_dask()
     from distributed import Client
 
-    if not isinstance(where, str | int | Client):
+    if isinstance(where, bool) or not isinstance(where, str | int | Client):
         raise TypeError(
             'Argument `executor` must be None, "processes", a number of processes, or a dask.distributed.Client, but is '
             f"{checks.shown(where)}."
         )
+    if isinstance(where, str):
+        checks.one_of("executor", where, ("processes",))
+    elif isinstance(where, int):
+        checks.count("executor", where)
     return where
 
 
@@ -167,6 +185,7 @@ def connect(address: str) -> Client:
     _need_dask()
     from distributed import Client
 
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is told in words of our own
     try:
         return Client(address, timeout=_PATIENCE)
     except (OSError, ValueError, TimeoutError) as error:
@@ -182,7 +201,7 @@ def _check_workers(client: Client) -> None:
     for worker, there in others.items():
         if there != here:
             is_there = "has no quenched" if there is None else f"has quenched {there}"
-            raise ValueError(
+            raise ConnectionError(
                 f"The Dask worker {worker} {is_there}, but this program has {here}: install the same version on all."
             )
     if not others:

@@ -89,6 +89,13 @@ class OutputSection(_Section):
     figures: dict[str, str] = Field(default_factory=dict)
 
 
+class RunSection(_Section):
+    """[run]: where the points are computed; in one process if left out."""
+
+    workers: int | None = Field(default=None, ge=1)
+    scheduler: str | None = None
+
+
 class SweepFile(_Section):
     """The whole file."""
 
@@ -98,6 +105,7 @@ class SweepFile(_Section):
     over: Over = Field(default_factory=dict)
     theories: dict[str, TheorySection] = Field(min_length=1)
     output: OutputSection
+    run: RunSection = Field(default_factory=RunSection)
 
 
 def read_sweep_file(path: Path) -> SweepFile:
@@ -144,5 +152,5 @@ def _in_words(problem: Any) -> str:
 
 
 def _section_at(location: list[str]) -> type[BaseModel]:
-    sections: dict[str, type[BaseModel]] = {"model": ModelSection, "output": OutputSection}
+    sections: dict[str, type[BaseModel]] = {"model": ModelSection, "output": OutputSection, "run": RunSection}
     return sections[location[0]] if location else SweepFile

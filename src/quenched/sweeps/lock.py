@@ -34,6 +34,7 @@ def locked(path: Path) -> Iterator[None]:
     place = lock_file(path)
     lock = FileLock(place, timeout=_PATIENCE, thread_local=False)
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise LockedStoreError(

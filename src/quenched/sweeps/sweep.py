@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jaxtyping import Array
 
 from quenched import checks
-from quenched.errors import raise_unsolved
+from quenched.errors import StoppedSweepError, raise_unsolved
 from quenched.numerics.interrupts import results_in_hand
 from quenched.numerics.memory import refuse_what_does_not_fit
 from quenched.outputs import check_store
@@ -22,7 +22,7 @@ from quenched.solution import Solution
 from quenched.solve import Progress
 from quenched.status import Status
 from quenched.sweeps.compute import compute, shapes
-from quenched.sweeps.executors import Executor, Where, check_executor, open_executor
+from quenched.sweeps.executors import Executor, LostSchedulerError, Where, check_executor, open_executor
 from quenched.sweeps.grid import Model
 from quenched.sweeps.lock import locked
 from quenched.sweeps.plan import Plan, make_plan
@@ -54,8 +54,9 @@ def sweep(
 ) -> xr.Dataset:
     """Solve `model` at the level `theory` for every combination of the values in `over`.
 
-    A point that fails keeps its `status` and whatever was found there; the others are done. Ctrl-C ends the sweep, and what
-    was done is returned (and kept in the store), the rest having the status `not_run`.
+    A point that is not solved keeps its `status` and whatever was found there; the others are done. One whose computation
+    ends with an error three times has the status `failed`. Ctrl-C ends the sweep, and what was done is returned (and kept in
+    the store), the rest having the status `not_run`.
 
     Arguments:
         model: as for `qd.solve`, or a function of some of the names in `over` that returns one: called with each combination
@@ -69,25 +70,32 @@ def sweep(
         throw: raise SolveError, once everything is done, unless every point is solved; its `solution` is the Dataset.
         progress: called with (done, in all), counting the points of a theory, the networks of an experiment.
         store: a folder to write a Zarr store into, as points complete; its name ends in `.zarr`, or has no ending.
-        resume: continue an interrupted sweep in `store`: compute only its points with status `not_run`.
+        resume: continue an interrupted sweep in `store`: compute only its points with status `not_run` or `failed`.
         force: replace a sweep in `store`.
         executor: where points are computed: in this process if left out; "processes", one for each core, or so many; or on
             the workers of a `dask.distributed.Client`. The bits are the same everywhere on machines of one kind.
 
     Returns:
-        Dataset with every quantity over (swept parameters, its own axes), `status`, `residual`, `steps`, the coordinates
-        `critical_gain` and those parameters that a function makes of its arguments, and all other parameters as attributes.
+        Dataset with every quantity over (swept parameters, its own axes), `status`, `residual`, `steps`, `wall_time`,
+        `version`, the coordinates `critical_gain`, of experiments `point_key`, and those parameters that a function makes of
+        its arguments, and all other parameters as attributes. The same seed gives the same bits, wall times aside.
 
     Raises:
         TypeError: no model, no theory, values that are no numbers, before any work.
         ValueError: a name in `over` that is no parameter, or a value that the model or the theory refuses at any point;
             `resume` or `force` without a store, or both; before any work.
-        FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep.
+        FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep, or of
+            another version of the package.
+        ConnectionError: the client's scheduler has no workers, or they have another version of the package.
+        BlockingIOError: another process writes into `store`.
+        StoppedSweepError: the store cannot be written any more (a full disk, or it was removed), or the scheduler is gone;
+            its `solution` is the Dataset of what was computed.
         SolveError: with `throw=True`.
 
     When it fails: `status` has a code of `qd.Status` for each point; the values of points that are not solved are what was
     reached, or NaN. Points that are `not_run`, as after Ctrl-C, are computed by `resume=True`; for the others see the
-    docstring of the theory, and start from a solution at a neighbouring point.
+    docstring of the theory, and start from a solution at a neighbouring point. The attribute `failures` of the status has
+    what ended the points that are `failed`.
 
     Example:
         >>> import quenched as qd
@@ -159,6 +167,8 @@ def execute(
             finally:
                 if writer is not None:
                     writer.flush()
+    except LostSchedulerError as error:
+        raise StoppedSweepError(str(error), table.to_dataset()) from None
     except KeyboardInterrupt:
         pass  # seen by the points that are not run
     return table.to_dataset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,9 @@ from quenched import checks
 from quenched.models import RandomNetwork
 from quenched.outputs import check_store
 from quenched.precision import double_precision
+from quenched.sweeps.executors import Where, check_executor, connect, open_executor
 from quenched.sweeps.grid import make_grid
+from quenched.sweeps.lock import locked
 from quenched.sweeps.parts import ARGUMENTS, LAYERED, build_layers, build_model, part_arguments
 from quenched.sweeps.plan import Plan, make_plan
 from quenched.sweeps.registry import FIGURES, build_solver, build_theory
@@ -33,6 +36,8 @@ class Job(NamedTuple):
     plans: dict[str, Plan]
     store: Path
     figures: dict[str, Path]
+    workers: int | None
+    scheduler: str | None
 
 
 @double_precision
@@ -43,8 +48,8 @@ def read_job(path: str | Path, output: str | Path = ".", model: Mapping[str, Any
         path, output, model: as of `qd.sweeps.run_file`.
 
     Returns:
-        What the file asks for: `title`, `plans` (a sweep for each NAME), the path of the `store`, and the paths of the
-        `figures` by name.
+        What the file asks for: `title`, `plans` (a sweep for each NAME), the path of the `store`, the paths of the
+        `figures` by name, and how many `workers` or which `scheduler` shall compute it.
 
     Raises:
         ValueError: one line for each problem that the file has.
@@ -76,9 +81,13 @@ def read_job(path: str | Path, output: str | Path = ".", model: Mapping[str, Any
         problems.append(f"{path.name}: {error}")
     problems += [f"{path.name}: {problem}" for problem in _without_theory(content, plans, model or {})]
     problems += [f"{path.name}: key `output.figures`: {problem}" for problem in _wrong_figures(content, plans)]
+    workers, scheduler = content.run.workers, content.run.scheduler
+    if workers is not None and scheduler is not None:
+        problems.append(f"{path.name}: keys `run.workers` and `run.scheduler` exclude each other; leave one out.")
     if problems:
         raise ValueError("\n".join(problems))
-    return Job(content.title, plans, store, {name: folder / figure for name, figure in content.output.figures.items()})
+    figures = {name: folder / figure for name, figure in content.output.figures.items()}
+    return Job(content.title, plans, store, figures, workers, scheduler)
 
 
 @double_precision
@@ -90,6 +99,8 @@ def run_file(
     output: str | Path = ".",
     model: Mapping[str, Any] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    executor: Where = None,
+    announce: Callable[[str], object] | None = None,
 ) -> xr.DataTree:
     """Run the sweeps of a TOML file, store them, and draw its figures.
 
@@ -100,7 +111,8 @@ def run_file(
     [theories.NAME] with `theory = "dmft.Static"`, its arguments, and where wanted `start`, an `over` that adds
     to or replaces parts of the common one, and a `solver` with its arguments, or by name where there are several, such as
     { population = { trajectories = 64 } }; [output] with `store` and, where wanted,
-    `figures`, such as { edge_of_chaos = "edge.png" }: a name of `qd.plots` and where to write what it draws of all sweeps.
+    `figures`, such as { edge_of_chaos = "edge.png" }: a name of `qd.plots` and where to write what it draws of all sweeps;
+    where wanted [run] with `workers = 2`, a number of processes, or `scheduler = "tcp://..."`, the address of Dask's.
 
     Arguments:
         path: the file.
@@ -108,12 +120,15 @@ def run_file(
         output: the folder that `store` and `figures` are in.
         model: parameters in place of those of the file, by name or path, such as {"couplings.first.gain": 1.5}.
         progress: called with (NAME, done, in all).
+        executor: where points are computed, as for `qd.sweep`, in place of what the file says.
+        announce: called with the address of the page that shows what the workers do.
 
     Returns:
         DataTree with one Dataset for each NAME; the store has one group for each.
 
     Raises:
         ValueError, TypeError, FileNotFoundError, FileExistsError, OSError: before any work.
+        StoppedSweepError: as `qd.sweep`.
         KeyboardInterrupt: Ctrl-C; what was done is in the store.
 
     Example:
@@ -128,13 +143,21 @@ def run_file(
     import xarray as xr
 
     resume, force, progress = checks.flag("resume", resume), checks.flag("force", force), checks.progress(progress)
+    executor, announce = check_executor(executor), announce or (lambda address: None)
     job = read_job(path, output, model)
     found = {}
-    for name, (plan, continued) in _claim_all(job, resume, force).items():
-        tell = None if progress is None else lambda done, units, name=name: progress(name, done, units)
-        found[name] = execute(plan, job.store / name, continued, tell)
-        if stopped := interruption(found[name], job.store):
-            raise KeyboardInterrupt(stopped)
+    with ExitStack() as held:
+        if executor is None:
+            executor = held.enter_context(connect(job.scheduler)) if job.scheduler else check_executor(job.workers)
+        _check_places(job, resume, force)
+        held.enter_context(locked(job.store))
+        plans = _claim_all(job, resume, force)
+        workers = held.enter_context(open_executor(executor, announce))
+        for name, (plan, continued) in plans.items():
+            tell = None if progress is None else lambda done, units, name=name: progress(name, done, units)
+            found[name] = execute(plan, job.store / name, continued, tell, workers)
+            if stopped := interruption(found[name], job.store):
+                raise KeyboardInterrupt(stopped)
     tree = xr.DataTree.from_dict(found)
     tree.attrs["title"] = job.title
     for name, place in job.figures.items():
@@ -194,13 +217,17 @@ def _wrong_figures(content: SweepFile, plans: dict[str, Plan]) -> Iterator[str]:
             yield f"{name!r} is a figure of sweeps over {FIGURES[name]!r}, but nothing is swept over it."
 
 
-def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:
-    """Decide about every store and make sure that the results can be written, before anything is computed or removed."""
+def _check_places(job: Job, resume: bool, force: bool) -> None:
+    """Make sure that the results can be written, before anything is computed."""
     if resume and force:
         raise ValueError("--resume and --force exclude each other: continue the store, or replace it.")
     for wanted in (job.store.parent, *(place.parent for place in job.figures.values())):
         if not wanted.is_dir() or not os.access(wanted, os.W_OK):
             raise OSError(f"The folder {str(wanted)!r} does not exist or cannot be written; choose another by --output.")
+
+
+def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:
+    """Decide about every store, before anything is computed or removed."""
     stored = existing(job.store)
     if stored is not None and force:
         remove(job.store)

@@ -20,6 +20,8 @@ from quenched.theory import AbstractExperiment, AbstractTheory, Computed, Start
 ATTEMPTS = 3
 """After so many that ended with an error the points have the status `failed`."""
 
+_LONGEST_LINE = 300
+
 
 class Task(NamedTuple):
     """Some points, and all that is needed to compute them."""
@@ -53,7 +55,9 @@ def tasks(plan: Plan, wanted: np.ndarray) -> Iterator[Task]:
         keys = plan.point_keys.reshape(len(plan.grid.points), -1)  # as numbers: typed keys do not travel
         implementation = str(jax.random.key_impl(plan.key))
         for index in wanted:
-            yield Task(np.array([index]), measure_point, (*plan.grid.points[index], plan.solver, keys[index], implementation))
+            yield Task(
+                np.array([index]), measure_point, (*plan.grid.points[index], plan.solver, keys[index], implementation)
+            )
         return
     everything, length = np.arange(len(plan.grid.points)), lanes(plan)
     for batch in np.split(everything, everything[length::length]):
@@ -107,16 +111,41 @@ def perform(task: Task, **options: Any) -> Part:
     return Part(task.indices, computed, (time.perf_counter() - began) / len(task.indices))
 
 
-def perform_at_last(task: Task, **options: Any) -> Part:
-    """Do a task here, again if it fails, and report what it fails with in the end."""
-    for _ in range(ATTEMPTS):
+def perform_at_last(task: Task, **options: Any) -> list[Part]:
+    """Do a task here. If it fails, its points are done one by one, each again if it fails, and what cannot be done is
+    reported with what it fails with in the end."""
+    for _ in range(attempts(task)):
         try:
-            return perform(task, **options)
+            return [perform(task, **options)]
         except Exception as error:
             problem = error
-    return failed(task, problem)
+    alone = apart(task)
+    return (
+        [failed(task, problem)] if len(alone) == 1 else [part for each in alone for part in perform_at_last(each, **options)]
+    )
+
+
+def attempts(task: Task) -> int:
+    """How often to try: once what can be taken apart."""
+    return ATTEMPTS if len(task.indices) == 1 else 1
+
+
+def apart(task: Task) -> list[Task]:
+    """Its points one by one, for the same program: all of its lanes have the one point then."""
+    if len(task.indices) == 1:
+        return [task]
+    models, theories, solver, start, _ = task.arguments
+
+    def alone(place: int) -> Any:
+        return jax.tree.map(
+            lambda leaf: np.repeat(np.asarray(leaf)[place : place + 1], len(leaf), axis=0), (models, theories)
+        )
+
+    return [Task(task.indices[[at]], task.work, (*alone(at), solver, start, 1)) for at in range(len(task.indices))]
 
 
 def failed(task: Task, problem: BaseException) -> Part:
-    """A task that was given up."""
-    return Part(task.indices, None, failure=f"{type(problem).__name__}: {problem}")
+    """A task that was given up. Of an error that tells a traceback the first line and the last are kept."""
+    lines = [line[:_LONGEST_LINE] for line in str(problem).strip().splitlines()] or [""]
+    text = lines[0] if len(lines) == 1 else f"{lines[0]} ... {lines[-1]}"
+    return Part(task.indices, None, failure=f"{type(problem).__name__}: {text}")

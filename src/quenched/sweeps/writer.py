@@ -8,38 +8,20 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from quenched.errors import StoppedSweepError
 from quenched.status import Status
 from quenched.storage import with_checksum, without_zarr_warning, write_zarr
 from quenched.sweeps.store import consolidate, make_folder, read_definition
 from quenched.sweeps.table import Table
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 _SECONDS_BETWEEN_WRITES = 1.0
 # Of a piece of an array, as numbers: so much is written anew when one of its points completes.
 _BYTES_OF_A_PIECE = 128 * 1024
 _CONTINUE = "continue the sweep with resume=True (--resume on the command line)"
-
-
-class UnwrittenStoreError(OSError):
-    """A store that could not be written to the end of the sweep.
-
-    Arguments:
-        reason: what happened, and what to do, as a sentence.
-        solution: the Dataset of all that was computed, what is not in the store too.
-    """
-
-    def __init__(self, reason: str, solution: xr.Dataset):
-        super().__init__(reason, solution)
-        self.reason, self.solution = reason, solution
-
-    def __str__(self) -> str:
-        return f"{self.reason} What was computed is in the error's `solution`."
 
 
 class Writer:
@@ -97,7 +79,9 @@ class Writer:
         if not (self.path / "zarr.json").exists():
             raise _ChangedStoreError("was removed while the sweep ran; compute it again")
         if read_definition(self.path) != self.definition:
-            raise _ChangedStoreError("was replaced by another while the sweep ran; choose another place and compute it again")
+            raise _ChangedStoreError(
+                "was replaced by another while the sweep ran; choose another place and compute it again"
+            )
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -108,7 +92,7 @@ class Writer:
             what = str(error) if isinstance(error, _ChangedStoreError) else _sentence(error)
             done, points = len(self.table.rows["status"]) - len(self.table.left()), len(self.table.rows["status"])
             reason = f"The store {str(self.path)!r} {what}. {done} of {points} points were computed."
-            raise UnwrittenStoreError(reason, self.table.to_dataset()) from None
+            raise StoppedSweepError(reason, self.table.to_dataset()) from None
 
 
 class _ChangedStoreError(OSError):

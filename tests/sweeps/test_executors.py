@@ -1,0 +1,126 @@
+"""Points computed by other processes, and what becomes of those that cannot be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from test_sweep import LANES, MODEL, TRAJECTORIES, interrupt_at
+from toys import Fragile, Lagged, Parabola, assert_same_bits
+
+import quenched as qd
+from quenched.sweeps.executors import connect, local_client
+
+GAINS = np.linspace(0.1, 1.9, LANES + 7)  # without 1
+BROKEN = [0.25, 1.0, 0.75, 1.5]
+
+
+@pytest.fixture(scope="module")
+def client(_toys_are_importable: None) -> Iterator[Client]:
+    with local_client(2) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _toys_are_importable() -> Iterator[None]:
+    """By the workers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("theory", "over"),
+    [
+        (Parabola(), {"gain": GAINS, "symmetry": [0.1, 0.2]}),
+        (Lagged(1.0), {"gain": GAINS}),
+        (TRAJECTORIES, {"gain": [0.5, 1.0, 1.5]}),
+    ],
+    ids=["theory", "with an axis of its own", "experiment"],
+)
+def test_the_bits_do_not_depend_on_where_they_are_computed(tmp_path: Path, client: Client, theory: Any, over: Any) -> None:
+    here = qd.sweep(MODEL, theory, over, key=5)
+    told: list[tuple[int, int]] = []
+    there = qd.sweep(MODEL, theory, over, key=5, executor=client, progress=lambda *done: told.append(done))
+    assert_same_bits(there, here)
+    assert told[0][0] == 0
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    first = qd.sweep(MODEL, theory, over, key=5, store=tmp_path / "sweep.zarr", progress=interrupt_at(2))
+    assert (first["status"] == qd.Status.not_run).any()
+    assert_same_bits(qd.sweep(MODEL, theory, over, key=5, store=tmp_path / "sweep.zarr", resume=True, executor=client), here)
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_are_started_and_ended() -> None:
+    here = qd.sweep(MODEL, Parabola(), {"gain": GAINS})
+    assert_same_bits(qd.sweep(MODEL, Parabola(), {"gain": GAINS}, executor=1), here)
+
+
+@pytest.mark.parametrize("where", ["here", "workers"])
+def test_a_point_that_ends_with_an_error_is_the_only_one_that_is_given_up(
+    tmp_path: Path, client: Client, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, executor = tmp_path / "sweep.zarr", None if where == "here" else client
+    found = qd.sweep(MODEL, Fragile(), {"gain": BROKEN}, store=place, executor=executor)
+    assert found["status"].values.tolist() == [0, qd.Status.failed, 0, 0]
+    np.testing.assert_array_equal(np.isnan(found["energy"]), [False, True, False, False])
+    assert "1 of 4 points failed 3 times: " in (told := capsys.readouterr().err)
+    assert "the bridge is out" in told
+    stored = qd.load(place)
+    ((message, places),) = json.loads(stored["status"].attrs["failures"]).items()
+    assert "the bridge is out" in message
+    assert places == [[1]]
+    with pytest.raises(FileExistsError, match="incomplete, 1 of 4 points to do"):
+        qd.sweep(MODEL, Fragile(), {"gain": BROKEN}, store=place)
+    again = qd.sweep(MODEL, Fragile(), {"gain": BROKEN}, store=place, resume=True)
+    assert_same_bits(again, found)
+
+
+@pytest.mark.slow
+def test_a_point_that_kills_its_worker_is_the_only_one_that_is_given_up(client: Client) -> None:
+    found = qd.sweep(MODEL, Fragile(kills=True), {"gain": BROKEN}, executor=client)
+    assert found["status"].values.tolist() == [0, qd.Status.failed, 0, 0]
+    assert "KilledWorker" in found["status"].attrs["failures"]
+    assert len(client.scheduler_info()["workers"]) == 2  # the dead were replaced
+
+
+def test_workers_with_another_version_are_refused_by_name(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quenched.sweeps.executors.version", lambda _: "99.0")
+    with pytest.raises(ConnectionError, match=r"The Dask worker tcp://.* has quenched .*, but this program has 99\.0"):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=client)
+
+
+def test_a_scheduler_without_workers_is_refused() -> None:
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol="tcp", host="127.0.0.1") as cluster,
+        Client(cluster) as alone,
+        pytest.raises(ConnectionError, match="has no workers; start some by `dask worker"),
+    ):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=alone)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "ftp://127.0.0.1:80"])
+def test_a_scheduler_that_cannot_be_reached_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quenched.sweeps.executors._PATIENCE", 1)
+    with pytest.raises(ConnectionError, match=f"No Dask scheduler answers at '{address}' within 1 s .*start one by `dask"):
+        connect(address)
+
+
+@pytest.mark.parametrize(
+    ("executor", "error", "message"),
+    [
+        ("process", ValueError, "`executor` must be one of 'processes'"),
+        (0, ValueError, "`executor` must be at least 1"),
+        (True, TypeError, "a number of processes, or a dask.distributed.Client, but is True"),
+        ([], TypeError, r"a dask.distributed.Client, but is \[\]"),
+    ],
+)
+def test_what_is_no_executor_is_refused(executor: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=executor)
