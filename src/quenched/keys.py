@@ -29,7 +29,7 @@ def read_key(key: int | Array | None) -> Array:
     """A JAX key from a seed, a key, or nothing."""
     check_key(key)
     if isinstance(key, np.ndarray):
-        return jax.random.wrap_key_data(key)
+        return jax.random.wrap_key_data(jnp.asarray(key))
     if isinstance(key, jax.Array):
         return key if _is_new_style(key) else jax.random.wrap_key_data(key)
     return jax.random.key(0 if key is None else int(key))

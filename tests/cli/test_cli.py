@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import xarray as xr
 
 import quenched as qd
 from quenched.cli import progress, run
-from quenched.sweeps import compute
+from quenched.sweeps import tasks
 from quenched.sweeps.registry import THEORIES, theories
 
 SWEEP = """
@@ -123,7 +124,7 @@ def test_sweep_stores_draws_and_tabulates(folder: Path, capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     assert "run: simulate.Trajectories" in shown
     assert "gain 0.5 to 1.5 (3 values)" in shown
-    assert "3 of 3 points" in shown
+    assert "points      3 of 3 solved" in shown
     assert run(["cite", "small.zarr"]) == 0
     assert "@article{sompolinsky1988" in capsys.readouterr().out
     assert run(["sweep", "small.toml"]) == 2
@@ -135,22 +136,64 @@ def test_sweep_stores_draws_and_tabulates(folder: Path, capsys: pytest.CaptureFi
 def test_an_interruption_has_its_code_and_says_how_to_go_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure, points = compute.measure_ensemble, []
+    measure, points = tasks.measure_ensemble, []
 
     def interrupted(model: qd.RandomNetwork, *rest: object) -> object:
         points.append(model)
-        if len(points) == 3:  # shapes, the first point, and now
+        if len(points) == 2:  # the first point, and now
             raise KeyboardInterrupt
         return measure(model, *rest)  # type: ignore[arg-type]
 
     (folder / "results").mkdir()
     with monkeypatch.context() as patched:
-        patched.setattr(compute, "measure_ensemble", interrupted)
+        patched.setattr(tasks, "measure_ensemble", interrupted)
         assert run(["sweep", "small.toml", "--output", "results"]) == 130
     err = capsys.readouterr().err
     assert "Interrupted after 1 of 3 points" in err
     assert "Continue with: quenched sweep small.toml --resume --output results" in err
     assert run(["sweep", "small.toml", "--resume", "--output", "results"]) == 0
+
+
+def test_a_running_sweep_is_shown(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, points = tasks.measure_ensemble, []
+
+    def shown_at_the_third(model: qd.RandomNetwork, *rest: object) -> object:
+        points.append(model)
+        if len(points) == 3:
+            assert run(["show", "small.zarr"]) == 0
+            assert run(["show", "small.zarr/run"]) == 0
+        return measure(model, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tasks, "measure_ensemble", shown_at_the_third)
+    monkeypatch.setattr("quenched.sweeps.writer._SECONDS_BETWEEN_WRITES", 0.0)
+    assert run(["sweep", "small.toml", "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count(f"It is being written by process {os.getpid()} on ") == 2
+    assert shown.count("points      2 of 3 solved, 1 left") == 2
+
+
+def test_where_a_sweep_is_computed_is_one_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "small.toml", "--workers", "2", "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert "--workers and --scheduler exclude each other" in capsys.readouterr().err
+    (folder / "both.toml").write_text(SWEEP + '[run]\nworkers = 2\nscheduler = "tcp://127.0.0.1:9"\n')
+    assert run(["sweep", "both.toml"]) == 2
+    assert "both.toml: keys `run.workers` and `run.scheduler` exclude each other" in capsys.readouterr().err
+    (folder / "many.toml").write_text(SWEEP + "[run]\nworkers = 0\nthreads = 2\n")
+    assert run(["sweep", "many.toml"]) == 2
+    told = capsys.readouterr().err
+    assert "unknown key `run.threads`" in told
+    assert "key `run.workers`" in told
+
+
+@pytest.mark.slow
+def test_a_sweep_in_several_processes_is_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sweep", "small.toml"]) == 0
+    here = qd.load("small.zarr")
+    assert run(["sweep", "small.toml", "--force", "--workers", "2"]) == 0
+    assert qd.load("small.zarr").drop_vars("wall_time").identical(here.drop_vars("wall_time"))
+    (folder / "run.toml").write_text(SWEEP + "[run]\nworkers = 1\n")
+    assert run(["sweep", "run.toml", "--force"]) == 0
+    assert qd.load("small.zarr").drop_vars("wall_time").identical(here.drop_vars("wall_time"))
 
 
 def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
@@ -159,8 +202,8 @@ def test_the_program_ends_with_130_when_it_is_interrupted(folder: Path) -> None:
         # Python ignores Ctrl-C where it is started in the background.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from quenched.cli import main\n"
-        "from quenched.sweeps import compute\n"
-        "compute.measure_ensemble = lambda *_: signal.raise_signal(signal.SIGINT)\n"
+        "from quenched.sweeps import tasks\n"
+        "tasks.measure_ensemble = lambda *_: signal.raise_signal(signal.SIGINT)\n"
         "import sys; sys.argv = ['quenched', 'sweep', 'small.toml']; main()"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)

@@ -48,7 +48,8 @@ def test_two_sweeps_do_not_write_into_one_store(tmp_path: Path) -> None:
     with locked(place):
         assert holder(place) == f"process {os.getpid()} on {os.uname().nodename}"
         message = rf"The store '.*sweep\.zarr' is being written by process {os.getpid()} on "
-        for options in ({}, {"resume": True}, {"force": True}):
+        every: list[dict[str, Any]] = [{}, {"resume": True}, {"force": True}]
+        for options in every:
             with pytest.raises(LockedStoreError, match=message):
                 qd.sweep(MODEL, Parabola(), OVER, store=place, **options)
     assert holder(place) is None
@@ -77,7 +78,7 @@ def test_a_store_that_is_removed_ends_the_sweep_with_its_results(tmp_path: Path)
         qd.sweep(MODEL, Parabola(), OVER, store=place, progress=once(lambda: shutil.rmtree(place)))
     done = caught.value.solution
     solved = done["status"].values == qd.Status.solved
-    assert LANES <= solved.sum()
+    assert solved.sum() >= LANES
     np.testing.assert_allclose(done["energy"].values[solved], np.sin(OVER["gain"])[solved] + 0.2)
     assert not (place / "energy").exists()
 
@@ -155,7 +156,8 @@ def test_a_store_of_another_version_is_told(tmp_path: Path, there: int, message:
     definition = {**json.loads(about["attributes"]["definition"]), "format": there}
     about["attributes"]["definition"] = json.dumps(definition)
     (place / "zarr.json").write_text(json.dumps(about))
-    for options in ({}, {"resume": True}):
+    every: list[dict[str, Any]] = [{}, {"resume": True}]
+    for options in every:
         with pytest.raises(FileExistsError, match=message):
             qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=place, **options)
     with pytest.raises(FileExistsError, match=message):

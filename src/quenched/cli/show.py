@@ -45,7 +45,8 @@ def show(path: Path, /) -> None:
             print_numbers(found, Console())
         return
     console = Console()
-    if writer := holder(path) or holder(path.parent):
+    within = path.resolve().parent  # a file with several sweeps has one lock for all
+    if writer := holder(path) or (holder(within) if (within / "zarr.json").exists() else None):
         console.print(f"It is being written by {writer}.", highlight=False)
     found = read_sweeps(path)
     print_near_transition(found, console)

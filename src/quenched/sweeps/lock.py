@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-
 # Seconds; nobody who only looks whether there is a lock holds it for so long.
 _PATIENCE = 1.0
 
@@ -38,8 +37,8 @@ def locked(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise LockedStoreError(
-            f"The store {str(path)!r} is being written by {holder(path) or 'another process'}; wait for it, or choose another "
-            "place."
+            f"The store {str(path)!r} is being written by {holder(path) or 'another process'}; wait for it, or choose "
+            "another place."
         ) from None
     except OSError as error:
         raise OSError(f"The store {str(path)!r} cannot be written: {error.strerror}.") from None

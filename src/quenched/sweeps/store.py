@@ -57,8 +57,8 @@ def refuse_other_formats(path: Path, stored: Mapping[str, Any]) -> None:
     newer = isinstance(there, int) and there > FORMAT
     way = "pip install --upgrade quenched" if newer else f"choose another place, or {_OFFER}"
     raise FileExistsError(
-        f"The store {str(path)!r} is of {'a newer' if newer else 'an older'} version of quenched (format {there}, and this one "
-        f"writes {FORMAT}): {way}; xarray.open_zarr reads the numbers."
+        f"The store {str(path)!r} is of {'a newer' if newer else 'an older'} version of quenched (format {there}, and this "
+        f"one writes {FORMAT}): {way}; xarray.open_zarr reads the numbers."
     )
 
 
@@ -117,6 +117,7 @@ def create_group(path: Path, definition: Mapping[str, Any], **attributes: Any) -
 
 
 def consolidate(path: Path) -> None:
+    """Put the metadata of all arrays into one place again."""
     import zarr
 
     with without_zarr_warning():

@@ -84,8 +84,8 @@ def sweep(
         TypeError: no model, no theory, values that are no numbers, before any work.
         ValueError: a name in `over` that is no parameter, or a value that the model or the theory refuses at any point;
             `resume` or `force` without a store, or both; before any work.
-        FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep, or of
-            another version of the package.
+        FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep, or
+            of another version of the package.
         ConnectionError: the client's scheduler has no workers, or they have another version of the package.
         BlockingIOError: another process writes into `store`.
         StoppedSweepError: the store cannot be written any more (a full disk, or it was removed), or the scheduler is gone;

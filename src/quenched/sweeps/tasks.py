@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from quenched.compiled import compiled
@@ -95,7 +96,7 @@ def measure_point(
     model: Any, theory: Any, solver: Any, key: np.ndarray, implementation: str, progress: Progress | None = None
 ) -> Computed:
     """One point of an experiment, as an array of one."""
-    typed = jax.random.wrap_key_data(key, impl=implementation)
+    typed = jax.random.wrap_key_data(jnp.asarray(key), impl=implementation)
     computed = measure_ensemble(model, theory, solver, typed, progress)
     if computed.status == Status.interrupted:
         # Half a point is not a point: it will be measured whole when the sweep is resumed.

@@ -14,7 +14,7 @@ import numpy as np
 
 from quenched.errors import StoppedSweepError
 from quenched.status import Status
-from quenched.storage import with_checksum, without_zarr_warning, write_zarr
+from quenched.storage import with_checksum, write_zarr
 from quenched.sweeps.store import consolidate, make_folder, read_definition
 from quenched.sweeps.table import Table
 
