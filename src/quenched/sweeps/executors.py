@@ -163,7 +163,9 @@ def local_client(number: int | None = None) -> Iterator[Client]:
     from distributed.deploy.spec import SpecCluster
     from distributed.deploy.subprocess import SubprocessWorker
 
-    count = number or os.cpu_count() or 1
+    cores = os.cpu_count() or 1
+    count = number or cores
+    threads = max(1, cores // count)  # of XLA, for each
     of_worker = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "host": _LOOPBACK}
     workers = {
         place: {"cls": SubprocessWorker, "options": {"worker_kwargs": {**of_worker, "name": str(place)}}}
@@ -171,7 +173,7 @@ def local_client(number: int | None = None) -> Iterator[Client]:
     }
     scheduler = {"cls": Scheduler, "options": {"host": _LOOPBACK, "port": 0, "dashboard_address": f"{_LOOPBACK}:0"}}
     with (
-        _in_environment(DASK_LOGGING__DISTRIBUTED="critical"),
+        _in_environment(DASK_LOGGING__DISTRIBUTED="critical", NPROC=str(threads)),
         config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL, name="quenched") as cluster,
         Client(cluster) as client,
