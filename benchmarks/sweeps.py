@@ -80,7 +80,8 @@ def scaling(points: int = 24) -> None:
         with local_client(workers) as client:
             qd.sweep(qd.RandomNetwork(1.0), SAMPLED, {"gain": np.linspace(1.0, 2.0, 8)}, executor=client)  # compiles
             took[workers] = min(
-                seconds(lambda: qd.sweep(qd.RandomNetwork(1.0), SAMPLED, over, executor=client)) for _ in range(3)  # noqa: B023
+                seconds(lambda: qd.sweep(qd.RandomNetwork(1.0), SAMPLED, over, executor=client))
+                for _ in range(3)
             )
     in_process = min(seconds(lambda: qd.sweep(qd.RandomNetwork(1.0), SAMPLED, over)) for _ in range(3))
     print(

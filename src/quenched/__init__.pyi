@@ -17,7 +17,7 @@ from quenched import (
 from quenched.about import about
 from quenched.activations import Activation, Erf, Linear, ReLU, Sine, Tanh
 from quenched.citation import cite
-from quenched.errors import SolveError
+from quenched.errors import SolveError, StoppedSweepError
 from quenched.models import FeedforwardNetwork, Network, Normal, Quantile, RandomNetwork, Sinusoid, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.program_store import compile_cache
@@ -45,6 +45,7 @@ __all__ = [
     "Solution",
     "SolveError",
     "Status",
+    "StoppedSweepError",
     "Tanh",
     "Uniform",
     "about",

@@ -255,7 +255,9 @@ def _wrong_raises(kind: str, thing: Any, taken: list[str], found: dict[str, list
         wrong.append("no Raises, although arguments are checked")
     if errors - names:
         wrong.append(f"Raises does not name {sorted(errors - names)}")
-    wrong += [f"no error: {name}" for name in names if not (hasattr(builtins, name) or name == "SolveError")]
+    wrong += [
+        f"no error: {name}" for name in names if not (hasattr(builtins, name) or name in ("SolveError", "StoppedSweepError"))
+    ]
     wrong += [f"Raises: no entry: {text}" for each, text in raised if not each or re.search(rf"\. {ERROR}: ", text)]
     wrong += [f"Raises does not say when: {text}" for _, text in raised if re.match(r"(a )?(bad|wrong) arguments?\b", text)]
     return wrong

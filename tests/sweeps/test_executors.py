@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,19 @@ def test_a_point_that_kills_its_worker_is_the_only_one_that_is_given_up(client: 
     assert found["status"].values.tolist() == [0, qd.Status.failed, 0, 0]
     assert "KilledWorker" in found["status"].attrs["failures"]
     assert len(client.scheduler_info()["workers"]) == 2  # the dead were replaced
+
+
+def test_another_server_is_told_from_a_scheduler() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)
+            connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(ConnectionError, match="No Dask scheduler answers at"):
+            connect(f"127.0.0.1:{server.getsockname()[1]}")
 
 
 def test_workers_with_another_version_are_refused_by_name(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

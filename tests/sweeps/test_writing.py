@@ -74,7 +74,7 @@ with locked(pathlib.Path({str(place)!r})):
 
 def test_a_store_that_is_removed_ends_the_sweep_with_its_results(tmp_path: Path) -> None:
     place = tmp_path / "sweep.zarr"
-    with pytest.raises(qd.sweeps.StoppedSweepError, match="was removed while the sweep ran; compute it again") as caught:
+    with pytest.raises(qd.StoppedSweepError, match="was removed while the sweep ran; compute it again") as caught:
         qd.sweep(MODEL, Parabola(), OVER, store=place, progress=once(lambda: shutil.rmtree(place)))
     done = caught.value.solution
     solved = done["status"].values == qd.Status.solved
@@ -91,7 +91,7 @@ def test_a_store_that_is_replaced_ends_the_sweep_and_stays_as_it_is(tmp_path: Pa
         shutil.rmtree(place)
         shutil.copytree(other, place)
 
-    with pytest.raises(qd.sweeps.StoppedSweepError, match="was replaced by another while the sweep ran"):
+    with pytest.raises(qd.StoppedSweepError, match="was replaced by another while the sweep ran"):
         qd.sweep(MODEL, Parabola(), OVER, store=place, progress=once(replace))
     assert_same_bits(qd.load(place), theirs)
 
@@ -109,7 +109,7 @@ def test_a_full_disk_ends_the_sweep_and_it_can_go_on(
         def refuse(*_: Any, **__: Any) -> None:
             raise OSError(code, os.strerror(code))
 
-        with pytest.raises(qd.sweeps.StoppedSweepError, match=rf"{message} \({os.strerror(code)}\).* of {3 * LANES} points"):
+        with pytest.raises(qd.StoppedSweepError, match=rf"{message} \({os.strerror(code)}\).* of {3 * LANES} points"):
             qd.sweep(MODEL, Parabola(), OVER, store=place, progress=once(lambda: broken.setattr(local, "_put", refuse)))
     with xr.open_zarr(place) as stored:
         assert 0 < int((stored["status"] == qd.Status.solved).sum()) < 3 * LANES

@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         return _complain(f"{error} (quenched --help)", BAD_INPUT)
     except (ValueError, TypeError, OSError, MemoryError) as error:
-        return _complain(str(error), BAD_INPUT)
+        return _complain(getattr(error, "reason", "") if hasattr(error, "solution") else str(error), BAD_INPUT)
     except (qd.SolveError, FloatingPointError) as error:  # last: looking this name up imports NumPy
         return _complain(getattr(error, "reason", str(error)), NOT_SOLVED)
     return SOLVED if code is None else int(code)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from quenched.cli.checks import check_input
-from quenched.status import Status
 from quenched.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ def show(path: Path, /) -> None:
 
 def _counts(dataset: xr.Dataset) -> str:
     """How many are solved, how many ended otherwise, and how many are left."""
+    from quenched.status import Status
+
     status = dataset["status"].values
     solved, failed, left = (int((status == code).sum()) for code in (Status.solved, Status.failed, Status.not_run))
     others = status.size - solved - failed - left

@@ -14,7 +14,6 @@ import quenched as qd
 from quenched.cli import interrupts
 from quenched.cli.checks import check_input
 from quenched.cli.options import read_options
-from quenched.sweeps.executors import connect
 from quenched.sweeps.parts import ARGUMENTS, LAYERED, part_arguments
 from quenched.words import nearest
 
@@ -54,13 +53,14 @@ def sweep(
     workers:
         So many processes of this machine compute the points.
     scheduler:
-        Address of a Dask scheduler, such as tcp://127.0.0.1:8786, whose workers compute the points.
+        Address of a Dask scheduler, such as 127.0.0.1:8786, whose workers compute the points.
     quiet:
         Show no progress.
     """
     check_input(file, "file")
     from quenched.cli.progress import Reporter
     from quenched.cli.tables import print_near_transition, print_statuses
+    from quenched.sweeps.executors import connect
 
     console = Console()
     model = read_options(parameters)

@@ -190,7 +190,7 @@ def connect(address: str) -> Client:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is told in words of our own
     try:
         return Client(address, timeout=_PATIENCE)
-    except (OSError, ValueError, TimeoutError) as error:
+    except Exception as error:  # whatever Dask makes of what answers there, or of nothing
         raise ConnectionError(
             f"No Dask scheduler answers at {address!r} within {_PATIENCE} s ({error}); start one by `dask scheduler`, and "
             "workers by `dask worker ADDRESS`, or leave it out."

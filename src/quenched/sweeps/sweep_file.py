@@ -112,7 +112,7 @@ def run_file(
     to or replaces parts of the common one, and a `solver` with its arguments, or by name where there are several, such as
     { population = { trajectories = 64 } }; [output] with `store` and, where wanted,
     `figures`, such as { edge_of_chaos = "edge.png" }: a name of `qd.plots` and where to write what it draws of all sweeps;
-    where wanted [run] with `workers = 2`, a number of processes, or `scheduler = "tcp://..."`, the address of Dask's.
+    where wanted [run] with `workers = 2`, a number of processes, or `scheduler = "10.0.0.1:8786"`, the address of Dask's.
 
     Arguments:
         path: the file.
