@@ -69,8 +69,8 @@ def large(folder: Path, points: int) -> None:
     opened = seconds(lambda: xr.open_zarr(place).close())
     loaded = seconds(lambda: qd.load(place))
     print(
-        f"{points} replica points: {took:.1f} s, without a store {bare:.1f} s; {len(files)} files, {sum(files) / 2**20:.1f} MiB; "
-        f"opened in {opened:.2f} s, read and checked in {loaded:.2f} s"
+        f"{points} replica points: {took:.1f} s, without a store {bare:.1f} s; {len(files)} files, "
+        f"{sum(files) / 2**20:.1f} MiB; opened in {opened:.2f} s, read and checked in {loaded:.2f} s"
     )
 
 
@@ -80,13 +80,12 @@ def scaling(points: int = 24) -> None:
         with local_client(workers) as client:
             qd.sweep(qd.RandomNetwork(1.0), SAMPLED, {"gain": np.linspace(1.0, 2.0, 8)}, executor=client)  # compiles
             took[workers] = min(
-                seconds(lambda: qd.sweep(qd.RandomNetwork(1.0), SAMPLED, over, executor=client))
-                for _ in range(3)
+                seconds(lambda: qd.sweep(qd.RandomNetwork(1.0), SAMPLED, over, executor=client)) for _ in range(3)
             )
     in_process = min(seconds(lambda: qd.sweep(qd.RandomNetwork(1.0), SAMPLED, over)) for _ in range(3))
     print(
-        f"{points} sampled points: {took[1]:.2f} s with one worker, {took[2]:.2f} s with two, {took[1] / took[2]:.2f} times as "
-        f"fast; in process {in_process:.2f} s"
+        f"{points} sampled points: {took[1]:.2f} s with one worker, {took[2]:.2f} s with two, {took[1] / took[2]:.2f} times "
+        f"as fast; in process {in_process:.2f} s"
     )
 
 

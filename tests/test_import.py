@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,8 @@ def test_import_touches_neither_network_nor_disk(imported: dict[str, list[str]])
 
 def test_the_watch_sees_a_write() -> None:
     assert import_in_a_new_process("break")["seen"]
+
+
+def test_packages_are_sent_by_name() -> None:
+    for package in (qd, qd.dmft, qd.landscape):
+        assert pickle.loads(pickle.dumps(package)) is package

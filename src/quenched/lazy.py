@@ -55,6 +55,12 @@ class LazyPackage(ModuleType):
         if not of_a_file or self._sources.get(name, self.__name__) == self.__name__:
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> Any:
+        """By name, as a package is where a function or a class of the user's own is sent to another process."""
+        import importlib
+
+        return importlib.import_module, (self.__name__,)
+
     def __dir__(self) -> list[str]:
         return sorted({*vars(self), *self.__all__})
 

@@ -23,17 +23,9 @@ BROKEN = [0.25, 1.0, 0.75, 1.5]
 
 
 @pytest.fixture(scope="module")
-def client(_toys_are_importable: None) -> Iterator[Client]:
+def client() -> Iterator[Client]:
     with local_client(2) as found:
         yield found
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _toys_are_importable() -> Iterator[None]:
-    """By the workers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
-        yield
 
 
 @pytest.mark.parametrize(
@@ -90,6 +82,19 @@ def test_a_point_that_kills_its_worker_is_the_only_one_that_is_given_up(client: 
     assert found["status"].values.tolist() == [0, qd.Status.failed, 0, 0]
     assert "KilledWorker" in found["status"].attrs["failures"]
     assert len(client.scheduler_info()["workers"]) == 2  # the dead were replaced
+
+
+def test_what_cannot_be_sent_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = threading.Lock()
+    model = qd.RandomNetwork(1.0, field=lambda time: 0.1 * time * (lock is not None))
+    with pytest.raises(
+        TypeError, match=r"such that they can be sent there, but cannot pickle '_thread\.lock' object; define"
+    ):
+        qd.sweep(model, TRAJECTORIES, {"gain": [0.5]}, executor=client)
+
+    monkeypatch.setattr(Parabola, "__module__", "__main__")
+    with pytest.raises(TypeError, match="The class Parabola is defined in the program itself, .*; put it into a file"):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=client)
 
 
 def test_another_server_is_told_from_a_scheduler() -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
 
 from quenched import checks
 from quenched.sweeps.tasks import ATTEMPTS, Part, Task, apart, attempts, failed, perform
@@ -82,7 +86,14 @@ class Executor:
         def submit() -> None:
             number = most()
             while len(waiting) < number and (job := alone.popleft() if alone else next(jobs, None)) is not None:
-                future = self.client.submit(perform, job, pure=False, retries=attempts(job) - 1)
+                try:
+                    future = self.client.submit(perform, job, pure=False, retries=attempts(job) - 1)
+                except TypeError as error:
+                    raise TypeError(
+                        "Model and theory of a sweep on workers must be such that they can be sent there, but "
+                        f"{error.__cause__ or error}; define functions and classes in a module that the workers import, or "
+                        "leave `executor` out."
+                    ) from error
                 waiting[future] = job
                 completed.add(future)
 
@@ -151,6 +162,27 @@ def check_executor(where: Where) -> Where:
     return where
 
 
+def check_can_be_sent(*things: Any) -> None:
+    """Refuse records of a class that is defined in the program itself: Equinox does not find its fields elsewhere."""
+    for each in things:
+        for own in _classes(each):
+            if own.__module__ == "__main__":
+                raise TypeError(
+                    f"The class {own.__name__} is defined in the program itself, and workers would not know it; put it into a "
+                    "file of its own and import it, or leave `executor` out."
+                )
+
+
+def _classes(thing: Any) -> Iterator[type]:
+    if isinstance(thing, eqx.Module):
+        yield type(thing)
+        for field in fields(thing):
+            yield from _classes(getattr(thing, field.name))
+    elif isinstance(thing, tuple | list):
+        for each in thing:
+            yield from _classes(each)
+
+
 @contextmanager
 def local_client(number: int | None = None) -> Iterator[Client]:
     """Processes of this machine, one for each core if left out, with the scheduler in this one.
@@ -173,7 +205,11 @@ def local_client(number: int | None = None) -> Iterator[Client]:
     }
     scheduler = {"cls": Scheduler, "options": {"host": _LOOPBACK, "port": 0, "dashboard_address": f"{_LOOPBACK}:0"}}
     with (
-        _in_environment(DASK_LOGGING__DISTRIBUTED="critical", NPROC=str(threads)),
+        _in_environment(
+            DASK_LOGGING__DISTRIBUTED="critical",
+            NPROC=str(threads),
+            PYTHONPATH=os.pathsep.join(sys.path),  # they find what this program finds
+        ),
         config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL, name="quenched") as cluster,
         Client(cluster) as client,

@@ -22,7 +22,7 @@ from quenched.solution import Solution
 from quenched.solve import Progress
 from quenched.status import Status
 from quenched.sweeps.compute import compute, shapes
-from quenched.sweeps.executors import Executor, LostSchedulerError, Where, check_executor, open_executor
+from quenched.sweeps.executors import Executor, LostSchedulerError, Where, check_can_be_sent, check_executor, open_executor
 from quenched.sweeps.grid import Model
 from quenched.sweeps.lock import locked
 from quenched.sweeps.plan import Plan, make_plan
@@ -81,7 +81,8 @@ def sweep(
         its arguments, and all other parameters as attributes. The same seed gives the same bits, wall times aside.
 
     Raises:
-        TypeError: no model, no theory, values that are no numbers, before any work.
+        TypeError: no model, no theory, values that are no numbers, before any work; with `executor` what cannot be sent to
+            another process.
         ValueError: a name in `over` that is no parameter, or a value that the model or the theory refuses at any point;
             `resume` or `force` without a store, or both; before any work.
         FileExistsError: `store` exists, and neither `resume` nor `force` was given, or it is not a store of this sweep, or
@@ -119,6 +120,8 @@ def sweep(
         raise ValueError("Arguments `resume` and `force` are about a `store`, but none is given.")
     if resume and force:
         raise ValueError("Arguments `resume` and `force` exclude each other: continue the store, or replace it.")
+    if executor is not None:
+        check_can_be_sent(*plan.grid.points[0], plan.solver)
     with ExitStack() as held:
         if place is not None:
             held.enter_context(locked(place))
