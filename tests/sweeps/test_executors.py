@@ -93,7 +93,7 @@ def test_what_cannot_be_sent_is_told(client: Client, monkeypatch: pytest.MonkeyP
         qd.sweep(model, TRAJECTORIES, {"gain": [0.5]}, executor=client)
 
     monkeypatch.setattr(Parabola, "__module__", "__main__")
-    with pytest.raises(TypeError, match="The class Parabola is defined in the program itself, .*; put it into a file"):
+    with pytest.raises(TypeError, match=r"The class Parabola is defined in the program itself, .*; put it into a file"):
         qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=client)
 
 

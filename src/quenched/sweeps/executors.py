@@ -168,8 +168,8 @@ def check_can_be_sent(*things: Any) -> None:
         for own in _classes(each):
             if own.__module__ == "__main__":
                 raise TypeError(
-                    f"The class {own.__name__} is defined in the program itself, and workers would not know it; put it into a "
-                    "file of its own and import it, or leave `executor` out."
+                    f"The class {own.__name__} is defined in the program itself, and workers would not know it; put it into "
+                    "a file of its own and import it, or leave `executor` out."
                 )
 
 
