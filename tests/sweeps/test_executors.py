@@ -81,7 +81,7 @@ def test_a_point_that_kills_its_worker_is_the_only_one_that_is_given_up(client: 
     found = qd.sweep(MODEL, Fragile(kills=True), {"gain": BROKEN}, executor=client)
     assert found["status"].values.tolist() == [0, qd.Status.failed, 0, 0]
     assert "KilledWorker" in found["status"].attrs["failures"]
-    assert len(client.scheduler_info()["workers"]) == 2  # the dead were replaced
+    client.wait_for_workers(2, timeout=60)  # the dead are replaced
 
 
 def test_what_cannot_be_sent_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
