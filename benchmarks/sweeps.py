@@ -22,7 +22,7 @@ import xarray as xr
 import quenched as qd
 from quenched.precision import double_precision
 from quenched.solve import measure_ensemble
-from quenched.sweeps.executors import local_client
+from quenched.sweeps.workers import local_client
 
 SMALL = qd.simulate.Trajectories(size=4, networks=2, duration=1.0, step=0.5)
 SAMPLED = qd.simulate.Trajectories(size=150, networks=8, duration=200.0)

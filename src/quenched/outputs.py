@@ -21,7 +21,11 @@ def check_path(path: Path, force: bool, name: str = "Argument `path`") -> None:
 
 
 def check_store(path: Path, name: str) -> Path:
-    """The path of a Zarr store, refused where its ending promises a file of another kind. What is there keeps its name."""
+    """The path of a Zarr store, refused where its ending promises a file of another kind; what is there keeps its name. A
+    link is followed."""
+    if path.name in ("", ".."):
+        raise ValueError(f"{name} must name a folder of its own, such as sweep.zarr, but is {str(path)!r}.")
+    path = path.resolve() if path.is_symlink() else path
     number = path.suffix[1:].isdigit()  # of gain_1.5
     if path.suffix not in ("", ".zarr") and not number and not path.exists():
         raise ValueError(f"{name} must end in .zarr, for it is a folder in Zarr's format, but is {str(path)!r}.")

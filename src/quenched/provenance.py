@@ -20,3 +20,8 @@ def stamp(seed: int | None = None) -> dict[str, Any]:
     """Attributes of a dataset."""
     known = {} if seed is None else {"seed": seed}
     return {**known, "quenched_version": version("quenched"), "jax_version": jax.__version__}
+
+
+def made_by() -> str:
+    """The versions in one line."""
+    return ", ".join(f"{name.removesuffix('_version')} {number}" for name, number in stamp().items())

@@ -77,7 +77,7 @@ def _open(path: Path) -> xr.Dataset:
     try:
         if path.is_dir():
             refuse_damage(path)
-            with xr.open_zarr(path, consolidated=False) as stored:
+            with xr.open_zarr(path, consolidated=False, chunks=None) as stored:
                 found = stored.load()
         else:
             with xr.open_dataset(path) as stored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,12 +33,18 @@ def write(dataset: xr.Dataset, path: Path) -> None:
         raise KeyboardInterrupt
 
 
-def write_zarr(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Any] | None = None) -> None:
+def write_zarr(
+    dataset: xr.Dataset,
+    path: Path,
+    encoding: Mapping[str, Any] | None = None,
+    finish: Callable[[Path], object] = lambda beside: None,
+) -> None:
     """A store that is there whole or not at all, with all its metadata in one place, so that `xarray.open_zarr` opens it
-    without a warning."""
+    without a warning. `finish` may do something with it before it is in its place."""
     beside = path.with_name(f".{path.name}.partial")
     with without_zarr_warning():
         dataset.to_zarr(beside, mode="w", zarr_format=3, consolidated=True, encoding=encoding)
+    finish(beside)
     if path.exists():
         shutil.rmtree(path)
     beside.rename(path)

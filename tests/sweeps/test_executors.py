@@ -16,7 +16,9 @@ from test_sweep import LANES, MODEL, TRAJECTORIES, interrupt_at
 from toys import Fragile, Lagged, Parabola, assert_same_bits
 
 import quenched as qd
-from quenched.sweeps.executors import connect, local_client
+from quenched.sweeps.executors import connect
+from quenched.sweeps.table import Table
+from quenched.sweeps.workers import local_client
 
 GAINS = np.linspace(0.1, 1.9, LANES + 7)  # without 1
 BROKEN = [0.25, 1.0, 0.75, 1.5]
@@ -76,6 +78,44 @@ def test_a_point_that_ends_with_an_error_is_the_only_one_that_is_given_up(
     assert_same_bits(again, found)
 
 
+@pytest.mark.parametrize("where", ["here", "workers"])
+def test_resuming_leaves_the_neighbours_of_a_failed_point_as_they_are(
+    tmp_path: Path, client: Client, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if a neighbour in the same batch could not be computed now."""
+    place, executor = tmp_path / "sweep.zarr", None if where == "here" else client
+    first = qd.sweep(MODEL, Fragile(), {"gain": BROKEN}, store=place)
+    written: list[list[int]] = []
+    monkeypatch.setattr("quenched.sweeps.table.Table.fill", noted(Table.fill, written))
+    again = qd.sweep(MODEL, Fragile(), {"gain": BROKEN}, store=place, resume=True, executor=executor)
+    assert written == [[1]]
+    assert first.identical(again)
+
+
+def noted(fill: Any, written: list[list[int]]) -> Any:
+    def fill_and_note(table: Table, part: Any) -> None:
+        written.append(part.indices.tolist())
+        fill(table, part)
+
+    return fill_and_note
+
+
+def test_an_interruption_before_a_failed_point_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "sweep.zarr"
+    qd.sweep(MODEL, Fragile(), {"gain": BROKEN}, store=place)
+    capsys.readouterr()
+
+    def interrupt(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("quenched.sweeps.tasks.solve_points", interrupt)
+    found = qd.sweep(MODEL, Fragile(), {"gain": BROKEN}, store=place, resume=True)
+    assert found["status"].values.tolist() == [0, qd.Status.not_run, 0, 0]
+    assert "Interrupted after 3 of 4 points" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_point_that_kills_its_worker_is_the_only_one_that_is_given_up(client: Client) -> None:
     found = qd.sweep(MODEL, Fragile(kills=True), {"gain": BROKEN}, executor=client)
@@ -110,18 +150,39 @@ def test_another_server_is_told_from_a_scheduler() -> None:
             connect(f"127.0.0.1:{server.getsockname()[1]}")
 
 
-def test_workers_with_another_version_are_refused_by_name(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quenched.sweeps.executors.version", lambda _: "99.0")
-    with pytest.raises(ConnectionError, match=r"The Dask worker tcp://.* has quenched .*, but this program has 99\.0"):
+def test_a_scheduler_and_workers_with_another_version_are_refused_by_name(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place, before = tmp_path / "sweep.zarr", qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=tmp_path / "sweep.zarr")
+    monkeypatch.setattr("quenched.sweeps.executors.made_by", lambda: "quenched 99.0")
+    for who in ("scheduler", "worker"):
+        with pytest.raises(
+            ConnectionError, match=rf"The Dask {who} tcp://.* has quenched .*, but this program has quenched 99"
+        ):
+            qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=client, store=place, force=True)
+        monkeypatch.setattr(client, "run_on_scheduler", lambda *_: "quenched 99.0")
+    assert qd.load(place).identical(before)
+
+
+def test_a_worker_of_another_version_that_comes_later_ends_the_sweep(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quenched.sweeps.executors._check_versions", lambda *_: None)
+    monkeypatch.setattr("quenched.sweeps.executors.made_by", lambda: "quenched 99.0")
+    with pytest.raises(qd.StoppedSweepError, match=r"A Dask worker has quenched .*, but this program has quenched 99\.0: "):
         qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=client)
 
 
-def test_a_scheduler_without_workers_is_refused() -> None:
-    with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol="tcp", host="127.0.0.1") as cluster,
-        Client(cluster) as alone,
-        pytest.raises(ConnectionError, match="has no workers; start some by `dask worker"),
-    ):
+def test_a_scheduler_without_workers_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    options: dict[str, Any] = {"processes": False, "dashboard_address": None, "protocol": "tcp", "host": "127.0.0.1"}
+    with LocalCluster(n_workers=0, **options) as cluster, Client(cluster) as alone:
+        later = threading.Timer(1.0, lambda: cluster.scale(1))
+        later.start()
+        found = qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=alone)
+        later.join()
+    assert found["status"].values.tolist() == [qd.Status.solved]
+    assert "has no workers yet; waiting for one, which `dask worker tcp://" in capsys.readouterr().err
+    with pytest.raises(ConnectionError, match="must be a running Client, but is closed; make a new one"):
         qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, executor=alone)
 
 

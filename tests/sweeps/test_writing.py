@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,41 @@ def test_two_sweeps_do_not_write_into_one_store(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     qd.sweep(MODEL, Parabola(), OVER, store=place)
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.zarr"]
+
+
+def test_a_link_to_a_store_is_the_store(tmp_path: Path) -> None:
+    place, link = tmp_path / "sweep.zarr", tmp_path / "link.zarr"
+    found = qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=place)
+    link.symlink_to(place)
+    with locked(place), pytest.raises(LockedStoreError, match=f"being written by process {os.getpid()}"):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=link, resume=True)
+    assert_same_bits(qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=link, force=True), found)
+    assert link.is_symlink()
+    assert_same_bits(qd.load(place), found)
+    shutil.rmtree(place)
+    qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=link)
+    assert_same_bits(qd.load(place), found)
+    with pytest.raises(ValueError, match=r"`store` must name a folder of its own, such as sweep\.zarr, but is '\.'"):
+        qd.sweep(MODEL, Parabola(), {"gain": [0.5]}, store=".")
+
+
+def test_what_is_done_is_written_while_the_next_point_takes_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quenched.sweeps.writer._SECONDS_BETWEEN_WRITES", 0.3)
+    place, seen = tmp_path / "sweep.zarr", []
+
+    def wait_until_it_is_written(done: int, _: int) -> None:
+        if done == LANES:
+            for _ in range(200):
+                with xr.open_zarr(place) as stored:
+                    seen.append(int((stored["status"] == qd.Status.solved).sum()))
+                if seen[-1]:
+                    return
+                time.sleep(0.05)
+
+    qd.sweep(MODEL, Parabola(), OVER, store=place, progress=wait_until_it_is_written)
+    assert seen[-1] >= LANES
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
@@ -187,11 +223,15 @@ def test_every_point_says_who_computed_it_and_how_long_that_took(tmp_path: Path,
         if done:
             raise KeyboardInterrupt
 
-    qd.sweep(MODEL, Parabola(), OVER, store=place, progress=stop)
-    monkeypatch.setattr("quenched.provenance.version", lambda _: "99.0")
+    first_found = qd.sweep(MODEL, Parabola(), OVER, store=place, progress=stop)
+    monkeypatch.setattr("quenched.sweeps.tasks.made_by", lambda: "quenched 99.0, jax 99")
     found = qd.sweep(MODEL, Parabola(), OVER, store=place, resume=True)
     first, second = found["version"].attrs["versions"].split("; ")
-    assert second.startswith("quenched 99.0, jax ")
+    assert second == "quenched 99.0, jax 99"
     assert first != second
+    assert qd.load(place).identical(found)
+    done = first_found["status"].values == qd.Status.solved
+    np.testing.assert_array_equal(found["version"].values[done], 0)
+    np.testing.assert_array_equal(found["wall_time"].values[done], first_found["wall_time"].values[done])
     assert set(found["version"].values.tolist()) == {0, 1}
     assert (found["wall_time"] > 0.0).all()

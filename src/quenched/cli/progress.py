@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -23,6 +24,10 @@ from rich.progress import (
 _FIRST = 0.7
 # Seconds from one plain line to the next.
 _BETWEEN = 30.0
+# Seconds from one look for something to tell to the next, where there is no terminal.
+_LOOK = 0.2
+# Columns that a whole bar needs.
+_WIDE = 72
 
 
 class Reporter:
@@ -48,17 +53,22 @@ class Reporter:
             return
         if sys.stderr.isatty():
             with _bar() as bar:
-                place = bar.add_task(self.task.what, total=None)
+                place = bar.add_task(self.task.what, total=None, rate="")
                 while not self.over.wait(0.1):
                     for note in self.task.take_notes():
                         bar.console.print(note, highlight=False, soft_wrap=True)
                     self.task.draw(bar, place)
                 self.task.draw(bar, place)
             return
+        last = -math.inf
         while True:
-            for line in (*self.task.take_notes(), self.task.line()):
-                print(line, file=sys.stderr, flush=True)
-            if self.over.wait(_BETWEEN):
+            ended = self.over.wait(_LOOK if last > -math.inf else 0.0)
+            for note in self.task.take_notes():
+                print(note, file=sys.stderr, flush=True)
+            if ended or time.monotonic() > last + _BETWEEN:
+                print(self.task.line(), file=sys.stderr, flush=True)
+                last = time.monotonic()
+            if ended:
                 return
 
 
@@ -89,7 +99,15 @@ class Task:
     def draw(self, bar: Progress, place: TaskID) -> None:
         """In a bar of rich's."""
         description = f"{self.what}, {self.also}" if self.also else self.what
-        bar.update(place, completed=self.done, total=self.total or None, description=description)
+        bar.update(place, completed=self.done, total=self.total or None, description=description, rate=self.rate()[1])
+
+    def rate(self) -> tuple[float, str]:
+        """What is done in a second, and that in words; 0 and nothing where it is not known."""
+        since, done = (0.0, 0) if self.first is None else (time.monotonic() - self.first[0], self.done - self.first[1])
+        if done <= 0 or since <= 0.0:
+            return 0.0, ""
+        rate = done / since
+        return rate, f"{rate:.2g} a second" if rate >= 0.1 else f"{60.0 * rate:.2g} a minute"
 
     def line(self) -> str:
         """One line of text."""
@@ -97,11 +115,9 @@ class Task:
         if self.first is None:
             return f"{self.what}: {duration(now - self.began)} so far"
         parts = [f"{self.done} of {self.total}", *([self.also] if self.also else [])]
-        since, done = now - self.first[0], self.done - self.first[1]
-        if done > 0 and since > 0.0:
-            rate = done / since
-            parts += [f"{rate:.2g} a second" if rate >= 0.1 else f"{60.0 * rate:.2g} a minute"]
-            parts += [f"{duration((self.total - self.done) / rate)} left"]
+        rate, told = self.rate()
+        if rate > 0.0:
+            parts += [told, f"{duration((self.total - self.done) / rate)} left"]
         return f"{self.what}: {', '.join([*parts, f'{duration(now - self.began)} so far'])}"
 
 
@@ -120,12 +136,16 @@ def duration(seconds: float) -> str:
 
 
 def _bar() -> Progress:
+    """In a narrow terminal without what can be done without."""
+    console = Console(stderr=True)
+    wide = console.width >= _WIDE
+    spare = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=None))
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
+        *(spare if wide else ()),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[rate]}"),
+        *((TimeElapsedColumn(),) if wide else ()),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
     )
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=console)

@@ -44,8 +44,7 @@ def show(path: Path, /) -> None:
             print_numbers(found, Console())
         return
     console = Console()
-    within = path.resolve().parent  # a file with several sweeps has one lock for all
-    if writer := holder(path) or (holder(within) if (within / "zarr.json").exists() else None):
+    if writer := holder(path):
         console.print(f"It is being written by {writer}.", highlight=False)
     found = read_sweeps(path)
     print_near_transition(found, console)
@@ -59,6 +58,9 @@ def show(path: Path, /) -> None:
         fixed = ", ".join(f"{key}={value}" for key, value in dataset.attrs.items() if key not in _ASIDE)
         console.print(f"  fixed       {fixed}", highlight=False)
         console.print(f"  quantities  {', '.join(_quantities(dataset))}", highlight=False)
+    for name in (read_definition(path) or {}).get("theories", ()):
+        if name not in found:
+            console.print(f"\n{name}: not begun", style="bold", highlight=False)
     print_statuses(found, console)
 
 

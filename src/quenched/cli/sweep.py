@@ -69,6 +69,8 @@ def sweep(
             raise ValueError(f"There is no option `{name}`.{nearest(name, [*known, *_OPTIONS])}")
     if workers is not None and scheduler is not None:
         raise ValueError("Options --workers and --scheduler exclude each other: processes of this machine, or Dask's.")
+    if workers is not None and workers < 1:
+        raise ValueError(f"Option --workers must be at least 1, but is {workers}.")
     job = qd.sweeps.read_job(file, output, model)
     total, done = sum(plan.units for plan in job.plans.values()), dict.fromkeys(job.plans, 0)
 

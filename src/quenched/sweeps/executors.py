@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-import sys
+import queue
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
-from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 
 from quenched import checks
-from quenched.sweeps.tasks import ATTEMPTS, Part, Task, apart, attempts, failed, perform
+from quenched.provenance import made_by
+from quenched.sweeps.tasks import Part, Task, apart, attempts, failed, perform
+from quenched.sweeps.workers import local_client
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -29,30 +28,30 @@ Where = Any
 
 # Tasks that wait at each worker, so that none is idle while the results of the last are on their way.
 _WAITING = 3
-_SECONDS_BETWEEN_COUNTS = 5.0
-_LOOPBACK = "127.0.0.1"
+# Seconds from one look at how many workers there are to the next.
+_LOOK = 5.0
 # Seconds that a scheduler has to answer.
 _PATIENCE = 10
-_INSTALL = 'install it by `pip install "quenched[cluster]"`'
+_RESUME = "continue the sweep with resume=True (--resume on the command line)"
+
+# Asked as text, for there may be no quenched; and of the scheduler too, which reads the tasks.
+_VERSIONS = (
+    "', '.join(name + ' ' + next((found.version for found in "
+    "__import__('importlib.metadata').metadata.distributions(name=name)), 'is missing') for name in ('quenched', 'jax'))"
+)
 
 
 class LostSchedulerError(ConnectionError):
-    """The scheduler went away in the midst of a sweep."""
+    """The scheduler went away in the midst of a sweep, or a worker came that cannot take part."""
 
 
 class Executor:
-    """Sends tasks to the workers of a Dask client, which is asked for with the first task."""
+    """Sends tasks to the workers of a Dask client. `tell` is told what a user who waits should know."""
 
-    def __init__(self, open_client: Callable[[], Client]):
-        self.open_client = open_client
-        self.asked, self.number = -math.inf, 1
-
-    @cached_property
-    def client(self) -> Client:
-        """The connection to the scheduler."""
-        found = self.open_client()
-        self.address = found.scheduler.address
-        return found
+    def __init__(self, client: Client, tell: Callable[[str], object]):
+        self.client, self.tell = client, tell
+        self.address = client.scheduler.address
+        self.looked, self.threads = -math.inf, 1
 
     def compute(self, jobs: Iterator[Task]) -> Generator[list[Part], None, None]:
         """Parts as they complete. A task that ends with an error is tried again, its points one by one; one whose worker
@@ -68,44 +67,52 @@ class Executor:
         yield guilty
 
     def _many(self) -> int:
-        """Tasks under way at once; how many workers there are is asked now and then."""
-        if time.monotonic() > self.asked + _SECONDS_BETWEEN_COUNTS:
-            self.number = (_WAITING + 1) * max(1, sum(self.client.nthreads().values()))
-            self.asked = time.monotonic()
-        return self.number
+        """Tasks under way at once."""
+        return (_WAITING + 1) * max(1, self._workers())
+
+    def _workers(self) -> int:
+        """How many threads the workers have, as of the last look; it is told if there are none."""
+        if time.monotonic() > self.looked + _LOOK:
+            there, before = sum(self.client.nthreads().values()), self.threads
+            self.looked, self.threads = time.monotonic(), there
+            if before and not there:
+                self.tell(
+                    f"The Dask scheduler {self.address} has no workers; the sweep waits for one, which "
+                    f"`dask worker {self.address}` starts."
+                )
+        return self.threads
 
     def _compute(
         self, jobs: Iterator[Task], most: Callable[[], int], killed: Callable[[Task, BaseException], object]
     ) -> Generator[list[Part], None, None]:
-        from distributed import KilledWorker, as_completed
+        from distributed import KilledWorker
+        from distributed.client import ClosedClientError
 
         waiting: dict[Any, Task] = {}
+        finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         alone: deque[Task] = deque()
-        completed = as_completed(loop=self.client.loop)
 
         def submit() -> None:
             number = most()
             while len(waiting) < number and (job := alone.popleft() if alone else next(jobs, None)) is not None:
-                try:
-                    future = self.client.submit(perform, job, pure=False, retries=attempts(job) - 1)
-                except TypeError as error:
-                    raise TypeError(
-                        "Model and theory of a sweep on workers must be such that they can be sent there, but "
-                        f"{error.__cause__ or error}; define functions and classes in a module that the workers import, or "
-                        "leave `executor` out."
-                    ) from error
+                future = _sent(self.client, job)
                 waiting[future] = job
-                completed.add(future)
+                future.add_done_callback(finished.put)
 
         try:
             submit()
-            for future in completed:
+            while waiting:
+                try:
+                    future = finished.get(timeout=_LOOK)
+                except queue.Empty:
+                    self._workers()
+                    continue
                 job = waiting.pop(future)
                 if future.status in ("cancelled", "lost"):
                     raise ConnectionError(future.status)
                 problem = future.exception()
                 if problem is None:
-                    yield [future.result()]
+                    yield [self._of_this_version(future.result())]
                 elif isinstance(problem, KilledWorker):
                     killed(job, problem)
                 elif len(job.indices) > 1:
@@ -113,34 +120,60 @@ class Executor:
                 else:
                     yield [failed(job, problem)]
                 submit()
-        except OSError:  # Dask's errors of communication are of this kind; those of the tasks are not raised
+        except LostSchedulerError:
+            raise
+        except (OSError, ClosedClientError):  # as Dask tells that it cannot communicate; no error of a task is raised here
             waiting.clear()
-            raise LostSchedulerError(
-                f"The Dask scheduler {self.address} is gone; start it again, and continue the sweep with resume=True "
-                "(--resume on the command line)."
-            ) from None
+            raise LostSchedulerError(f"The Dask scheduler {self.address} is gone; start it again, and {_RESUME}.") from None
         finally:
             if waiting:
-                self.client.cancel(list(waiting), force=True)
+                with suppress(OSError, ClosedClientError):
+                    self.client.cancel(list(waiting), force=True)
+
+    def _of_this_version(self, part: Part) -> Part:
+        """Workers may have joined since all were asked."""
+        if part.version != made_by():
+            raise LostSchedulerError(
+                f"A Dask worker has {part.version}, but this program has {made_by()}: install the same versions on all, and "
+                f"{_RESUME}."
+            )
+        return part
+
+
+def _sent(client: Client, job: Task) -> Any:
+    """A future of the task."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")  # a model is sent with each of its points
+            return client.submit(perform, job, pure=False, retries=attempts(job) - 1)
+    except TypeError as error:
+        raise TypeError(
+            "Model and theory of a sweep on workers must be such that they can be sent there, but "
+            f"{error.__cause__ or error}; define functions and classes in a module that the workers import, or leave "
+            "`executor` out."
+        ) from error
 
 
 @contextmanager
-def open_executor(where: Where, announce: Callable[[str], object] = lambda address: None) -> Iterator[Executor | None]:
+def open_executor(
+    where: Where,
+    announce: Callable[[str], object] = lambda address: None,
+    tell: Callable[[str], object] = lambda text: None,
+) -> Iterator[Executor | None]:
     """What `executor` stands for; processes that were started for it are ended with it. `announce` is told the address of
     the page that shows what the workers do."""
     with ExitStack() as stack:
-
-        def client() -> Client:
-            if isinstance(where, str | int):
-                found = stack.enter_context(local_client(None if isinstance(where, str) else where))
-            else:
-                found = where
-                _check_workers(found)
-            if found.dashboard_link:
-                announce(str(found.dashboard_link))
-            return found
-
-        yield None if where is None else Executor(client)
+        if where is None:
+            yield None
+            return
+        if isinstance(where, str | int):
+            client = stack.enter_context(local_client(None if isinstance(where, str) else where))
+        else:
+            client = where
+            _check_versions(client, tell)
+        if client.dashboard_link:
+            announce(str(client.dashboard_link))
+        yield Executor(client, tell)
 
 
 def check_executor(where: Where) -> Where:
@@ -159,6 +192,12 @@ def check_executor(where: Where) -> Where:
         checks.one_of("executor", where, ("processes",))
     elif isinstance(where, int):
         checks.count("executor", where)
+    elif where.asynchronous:
+        raise TypeError(
+            "Argument `executor` must be a Client that is not asynchronous; make it without `asynchronous=True`."
+        )
+    elif where.status != "running":
+        raise ConnectionError(f"Argument `executor` must be a running Client, but is {where.status}; make a new one.")
     return where
 
 
@@ -183,49 +222,13 @@ def _classes(thing: Any) -> Iterator[type]:
             yield from _classes(each)
 
 
-@contextmanager
-def local_client(number: int | None = None) -> Iterator[Client]:
-    """Processes of this machine, one for each core if left out, with the scheduler in this one.
-
-    They are started by command, so that a script needs no `if __name__ == "__main__"`, and end when this process does,
-    however it does.
-    """
-    from dask import config
-    from distributed import Client, Scheduler
-    from distributed.deploy.spec import SpecCluster
-    from distributed.deploy.subprocess import SubprocessWorker
-
-    cores = os.cpu_count() or 1
-    count = number or cores
-    threads = max(1, cores // count)  # of XLA, for each
-    of_worker = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "host": _LOOPBACK}
-    workers = {
-        place: {"cls": SubprocessWorker, "options": {"worker_kwargs": {**of_worker, "name": str(place)}}}
-        for place in range(count)
-    }
-    scheduler = {"cls": Scheduler, "options": {"host": _LOOPBACK, "port": 0, "dashboard_address": f"{_LOOPBACK}:0"}}
-    with (
-        _in_environment(
-            DASK_LOGGING__DISTRIBUTED="critical",
-            NPROC=str(threads),
-            PYTHONPATH=os.pathsep.join(sys.path),  # they find what this program finds
-        ),
-        config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}),
-        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL, name="quenched") as cluster,
-        Client(cluster) as client,
-    ):
-        client.wait_for_workers(count, timeout=60 + 5 * count)
-        yield client
-
-
 def connect(address: str) -> Client:
     """A client of the scheduler there."""
     _need_dask()
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is told in words of our own
     try:
-        return Client(address, timeout=_PATIENCE)
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
     except Exception as error:  # whatever Dask makes of what answers there, or of nothing
         raise ConnectionError(
             f"No Dask scheduler answers at {address!r} within {_PATIENCE} s ({error}); start one by `dask scheduler`, and "
@@ -233,44 +236,26 @@ def connect(address: str) -> Client:
         ) from None
 
 
-def _check_workers(client: Client) -> None:
-    """Refuse workers that would compute something else, by name."""
-    here, others = version("quenched"), client.run(_version)
-    for worker, there in others.items():
-        if there != here:
-            is_there = "has no quenched" if there is None else f"has quenched {there}"
-            raise ConnectionError(
-                f"The Dask worker {worker} {is_there}, but this program has {here}: install the same version on all."
-            )
-    if not others:
-        raise ConnectionError(
-            f"The Dask scheduler {client.scheduler.address} has no workers; start some by `dask worker "
-            f"{client.scheduler.address}`."
+def _check_versions(client: Client, tell: Callable[[str], object]) -> None:
+    """Wait for a worker, and refuse a scheduler or workers that would compute something else, by name."""
+    if not client.nthreads():
+        tell(
+            f"The Dask scheduler {client.scheduler.address} has no workers yet; waiting for one, which "
+            f"`dask worker {client.scheduler.address}` starts."
         )
+        client.wait_for_workers(1)
 
-
-def _version() -> str | None:
-    try:
-        return version("quenched")
-    except PackageNotFoundError:
-        return None
+    here, who = made_by(), {f"scheduler {client.scheduler.address}": client.run_on_scheduler(eval, _VERSIONS)}
+    who |= {f"worker {worker}": there for worker, there in client.run(eval, _VERSIONS).items()}
+    for name, there in who.items():
+        if there != here:
+            raise ConnectionError(
+                f"The Dask {name} has {there}, but this program has {here}: install the same versions on all."
+            )
 
 
 def _need_dask() -> None:
     if find_spec("distributed") is None:
-        raise ImportError(f"Argument `executor` needs Dask's `distributed`: {_INSTALL}.")
-
-
-@contextmanager
-def _in_environment(**variables: str) -> Iterator[None]:
-    """For processes that are started inside."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        raise ImportError(
+            'Argument `executor` needs Dask\'s `distributed`: install it by `pip install "quenched[cluster]"`.'
+        )

@@ -18,8 +18,10 @@ class LockedStoreError(BlockingIOError):
 
 
 def lock_file(path: Path) -> Path:
-    """It lies beside the store, and is there while a sweep writes."""
-    return path.with_name(f".{path.name}.lock")
+    """It lies beside the store, and is there while a sweep writes. Of a file with several sweeps there is one for all."""
+    path = path.resolve()
+    store = path.parent if (path.parent / "zarr.json").exists() else path
+    return store.with_name(f".{store.name}.lock")
 
 
 @contextmanager
@@ -63,8 +65,8 @@ def holder(path: Path) -> str | None:
         lock.acquire()
     except Timeout:
         return _told(place)
-    except OSError:  # a folder that cannot be written: nobody can be writing there
-        return None
+    except OSError:  # another user's
+        return f"{_told(place)}, unless that was killed"
     with suppress(OSError):
         place.unlink()  # left by a process that was killed
     lock.release()

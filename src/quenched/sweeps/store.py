@@ -77,6 +77,7 @@ def existing(path: Path) -> dict[str, Any] | None:
 
 def remove(path: Path) -> None:
     """Make room, if what is there is a store of a sweep."""
+    path = path.resolve()
     if path.is_dir() and read_definition(path) is not None:
         shutil.rmtree(path)
 
@@ -134,7 +135,7 @@ def open_sweep(path: Path) -> xr.Dataset:
             "resume=True (--resume on the command line), which mends it."
         )
     try:
-        with xr.open_zarr(path, consolidated=False) as stored:
+        with xr.open_zarr(path, consolidated=False, chunks=None) as stored:  # none of Dask's arrays
             return stored.load()
     except MemoryError:
         raise
@@ -155,8 +156,8 @@ def load_into(table: Table, path: Path) -> None:
                 f"{group[name].shape}; {_OFFER}."
             )
     stored = {name: read_array(path, group[name], len(grid)) for name in table.rows}
-    told = str(group["status"].attrs.get("failures", "")), str(group["version"].attrs.get("versions", ""))
-    table.load({name: values for name, (values, _) in stored.items()}, *told)
+    versions = str(group["version"].attrs.get("versions", ""))
+    table.load({name: values for name, (values, _) in stored.items()}, versions)
     status, unknown = table.on_grid("status"), stored["status"][1]
     lost = np.zeros(grid, bool)
     for name, (_, damaged) in stored.items():

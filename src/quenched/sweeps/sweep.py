@@ -126,9 +126,9 @@ def sweep(
         if place is not None:
             held.enter_context(locked(place))
         continued = place is not None and claim(place, plan.definition, resume, force)
+        workers = held.enter_context(open_executor(executor, tell=lambda text: print(text, file=sys.stderr)))
         if place is not None and not continued:
             remove(place)
-        workers = held.enter_context(open_executor(executor))
         found = execute(plan, place, continued, progress, workers)
     for line in endings(found, place):
         print(line, file=sys.stderr)
@@ -150,7 +150,7 @@ def execute(
     if store is not None and continued:
         load_into(table, store)
     writer = None if store is None else Writer(store, table, continued)
-    each, wanted = plan.units // points, table.left()
+    each, wanted = plan.units // points, table.not_run()
     before = (points - len(wanted)) * each
 
     def tell(done: int) -> None:
@@ -164,12 +164,10 @@ def execute(
                 if len(wanted):
                     with closing(compute(plan, wanted, executor, tell)) as parts:
                         for part in parts:
-                            table.fill(part)
-                            if writer is not None:
-                                writer.add(part.indices)
+                            (table.fill if writer is None else writer.add)(part)
             finally:
                 if writer is not None:
-                    writer.flush()
+                    writer.close()
     except LostSchedulerError as error:
         raise StoppedSweepError(str(error), table.to_dataset()) from None
     except KeyboardInterrupt:

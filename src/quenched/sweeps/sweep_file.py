@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -152,7 +153,10 @@ def run_file(
         _check_places(job, resume, force)
         held.enter_context(locked(job.store))
         plans = _claim_all(job, resume, force)
-        workers = held.enter_context(open_executor(executor, announce))
+        workers = held.enter_context(open_executor(executor, announce, lambda text: print(text, file=sys.stderr)))
+        if force and existing(job.store) is not None:
+            remove(job.store)
+        create_group(job.store, {"theories": list(job.plans)}, title=job.title)
         for name, (plan, continued) in plans.items():
             tell = None if progress is None else lambda done, units, name=name: progress(name, done, units)
             found[name] = execute(plan, job.store / name, continued, tell, workers)
@@ -229,13 +233,10 @@ def _check_places(job: Job, resume: bool, force: bool) -> None:
 def _claim_all(job: Job, resume: bool, force: bool) -> dict[str, tuple[Plan, bool]]:
     """Decide about every store, before anything is computed or removed."""
     stored = existing(job.store)
-    if stored is not None and force:
-        remove(job.store)
     continued = {name: claim(job.store / name, plan.definition, resume, force) for name, plan in job.plans.items()}
     if stored is not None and not force and (not resume or "theories" not in stored):
         holds = ", ".join(stored.get("theories", [stored.get("theory", "another sweep")]))
         raise FileExistsError(
             f"The store {str(job.store)!r} exists and holds {holds}: choose another, or replace it by --force."
         )
-    create_group(job.store, {"theories": list(job.plans)}, title=job.title)
     return {name: (plan, continued[name]) for name, plan in job.plans.items()}

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from quenched.models import RandomNetwork
-from quenched.provenance import stamp
 from quenched.solution import labelled, of_axes
 from quenched.status import Status
 from quenched.sweeps.compute import by_name
@@ -38,7 +37,7 @@ class Table:
         }
         self.failures: dict[int, str] = {}
         """Of points that were given up, the last error."""
-        self.versions = [_version()]
+        self.versions: list[str] = []
         """Of the package and of JAX, that computed a point."""
 
     def fill(self, part: Part) -> None:
@@ -50,31 +49,32 @@ class Table:
         for name, values in by_name(part.computed).items():
             self.rows[name][part.indices] = values
         self.rows["wall_time"][part.indices] = part.seconds
-        self.rows["version"][part.indices] = self.versions.index(_version())
+        if part.version not in self.versions:
+            self.versions.append(part.version)
+        self.rows["version"][part.indices] = self.versions.index(part.version)
         for index in part.indices.tolist():
             self.failures.pop(index, None)
 
-    def load(self, stored: Mapping[str, np.ndarray], failures: str, versions: str) -> None:
-        """Take over what an earlier run has left."""
+    def load(self, stored: Mapping[str, np.ndarray], versions: str) -> None:
+        """Take over what an earlier run has left; what has failed there is to be done again."""
         for name, rows in self.rows.items():
             rows[...] = stored[name].reshape(rows.shape)
-        for text, places in json.loads(failures or "{}").items():
-            self.failures |= dict.fromkeys(np.ravel_multi_index(np.array(places).T, self.plan.grid.shape).tolist(), text)
-        before = [each for each in versions.split("; ") if each]
-        here = self.versions[0]
-        self.versions = before if here in before else [*before, here]
+        status = self.rows["status"]
+        status[status == Status.failed] = Status.not_run
+        self.versions = [each for each in versions.split("; ") if each]
 
-    def left(self) -> np.ndarray:
-        """Flat indices of the points still to do, those that failed among them."""
-        return np.flatnonzero(np.isin(self.rows["status"], (Status.not_run, Status.failed)))
+    def not_run(self) -> np.ndarray:
+        """Flat indices of the points still to do."""
+        return np.flatnonzero(self.rows["status"] == Status.not_run)
 
-    def told_failures(self) -> str:
-        """As JSON: of every message the places in the grid that it is about."""
+    def notes(self) -> dict[str, dict[str, str]]:
+        """What is told beside arrays: of the status, as JSON, each message of a failure and the places in the grid that it
+        is about; and the versions, in the order of their numbers."""
         places: dict[str, list[list[int]]] = {}
         for index, text in sorted(self.failures.items()):
             at = np.unravel_index(index, self.plan.grid.shape)
             places.setdefault(text, []).append([int(each) for each in at])
-        return json.dumps(places)
+        return {"status": {"failures": json.dumps(places)}, "version": {"versions": "; ".join(self.versions)}}
 
     def on_grid(self, name: str) -> np.ndarray:
         """A quantity with one axis for each swept parameter; a view of the rows."""
@@ -93,14 +93,9 @@ class Table:
             coordinates["critical_gain"] = labelled("critical_gain", critical, dims)
         if (keys := self.plan.point_keys) is not None:
             coordinates["point_key"] = labelled("point_key", keys, swept)
-        variables["status"][2]["failures"] = self.told_failures()
-        variables["version"][2]["versions"] = "; ".join(self.versions)
+        for name, told in self.notes().items():
+            variables[name][2].update(told)
         return xr.Dataset(variables, coordinates, self.plan.attributes)
-
-
-def _version() -> str:
-    made_by = stamp()
-    return ", ".join(f"{name.removesuffix('_version')} {version}" for name, version in made_by.items())
 
 
 def _blank(name: str, dtype: np.dtype[Any]) -> tuple[Any, np.dtype[Any]]:

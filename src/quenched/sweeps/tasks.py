@@ -13,6 +13,7 @@ import numpy as np
 from quenched.compiled import compiled
 from quenched.numerics.memory import BATCH_BYTES
 from quenched.precision import double_precision
+from quenched.provenance import made_by
 from quenched.solve import Progress, measure_ensemble
 from quenched.status import Status
 from quenched.sweeps.plan import Plan
@@ -43,6 +44,8 @@ class Part(NamedTuple):
     """That one point took; of points computed side by side their share."""
     failure: str = ""
     """The last error."""
+    version: str = ""
+    """Of what computed it."""
 
 
 def tasks(plan: Plan, wanted: np.ndarray) -> Iterator[Task]:
@@ -62,9 +65,10 @@ def tasks(plan: Plan, wanted: np.ndarray) -> Iterator[Task]:
         return
     everything, length = np.arange(len(plan.grid.points)), lanes(plan)
     for batch in np.split(everything, everything[length::length]):
-        if np.isin(batch, wanted).any():
+        places = np.flatnonzero(np.isin(batch, wanted))
+        if len(places):
             padded = np.pad(batch, (0, length - len(batch)), mode="edge")
-            yield Task(batch, solve_points, (*plan.grid.stacked(padded), plan.solver, plan.start, len(batch)))
+            yield Task(batch[places], solve_points, (*plan.grid.stacked(padded), plan.solver, plan.start, places))
 
 
 def lanes(plan: Plan) -> int:
@@ -86,10 +90,10 @@ def lanes_compiled(models: Any, theories: Any, solver: Any, start: Start | None)
     return jax.vmap(lambda model, theory: theory.compute(model, solver, start))(models, theories)
 
 
-def solve_points(models: Any, theories: Any, solver: Any, start: Start | None, count: int) -> Computed:
-    """The first `count` of some points of a theory."""
+def solve_points(models: Any, theories: Any, solver: Any, start: Start | None, places: np.ndarray) -> Computed:
+    """Those at some places among a batch of points of a theory."""
     computed = jax.device_get(lanes_compiled(models, theories, solver, start))
-    return jax.tree.map(lambda values: values[:count], computed)
+    return jax.tree.map(lambda values: values[places], computed)
 
 
 def measure_point(
@@ -109,7 +113,7 @@ def perform(task: Task, **options: Any) -> Part:
     """Do a task here."""
     began = time.perf_counter()
     computed = task.work(*task.arguments, **options)
-    return Part(task.indices, computed, (time.perf_counter() - began) / len(task.indices))
+    return Part(task.indices, computed, (time.perf_counter() - began) / len(task.indices), version=made_by())
 
 
 def perform_at_last(task: Task, **options: Any) -> list[Part]:
@@ -135,18 +139,30 @@ def apart(task: Task) -> list[Task]:
     """Its points one by one, for the same program: all of its lanes have the one point then."""
     if len(task.indices) == 1:
         return [task]
-    models, theories, solver, start, _ = task.arguments
+    models, theories, solver, start, places = task.arguments
 
     def alone(place: int) -> Any:
         return jax.tree.map(
             lambda leaf: np.repeat(np.asarray(leaf)[place : place + 1], len(leaf), axis=0), (models, theories)
         )
 
-    return [Task(task.indices[[at]], task.work, (*alone(at), solver, start, 1)) for at in range(len(task.indices))]
+    first = np.zeros(1, int)
+    return [
+        Task(task.indices[[at]], task.work, (*alone(place), solver, start, first))
+        for at, place in enumerate(places.tolist())
+    ]
 
 
 def failed(task: Task, problem: BaseException) -> Part:
-    """A task that was given up. Of an error that tells a traceback the first line and the last are kept."""
+    """A task that was given up, with the error that it ends with and the one that began it."""
+    began = problem
+    while began.__cause__ is not None:
+        began = began.__cause__
+    told = [_short(problem)] if began is problem else [_short(problem), _short(began)]
+    return Part(task.indices, None, failure=" ... ".join(told))
+
+
+def _short(problem: BaseException) -> str:
+    """Of an error that tells a traceback the first line and the last."""
     lines = [line[:_LONGEST_LINE] for line in str(problem).strip().splitlines()] or [""]
-    text = lines[0] if len(lines) == 1 else f"{lines[0]} ... {lines[-1]}"
-    return Part(task.indices, None, failure=f"{type(problem).__name__}: {text}")
+    return f"{type(problem).__name__}: {lines[0] if len(lines) == 1 else f'{lines[0]} ... {lines[-1]}'}"

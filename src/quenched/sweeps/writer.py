@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from quenched.status import Status
 from quenched.storage import with_checksum, write_zarr
 from quenched.sweeps.store import consolidate, make_folder, read_definition
 from quenched.sweeps.table import Table
+from quenched.sweeps.tasks import Part
 
 _SECONDS_BETWEEN_WRITES = 1.0
 # Of a piece of an array, as numbers: so much is written anew when one of its points completes.
@@ -25,54 +27,90 @@ _CONTINUE = "continue the sweep with resume=True (--resume on the command line)"
 
 
 class Writer:
-    """Writes a table into its store now and then, and at the end.
+    """Fills a table and writes it into its store, about once a second, whether points complete or not, and at the end.
 
     The status goes last: a point that counts as done has its numbers in the store, whenever the program is killed. Of a
-    file there is the old one or the new one, never half of one.
+    file there is the old one or the new one, never half of one. A thread writes, so that Ctrl-C does not meet it.
     """
 
     def __init__(self, path: Path, table: Table, continued: bool):
-        import zarr
-
-        dataset = table.to_dataset()
         self.path, self.table = path, table
         self.pending: list[np.ndarray] = []
-        with self._told():
-            if not continued:
-                make_folder(path)
-                write_zarr(dataset, path, _encoding(table, map(str, dataset.coords)))
-                if (path.parent / "zarr.json").exists():  # the group of a file with several sweeps
-                    consolidate(path.parent)
-            # Zarr leaves out what holds nothing but its filling: then nobody could tell what is lost from what is NaN.
-            with zarr.config.set({"array.write_empty_chunks": True}):
-                self.group = zarr.open_group(path, mode="r+")
-                self.arrays: dict[str, Any] = {name: self.group[name] for name in (*table.rows, *map(str, dataset.coords))}
-            for name in dataset.coords if continued else (*dataset.coords, "status"):
-                self.arrays[str(name)][...] = dataset[name].values
-        self.definition, self.failures, self.written = read_definition(path), dict(table.failures), time.monotonic()
+        self.problem: StoppedSweepError | None = None
+        self.guard, self.over = threading.RLock(), threading.Event()
+        dataset = table.to_dataset()
+        names = list(map(str, dataset.coords))
 
-    def add(self, indices: np.ndarray) -> None:
+        def write_axes(place: Path, *also: str) -> None:
+            for name in (*names, *also):
+                _arrays(place, [name])[name][...] = dataset[name].values
+
+        make_folder(path)
+        with self._told():
+            if continued:
+                write_axes(path)
+            else:
+                encoding = _encoding(table, names)
+                write_zarr(dataset, path, encoding, lambda beside: write_axes(beside, "status"))
+                self._consolidate(of_store=False)
+        self.arrays, self.definition, self.notes = _arrays(path, list(table.rows)), read_definition(path), table.notes()
+        self.written = time.monotonic()
+        self.thread = threading.Thread(target=self._write_now_and_then, daemon=True)
+        self.thread.start()
+
+    def add(self, part: Part) -> None:
         """These points are done."""
-        self.pending.append(indices)
+        with self.guard:
+            self.table.fill(part)
+            self.pending.append(part.indices)
         if time.monotonic() - self.written > _SECONDS_BETWEEN_WRITES:
+            self.flush()
+        if self.problem is not None:
+            raise self.problem
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.over.set()
+        self.thread.join()
+        if self.problem is None:
+            self.flush()
+        if self.problem is not None:
+            raise self.problem
+
+    def _write_now_and_then(self) -> None:
+        while not self.over.wait(max(0.05, _SECONDS_BETWEEN_WRITES)) and self.problem is None:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is pending."""
-        if not self.pending:
-            return
-        done, self.pending = np.unique(np.concatenate(self.pending)), []
-        with self._told():
-            self._refuse_another_store()
-            if self.failures != self.table.failures:
-                self.group["status"].attrs["failures"] = self.table.told_failures()
-                consolidate(self.path)
-                self.failures = dict(self.table.failures)
-            for name in sorted(self.table.rows, key="status".__eq__):
-                values, stored = self.table.on_grid(name), self.arrays[name]
-                for piece in _pieces(stored, np.unravel_index(done, self.table.plan.grid.shape)):
-                    stored[piece] = values[piece]
-        self.written = time.monotonic()
+        """Write what is pending. What goes wrong is kept for the thread that computes."""
+        with self.guard:
+            if not self.pending:
+                return
+            done, self.pending = np.unique(np.concatenate(self.pending)), []
+            try:
+                with self._told():
+                    self._write(done)
+            except StoppedSweepError as error:
+                self.problem = error
+            self.written = time.monotonic()
+
+    def _write(self, done: np.ndarray) -> None:
+        self._refuse_another_store()
+        if (notes := self.table.notes()) != self.notes:
+            for name, told in notes.items():
+                self.arrays[name].attrs.update(told)
+            self._consolidate()
+            self.notes = notes
+        for name in sorted(self.table.rows, key="status".__eq__):
+            values, stored = self.table.on_grid(name), self.arrays[name]
+            for piece in _pieces(stored, np.unravel_index(done, self.table.plan.grid.shape)):
+                stored[piece] = values[piece]
+
+    def _consolidate(self, of_store: bool = True) -> None:
+        if of_store:
+            consolidate(self.path)
+        if (self.path.parent / "zarr.json").exists():  # the group of a file with several sweeps
+            consolidate(self.path.parent)
 
     def _refuse_another_store(self) -> None:
         """Zarr would write pieces into a folder that is a store no more."""
@@ -90,9 +128,19 @@ class Writer:
             yield
         except OSError as error:
             what = str(error) if isinstance(error, _ChangedStoreError) else _sentence(error)
-            done, points = len(self.table.rows["status"]) - len(self.table.left()), len(self.table.rows["status"])
+            done, points = len(self.table.rows["status"]) - len(self.table.not_run()), len(self.table.rows["status"])
             reason = f"The store {str(self.path)!r} {what}. {done} of {points} points were computed."
             raise StoppedSweepError(reason, self.table.to_dataset()) from None
+
+
+def _arrays(path: Path, names: Iterable[str]) -> dict[str, Any]:
+    """Arrays of a store, to be written whole: Zarr leaves out what holds nothing but its filling, and then nobody could tell
+    what is lost from what is NaN."""
+    import zarr
+
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        group = zarr.open_group(path, mode="r+")
+        return {name: group[name] for name in names}
 
 
 class _ChangedStoreError(OSError):
