@@ -128,8 +128,6 @@ def _forward(primals: Any, tangents: Any, *, structure: Any) -> tuple[Array, Any
     if any(type(each) is not ad.Zero and each.dtype != jax.dtypes.float0 for each in others):
         raise NotImplementedError("A SparseMatrix has no derivative with respect to its entries.")
     value = _product.bind(vectors, *both, structure=structure)
-    if type(along) is ad.Zero:
-        return value, ad.Zero.from_primal_value(value)
     return value, _product.bind(along, *both, structure=structure)
 
 
