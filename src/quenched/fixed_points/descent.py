@@ -114,7 +114,7 @@ _FLAT = 1e-6
 # What rounding leaves of F, relative to F' and the state.
 _FLOOR = 1e-14
 # How exactly the equations of a step are solved without Jacobians: far from a root, and next to one.
-_ROUGH, _FINE = 1e-2, 1e-8
+_ROUGH, _FINE = 1e-1, 1e-8
 # Longest step to a root that Newton's method may take over, relative to the state.
 _SHORT = 1e-3
 
