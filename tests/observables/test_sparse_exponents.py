@@ -12,9 +12,10 @@ from scipy.sparse import csr_array, eye_array, kron
 from scipy.sparse.linalg import eigsh
 
 import quenched as qd
+from programs import largest_array
 from quenched.couplings import Elliptic, Redrawn, Sparse
-from quenched.observables import lyapunov, lyapunov_spectrum
 from quenched.numerics.sparse_product import GroupedRows
+from quenched.observables import lyapunov, lyapunov_spectrum
 from quenched.observables.benettin import Span
 from quenched.observables.networks import read_networks, read_states
 from quenched.observables.tangent import advance, begin
@@ -42,17 +43,6 @@ def test_sparse_weights_have_the_exponents_of_dense_ones(make: Any) -> None:
     ours, theirs, mixed = (lyapunov_spectrum(each, **options) for each in (sparse, dense, [sparse[0], dense[1]]))
     np.testing.assert_allclose(ours.lyapunov_exponent, theirs.lyapunov_exponent, atol=1e-10)
     np.testing.assert_array_equal(mixed.lyapunov_exponent, theirs.lyapunov_exponent)
-
-
-def largest_array(jaxpr: Any) -> int:
-    """How many numbers it has, in a program and those within it."""
-    found = 0
-    for equation in jaxpr.eqns:
-        found = max([found, *(np.prod(each.aval.shape, dtype=int) for each in equation.outvars)])
-        for inner in jax.tree.leaves(equation.params, is_leaf=lambda each: hasattr(each, "eqns") or hasattr(each, "jaxpr")):
-            inner = getattr(inner, "jaxpr", inner)
-            found = max(found, largest_array(inner)) if hasattr(inner, "eqns") else found
-    return found
 
 
 @pytest.mark.parametrize("fresh", [False, True])

@@ -52,9 +52,10 @@ class EstimatedRoots(Collection):
     def _leads_to(self, state: np.ndarray, condition: int) -> int:
         """The root that Newton's method leads to from here, as far as the estimates say; -1 for none."""
         nearest, apart = self._nearest(state, condition)
-        if nearest < 0:
+        root, given = self.roots[nearest] if nearest >= 0 else None, self.given(np.array([condition]))
+        # On a line of roots Newton's method leads to any of them.
+        if root is None or not np.isfinite(root.distance):
             return -1
-        root, given = self.roots[nearest], self.given(np.array([condition]))
         bent = float(bent_compiled(self.dynamics, np.asarray(root.state)[None], state[None], given)[0])
         # Of all entries together, at most the square root of their number times the largest.
         off = np.sqrt(self.dynamics.size) * bent / max(float(root.smallest), 1e-300)
@@ -71,7 +72,7 @@ class EstimatedRoots(Collection):
         state = np.asarray(root.state)
         nearest, apart = self._nearest(state, of_input)
         size = 1.0 + np.max(np.abs(state))
-        # Of a line of roots the distance is as good as infinite; those further apart than the search ends are listed.
+        # Of a line of roots, where the distance is infinite, those are listed that the search can tell apart.
         off = min(2.0 * float(root.distance), self.solver.tolerance * size)
         if nearest >= 0 and apart <= max(off, _SAME * size):
             return nearest

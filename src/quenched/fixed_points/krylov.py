@@ -47,8 +47,8 @@ class Krylov(eqx.Module):
         >>> found.sizes["fixed_point"], found.stable.values.tolist(), found.certified.values.any().item()
         (3, [True, True, False], False)
 
-    Source: Paige & Saunders 1982 (`paige1982`, least squares by products); Yamashita & Fukushima 2001 (`yamashita2001`, the
-    damping).
+    Source: Dembo & Steihaug 1983 (`dembo1983`, truncated steps); Yamashita & Fukushima 2001 (`yamashita2001`, the damping);
+    Lehoucq, Sorensen & Yang 1998 (`lehoucq1998`, the eigenvalues).
     """
 
     max_steps: int = eqx.field(static=True, default=200)
@@ -135,7 +135,7 @@ class Examined(NamedTuple):
     smallest: Float[Array, ""]
     """The smallest singular value of F', from above."""
     distance: Float[Array, ""]
-    """|F| and what rounding does to it, over that: how far the root is, to first order."""
+    """|F| and what rounding does to it, over that: how far the root is, to first order; infinite where F' is singular."""
     is_root: Bool[Array, ""]
     """Whether no more than rounding is left of F."""
     on_kink: Bool[Array, ""]
@@ -181,7 +181,8 @@ def polish_and_examine(dynamics: AbstractDynamics, state: Vector, inputs: Array 
     rounding = _EPSILON * (1.0 + scale) * reach * jnp.sqrt(dynamics.size)
     residual = jnp.max(jnp.abs(speed))
     is_root = (residual <= _ROOT * scale * reach) & dynamics.may_rest(state) & dynamics.admits(state, inputs)
-    distance = (jnp.linalg.norm(speed) + rounding) / jnp.maximum(smallest, 1e-300)
+    flat = smallest <= 10.0 * _NEGLIGIBLE * scale
+    distance = jnp.where(flat, jnp.inf, (jnp.linalg.norm(speed) + rounding) / smallest)
     return Examined(state, residual, smallest, distance, is_root, _on_kink(dynamics, state, inputs, probe, reach))
 
 

@@ -189,7 +189,7 @@ def _described(
         "eigenvalue_imag": values.imag,
         "eigenvalue_residual": residuals,
         "unstable_modes": np.array([growing_modes(each) for each in spectra]).reshape(-1, MODES, dynamics.size),
-        "index": np.array([_index(each, which) for each, which in zip(spectra, known, strict=True)]),
+        "index": np.array([_index(each, bool(which)) for each, which in zip(spectra, known, strict=True)]),
         "starts_reaching": np.bincount(belongs[belongs >= 0], minlength=len(states)),
     }
     if single is not None:
@@ -219,6 +219,7 @@ def _described(
         variables["inputs"] = labelled("inputs", conditions)
     attributes = attributes_of(dynamics, 0) | {"certificate_bound": "none", "solver": "Krylov"}
     attributes["index_sum_means"] += "; of roots that are not proven, and not known where the index of one is not"
+    attributes["citations"] = "sussillo2013 dembo1983 lehoucq1998"
     attributes |= {"outcomes": counted(descents.outcome), "path_outcomes": "none"}
     return FixedPointDataset(variables, attrs=attributes)
 

@@ -56,7 +56,7 @@ class Rightmost(NamedTuple):
     @property
     def known(self) -> bool:
         """Whether it is known of every direction that it grows or decays."""
-        return self.complete and not self.marginal.any()
+        return self.complete and not bool(self.marginal.any())
 
 
 def rightmost(dynamics: AbstractDynamics, state: np.ndarray, inputs: Any, count: int) -> Rightmost:
@@ -83,13 +83,13 @@ def rightmost(dynamics: AbstractDynamics, state: np.ndarray, inputs: Any, count:
         slowest = np.min(_growths(np.linalg.eigvals(basis.T @ images), is_map), initial=np.inf)
         rough = _ROUGH * (1.0 if is_map else scale)
         _, converged, growth = _arnoldi(product, basis, shift, 1, is_map, _ROUGH)
-        rest = np.max(growth, initial=-np.inf)
+        rest = float(np.max(growth, initial=-np.inf))
         if not converged or not rest > slowest + rough:
             # The others are known not to grow if the fastest of them does not.
-            complete &= converged and rest < -border - rough
+            complete = complete and converged and bool(rest < -border - rough)
             break
         vectors, converged, _ = _arnoldi(product, basis, shift, _AT_A_TIME, is_map, _TOLERANCE)
-        complete &= converged
+        complete = complete and converged
         basis, images = _basis_and_images(product, np.concatenate([basis, vectors], axis=1))
     else:
         complete = False
