@@ -74,15 +74,17 @@ def find_fixed_points(
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
         starts: how many starts (the origin, states on trajectories, Gaussian clouds), or the starts themselves, (start,
-            neuron). If left out 200, or more to give every row of `inputs` as many; a quarter of them states that Langevin
-            dynamics has cooled in the landscape (`qd.landscape.anneal` makes more of these).
+            neuron). If left out 200 (20 without Jacobians), or more to give every row of `inputs` as many; a quarter of them
+            states that Langevin dynamics has cooled in the landscape (`qd.landscape.anneal` makes more of these).
         inputs: constant inputs, (input), or one row a start, (start, input); of a `qd.Network` added to its field.
-        paths: from how many of the starts a path is followed too; 0 for none.
+        paths: from how many of the starts a path is followed too, 16 if left out; 0 for none, as without Jacobians.
         rounds: search again from the middle between points that were found, as long as that finds new ones or the index sum
             is not 1, at most this often; 0 for never.
         period: of a map, find its points of this period (and of its divisors).
         key: seed of the starts and of the pairs that later rounds search between, 0 if left out.
-        solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
+        solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`, or for large systems
+            `qd.landscape.Krylov(max_steps=, lanes=, tolerance=, max_products=, modes=)`, which makes no matrix of F'. If
+            left out the latter above 2000 unknowns, or where the Jacobians of the former do not fit into the memory.
         follow: `qd.landscape.Homotopy(max_steps=, most_points=, lanes=, furthest=)`.
         progress: called with (starts done, starts in all), paths and later rounds counted too; and, if it has an argument
             `points`, with points=the states certified so far, (fixed_point, neuron). Ctrl-C ends the search and keeps what
@@ -113,13 +115,21 @@ def find_fixed_points(
         of the unit circle. Attribute `certificate_bound`: how fast F' changes is known from the "activation", or "sampled"
         in random directions and therefore no proof.
 
+        Without Jacobians (`qd.landscape.Krylov`) nothing is certified: `fixed_point` are roots to rounding, `certified` is
+        False, and their `outcome` is `estimated`. In place of `certificate`, `radius` and `log_weight` there are
+        `smallest_singular_value` of F' (an estimate from above) and `estimated_distance` to the root (|F| over that). `mode`
+        are the eigenvalues that grow fastest, by ARPACK, with `eigenvalue_residual`. `unstable_directions`, `index` and
+        `index_sum` are NaN, and `stable` is False, where these do not settle the signs of all: where all that were asked for
+        grow, one is on the border, ARPACK has not converged, or F' jumps there (`at_kink`). Ghosts are not told from saddles
+        of E: both are `stalled`.
+
     -x is looked at wherever x is a fixed point.
 
     Raises:
         TypeError: no dynamics, a function that JAX cannot trace or differentiate, a solver of another kind, no number.
         ValueError: a function that returns another shape; starts or inputs of another shape, or not finite; a period of a
-            flow; phi that jumps; numbers out of range.
-        MemoryError: the dense Jacobians or the starts would not fit.
+            flow; paths without Jacobians; phi that jumps; numbers out of range.
+        MemoryError: the Jacobians or the starts would not fit.
 
     When it fails: `outcome` says of each start why it led to no fixed point, and `qd.landscape.Outcome` what that means.
     `slow_point`: a ghost; give more `starts` and `paths`. `out_of_steps`: raise the solver's `max_steps`. `uncertified`: a

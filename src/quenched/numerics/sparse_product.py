@@ -43,14 +43,20 @@ def grouped(matrices: Sequence[Any]) -> GroupedRows:
     widths = np.max(np.take_along_axis(lengths, orders, axis=1), axis=0)
     columns, values, first = [], [], 0
     while first < len(widths):
-        last = int(np.searchsorted(widths, int(_WIDER * widths[first]) + 1, side="right"))
-        width = int(widths[last - 1])
+        width = _rounded_up(int(_WIDER * widths[first]) + 1)
+        last = int(np.searchsorted(widths, width, side="right"))
+        width = _rounded_up(int(widths[last - 1]))
         tables = [_table(each, order[first:last], width) for each, order in zip(matrices, orders, strict=True)]
         columns.append(jnp.asarray(np.stack([table for table, _ in tables])))
         values.append(jnp.asarray(np.stack([table for _, table in tables])))
         first = last
     position = np.argsort(orders, axis=1, kind="stable").astype(np.int32)
     return GroupedRows(tuple(columns), tuple(values), jnp.asarray(position))
+
+
+def _rounded_up(width: int) -> int:
+    """To whole passes through the sums."""
+    return -(-width // _TOGETHER) * _TOGETHER
 
 
 def _table(matrix: Any, rows: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,18 +76,17 @@ def multiply(matrix: GroupedRows, vectors: Float[Array, "column vector"]) -> Flo
 
 
 def _group_times(columns: Array, values: Array, vectors: Array) -> Array:
-    width, whole = len(columns), len(columns) // _TOGETHER
+    total = jnp.zeros((columns.shape[1], vectors.shape[1]), jnp.result_type(values, vectors))
+    if not len(columns):
+        return total
 
     def some(number: Array, total: Array) -> Array:
         here = jax.lax.dynamic_slice_in_dim(columns, _TOGETHER * number, _TOGETHER)
         weights = jax.lax.dynamic_slice_in_dim(values, _TOGETHER * number, _TOGETHER)
         return total + sum(weights[place, :, None] * vectors[here[place]] for place in range(_TOGETHER))
 
-    total = jnp.zeros((columns.shape[1], vectors.shape[1]), jnp.result_type(values, vectors))
-    total = jax.lax.fori_loop(0, whole, some, total) if whole else total
-    for place in range(_TOGETHER * whole, width):
-        total = total + values[place, :, None] * vectors[columns[place]]
-    return total
+    found: Array = jax.lax.fori_loop(0, len(columns) // _TOGETHER, some, total)
+    return found
 
 
 class SparseMatrix(eqx.Module):

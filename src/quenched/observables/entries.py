@@ -20,10 +20,11 @@ class Entries(NamedTuple):
     targets: Int[Array, " entry"]
 
 
-Weights = Array | np.ndarray | Entries | GroupedRows
+Drawn = Array | np.ndarray | Entries
+Weights = Drawn | GroupedRows
 
 
-def transposed(weights: Any) -> Weights:
+def transposed(weights: Any) -> Drawn:
     """Of one network; JAX's sparse matrices (BCOO) stay sparse."""
     if not is_sparse(weights):
         return (weights.todense() if hasattr(weights, "todense") else weights).T
