@@ -118,10 +118,10 @@ def find_fixed_points(
         Without Jacobians (`qd.landscape.Krylov`) nothing is certified: `fixed_point` are roots to rounding, `certified` is
         False, and their `outcome` is `estimated`. In place of `certificate`, `radius` and `log_weight` there are
         `smallest_singular_value` of F' (an estimate from above) and `estimated_distance` to the root (|F| over that). `mode`
-        are the eigenvalues that grow fastest, by ARPACK, with `eigenvalue_residual`. `unstable_directions`, `index` and
-        `index_sum` are NaN, and `stable` is False, where these do not settle the signs of all: where all that were asked for
-        grow, one is on the border, ARPACK has not converged, or F' jumps there (`at_kink`). Ghosts are not told from saddles
-        of E: both are `stalled`.
+        are the eigenvalues that grow fastest, by ARPACK, with `eigenvalue_residual`, and NaN from where one may be missing.
+        `unstable_directions`, `index` and `index_sum` are NaN, and `stable` is False, where these do not settle the signs of
+        all: where all that were asked for grow, one is on the border, ARPACK has not converged, or F' jumps there
+        (`at_kink`). Ghosts are not told from saddles of E: both are `stalled`.
 
     -x is looked at wherever x is a fixed point.
 

@@ -77,23 +77,28 @@ def rightmost(dynamics: AbstractDynamics, state: np.ndarray, inputs: Any, count:
         matrix = np.asarray(jacobian_compiled(dynamics, state, inputs)) + (np.eye(size) if is_map else 0.0)
         return _of_basis(np.eye(size), matrix, is_map, border, True)
     shift = 0.0 if is_map else _SHIFT * scale
-    vectors, complete, _ = _arnoldi(product, np.zeros((size, 0)), shift, count, is_map, _TOLERANCE)
+    rough, complete, rest = _ROUGH * (1.0 if is_map else scale), False, -np.inf
+    vectors, _, _ = _arnoldi(product, np.zeros((size, 0)), shift, count, is_map, _TOLERANCE)
     basis, images = _basis_and_images(product, vectors)
     for _ in range(_LOOKS):
         slowest = np.min(_growths(np.linalg.eigvals(basis.T @ images), is_map), initial=np.inf)
-        rough = _ROUGH * (1.0 if is_map else scale)
         _, converged, growth = _arnoldi(product, basis, shift, 1, is_map, _ROUGH)
         rest = float(np.max(growth, initial=-np.inf))
+        # All that grow are in the basis, whether or not all that were asked for have converged.
+        complete = converged and rest < -border - rough
         if not converged or not rest > slowest + rough:
-            # The others are known not to grow if the fastest of them does not.
-            complete = complete and converged and bool(rest < -border - rough)
             break
-        vectors, converged, _ = _arnoldi(product, basis, shift, _AT_A_TIME, is_map, _TOLERANCE)
-        complete = complete and converged
+        vectors, _, _ = _arnoldi(product, basis, shift, _AT_A_TIME, is_map, _TOLERANCE)
         basis, images = _basis_and_images(product, np.concatenate([basis, vectors], axis=1))
-    else:
-        complete = False
-    return _of_basis(basis, images, is_map, border, complete)
+    found = _of_basis(basis, images, is_map, border, complete)
+    # Slower than the fastest of the others, more may be missing between them.
+    kept = found.growth >= rest - rough
+    return found._replace(
+        values=found.values[kept],
+        vectors=found.vectors[:, kept],
+        growth=found.growth[kept],
+        residuals=found.residuals[kept],
+    )
 
 
 def _arnoldi(
