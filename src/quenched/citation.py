@@ -78,6 +78,20 @@ BIBTEX: dict[str, str] = {
   pages     = {239--249},
   year      = {2001}
 }""",
+    "dembo1983": """@article{dembo1983,
+  author  = {Dembo, Ron S. and Steihaug, Trond},
+  title   = {Truncated-{Newton} algorithms for large-scale unconstrained optimization},
+  journal = {Mathematical Programming},
+  volume  = {26},
+  pages   = {190--212},
+  year    = {1983}
+}""",
+    "lehoucq1998": """@book{lehoucq1998,
+  author    = {Lehoucq, R. B. and Sorensen, D. C. and Yang, C.},
+  title     = {{ARPACK} Users' Guide: Solution of Large-Scale Eigenvalue Problems with Implicitly Restarted {Arnoldi} Methods},
+  publisher = {SIAM},
+  year      = {1998}
+}""",
     "keller1977": """@incollection{keller1977,
   author    = {Keller, Herbert B.},
   title     = {Numerical Solution of Bifurcation and Nonlinear Eigenvalue Problems},

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from quenched.dynamics.traced_functions import traced_function
-from quenched.fixed_points import find
+from quenched.fixed_points import search
 from quenched.landscape import Flow, Map, find_fixed_points
 
 
 def searches_compiled() -> int:
-    compiled: Any = find._search_compiled
+    compiled: Any = search._search_compiled
     return int(compiled._cached._cache_size())
 
 

@@ -8,14 +8,15 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array, kron
 from scipy.sparse.linalg import eigsh
 
 import quenched as qd
+from programs import largest_array
 from quenched.couplings import Elliptic, Redrawn, Sparse
+from quenched.numerics.sparse_product import GroupedRows
 from quenched.observables import lyapunov, lyapunov_spectrum
 from quenched.observables.benettin import Span
-from quenched.observables.entries import Entries
 from quenched.observables.networks import read_networks, read_states
 from quenched.observables.tangent import advance, begin
 
@@ -44,17 +45,6 @@ def test_sparse_weights_have_the_exponents_of_dense_ones(make: Any) -> None:
     np.testing.assert_array_equal(mixed.lyapunov_exponent, theirs.lyapunov_exponent)
 
 
-def largest_array(jaxpr: Any) -> int:
-    """How many numbers it has, in a program and those within it."""
-    found = 0
-    for equation in jaxpr.eqns:
-        found = max([found, *(np.prod(each.aval.shape, dtype=int) for each in equation.outvars)])
-        for inner in jax.tree.leaves(equation.params, is_leaf=lambda each: hasattr(each, "eqns") or hasattr(each, "jaxpr")):
-            inner = getattr(inner, "jaxpr", inner)
-            found = max(found, largest_array(inner)) if hasattr(inner, "eqns") else found
-    return found
-
-
 @pytest.mark.parametrize("fresh", [False, True])
 def test_no_matrix_is_made_of_sparse_weights(fresh: bool) -> None:
     size, exponents = 5_000, 2
@@ -72,9 +62,9 @@ def test_no_matrix_is_made_of_sparse_weights(fresh: bool) -> None:
         program = jax.make_jaxpr(advance, static_argnums=6)(
             couplings, batch.unit, bundle, Span(0, 1, 1), 1.0, 0.0, "euler", batch.fresh
         )
-    assert isinstance(couplings.blocks.within, Entries)
+    assert isinstance(couplings.blocks.within, GroupedRows)
     assert batch.entries == 5 * size
-    assert 5 * size <= largest_array(program.jaxpr) < 20 * 5 * size
+    assert exponents * size <= largest_array(program.jaxpr) < 20 * 5 * size
     assert peak < size**2 / 2  # bytes
 
 
@@ -90,7 +80,14 @@ def test_memory_is_that_of_the_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MemoryError, match=r"5000 neurons and their dense weights need about 0\.6 GiB"):
         lyapunov._at_once(dense, 2, 32)
     with pytest.raises(MemoryError, match="their sparse weights"):
-        lyapunov._at_once(sparse, 100, 32)
+        lyapunov._at_once(sparse, 200, 32)
+
+
+def test_many_small_blocks_are_refused_with_numbers() -> None:
+    """Frames of 20000 pairs of neurons, each made orthonormal apart, would be 20000 vectors of 40000 numbers."""
+    pairs = kron(eye_array(20_000), np.array([[0.0, 0.5], [0.5, 0.0]]))
+    with pytest.raises(MemoryError, match=r"32768 in all, would need about \d+ GiB"):
+        lyapunov_spectrum(qd.Network(pairs), 10.0, exponents=1, blocks=16)
 
 
 def test_large_sparse_networks_have_the_exponent_of_their_eigenvalue() -> None:

@@ -32,6 +32,8 @@ def print_fixed_points(found: xr.Dataset, console: Console) -> None:
     if number > _SHOWN:
         console.print(f"and {number - _SHOWN} more, with more unstable directions", highlight=False)
     console.print(f"starts: {found.attrs['outcomes']}; paths: {found.attrs['path_outcomes']}", highlight=False)
+    if "certified" in found and not found["certified"].all():
+        console.print("Searched without Jacobians: how far roots are off is estimated, not proven.", highlight=False)
     for sentence in _without_certificate(found):
         console.print(sentence, highlight=False)
     if found.attrs["interrupted"]:
@@ -44,7 +46,7 @@ def _row(index: int, point: xr.Dataset) -> tuple[str, ...]:
         str(index),
         f"{float(point['residual']):.1e}",
         "yes" if bool(point["stable"]) else "no",
-        str(int(point["unstable_directions"])),
+        "?" if np.isnan(point["unstable_directions"]) else str(int(point["unstable_directions"])),
         _complex(complex(point["eigenvalue_real"].values[0], point["eigenvalue_imag"].values[0])),
         str(int(point["starts_reaching"])),
     )

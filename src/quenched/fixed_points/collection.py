@@ -95,7 +95,7 @@ class Collection:
     def __init__(self, dynamics: AbstractDynamics, inputs: np.ndarray | None):
         self.dynamics, self.inputs = dynamics, inputs
         self.equation = equation_of(dynamics, inputs)
-        self.roots: list[CertifiedRoot] = []
+        self.roots: list[Any] = []
         self.of_input: list[int] = []
 
     def add(self, candidates: np.ndarray, of_input: np.ndarray, belongs: np.ndarray | None = None) -> np.ndarray:
@@ -130,7 +130,7 @@ class Collection:
     def moved(self, single: Map, states: list[np.ndarray], of_input: np.ndarray) -> list[np.ndarray]:
         """Where a map leads from these states."""
         return [
-            state + np.asarray(_residual_compiled(single, state, self.given(row)))
+            state + np.asarray(residual_compiled(single, state, self.given(row)))
             for state, row in zip(states, of_input, strict=True)
         ]
 
@@ -210,7 +210,7 @@ class Collection:
         for first in range(0, len(waiting), _COMPARED_AT_ONCE):
             some = np.resize(np.arange(first, min(first + _COMPARED_AT_ONCE, len(waiting))), _COMPARED_AT_ONCE)
             at, rows = nearest[some], waiting[some]
-            bent = np.asarray(_bent(self.dynamics, roots[at], states[rows], self.given(of_input[rows])))
+            bent = np.asarray(bent_compiled(self.dynamics, roots[at], states[rows], self.given(of_input[rows])))
             same = within[some] & (stretch[at] * bent <= _BENT * apart[some, at])
             belongs[rows[same]] = at[same]
         return belongs
@@ -269,7 +269,7 @@ _SAME_GHOST, _NEAR_GHOST = 1e-7, 1e-5
 
 
 @eqx.filter_jit
-def _bent(dynamics: AbstractDynamics, roots: Any, states: Any, inputs: Any) -> Array:
+def bent_compiled(dynamics: AbstractDynamics, roots: Any, states: Any, inputs: Any) -> Array:
     """|F(x) - F'(r)(x - r)| at states x next to roots r, in the largest entry."""
 
     def bent(root: Array, state: Array, given: Any) -> Array:
@@ -315,5 +315,5 @@ def _some_apart(states: np.ndarray, of_input: np.ndarray, within: float) -> np.n
     return np.array(chosen, int)
 
 
-_residual_compiled = eqx.filter_jit(lambda dynamics, state, inputs: dynamics.residual(jnp.asarray(state), inputs))
+residual_compiled = eqx.filter_jit(lambda dynamics, state, inputs: dynamics.residual(jnp.asarray(state), inputs))
 _ghost_compiled = eqx.filter_jit(ghost)

@@ -109,6 +109,12 @@ def connections(
         )
     nudge = float(checks.number("nudge", nudge, above=0.0))
     duration = float(checks.number("duration", duration, above=0.0))
+    unknown = np.flatnonzero(np.isnan(fixed_points["unstable_directions"].values))
+    if unknown.size:
+        raise ValueError(
+            "Argument `fixed_points` must be points whose growing directions are all known, but those of point "
+            f"{unknown[0]} are not; leave it out by .isel(fixed_point=[...]), or raise `modes` of qd.landscape.Krylov."
+        )
     trajectories = 2 * int(fixed_points["unstable_directions"].values.sum())
     needed = 8 * way.size * (8 * trajectories + 4 * len(states) + 16 * way.size)
     what = f"{trajectories} trajectories of {way.size} neurons"

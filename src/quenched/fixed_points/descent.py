@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Int
 
 from quenched import checks
 from quenched.dynamics.base import AbstractDynamics, batched, without_derivatives
+from quenched.fixed_points.krylov import Krylov, Linearised, linearised_by_products
 from quenched.fixed_points.lanes import GOES_ON, TO_THE_END, Step, Work, nothing_done, work_off
 
 # The state, and F'^T F' there.
@@ -34,6 +35,7 @@ class Outcome(IntEnum):
     out_of_steps = 4
     not_run = 5
     uncertified = 6
+    estimated = 7
 
     @property
     def meaning(self) -> str:
@@ -50,6 +52,8 @@ _MEANINGS = {
     Outcome.not_run: "the search was interrupted before this start",
     Outcome.uncertified: "a root to rounding that cannot be certified: on a kink, or where F' is singular, as on a line of "
     "fixed points",
+    Outcome.estimated: "a root to rounding, found without a Jacobian (qd.landscape.Krylov): how far it is off is estimated, "
+    "not proven",
 }
 
 
@@ -109,11 +113,13 @@ _FIRST_DAMPING, _STUCK_DAMPING, _FAR = 1.0, 1e12, 1e8
 _FLAT = 1e-6
 # What rounding leaves of F, relative to F' and the state.
 _FLOOR = 1e-14
+# How exactly the equations of a step are solved without Jacobians: far from a root, and next to one.
+_ROUGH, _FINE = 1e-1, 1e-8
 # Longest step to a root that Newton's method may take over, relative to the state.
 _SHORT = 1e-3
 
 
-def nothing_searched(starts: Float[Any, "start neuron"], solver: LevenbergMarquardt) -> Work:
+def nothing_searched(starts: Float[Any, "start neuron"], solver: LevenbergMarquardt | Krylov) -> Work:
     """Before any step."""
     lanes = min(solver.lanes, len(starts))
     return nothing_done(partial(_fresh, starts), starts, len(starts), lanes)
@@ -123,18 +129,18 @@ def search_on(
     dynamics: AbstractDynamics,
     starts: Float[Any, "start neuron"],
     inputs: Float[Any, "start input"] | None,
-    solver: LevenbergMarquardt,
+    solver: LevenbergMarquardt | Krylov,
     work: Work,
     wanted: Any,
     most: Any,
 ) -> Work:
     """Follow the first `wanted` starts to their ends, or for `most` steps of all lanes. Carries no derivatives."""
     dynamics, starts, inputs = without_derivatives((dynamics, jnp.asarray(starts), inputs))
-    count, normal_matrix = len(starts), dynamics.normal_matrix()
+    count, linearised = len(starts), _linearised(dynamics, solver)
 
     def advance(working: Lanes, start: Array, ended_at: Array) -> Step:
         given = None if inputs is None else jnp.asarray(inputs)[jnp.minimum(start, count - 1)]
-        working, outcome = _step(dynamics, working, given, solver, normal_matrix)
+        working, outcome = _step(dynamics, working, given, solver, linearised)
         row = jnp.where(outcome != GOES_ON, start, count)
         return Step(working, outcome, ended_at.at[row].set(working.state, mode="drop"))
 
@@ -163,23 +169,23 @@ def _step(
     dynamics: AbstractDynamics,
     lanes: Lanes,
     inputs: Array | None,
-    solver: LevenbergMarquardt,
-    normal_matrix: NormalMatrix | None,
+    solver: LevenbergMarquardt | Krylov,
+    linearised: Callable[..., Linearised],
 ) -> tuple[Lanes, Int[Array, " lane"]]:
     """One step of every lane, and how each that has ended did so."""
     residual = batched(dynamics.residual, inputs)
     speed = residual(lanes.state, inputs)
-    square, gradient = _normal_equations(dynamics, lanes.state, speed, inputs, normal_matrix)
+    linear = linearised(lanes.state, speed, inputs)
+    gradient = linear.gradient
     length = jnp.linalg.norm(speed, axis=1)
     fastest = jnp.where(lanes.steps == 0, length, lanes.fastest)
     largest, reach = jnp.max(jnp.abs(speed), axis=1), 1.0 + jnp.max(jnp.abs(lanes.state), axis=1)
     # What F' is like here; at a ghost it may vanish, but F does not.
-    scale = jnp.sqrt(jnp.trace(square, axis1=1, axis2=2) / dynamics.size) + largest / reach
-    # In proportion to |F| the damping leaves Newton's steps quadratic at a root.
-    damping = lanes.damping * scale**2 * length / jnp.maximum(fastest, 1e-300)
-    normal = square + damping[:, None, None] * jnp.eye(dynamics.size)
-    factor = jnp.linalg.cholesky(normal)
-    direction = -jax.vmap(lambda lower, right: jax.scipy.linalg.cho_solve((lower, True), right))(factor, gradient)
+    scale = jnp.sqrt(linear.mean_square) + largest / reach
+    # In proportion to |F| the damping leaves Newton's steps quadratic at a root; so does an accuracy in proportion to |F|.
+    slowed = length / jnp.maximum(fastest, 1e-300)
+    damping = lanes.damping * scale**2 * slowed
+    direction = -linear.solve(damping, jnp.clip(_ROUGH * slowed, _FINE, _ROUGH))
     trial = lanes.state + direction
     energy = 0.5 * jnp.sum(speed**2, axis=1)
     trial_speed = residual(trial, inputs)
@@ -215,6 +221,25 @@ def _step(
         fastest,
     )
     return moved, ended
+
+
+def _linearised(dynamics: AbstractDynamics, solver: LevenbergMarquardt | Krylov) -> Callable[..., Linearised]:
+    """F at states and speeds of all lanes, to first order."""
+    if isinstance(solver, Krylov):
+        return partial(linearised_by_products, dynamics, solver)
+    return partial(_linearised_by_matrices, dynamics, dynamics.normal_matrix())
+
+
+def _linearised_by_matrices(
+    dynamics: AbstractDynamics, normal_matrix: NormalMatrix | None, states: Array, speeds: Array, inputs: Array | None
+) -> Linearised:
+    square, gradient = _normal_equations(dynamics, states, speeds, inputs, normal_matrix)
+
+    def solve(damping: Array, _: Array) -> Array:
+        factor = jnp.linalg.cholesky(square + damping[:, None, None] * jnp.eye(dynamics.size))
+        return jax.vmap(lambda lower, right: jax.scipy.linalg.cho_solve((lower, True), right))(factor, gradient)
+
+    return Linearised(gradient, jnp.trace(square, axis1=1, axis2=2) / dynamics.size, solve)
 
 
 def _normal_equations(

@@ -15,6 +15,7 @@ from quenched.dynamics.flow_and_map import Map
 from quenched.dynamics.read import network_of
 from quenched.fixed_points.descent import Outcome
 from quenched.fixed_points.paths import Homotopy
+from quenched.fixed_points.rightmost import Rightmost
 from quenched.fixed_points.stability import Spectrum, nearest, real_parts, spectrum
 from quenched.records import printed
 from quenched.solution import labelled
@@ -99,13 +100,13 @@ def describe_points(
         "marginal_directions": np.array([each.marginal.sum() for each in spectra], int),
         "eigenvalue_real": spectrum_of_all.real,
         "eigenvalue_imag": spectrum_of_all.imag,
-        "unstable_modes": np.array([_growing_modes(each) for each in spectra]).reshape(-1, _MODES, dynamics.size),
+        "unstable_modes": np.array([growing_modes(each) for each in spectra]).reshape(-1, MODES, dynamics.size),
         "index": of_roots("sign"),
         "log_weight": of_roots("log_weight"),
         "starts_reaching": np.bincount(belongs[belongs >= 0], minlength=len(states)),
     }
     if single is not None and dynamics.kind == "map":
-        columns["smallest_period"] = _smallest_periods(single, period, states, inputs)
+        columns["smallest_period"] = smallest_periods(single, period, states, inputs)
     several = conditions is not None and len(conditions) > 1
     if several:
         columns["condition"] = of_root
@@ -137,12 +138,13 @@ def describe_points(
         variables[name][2]["codes"] = ", ".join(f"{outcome.value} {outcome.name}" for outcome in Outcome)
     if conditions is not None:
         variables["inputs"] = labelled("inputs", conditions)
-    attributes = _attributes(dynamics, len(uncertified.states))
-    attributes |= {"outcomes": _counted(descents.outcome), "path_outcomes": _counted(followed.outcome)}
+    attributes = attributes_of(dynamics, len(uncertified.states))
+    attributes |= {"outcomes": counted(descents.outcome), "path_outcomes": counted(followed.outcome)}
     return FixedPointDataset(variables, attrs=attributes)
 
 
-def _counted(outcomes: np.ndarray) -> str:
+def counted(outcomes: np.ndarray) -> str:
+    """How many there are of each, in words."""
     counts = {outcome.name: int(np.sum(outcomes == outcome)) for outcome in Outcome}
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
 
@@ -155,7 +157,8 @@ _COUNTS = {
 }
 
 
-def _attributes(dynamics: AbstractDynamics, others: int) -> dict[str, Any]:
+def attributes_of(dynamics: AbstractDynamics, others: int) -> dict[str, Any]:
+    """What is told of the whole list, with so many roots that have no certificate."""
     found: dict[str, Any] = {"size": dynamics.size, "kind": dynamics.kind, "certificate_bound": dynamics.bound}
     found["citations"] = "sussillo2013 chow1978"
     network = network_of(dynamics)
@@ -171,20 +174,20 @@ def _attributes(dynamics: AbstractDynamics, others: int) -> dict[str, Any]:
 
 
 # Unstable directions that are kept for each fixed point.
-_MODES = 3
+MODES = 3
 
 
-def _growing_modes(found: Spectrum) -> np.ndarray:
+def growing_modes(found: Spectrum | Rightmost) -> np.ndarray:
     """Unit vectors along the first directions that grow, of a complex pair the real and the imaginary part; NaN where there
     are fewer."""
-    modes = np.full((_MODES, len(found.values)), np.nan)
+    modes = np.full((MODES, len(found.vectors)), np.nan)
     growing = np.flatnonzero(found.grows & (found.values.imag >= 0.0))
-    parts = [part for place in growing[:_MODES] for part in real_parts(found.vectors[:, place])][:_MODES]
+    parts = [part for place in growing[:MODES] for part in real_parts(found.vectors[:, place])][:MODES]
     modes[: len(parts)] = np.array(parts).reshape(-1, modes.shape[1])
     return modes
 
 
-def _smallest_periods(single: Map, period: int, states: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
+def smallest_periods(single: Map, period: int, states: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
     """After how many steps, a divisor of `period`, each state comes back for the first time."""
     periods = np.full(len(states), period)
     for row, state in enumerate(states):

@@ -42,9 +42,10 @@ class Equation(NamedTuple):
     """Back, given which row of the inputs each has."""
 
 
-def equation_of(dynamics: AbstractDynamics, conditions: np.ndarray | None) -> Equation:
-    """What a search for the fixed points of `dynamics` under these inputs (condition, input) solves."""
-    if type(dynamics) is NetworkFlow:
+def equation_of(dynamics: AbstractDynamics, conditions: np.ndarray | None, reduced: bool = True) -> Equation:
+    """What a search for the fixed points of `dynamics` under these inputs (condition, input) solves. Neurons that follow
+    from others are left out where it is `reduced`, for which the weights are made dense."""
+    if type(dynamics) is NetworkFlow and reduced:
         return _between_ends(dynamics, conditions)
     function = dynamics._function if isinstance(dynamics, Flow | Map) else None
     at_rest = function.at_rest if isinstance(function, AbstractKnownFunction) else None

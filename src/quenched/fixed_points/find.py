@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -18,29 +17,28 @@ from quenched.dynamics.base import AbstractDynamics
 from quenched.dynamics.flow_and_map import Map
 from quenched.dynamics.read import read_dynamics
 from quenched.fixed_points.collection import Collection, default_starts
-from quenched.fixed_points.descent import LevenbergMarquardt, Outcome, nothing_searched, search_on
-from quenched.fixed_points.describe import Descents, Followed, describe_points, nothing_run, residuals_compiled
-from quenched.fixed_points.lanes import GOES_ON
-from quenched.fixed_points.paths import Homotopy, follow_on, nothing_followed
+from quenched.fixed_points.descent import LevenbergMarquardt, Outcome
+from quenched.fixed_points.describe import describe_points, nothing_run, residuals_compiled
+from quenched.fixed_points.krylov import Krylov
+from quenched.fixed_points.large import bytes_needed, find_without_jacobian, with_fast_products
+from quenched.fixed_points.paths import Homotopy
+from quenched.fixed_points.search import Search, TimeIsUp
 from quenched.fixed_points.uncertified import Uncertified, settle_paths, settle_starts
 from quenched.keys import read_key
 from quenched.landscape.sampling.starts import langevin_starts
 from quenched.models import Network
 from quenched.models.labels import in_order, named
 from quenched.numerics.interrupts import held_interrupts, results_in_hand
-from quenched.numerics.memory import refuse_what_does_not_fit
+from quenched.numerics.memory import available_bytes, refuse_what_does_not_fit
 from quenched.numerics.threads import one_blas_thread
 from quenched.precision import double_precision
 
 if TYPE_CHECKING:
     from quenched.fixed_points.dataset import FixedPointDataset
 
-# A chunk holds this many starts for each lane, so that few lanes idle at its end.
-_STARTS_PER_LANE = 8
-# Cubed unknowns times steps between two looks at the clock, a fraction of a second; not by the clock itself, so that the
-# same key gives the same bits. And as many steps at most.
-_WORK_OF_A_PART, _MOST_STEPS_OF_A_PART = 3e9, 100
-_DEFAULT_STARTS = 200
+_DEFAULT_STARTS, _FEW_STARTS, _DEFAULT_PATHS = 200, 20, 16
+# Above so many unknowns a search goes without Jacobians. Jacobians of the lanes then take some 3 GB.
+_DENSE_UP_TO = 2000
 
 
 @double_precision
@@ -49,11 +47,11 @@ def find_fixed_points(
     starts: int | Any | None = None,
     *,
     inputs: Any = None,
-    paths: int = 16,
+    paths: int | None = None,
     rounds: int = 3,
     period: int = 1,
     key: int | Array | None = None,
-    solver: LevenbergMarquardt | None = None,
+    solver: LevenbergMarquardt | Krylov | None = None,
     follow: Homotopy | None = None,
     progress: Callable[..., None] | None = None,
     time_limit: float | None = None,
@@ -76,15 +74,17 @@ def find_fixed_points(
     Arguments:
         dynamics: a `qd.Network`, `qd.landscape.Flow(velocity, size)` or `qd.landscape.Map(step, size)`.
         starts: how many starts (the origin, states on trajectories, Gaussian clouds), or the starts themselves, (start,
-            neuron). If left out 200, or more to give every row of `inputs` as many; a quarter of them states that Langevin
-            dynamics has cooled in the landscape (`qd.landscape.anneal` makes more of these).
+            neuron). If left out 200 (20 without Jacobians), or more to give every row of `inputs` as many; a quarter of them
+            states that Langevin dynamics has cooled in the landscape (`qd.landscape.anneal` makes more of these).
         inputs: constant inputs, (input), or one row a start, (start, input); of a `qd.Network` added to its field.
-        paths: from how many of the starts a path is followed too; 0 for none.
+        paths: from how many of the starts a path is followed too, 16 if left out; 0 for none, as without Jacobians.
         rounds: search again from the middle between points that were found, as long as that finds new ones or the index sum
             is not 1, at most this often; 0 for never.
         period: of a map, find its points of this period (and of its divisors).
         key: seed of the starts and of the pairs that later rounds search between, 0 if left out.
-        solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`.
+        solver: `qd.landscape.LevenbergMarquardt(max_steps=, lanes=, tolerance=)`, or for large systems
+            `qd.landscape.Krylov(max_steps=, lanes=, tolerance=, max_products=, modes=)`, which makes no matrix of F'. If
+            left out the latter above 2000 unknowns, or where the Jacobians of the former do not fit into the memory.
         follow: `qd.landscape.Homotopy(max_steps=, most_points=, lanes=, furthest=)`.
         progress: called with (starts done, starts in all), paths and later rounds counted too; and, if it has an argument
             `points`, with points=the states certified so far, (fixed_point, neuron). Ctrl-C ends the search and keeps what
@@ -115,13 +115,21 @@ def find_fixed_points(
         of the unit circle. Attribute `certificate_bound`: how fast F' changes is known from the "activation", or "sampled"
         in random directions and therefore no proof.
 
+        Without Jacobians (`qd.landscape.Krylov`) nothing is certified: `fixed_point` are roots to rounding, `certified` is
+        False, and their `outcome` is `estimated`. In place of `certificate`, `radius` and `log_weight` there are
+        `smallest_singular_value` of F' (an estimate from above) and `estimated_distance` to the root (|F| over that). `mode`
+        are the eigenvalues that grow fastest, by ARPACK, with `eigenvalue_residual`, and NaN from where one may be missing.
+        `unstable_directions`, `index` and `index_sum` are NaN, and `stable` is False, where these do not settle the signs of
+        all: where all that were asked for grow, one is on the border, ARPACK has not converged, or F' jumps there
+        (`at_kink`). Ghosts are not told from saddles of E: both are `stalled`.
+
     -x is looked at wherever x is a fixed point.
 
     Raises:
         TypeError: no dynamics, a function that JAX cannot trace or differentiate, a solver of another kind, no number.
         ValueError: a function that returns another shape; starts or inputs of another shape, or not finite; a period of a
-            flow; phi that jumps; numbers out of range.
-        MemoryError: the dense Jacobians or the starts would not fit.
+            flow; paths without Jacobians; phi that jumps; numbers out of range.
+        MemoryError: the Jacobians or the starts would not fit.
 
     When it fails: `outcome` says of each start why it led to no fixed point, and `qd.landscape.Outcome` what that means.
     `slow_point`: a ghost; give more `starts` and `paths`. `out_of_steps`: raise the solver's `max_steps`. `uncertified`: a
@@ -139,8 +147,8 @@ def find_fixed_points(
         (3, 1.0, [True, True, False])
     """
     ends_at = np.inf if time_limit is None else time.monotonic() + checks.number("time_limit", time_limit, above=0.0)
-    solver = _checked_options("solver", solver, LevenbergMarquardt)
-    follow = _checked_options("follow", follow, Homotopy)
+    solver = _checked_options("solver", solver, LevenbergMarquardt, Krylov)
+    follow = _checked_options("follow", follow, Homotopy) or Homotopy()
     progress = checks.progress(progress)
     searched, given = read_dynamics(dynamics, inputs)
     period = checks.count("period", period)
@@ -149,18 +157,28 @@ def find_fixed_points(
         if not isinstance(searched, Map):
             raise ValueError(f"Argument `period` must be 1 for a flow, whose cycles are no points, but is {period}.")
         single, searched = searched, searched.iterated(period)
-    paths, rounds = checks.count("paths", paths, low=0), checks.count("rounds", rounds, low=0)
+    rounds = checks.count("rounds", rounds, low=0)
     starts = in_order("Argument `starts`", starts, getattr(dynamics, "names", None))
-    _refuse_what_does_not_fit(searched, starts, paths, solver, follow)
+    solver = _solver_for(searched, follow) if solver is None else solver
+    paths = _read_paths(paths, solver)
+    few = _FEW_STARTS if isinstance(solver, Krylov) else _DEFAULT_STARTS
+    _refuse_what_does_not_fit(searched, few if starts is None else starts, paths, solver, follow)
+    if isinstance(solver, Krylov):
+        searched = with_fast_products(searched)
     random_key = read_key(key)
-    states, conditions, of_start = _starts(searched, starts, given, random_key)
+    states, conditions, of_start = _starts(searched, starts, few, given, random_key)
+    random = np.random.default_rng(np.asarray(jax.random.key_data(random_key)))
+    if isinstance(solver, Krylov):
+        options: dict[str, Any] = {"rounds": rounds, "random": random, "progress": progress, "ends_at": ends_at}
+        options |= {"single": single, "period": period}
+        return named(find_without_jacobian(searched, states, conditions, of_start, solver, **options), dynamics)
     number = min(paths, len(states))
 
     # Of several inputs, some of each.
     begins = np.arange(number) * (1 if conditions is None or len(conditions) == 1 else len(states) // max(number, 1))
     collection = Collection(searched, conditions)
     uncertified = Uncertified(collection)
-    work = _Search(collection, progress, len(states) + number, ends_at)
+    work = Search(collection, progress, len(states) + number, ends_at)
     with one_blas_thread(), results_in_hand(lambda: work.begun):
         descents, followed = nothing_run(states, number, follow)
         interrupted = False
@@ -173,7 +191,7 @@ def find_fixed_points(
             if not work.begun:
                 raise
             interrupted, rounds = True, 0
-        except _TimeIsUp:
+        except TimeIsUp:
             interrupted, rounds = True, 0
         try:
             settle_starts(uncertified, descents, of_start, belongs, at_uncertified)
@@ -182,11 +200,10 @@ def find_fixed_points(
                 points.add_mirror_images()
                 if single is not None:
                     points.add_orbits(single, period)
-            random = np.random.default_rng(np.asarray(jax.random.key_data(random_key)))
             for _ in range(rounds):
                 if not _search_between(uncertified, work, solver, len(states), random) and collection.adds_up():
                     break
-        except (KeyboardInterrupt, _TimeIsUp):
+        except (KeyboardInterrupt, TimeIsUp):
             # What is certified by now is kept; starts and paths that are not are as if they had not been run.
             interrupted = True
             descents.outcome[(descents.outcome == Outcome.fixed_point) & (belongs < 0)] = Outcome.not_run
@@ -200,7 +217,7 @@ def find_fixed_points(
 
 
 def _search_between(
-    uncertified: Uncertified, work: _Search, solver: LevenbergMarquardt, most: int, random: np.random.Generator
+    uncertified: Uncertified, work: Search, solver: LevenbergMarquardt, most: int, random: np.random.Generator
 ) -> bool:
     """Search from the middle between known points, where saddles are; whether that finds new ones."""
     collection = uncertified.collection
@@ -217,38 +234,66 @@ def _search_between(
     return len(collection.roots) > known
 
 
-def _checked_options(name: str, given: Any, kind: type) -> Any:
-    if given is not None and not isinstance(given, kind):
-        raise TypeError(f"Argument `{name}` must be a qd.landscape.{kind.__name__}, but is {checks.shown(given)}.")
-    return kind() if given is None else given
+def _checked_options(name: str, given: Any, *kinds: type) -> Any:
+    if given is not None and not isinstance(given, kinds):
+        wanted = " or ".join(f"qd.landscape.{kind.__name__}" for kind in kinds)
+        raise TypeError(f"Argument `{name}` must be a {wanted}, but is {checks.shown(given)}.")
+    return given
+
+
+def _solver_for(dynamics: AbstractDynamics, follow: Homotopy) -> LevenbergMarquardt | Krylov:
+    """With Jacobians as long as that is not slower, and they fit."""
+    dense = LevenbergMarquardt()
+    fits = _bytes_of_jacobians(dynamics, dense, follow) <= available_bytes()
+    return dense if dynamics.size <= _DENSE_UP_TO and fits else Krylov()
+
+
+def _read_paths(paths: Any, solver: LevenbergMarquardt | Krylov) -> int:
+    if not isinstance(solver, Krylov):
+        return checks.count("paths", _DEFAULT_PATHS if paths is None else paths, low=0)
+    if paths is not None and checks.count("paths", paths, low=0):
+        raise ValueError(
+            f"Argument `paths` must be 0 without Jacobians, since every step along a path solves dense equations, but is "
+            f"{paths}; leave it out, or give solver=qd.landscape.LevenbergMarquardt(), which is left out above "
+            f"{_DENSE_UP_TO} unknowns."
+        )
+    return 0
+
+
+def _bytes_of_jacobians(dynamics: AbstractDynamics, solver: LevenbergMarquardt, follow: Homotopy) -> int:
+    return 8 * 6 * max(solver.lanes, follow.lanes) * dynamics.size**2
 
 
 def _refuse_what_does_not_fit(
-    dynamics: AbstractDynamics, starts: Any, paths: int, solver: LevenbergMarquardt, follow: Homotopy
+    dynamics: AbstractDynamics, starts: Any, paths: int, solver: LevenbergMarquardt | Krylov, follow: Homotopy
 ) -> None:
-    lanes, size = max(solver.lanes, follow.lanes), dynamics.size
-    what = f"{lanes} dense Jacobians of size {size}"
-    refuse_what_does_not_fit(8 * 6 * lanes * size**2, what, "the solver's `lanes`")
-    count = _DEFAULT_STARTS if starts is None else starts
-    count = len(count) if hasattr(count, "__len__") else checks.count("starts", count)
+    size = dynamics.size
+    count = len(starts) if hasattr(starts, "__len__") else checks.count("starts", starts)
+    if isinstance(solver, Krylov):
+        what = f"A search from {count} starts of {size} numbers, without Jacobians,"
+        refuse_what_does_not_fit(bytes_needed(dynamics, count, solver), what, "`starts` or the solver's `lanes`")
+        return
+    what = f"{max(solver.lanes, follow.lanes)} dense Jacobians of size {size}"
+    lower = "the solver's `lanes`, or give solver=qd.landscape.Krylov(), which does without"
+    refuse_what_does_not_fit(_bytes_of_jacobians(dynamics, solver, follow), what, lower)
     needed = 8 * size * (8 * count + 3 * min(paths, count) * follow.most_points)
     refuse_what_does_not_fit(needed, f"{count} starts of {size} neurons", "`starts`, or `paths` or its `most_points`")
 
 
 def _starts(
-    dynamics: AbstractDynamics, starts: Any, given: Array | None, key: Array
+    dynamics: AbstractDynamics, starts: Any, few: int, given: Array | None, key: Array
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Starts, the distinct inputs, and which of these each start has."""
+    """Starts, `few` if left out, the distinct inputs, and which of these each start has."""
     if given is not None and len(given) == 1:
         # One row is for all.
         given = given.reshape(-1)
     several = given is not None and given.ndim == 2
     cooled = starts is None
     if starts is None and given is not None and several:
-        given = jnp.repeat(given, -(-_DEFAULT_STARTS // len(given)), axis=0)
+        given = jnp.repeat(given, -(-few // len(given)), axis=0)
         starts = len(given)
     elif starts is None:
-        starts = _DEFAULT_STARTS
+        starts = few
     by_number = not hasattr(starts, "__len__") or isinstance(starts, str)
     if by_number:
         count = checks.count("starts", starts)
@@ -282,103 +327,6 @@ def _starts(
             f"({bad.size} of {count}); give `starts` inside of its domain."
         )
     return states, conditions, of_start
-
-
-class _TimeIsUp(Exception):
-    """The time limit has passed."""
-
-
-class _Search:
-    """Runs searches part by part, each of the same shape: to show progress, and to keep what is there when it ends early."""
-
-    def __init__(self, collection: Collection, progress: Callable[..., None] | None, total: int, ends_at: float):
-        self.collection, self.equation = collection, collection.equation
-        self.progress, self.tells_points = progress, _takes_points(progress)
-        self.done, self.total, self.ends_at, self.begun = 0, total, ends_at, False
-
-    def follow(self, states: np.ndarray, of_start: np.ndarray, follow: Homotopy, followed: Followed) -> None:
-        """Paths from all states, into `followed`."""
-        for rows, ended, (points, counts), outcome in self._parts(
-            nothing_followed, _paths_compiled, states, of_start, follow
-        ):
-            met = np.arange(follow.most_points) < counts[ended, None]
-            of_point = np.repeat(of_start[rows], met.sum(axis=1))
-            found = self.equation.states(points[ended][met], of_point)
-            self.collection.add(found, of_point)
-            place = np.zeros((len(rows), follow.most_points, states.shape[1]))
-            place[met] = found
-            followed.state[rows], followed.points[rows], followed.outcome[rows] = place, counts[ended], outcome[ended]
-
-    def descend(
-        self,
-        states: np.ndarray,
-        of_start: np.ndarray,
-        solver: LevenbergMarquardt,
-        descents: Descents,
-        belongs: np.ndarray,
-    ) -> None:
-        """Descents from all states, into `descents`; and which root each reaches, into `belongs`."""
-        for rows, ended, places, outcome in self._parts(nothing_searched, _search_compiled, states, of_start, solver):
-            found = self.equation.states(places[ended], of_start[rows])
-            reached = outcome[ended] == Outcome.fixed_point
-            descents.state[rows], descents.outcome[rows] = found, outcome[ended]
-            at_root = np.full(int(reached.sum()), -1)
-            try:
-                self.collection.add(found[reached], of_start[rows[reached]], at_root)
-            finally:
-                # What is known when an interruption comes is kept.
-                belongs[rows[reached]] = at_root
-
-    def _parts(self, nothing: Any, go_on: Any, states: np.ndarray, of_start: np.ndarray, solver: Any) -> Iterator[Any]:
-        """After each part of the work: which starts have ended since, their places in the chunk, and its results."""
-        if not len(states):
-            return
-        unknowns, dynamics, given = self.equation.unknowns(states), self.equation.dynamics, self.equation.conditions
-        lanes = min(solver.lanes, len(states))
-        most = int(np.clip(_WORK_OF_A_PART / (lanes * (dynamics.size + 10.0) ** 3), 1, _MOST_STEPS_OF_A_PART))
-        length = _STARTS_PER_LANE * lanes
-        for first in range(0, len(states), length):
-            rows = np.arange(first, min(first + length, len(states)))
-            # The last chunk is filled up with its own first rows, which are not worked on.
-            filled = np.resize(rows, length)
-            begins, inputs = unknowns[filled], None if given is None else given[of_start[filled]]
-            work, waiting = nothing(begins, solver), np.arange(len(rows))
-            while waiting.size:
-                self._check_time()
-                work = go_on(dynamics, begins, inputs, solver, work, np.int32(len(rows)), np.int32(most))
-                self.begun = True
-                results, outcome = jax.device_get((work.results, work.outcome))
-                over = outcome[waiting] != GOES_ON
-                ended, waiting = waiting[over], waiting[~over]
-                if ended.size:
-                    yield rows[ended], ended, results, outcome
-                self._tell(len(ended))
-
-    def _check_time(self) -> None:
-        if time.monotonic() > self.ends_at:
-            raise _TimeIsUp
-
-    def _tell(self, ended: int) -> None:
-        self.done += ended
-        if self.progress is None:
-            return
-        roots = [root.state for root in self.collection.roots]
-        found = {"points": np.array(roots).reshape(-1, self.collection.dynamics.size)} if self.tells_points else {}
-        self.progress(self.done, self.total, **found)
-
-
-def _takes_points(progress: Callable[..., None] | None) -> bool:
-    """Whether it has an argument `points`."""
-    try:
-        asked = inspect.signature(progress).parameters.values() if progress is not None else ()
-    except (TypeError, ValueError):
-        # Some functions written in C do not say.
-        return False
-    return any(each.name == "points" or each.kind == each.VAR_KEYWORD for each in asked)
-
-
-_search_compiled = eqx.filter_jit(search_on)
-_paths_compiled = eqx.filter_jit(follow_on)
 
 
 _default_starts_compiled = eqx.filter_jit(default_starts)

@@ -6,6 +6,7 @@ from quenched.fixed_points.descent import LevenbergMarquardt, Outcome
 from quenched.fixed_points.describe import eigenvalues
 from quenched.fixed_points.ensemble import FixedPoints
 from quenched.fixed_points.find import find_fixed_points
+from quenched.fixed_points.krylov import Krylov
 from quenched.fixed_points.paths import Homotopy
 from quenched.landscape.energy import energy, energy_gradient
 from quenched.landscape.fokker_planck import stationary_density
@@ -16,6 +17,7 @@ __all__ = [
     "FixedPoints",
     "Flow",
     "Homotopy",
+    "Krylov",
     "Langevin",
     "LevenbergMarquardt",
     "Map",

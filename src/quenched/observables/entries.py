@@ -1,4 +1,4 @@
-"""Weights of a batch of networks, transposed: dense, (network, from, to), or entry by entry where they are sparse."""
+"""Weights of a batch of networks: dense and transposed, (network, from, to), or sparse."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from quenched.numerics.sparse_product import BYTES_OF_AN_ENTRY, GroupedRows, grouped, multiply
+
 
 class Entries(NamedTuple):
-    """Sparse weights, of each network or of one. What stands in a place twice counts twice."""
+    """Sparse weights as they are drawn, of one network. What stands in a place twice counts twice."""
 
-    values: Float[Array, "... entry"]
-    sources: Int[Array, "... entry"]
-    targets: Int[Array, "... entry"]
-
-
-Weights = Array | np.ndarray | Entries
+    values: Float[Array, " entry"]
+    sources: Int[Array, " entry"]
+    targets: Int[Array, " entry"]
 
 
-def transposed(weights: Any) -> Weights:
+Drawn = Array | np.ndarray | Entries
+Weights = Drawn | GroupedRows
+
+
+def transposed(weights: Any) -> Drawn:
     """Of one network; JAX's sparse matrices (BCOO) stay sparse."""
     if not is_sparse(weights):
         return (weights.todense() if hasattr(weights, "todense") else weights).T
@@ -37,6 +40,8 @@ def is_sparse(weights: Any) -> bool:
 
 def inputs_from(rates: Float[Array, "row neuron"], weights: Weights) -> Float[Array, "row neuron"]:
     """sum_j J_ij of each row of rates, of one network."""
+    if isinstance(weights, GroupedRows):
+        return multiply(weights, rates.T).T
     if not isinstance(weights, Entries):
         return rates @ weights
     sent = weights.values[:, None] * rates.T[weights.sources]
@@ -44,9 +49,9 @@ def inputs_from(rates: Float[Array, "row neuron"], weights: Weights) -> Float[Ar
 
 
 def bytes_of_entries(count: int, rows: int) -> int:
-    """Memory for the products of so many entries with rows of rates: five copies of the entries, two of what they send, as
-    measured."""
-    return 8 * count * (5 * 3 + 2 * rows)
+    """Memory for so many entries and their groups of rows: five copies, as measured; and, where they are multiplied as they
+    are drawn, two of what they send for each row of rates."""
+    return count * (8 * 5 * 3 + BYTES_OF_AN_ENTRY + 8 * 2 * rows)
 
 
 def as_matrix(weights: Any, size: int) -> Any:
@@ -72,13 +77,7 @@ def ring(size: int) -> Any:
 
 
 def stacked(matrices: Sequence[Any]) -> Weights:
-    """Those of several networks, dense or all sparse; short lists of entries are filled with zeros."""
+    """Those of several networks, dense or all sparse."""
     if isinstance(matrices[0], np.ndarray):
         return jnp.asarray(np.stack(matrices))
-    lists = [each.tocoo() for each in matrices]
-    longest = max(each.nnz for each in lists)
-
-    def filled(parts: Sequence[np.ndarray]) -> Array:
-        return jnp.asarray(np.stack([np.pad(part, (0, longest - len(part))) for part in parts]))
-
-    return Entries(*(filled([getattr(each, name) for each in lists]) for name in ("data", "row", "col")))
+    return grouped([each.T for each in matrices])

@@ -21,7 +21,7 @@ from quenched.observables.benettin import Growth, Schedule, follow
 from quenched.observables.entries import bytes_of_entries
 from quenched.observables.networks import Networks, read_networks, read_states
 from quenched.observables.spectra import average, of_networks, unmeasured
-from quenched.observables.tangent import begin
+from quenched.observables.tangent import Couplings, begin
 from quenched.precision import double_precision
 from quenched.provenance import seed_of, stamp
 from quenched.records import printed
@@ -202,6 +202,7 @@ def _measure(
         for first in range(0, batch.number, together):
             chosen = slice(first, first + together)
             couplings = batch.couplings(chosen, noise_keys, exponents)
+            _refuse_many_blocks(couplings, exponents, batch.state_size)
             bundle = begin(states[chosen], couplings.blocks.layout, exponents, frame_keys[chosen])
             growth = follow(couplings, batch.unit, bundle, schedule, batch.noise, tell, batch.fresh)
             if not (growth.interrupted and growths):
@@ -228,7 +229,8 @@ def _at_once(batch: Networks, exponents: int, blocks: int) -> int:
     kept = blocks * (_BYTES_OF_A_BLOCK + 3 * 8 * batch.number * exponents)
     refuse_what_does_not_fit(kept, what, "`blocks`, `exponents` or `networks`")
     dense = batch.entries is None
-    weights = 8 * 3 * batch.size**2 if batch.entries is None else bytes_of_entries(batch.entries, exponents + 2)
+    rows = exponents + 2 if batch.fresh is not None else 0
+    weights = 8 * 3 * batch.size**2 if batch.entries is None else bytes_of_entries(batch.entries, rows)
     needed = weights + 8 * 10 * (exponents + 1) * batch.state_size
     if needed > available_bytes():
         raise MemoryError(
@@ -236,6 +238,13 @@ def _at_once(batch: Networks, exponents: int, blocks: int) -> int:
             f"about {needed / 2**30:.1f} GiB, more than is free; lower `exponents` or the size."
         )
     return side_by_side(batch.number, needed)
+
+
+def _refuse_many_blocks(couplings: Couplings, exponents: int, numbers: int) -> None:
+    """Of many small blocks each has vectors of its own, as long as a whole state while they are made orthonormal."""
+    modes = couplings.blocks.layout.block_of_mode.shape[-1]
+    what = f"The {exponents} largest exponents of every group of neurons that drive each other, {modes} in all,"
+    refuse_what_does_not_fit(8 * modes * (6 * numbers + 6 * modes), what, "`exponents`, or give the groups one by one")
 
 
 def _dataset(batch: Networks, exponents: int, growths: list[Growth], schedule: Schedule, key: Any) -> xr.Dataset:
