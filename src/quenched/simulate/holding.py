@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array, Key
 
+from quenched import checks
 from quenched.couplings import AbstractCouplings, LowRank, Redrawn, Sparse, Sum, tiles
 from quenched.couplings.tiles import AbstractTiled
 from quenched.records import public_name
@@ -67,21 +68,46 @@ def _without_matrix(couplings: AbstractCouplings) -> bool:
     return isinstance(couplings, LowRank | Sparse)
 
 
-def check_holding(couplings: AbstractCouplings, how: Holding) -> None:
+def check_holding(couplings: AbstractCouplings, weights: str, devices: Any) -> None:
     """Refuse laws that do not say how a part of their matrix is drawn."""
+    if weights == "stored" and devices is None:
+        return
     if isinstance(couplings, Redrawn):
-        return check_holding(couplings.couplings, how)
-    if isinstance(couplings, Sum):
-        check_holding(couplings.first, how)
-        return check_holding(couplings.second, how)
-    apart = how.weights == "recomputed" or how.devices is not None
-    if apart and not isinstance(couplings, AbstractTiled | LowRank | Sparse):
-        name = 'weights="recomputed"' if how.weights == "recomputed" else "devices"
+        check_holding(couplings.couplings, weights, devices)
+    elif isinstance(couplings, Sum):
+        check_holding(couplings.first, weights, devices)
+        check_holding(couplings.second, weights, devices)
+    elif not isinstance(couplings, AbstractTiled | LowRank | Sparse):
+        name = "devices" if weights == "stored" else "weights"
         raise ValueError(
-            f"Argument `couplings` must be qd.couplings.Elliptic, Blocks, LowRank or Sparse for `{name}`, which draws parts "
-            f"of the matrix alone, but is {public_name(couplings)}; leave `{name}` out."
+            f"Argument `{name}` must be left out for {public_name(couplings)}, which does not say how parts of its matrix are "
+            f"drawn; it is {checks.shown(devices if weights == 'stored' else weights)}. Elliptic, Blocks, LowRank and Sparse "
+            "couplings and their sums say it."
         )
-    return None
+
+
+def read_devices(devices: Any) -> int | str | None:
+    """A number of devices, "all", or None."""
+    if isinstance(devices, str):
+        return checks.one_of("devices", devices, ("all",))
+    return None if devices is None else checks.count("devices", devices)
+
+
+def count_devices(devices: int | str | None) -> int | None:
+    """How many there are to be."""
+    return devices if isinstance(devices, int | None) else jax.device_count()
+
+
+def check_devices(devices: int | str | None) -> None:
+    """Refuse more devices than JAX has, and fewer than all where several processes share the work."""
+    count, there = count_devices(devices), jax.device_count()
+    if count is not None and count > there:
+        raise ValueError(
+            f"Argument `devices` must be at most {there}, as many as JAX has here, but is {count}. A processor counts as "
+            "several where XLA_FLAGS=--xla_force_host_platform_device_count=... is set before JAX begins."
+        )
+    if count is not None and count < there and jax.process_count() > 1:
+        raise ValueError(f'Argument `devices` must be "all" where there are {jax.process_count()} processes, but is {count}.')
 
 
 # Tiles in float64 that are there together while tiles are drawn, as measured.
