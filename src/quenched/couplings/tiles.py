@@ -102,9 +102,7 @@ def tile(law: AbstractTiled, size: int, key: Key[Array, ""], row: Index, column:
     return _with_mean(law, size, *places, _random_tile(law, size, key, row, column))
 
 
-def row_averages(
-    law: AbstractTiled, size: int, key: Key[Array, ""], first: Index, count: int
-) -> Float[Array, " row"]:
+def row_averages(law: AbstractTiled, size: int, key: Key[Array, ""], first: Index, count: int) -> Float[Array, " row"]:
     """Of the random part of J, over each whole row of the tiles that hold these rows."""
 
     def of_tile_row(row: Index) -> Float[Array, " row"]:
@@ -119,9 +117,7 @@ def row_averages(
 
 def _random_tile(law: AbstractTiled, size: int, key: Key[Array, ""], row: Index, column: Index) -> Array:
     normals = tile_normals(key, row, column)
-    mirrored = jax.lax.cond(
-        law.correlated(), lambda: tile_normals(key, column, row).T, lambda: jnp.zeros((SIDE, SIDE))
-    )
+    mirrored = jax.lax.cond(law.correlated(), lambda: tile_normals(key, column, row).T, lambda: jnp.zeros((SIDE, SIDE)))
     return law.random_part(size, tile_places(size, row), tile_places(size, column), normals, mirrored)
 
 

@@ -22,7 +22,9 @@ def refuse_large(asked: Trajectories, model: RandomNetwork) -> None:
     needed, free = needs(asked, model)
     if needed <= free:
         return
-    found = [f"{name} would need {other / _GIB:.3g} GiB and {_verdict(other, free)}" for name, other, free in ways(asked, model)]
+    found = [
+        f"{name} would need {other / _GIB:.3g} GiB and {_verdict(other, free)}" for name, other, free in ways(asked, model)
+    ]
     others = f"; {'; '.join(found)}" if found else ""
     each = f" on each of {asked.holding.devices} devices" if (asked.holding.devices or 1) > 1 else ""
     raise MemoryError(

@@ -79,10 +79,10 @@ def check_holding(couplings: AbstractCouplings, weights: str, devices: Any) -> N
         check_holding(couplings.second, weights, devices)
     elif not isinstance(couplings, AbstractTiled | LowRank | Sparse):
         name = "devices" if weights == "stored" else "weights"
+        given = checks.shown(devices if weights == "stored" else weights)
         raise ValueError(
-            f"Argument `{name}` must be left out for {public_name(couplings)}, which does not say how parts of its matrix are "
-            f"drawn; it is {checks.shown(devices if weights == 'stored' else weights)}. Elliptic, Blocks, LowRank and Sparse "
-            "couplings and their sums say it."
+            f"Argument `{name}` must be left out for {public_name(couplings)}, which does not say how parts of its matrix "
+            f"are drawn, but it is {given}; qd.couplings.Elliptic, Blocks, LowRank and Sparse and their sums say so."
         )
 
 
@@ -107,7 +107,9 @@ def check_devices(devices: int | str | None) -> None:
             "several where XLA_FLAGS=--xla_force_host_platform_device_count=... is set before JAX begins."
         )
     if count is not None and count < there and jax.process_count() > 1:
-        raise ValueError(f'Argument `devices` must be "all" where there are {jax.process_count()} processes, but is {count}.')
+        raise ValueError(
+            f'Argument `devices` must be "all" where there are {jax.process_count()} processes, but is {count}.'
+        )
 
 
 # Tiles in float64 that are there together while tiles are drawn, as measured.

@@ -71,11 +71,18 @@ def product(rows: Float[Array, "row neuron"], rates: Rates, sums: str) -> Float[
         return rows @ rates
     if sums == "float32":
         return (rows @ rates.astype(jnp.float32)).astype(jnp.float64)
-    # A few rows at a time: XLA would make a copy of the whole matrix in float64.
-    return jax.lax.map(lambda row: row.astype(jnp.float64) @ rates, rows, batch_size=_WIDENED)
+    # A few rows at a time, the last ones perhaps twice: XLA would make a copy of the whole matrix in float64.
+    count, some = rows.shape[0], min(_WIDENED, rows.shape[0])
+
+    def add_some(index: Array, sums: Array) -> Array:
+        first = jnp.minimum(index * some, count - some)
+        wide = jax.lax.dynamic_slice_in_dim(rows, first, some).astype(jnp.float64)
+        return jax.lax.dynamic_update_slice_in_dim(sums, wide @ rates, first, axis=0)
+
+    return jax.lax.fori_loop(0, -(-count // some), add_some, jnp.zeros((count, rates.shape[1])))
 
 
-# Rows that are widened to float64 together. N = 4000 on 2 cores: 6.6 ms with 100, 7.1 with 50 and 11 with 1000.
+# Rows that are widened to float64 together. N = 4000 on 2 busy cores: 8.2 ms with 128, 9.9 with 32; a matrix in float64 4.9.
 _WIDENED = 128
 
 
@@ -96,15 +103,16 @@ class SparseRows(AbstractWeights):
             return sums + self.values[slot][:, None] * _sent(rates, self.columns[slot])
 
         def add_some(index: Array, sums: Rates) -> Rates:
-            values, rows, columns = (
-                jax.lax.dynamic_slice_in_dim(each, index * _TOGETHER, _TOGETHER) for each in self.rest
-            )
+            values, rows, columns = (jax.lax.dynamic_slice_in_dim(each, index * _TOGETHER, _TOGETHER) for each in self.rest)
             return sums.at[rows].add(values[:, None] * _sent(rates, columns), mode="promise_in_bounds")
 
-        sums = jax.lax.fori_loop(0, self.values.shape[0], add_slot, jnp.zeros_like(rates))
+        sums = jax.lax.fori_loop(0, self.values.shape[0], add_slot, jnp.zeros_like(rates), unroll=_SLOTS)
         return jax.lax.fori_loop(0, -(-self.count // _TOGETHER), add_some, sums)
 
 
+# Slots that are added in one pass. N = 20 000, degree 20 on one core: 0.51 ms, with one slot a pass 0.73 ms; SciPy's
+# compressed rows 0.40 ms, JAX's BCOO 0.82 ms.
+_SLOTS = 4
 # Entries of the rest that are added in one go.
 _TOGETHER = 4096
 

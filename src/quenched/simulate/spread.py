@@ -38,9 +38,7 @@ class RowsOnDevices(AbstractWeights):
     devices: int = eqx.field(static=True)
 
     def __matmul__(self, rates: Rates) -> Rates:
-        @partial(
-            jax.shard_map, mesh=mesh_of(self.devices), in_specs=(_SPLIT, _WHOLE), out_specs=_WHOLE, check_vma=False
-        )
+        @partial(jax.shard_map, mesh=mesh_of(self.devices), in_specs=(_SPLIT, _WHOLE), out_specs=_WHOLE, check_vma=False)
         def multiply(rows: Array, rates: Array) -> Array:
             return jax.lax.all_gather(product(rows, rates, self.sums), "row", tiled=True)
 
@@ -127,9 +125,7 @@ class Recomputed(AbstractWeights):
         return sums.reshape(-1, trials)[: self.size]
 
 
-def recomputed(
-    law: AbstractTiled, size: int, key: Key[Array, ""], devices: int, dtype: str, sums: str
-) -> Recomputed:
+def recomputed(law: AbstractTiled, size: int, key: Key[Array, ""], devices: int, dtype: str, sums: str) -> Recomputed:
     """The form, with the averages of the rows where they are balanced: these take one pass over the tiles."""
     tiled = law.balanced and size > tiles.SIDE
     averages = tiles.row_averages(law, size, key, 0, size)[:size] if tiled else None

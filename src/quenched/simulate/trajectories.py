@@ -17,7 +17,7 @@ from quenched.models.populations import OverNeurons
 from quenched.models.starts import check_starts, draw_states, read_starts
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
-from quenched.simulate.fitting import refuse_large
+from quenched.simulate.fitting import needs, refuse_large, ways
 from quenched.simulate.holding import (
     TYPES,
     WEIGHTS,
@@ -208,6 +208,19 @@ class Trajectories(AbstractExperiment):
         latents = 4 * 8 * model.couplings.rank * (1 + self.richardson) * count_steps(self.duration, self.step)
         return self.bytes_per_sample(solver) - 8 * 3 * self.size**2 + weights + states + latents
 
+    def memory(self, model: RandomNetwork) -> dict[str, float]:
+        """What one network would take, as asked for and with its weights elsewhere.
+
+        Arguments:
+            model: the ensemble, a `qd.RandomNetwork`.
+
+        Returns:
+            GiB on each device, by what is to be changed: "as asked", 'dtype="float32"', ...; ways that take no less are left
+            out.
+        """
+        others = {name.replace("`", ""): needed for name, needed, _ in ways(self, model)}
+        return {name: needed / 2**30 for name, needed in ({"as asked": needs(self, model)[0]} | others).items()}
+
     def in_range(self, model: RandomNetwork) -> Array:
         abundances = any(unit.nonnegative for unit in model.units)
         return super().in_range(model) & (jnp.all(jnp.asarray(model.noise) == 0.0) | (not abundances))
@@ -231,7 +244,9 @@ class Trajectories(AbstractExperiment):
         # A key of its own: splitting and folding in small numbers give the same ones.
         fields = model.fields_of_neurons(self.size, jax.random.fold_in(start_key, 2**31 - 1))
         loadings = model.couplings.latent_loadings(self.size, coupling_key)
-        runs = _Runs(model, *_networks(model, unit, self.size, coupling_key, self.holding), loadings, fields, (before_key, after_key))
+        runs = _Runs(
+            model, *_networks(model, unit, self.size, coupling_key, self.holding), loadings, fields, (before_key, after_key)
+        )
         arrays = self._averages(runs, state, 1)
         if self.richardson:
             arrays = extrapolated(ORDERS[self.scheme], arrays, self._averages(runs, state, 2))
