@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/simulation.py [--repeats 5] [--steps 200] [--huge]
 
-A step of Heun's scheme has two products of J with the rates. The products alone are a compiled loop of them and nothing else.
-Both take turns, and the fastest of the repeats counts: on a shared machine the rest is noise. What a simulation takes is that
-of the steps: the run of one step, which is the draw of the couplings and the start, is taken off and printed apart.
+A step of Heun's scheme has two products of J with the rates. The products alone are a compiled loop of them and nothing
+else. Both take turns, and the fastest of the repeats counts: on a shared machine the rest is noise. What a simulation takes
+is that of the steps: the run of one step, which is the draw of the couplings and the start, is taken off and printed apart.
 
 Peak memory is that of a process of its own: of 4 devices that the processor is divided into, and of weights that are
 recomputed. `--huge` adds one step of N = 100 000 with recomputed weights, whose matrix would take 75 GiB: some minutes.
@@ -118,9 +118,8 @@ def against_products(size: int, networks: int, dtype: str, steps: int, repeats: 
     products_ms = 1e3 * times["products"] / (2 * steps)
     mine = (times["whole"] - times["start"]) / runs
     bandwidth = weights.nbytes / products_ms / 1e6
-    print(
-        f"{networks if batch else 1} network(s) of N = {size}, {dtype}, {steps} steps; compile {first['whole'] - times['whole']:.1f} s"
-    )
+    compiling = first["whole"] - times["whole"]
+    print(f"{networks if batch else 1} network(s) of N = {size}, {dtype}, {steps} steps; compile {compiling:.1f} s")
     print(f"  products alone         {times['products']:8.3f} s   {products_ms:7.3f} ms each, {bandwidth:.0f} GB/s")
     print(f"  steps of a simulation  {mine:8.3f} s")
     print(f"  draw and start         {times['start'] / runs:8.3f} s")

@@ -163,7 +163,8 @@ def test_recomputed_networks_do_what_stored_ones_do(name: str) -> None:
 
 
 def test_a_matrix_in_float32_changes_a_short_run_by_its_rounding() -> None:
-    model, over = qd.RandomNetwork(1.2, 0.3), {"size": 47, "networks": 2, "duration": 4.0, "step": 0.2}
+    model = qd.RandomNetwork(1.2, 0.3)
+    over: dict[str, Any] = {"size": 47, "networks": 2, "duration": 4.0, "step": 0.2}
     exact = qd.solve(model, Trajectories(**over), key=1)
     away = {}
     for sums in ("float32", "float64"):

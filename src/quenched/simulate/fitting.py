@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 
@@ -41,13 +41,9 @@ def needs(asked: Trajectories, model: RandomNetwork) -> tuple[int, int]:
 def ways(asked: Trajectories, model: RandomNetwork) -> list[tuple[str, int, int]]:
     """Other ways to keep the weights, with bytes needed and free; those that need less."""
     now, found = asked.bytes_measuring(model, None), []
-    spread = [{}, {"devices": "all"}] if jax.device_count() > 1 else [{}]
-    changes = [
-        {**weights, **dtype, **devices}
-        for devices in spread
-        for weights, dtype in (({}, {"dtype": "float32"}), ({}, {}), ({"weights": "recomputed"}, {}))
-    ]
-    for change in changes:
+    weights: list[dict[str, Any]] = [{"dtype": "float32"}, {}, {"weights": "recomputed"}]
+    spread: list[dict[str, Any]] = [{}, {"devices": "all"}] if jax.device_count() > 1 else [{}]
+    for change in (first | second for second in spread for first in weights):
         other = dataclasses.replace(asked, **change)
         try:
             check_holding(model.couplings, other.weights, other.devices)
