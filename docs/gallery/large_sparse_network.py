@@ -4,7 +4,7 @@
 # A chaotic network of 20 000 neurons with 50 partners each, beside the theory of infinitely many.
 #
 # On the left the autocorrelation $\langle x(t)x(t+\tau)\rangle$ of single networks, averaged over their neurons and 40
-# leak times: the small one is like no other, the large one follows the line. On the right how far $\langle x^2\rangle$
+# leak times: the small one is far from the line, the large one follows it. On the right how far $\langle x^2\rangle$
 # of single networks scatters: as $1/\sqrt N$, the dashed line through the last point. Weights are sparse from the draw
 # on. With all 20 000 partners they would take 3 GiB; {doc}`../large_networks` says how to run those.
 
@@ -28,7 +28,7 @@ solved = [qd.solve(model, qd.simulate.Trajectories(int(n), networks, 40, 0.2), k
 spread = np.array([float(each["mean_square_state_error"]) * np.sqrt(networks) for each in solved])
 right.errorbar(sizes, spread, spread / np.sqrt(2 * (networks - 1)), fmt="o", color="C2")
 right.plot(sizes, spread[-1] * np.sqrt(sizes[-1] / sizes), color="0.5", linestyle="--")
-left.set(xlabel=r"lag $\tau$ (leak times)", ylabel=r"autocorrelation $\langle x(t)x(t+\tau)\rangle$")
+left.set(ylim=(0, None), xlabel=r"lag $\tau$ (leak times)", ylabel=r"autocorrelation $\langle x(t)x(t+\tau)\rangle$")
 right.set(xscale="log", yscale="log", xlabel="neurons $N$", ylabel=r"scatter of $\langle x^2\rangle$ over networks")
 left.legend()
 plt.show()
