@@ -22,8 +22,8 @@ DATA = Path(__file__).parents[1] / "docs" / "data"
 STATES = {
     "at rest in a field": (qd.RandomNetwork(0.8, 0.3, field=0.5), 40.0, 38.0),
     "noise, not chaotic": (qd.RandomNetwork(0.8, 0.3, noise=0.5), 20.0, 10.0),
-    "chaotic, first 5 leak times": (qd.RandomNetwork(2.0), 5.0, 0.0),
-    "chaotic, from 50 to 100": (qd.RandomNetwork(2.0), 100.0, 50.0),
+    "chaotic, first 5 leak times": (qd.RandomNetwork(4.0), 5.0, 0.0),
+    "chaotic, from 80 to 120": (qd.RandomNetwork(4.0), 120.0, 80.0),
 }
 NAMES = {
     "mean_rate": "<phi>",
@@ -52,8 +52,8 @@ def line(state: str, size: int, networks: int) -> list[str]:
 
 def parting(size: int) -> str:
     """When chaotic states in float32 are as far from those in float64 as from others."""
-    model = qd.RandomNetwork(2.0)
-    over: dict[str, Any] = {"size": size, "networks": 2, "duration": 60.0, "step": 0.1, "burn_in": 0.0, "record": True}
+    model = qd.RandomNetwork(4.0)
+    over: dict[str, Any] = {"size": size, "networks": 2, "duration": 120.0, "step": 0.1, "burn_in": 0.0, "record": True}
     exact, found = (qd.solve(model, qd.simulate.Trajectories(**over, dtype=each), key=1) for each in ("float64", "float32"))
     states, others = (np.asarray(each.arrays["trajectory"]) for each in (exact, found))
     apart, spread = (np.sqrt(np.mean(each**2, axis=(0, 2, 3))) for each in (states - others, states))
