@@ -257,7 +257,7 @@ def test_recomputed_networks_at_rest_in_a_field_meet_static_dmft_along_sizes(sym
     model = qd.RandomNetwork(0.8, symmetry, field=0.5)
     theory, sizes = qd.solve(model, qd.dmft.Static()), np.array([24, 48, 96])
     found = [
-        qd.solve(model, Trajectories(int(n), 4800 // int(n), 30.0, 0.25, burn_in=28.0, weights="recomputed"), key=int(n))
+        qd.solve(model, Trajectories(int(n), 2400 // int(n), 20.0, 0.25, burn_in=18.0, weights="recomputed"), key=int(n))
         for n in sizes
     ]
     for name in ("mean_square_rate", "mean_rate"):
