@@ -34,7 +34,7 @@ import resource, time
 import psutil, quenched as qd
 model = qd.RandomNetwork(1.5)
 def run(size):
-    experiment = qd.simulate.Trajectories(size, 2, 2 * {step}, {step}, scheme="euler", {options})
+    experiment = qd.simulate.Trajectories(size, 2, 4 * {step}, {step}, scheme="euler", {options})
     qd.solve(model, experiment)
     return experiment
 run(1100)
@@ -168,7 +168,7 @@ def told_by(code: str, devices: int = 1) -> list[float]:
 
 
 def in_a_process(name: str, size: int, options: str, devices: int = 1) -> None:
-    """Time and peak memory of two Euler steps of two networks, beyond what the process had before."""
+    """Time and peak memory of four Euler steps of two networks, beyond what the process had before."""
     taken, peak, needed = told_by(_CHILD.format(size=size, options=options, step=STEP), devices)
     print(f"  {name:<34} N = {size:<7} peak {peak:6.2f} GiB, foreseen {needed:6.2f} GiB, {taken:7.1f} s")
 
@@ -185,7 +185,7 @@ def main() -> None:
             against_products(4000, 2, dtype, options.steps, options.repeats)
         against_products(500, 64, "float64", options.steps, options.repeats)
         of_sparse(20_000, 20.0, options.repeats)
-    print("two Euler steps of two networks; a matrix of N = 10 000 takes 0.75 GiB")
+    print("four Euler steps of two networks; a matrix of N = 10 000 takes 0.75 GiB")
     in_a_process("stored", 10_000, "")
     in_a_process("float32", 10_000, 'dtype="float32"')
     in_a_process("stored on 4 devices", 10_000, "devices=4", 4)
