@@ -200,10 +200,12 @@ def written(thing: Any) -> Any:
 
 
 def dump(program: Any) -> bytes | None:
-    """A compiled program as bytes; None for one that cannot be kept."""
+    """A compiled program as bytes; None for one that cannot be kept, or that runs on several devices."""
     from jax.experimental import serialize_executable
 
     try:
+        if len(program.runtime_executable().local_devices()) > 1:
+            return None
         code, _, tree = serialize_executable.serialize(program)
         text = program.as_text()
         # A tree is kept as what it is the structure of.

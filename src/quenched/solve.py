@@ -134,7 +134,7 @@ _brief_theory_compiled = compiled(hurried=True)(_solve_theory)
 def _samples_compiled(model: AbstractModel, theory: AbstractExperiment, solver: Any, keys: Array) -> Computed:
     measure = partial(theory.measure, model, solver)
     # A mapped loop keeps its branches: what a sample does not need is then not computed.
-    return jax.vmap(measure)(keys) if theory.together == "batch" else jax.lax.map(measure, keys)
+    return jax.vmap(measure)(keys) if theory.together == "batch" and not theory.alone else jax.lax.map(measure, keys)
 
 
 def measure_ensemble(
@@ -247,14 +247,10 @@ _SAMPLES = "how many there are (`networks` or `scramblings`)"
 
 def samples_at_once(model: AbstractModel, theory: AbstractExperiment, solver: Any) -> int:
     """The largest divisor of the number of samples whose batch fits; refuses what does not fit at all."""
-    needed, available = theory.bytes_measuring(model, solver), available_bytes()
-    if needed > available:
-        raise MemoryError(
-            f"{type(theory).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "
-            f"are free; lower {theory.memory_arguments}."
-        )
+    theory.check_memory(model, solver)
+    needed = theory.bytes_measuring(model, solver)
     refuse_what_does_not_fit(KEY_BYTES * theory.samples, f"The random keys of {theory.samples} samples", _SAMPLES)
-    return side_by_side(theory.samples, needed) if theory.together == "batch" else 1
+    return side_by_side(theory.samples, needed) if theory.together == "batch" and not theory.alone else 1
 
 
 class Way(NamedTuple):

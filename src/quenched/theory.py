@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int, Key
 from quenched import checks
 from quenched.couplings.elliptic import Elliptic
 from quenched.models import AbstractModel, RandomNetwork, Sinusoid
+from quenched.numerics.memory import available_bytes
 from quenched.records import Record, public_name
 from quenched.status import Status
 from quenched.units.leaky import Leaky
@@ -178,6 +179,11 @@ class AbstractExperiment(AbstractLevel):
     """What to lower where one sample does not fit into memory."""
 
     @property
+    def alone(self) -> bool:
+        """Whether a sample is so large that it is measured alone, whatever `together` says."""
+        return False
+
+    @property
     @abstractmethod
     def samples(self) -> int:
         """How many independent samples are averaged, at least 2."""
@@ -197,6 +203,15 @@ class AbstractExperiment(AbstractLevel):
     def bytes_measuring(self, model: Any, solver: Any) -> int:
         """Memory that `measure` needs for one sample of this model."""
         return self.bytes_per_sample(solver)
+
+    def check_memory(self, model: Any, solver: Any) -> None:
+        """Refuse, by MemoryError, a sample that does not fit."""
+        needed, available = self.bytes_measuring(model, solver), available_bytes()
+        if needed > available:
+            raise MemoryError(
+                f"{type(self).__name__} needs about {needed / 2**30:.1f} GiB at once, but {available / 2**30:.1f} GiB "
+                f"are free; lower {self.memory_arguments}."
+            )
 
     @abstractmethod
     def coordinates(self) -> Mapping[str, Any]:

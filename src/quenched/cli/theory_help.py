@@ -77,7 +77,7 @@ def _head(name: str, parameter: inspect.Parameter) -> str:
     elif annotation.startswith("Iterable"):
         kind = "numbers, as '[0, 0.5, 1]'"
     else:
-        kind = _KINDS.get(annotation, annotation)
+        kind = " or ".join(_KINDS.get(each, each) for each in annotation.split(" | "))
     if parameter.default is parameter.empty:
         kind += "; must be given"
     elif parameter.default is not None:

@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool
 
 from quenched import checks
-from quenched.couplings.base import AbstractCouplings, Field, Rates, at_two_times, over_populations, population_of_neurons
-from quenched.couplings.elliptic import correlated_normals
-from quenched.precision import double_precision
+from quenched.couplings.base import Field, Rates, at_two_times, over_populations, population_of_neurons
+from quenched.couplings.elliptic import mixed_normals
+from quenched.couplings.tiles import AbstractTiled
 
 
-class Blocks(AbstractCouplings):
+class Blocks(AbstractTiled):
     """Couplings whose law depends on the populations a of neuron i and b of neuron j; population a is a fraction f_a of all.
 
         E J_ij = M_ab/N,   Var J_ij = g_ab^2/N,   Cov(J_ij, J_ji) = eta_ab g_ab g_ba/N.
@@ -79,15 +79,24 @@ class Blocks(AbstractCouplings):
         memory = received(symmetry * gain * gain.T, rates.response)
         return Field(received(mean, rates.mean), received(gain**2, correlation), memory)
 
-    @double_precision
-    def draw(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
-        """J, its populations one after another."""
+    def random_part(self, size: int, rows: Array, columns: Array, normals: Array, mirrored: Array) -> Array:
+        gain, symmetry = (self._at(matrix, size, rows, columns) for matrix in self._matrices()[:2])
+        return gain / jnp.sqrt(size) * mixed_normals(symmetry, normals, mirrored)[0]
+
+    def mean_part(self, size: int, rows: Array, columns: Array) -> Array:
+        return self._at(self._matrices()[2], size, rows, columns) / size
+
+    def correlated(self) -> Bool[Array, ""]:
+        return jnp.any(jnp.asarray(self.symmetry) != 0.0)
+
+    @property
+    def balanced(self) -> bool:
+        return self.balanced_rows
+
+    def _at(self, matrix: Array, size: int, rows: Array, columns: Array) -> Array:
+        """The entry of the populations of each pair of neurons."""
         population = population_of_neurons(self.fractions, size)
-        gain, symmetry, mean = (matrix[population[:, None], population] for matrix in self._matrices())
-        random = gain / jnp.sqrt(size) * correlated_normals(symmetry, size, key)
-        if self.balanced_rows:
-            random = random - jnp.mean(random, axis=1, keepdims=True)
-        return mean / size + random
+        return matrix[population[rows][:, None], population[columns]]
 
     def _matrices(self) -> tuple[Array, Array, Array]:
         shape = (len(self.fractions),) * 2

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import jax
+from typing import Any
+
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float
 
 from quenched import checks
-from quenched.couplings.base import AbstractCouplings, Field, Rates, over_populations
-from quenched.precision import double_precision
+from quenched.couplings.base import Field, Rates, over_populations
+from quenched.couplings.tiles import AbstractTiled
 
 Real = float | Float[Array, ""]
 
 
-class Elliptic(AbstractCouplings):
+class Elliptic(AbstractTiled):
     """Gaussian couplings with a correlation of J_ij and J_ji: eigenvalues fill an ellipse, but for one if there is a mean.
 
         E J_ij = mean/N,   Var J_ij = gain^2/N,   Cov(J_ij, J_ji) = symmetry gain^2/N.
@@ -51,22 +52,20 @@ class Elliptic(AbstractCouplings):
         mean = jnp.zeros_like(mean) if self.mean is None else self.mean * mean
         return Field(mean, self.gain**2 * correlation, self.symmetry * self.gain**2 * response)
 
-    @double_precision
-    def draw(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
-        """J; Var J_ii is (1 + symmetry) gain^2/N."""
-        random = self.gain / jnp.sqrt(size) * correlated_normals(self.symmetry, size, key)
-        return random if self.mean is None else self.mean / size + random
+    def random_part(self, size: int, rows: Array, columns: Array, normals: Array, mirrored: Array) -> Array:
+        """Var J_ii is (1 + symmetry) gain^2/N."""
+        return self.gain / jnp.sqrt(size) * mixed_normals(self.symmetry, normals, mirrored)[0]
+
+    def mean_part(self, size: int, rows: Array, columns: Array) -> Any:
+        return None if self.mean is None else self.mean / size
+
+    def correlated(self) -> Bool[Array, ""]:
+        return jnp.asarray(self.symmetry) != 0.0
 
     def in_range(self) -> Bool[Array, ""]:
         gain, symmetry = jnp.asarray(self.gain), jnp.asarray(self.symmetry)
         mean = jnp.asarray(0.0 if self.mean is None else self.mean)
         return jnp.isfinite(gain) & (gain >= 0.0) & (jnp.abs(symmetry) <= 1.0) & jnp.isfinite(mean)
-
-
-def correlated_normals(symmetry: Array | float, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
-    """Standard normal Z with E[Z_ij Z_ji] = symmetry, one number or a symmetric matrix of them; Var Z_ii = 1 + symmetry."""
-    independent = jax.random.normal(key, (size, size))
-    return mixed_normals(symmetry, independent, independent.T)[0]
 
 
 def mixed_normals(symmetry: Array | float, one: Array, other: Array) -> tuple[Array, Array]:

@@ -72,19 +72,21 @@ class LowRank(AbstractCouplings):
     @double_precision
     def draw(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron neuron"]:
         """J, dense."""
-        loadings = self._loadings(size, key)
-        return loadings[:, : self.rank] @ loadings[:, self.rank :].T / size
+        left, right = self.loadings(size, key)
+        return left @ right / size
 
     @double_precision
     def latent_loadings(self, size: int, key: Key[Array, ""]) -> Float[Array, "rank neuron"]:
         """n, of the same key."""
-        return self._loadings(size, key)[:, self.rank :].T
+        return self.loadings(size, key)[1]
 
-    def _loadings(self, size: int, key: Key[Array, ""]) -> Float[Array, "neuron loading"]:
+    def loadings(self, size: int, key: Key[Array, ""]) -> tuple[Float[Array, "neuron rank"], Float[Array, "rank neuron"]]:
+        """m and n, of the same key."""
         # A root of the covariance that exists where it is singular too.
         values, vectors = jnp.linalg.eigh(jnp.asarray(self.covariance))
         root = vectors * jnp.sqrt(jnp.maximum(values, 0.0))
-        return jnp.asarray(self.mean) + jax.random.normal(key, (size, 2 * self.rank)) @ root.T
+        drawn = jnp.asarray(self.mean) + jax.random.normal(key, (size, 2 * self.rank)) @ root.T
+        return drawn[:, : self.rank], drawn[:, self.rank :].T
 
     def in_range(self) -> Bool[Array, ""]:
         covariance = jnp.asarray(self.covariance)

@@ -15,6 +15,17 @@ def available_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
+def available_each(devices: int | None = None) -> int:
+    """What each of so many devices of JAX can give; several of a processor share its memory."""
+    import jax
+
+    here = [device for device in jax.devices()[: devices or 1] if device.process_index == jax.process_index()]
+    limits = [device.memory_stats() for device in here if device.platform != "cpu"]
+    if here and all(limits) and limits:
+        return min(int(limit["bytes_limit"] - limit["bytes_in_use"]) for limit in limits if limit)
+    return available_bytes() // max(1, len(here))
+
+
 def side_by_side(count: int, bytes_of_one: int) -> int:
     """The largest divisor of `count` of which as many fit into the memory for a batch; 1 if not even one does."""
     fitting = max(1, min(count, BATCH_BYTES // bytes_of_one))

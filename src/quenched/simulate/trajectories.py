@@ -17,6 +17,18 @@ from quenched.models.populations import OverNeurons
 from quenched.models.starts import check_starts, draw_states, read_starts
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
+from quenched.simulate.fitting import needs, refuse_large, ways
+from quenched.simulate.holding import (
+    TYPES,
+    WEIGHTS,
+    Holding,
+    bytes_held,
+    check_devices,
+    check_holding,
+    count_devices,
+    hold,
+    read_devices,
+)
 from quenched.simulate.integrate import check_step, count_steps, run
 from quenched.simulate.refusals import check_couplings, check_run
 from quenched.simulate.schemes import SCHEMES
@@ -46,6 +58,12 @@ class Trajectories(AbstractExperiment):
             the first.
         richardson: run with half the step too, the same networks with the same noise, and extrapolate the averages to step
             0; what that changed is in `<name>_discretisation`. Takes three times as long.
+        weights: "stored", or "recomputed" from their random key in each product, for networks whose matrix would not fit: a
+            product then takes as long as drawing the matrix. Sparse and low-rank couplings have no matrix in either case.
+        devices: over how many the rows of the couplings are spread, or "all"; networks are then run one after another. None:
+            the default device, small networks side by side. On any number of devices it is the same network.
+        dtype: "float64", or "float32" for the matrix, which halves it.
+        sums: "float64" or "float32", of the products with a matrix in float32; that of the matrix if left out.
 
     Returns:
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, of flows `kinetic_energy` (half the mean square
@@ -94,6 +112,10 @@ class Trajectories(AbstractExperiment):
     scheme: str = eqx.field(static=True)
     record: bool = eqx.field(static=True)
     richardson: bool = eqx.field(static=True)
+    weights: str = eqx.field(static=True)
+    devices: int | str | None = eqx.field(static=True)
+    dtype: str = eqx.field(static=True)
+    sums: str | None = eqx.field(static=True)
 
     equation: ClassVar[str] = r"\mathrm{d}x = (-x + J\phi(x) + b)\,\mathrm{d}t + \sigma\,\mathrm{d}W"
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
@@ -113,6 +135,10 @@ class Trajectories(AbstractExperiment):
         scheme: str = "second_order",
         record: bool = False,
         richardson: bool = False,
+        weights: str = "stored",
+        devices: int | str | None = None,
+        dtype: str = "float64",
+        sums: str | None = None,
     ):
         self.size = checks.count("size", size)
         self.networks = checks.count("networks", networks, low=2)
@@ -128,17 +154,34 @@ class Trajectories(AbstractExperiment):
         self.record, self.richardson = checks.flag("record", record), checks.flag("richardson", richardson)
         if self.record and self.richardson:
             raise ValueError("Argument `record` must be False with `richardson`, which extrapolates averages, not states.")
+        self.weights = checks.one_of("weights", weights, WEIGHTS)
+        self.devices = read_devices(devices)
+        self.dtype = checks.one_of("dtype", dtype, TYPES)
+        self.sums = None if sums is None else checks.one_of("sums", sums, TYPES)
+        if self.sums == "float32" and self.dtype == "float64":
+            raise ValueError('Argument `sums` must be "float64" with `dtype="float64"`, but is "float32"; give `dtype` too.')
+
+    @property
+    def holding(self) -> Holding:
+        """Where the weights are."""
+        return Holding(self.weights, count_devices(self.devices), self.dtype, self.sums or self.dtype)
+
+    @property
+    def alone(self) -> bool:
+        return self.weights == "recomputed" or self.devices is not None
 
     def default_solver(self) -> None:
         return None
 
     def covers(self, model: RandomNetwork) -> None:
         check_couplings(model.couplings, model.kind, "qd.simulate.Trajectories")
+        check_holding(model.couplings, self.weights, self.devices)
 
     def check(self, model: RandomNetwork, solver: None) -> None:
         """What the units cannot bear; and what is recorded of all networks must fit."""
         check_run(model.units, self.step, model.noise)
         check_starts(self.initial, model.units)
+        check_devices(self.devices)
         if self.richardson and model.kind == "map":
             raise ValueError("Argument `richardson` must be False for units that are maps, whose step is 1 and no other.")
         if self.record:
@@ -146,6 +189,9 @@ class Trajectories(AbstractExperiment):
             # As measured, and together.
             needed = 2.2 * 8 * self.networks * self.trials * self.size * kept
             refuse_what_does_not_fit(needed, "Recording", "`networks`, `trials` or `duration`, or leave out `record`")
+
+    def check_memory(self, model: RandomNetwork, solver: None) -> None:
+        refuse_large(self, model)
 
     @property
     def samples(self) -> int:
@@ -158,9 +204,22 @@ class Trajectories(AbstractExperiment):
 
     def bytes_measuring(self, model: RandomNetwork, solver: None) -> int:
         states = (model.units[0].state_size - 1) * 8 * 8 * self.trials * self.size
-        weights = 3 * model.couplings.bytes_of_draw(self.size)
+        weights = bytes_held(model.couplings, self.size, self.holding)
         latents = 4 * 8 * model.couplings.rank * (1 + self.richardson) * count_steps(self.duration, self.step)
         return self.bytes_per_sample(solver) - 8 * 3 * self.size**2 + weights + states + latents
+
+    def memory(self, model: RandomNetwork) -> dict[str, float]:
+        """What one network would take, as asked for and with its weights elsewhere.
+
+        Arguments:
+            model: the ensemble, a `qd.RandomNetwork`.
+
+        Returns:
+            GiB on each device, by what is to be changed: "as asked", 'dtype="float32"', ...; ways that take no less are left
+            out.
+        """
+        others = {name.replace("`", ""): needed for name, needed, _ in ways(self, model)}
+        return {name: needed / 2**30 for name, needed in ({"as asked": needs(self, model)[0]} | others).items()}
 
     def in_range(self, model: RandomNetwork) -> Array:
         abundances = any(unit.nonnegative for unit in model.units)
@@ -185,7 +244,9 @@ class Trajectories(AbstractExperiment):
         # A key of its own: splitting and folding in small numbers give the same ones.
         fields = model.fields_of_neurons(self.size, jax.random.fold_in(start_key, 2**31 - 1))
         loadings = model.couplings.latent_loadings(self.size, coupling_key)
-        runs = _Runs(model, *_networks(model, unit, self.size, coupling_key), loadings, fields, (before_key, after_key))
+        runs = _Runs(
+            model, *_networks(model, unit, self.size, coupling_key, self.holding), loadings, fields, (before_key, after_key)
+        )
         arrays = self._averages(runs, state, 1)
         if self.richardson:
             arrays = extrapolated(ORDERS[self.scheme], arrays, self._averages(runs, state, 2))
@@ -269,11 +330,11 @@ class _Runs(NamedTuple):
 
 
 def _networks(
-    model: RandomNetwork, unit: AbstractUnit, size: int, key: Key[Array, ""]
+    model: RandomNetwork, unit: AbstractUnit, size: int, key: Key[Array, ""], how: Holding
 ) -> tuple[Network, Callable[[Array], Network] | None]:
     """A network, and what it is at a step where the couplings are drawn anew at each."""
 
     def at(key: Array) -> Network:
-        return Network(model.couplings.draw(size, key), unit=unit)
+        return Network(hold(model.couplings, size, key, how), unit=unit)
 
     return at(key), at if model.couplings.redrawn else None
