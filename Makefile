@@ -8,7 +8,7 @@ FRAMEWORKS := .venv/.frameworks
 BROWSER := .venv/.browser
 
 # -E: a page that is unchanged is read again, so that its warnings come back.
-SITE := $(BIN)/sphinx-build -W --keep-going -E -n -b html
+SITE := $(BIN)/sphinx-build -W --keep-going -E -n -j 2 -b html
 
 .PHONY: help env demo test test-slow test-browser benchmarks docs pages figures lint clean
 
