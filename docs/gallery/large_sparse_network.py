@@ -3,7 +3,7 @@
 #
 # A chaotic network of 20 000 neurons with 50 partners each, beside the theory of infinitely many.
 #
-# On the left the autocorrelation $\langle x(t)x(t+\tau)\rangle$ of single networks, averaged over their neurons and 40
+# On the left the autocorrelation $\langle x(t)x(t+\tau)\rangle$ of single networks, averaged over their neurons and 28
 # leak times: the small one is far from the line, the large one follows it. On the right how far $\langle x^2\rangle$
 # of single networks scatters: as $1/\sqrt N$, the dashed line through the last point. Weights are sparse from the draw
 # on. With all 20 000 partners they would take 3 GiB; {doc}`../large_networks` says how to run those.
@@ -23,8 +23,8 @@ for index, size in enumerate((200, 20_000)):
     times = len(states) - len(lags)
     found = [np.mean(states[:times] * states[lag : lag + times]) for lag in range(len(lags))]
     left.plot(lags, found, color=f"C{index}", linestyle=("--", ":")[index], linewidth=2, label=f"one network, $N={size}$")
-sizes, networks = np.array([200, 2000, 20_000]), 5
-solved = [qd.solve(model, qd.simulate.Trajectories(int(n), networks, 40, 0.2), key=int(n)) for n in sizes]
+sizes, networks = np.array([200, 2000, 20_000]), 4
+solved = [qd.solve(model, qd.simulate.Trajectories(int(n), networks, 30, 0.2), key=int(n)) for n in sizes]
 spread = np.array([float(each["mean_square_state_error"]) * np.sqrt(networks) for each in solved])
 right.errorbar(sizes, spread, spread / np.sqrt(2 * (networks - 1)), fmt="o", color="C2")
 right.plot(sizes, spread[-1] * np.sqrt(sizes[-1] / sizes), color="0.5", linestyle="--")
