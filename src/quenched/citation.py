@@ -89,7 +89,7 @@ BIBTEX: dict[str, str] = {
     "lehoucq1998": """@book{lehoucq1998,
   author    = {Lehoucq, R. B. and Sorensen, D. C. and Yang, C.},
   title     = {{ARPACK} Users' Guide: Solution of Large-Scale Eigenvalue Problems with Implicitly Restarted {Arnoldi} Methods},
-  publisher = {SIAM},
+  publisher = {Society for Industrial and Applied Mathematics},
   year      = {1998}
 }""",
     "keller1977": """@incollection{keller1977,
