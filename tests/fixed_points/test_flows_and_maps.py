@@ -368,7 +368,7 @@ def test_an_interruption_while_points_are_certified_keeps_those_that_are(monkeyp
         raise KeyboardInterrupt
 
     # One start of each is certified by then, and the others are being compared with these.
-    monkeypatch.setattr(collection, "_bent", pressed)
+    monkeypatch.setattr(collection, "bent_compiled", pressed)
     starts = np.repeat([[-3.0], [0.1], [3.0]], 40, axis=0)
     found = find_fixed_points(Flow(lambda x: x - x**3, size=1), starts, paths=0)
     assert (found.sizes["fixed_point"], found.attrs["interrupted"]) == (3, 1)
