@@ -94,7 +94,7 @@ def test_quantities_are_attributes() -> None:
 
 def test_no_quantity_is_hidden_by_an_attribute_of_solutions() -> None:
     own = set(dir(qd.Solution)) | set(qd.Solution.__dataclass_fields__)
-    assert own & set(qd.VOCABULARY) == {"status", "residual", "steps"}
+    assert own & set(qd.VOCABULARY) == {"status", "residual", "steps", "wall_time"}
 
 
 def test_about_names_versions_and_devices() -> None:
