@@ -18,6 +18,8 @@ from quenched.about import about
 from quenched.activations import Activation, Erf, Linear, ReLU, Sine, Tanh
 from quenched.citation import cite
 from quenched.errors import SolveError, StoppedSweepError
+from quenched.fit.fit import fit
+from quenched.fit.result import Fit
 from quenched.models import FeedforwardNetwork, Network, Normal, Quantile, RandomNetwork, Sinusoid, Uniform
 from quenched.numerics.self_consistency import Newton
 from quenched.program_store import compile_cache
@@ -33,6 +35,7 @@ __all__ = [
     "Activation",
     "Erf",
     "FeedforwardNetwork",
+    "Fit",
     "Linear",
     "Network",
     "Newton",
@@ -54,6 +57,7 @@ __all__ = [
     "compile_cache",
     "couplings",
     "dmft",
+    "fit",
     "gaussian",
     "landscape",
     "layers",

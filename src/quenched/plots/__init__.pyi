@@ -1,5 +1,6 @@
 from quenched.plots.curves import curve, mark_transition
 from quenched.plots.edge_of_chaos import edge_of_chaos
+from quenched.plots.fit import fit
 from quenched.plots.fixed_points import branches, connections, fixed_points, spectrum
 from quenched.plots.phase_diagram import phase_diagram
 from quenched.plots.solution import solution
@@ -9,6 +10,7 @@ __all__ = [
     "connections",
     "curve",
     "edge_of_chaos",
+    "fit",
     "fixed_points",
     "mark_transition",
     "phase_diagram",

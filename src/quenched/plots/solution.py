@@ -62,7 +62,7 @@ def solution(found: Solution | xr.Dataset, *names: str) -> dict[str, Axes]:
             panels.setdefault(_panel(part, dataset), []).append(part)
     drawn: dict[str, Axes] = {}
     longest = len(panels.get(("numbers",), ()))
-    for axes, (key, members) in zip(_axes(len(panels), longest), panels.items(), strict=True):
+    for axes, (key, members) in zip(panel_axes(len(panels), longest), panels.items(), strict=True):
         _DRAW[key[0]](axes, dataset[members], dataset)
         drawn |= {name: axes for name in chosen if set(parts[name]) & set(members)}
     return drawn
@@ -95,7 +95,7 @@ def _panel(name: str, dataset: xr.Dataset) -> tuple[Any, ...]:
     return ("curves", dims, kind)
 
 
-def _axes(count: int, longest: int) -> list[Axes]:
+def panel_axes(count: int, longest: int = 0) -> list[Axes]:
     """As many axes, two side by side at most, tall enough for a list of numbers: of pyplot if the program uses it."""
     import sys
 

@@ -1,0 +1,170 @@
+"""How uncertain a fit is: covariance of the estimate, goodness of fit, directions that the data do not see, profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import chi2
+
+from quenched.fit.minimum import Minimum, descend
+from quenched.fit.problem import Problem
+
+# Eigenvalues of the Fisher matrix, scaled to a diagonal of 1, below which parameters are not told apart: some error is then
+# thirty times as large as it would be if the others were known.
+APART = 1e-3
+# Below this nothing but rounding is left of an eigenvalue.
+_NOTHING = 1e-10
+# Parameters have a share of a direction: this part of the largest, in units of what each is seen by alone.
+_SHARE = 0.2
+# By how much the squares may differ, at one error, from what the quadratic approximation says.
+_QUADRATIC = (0.5, 2.0)
+# Of the ends of an interval, relative to its length.
+_END = 0.02
+_DOUBLINGS = 6
+
+
+class Direction(NamedTuple):
+    """A way in which parameters move together with hardly any change of what is fitted."""
+
+    places: tuple[int, ...]
+    """The parameters that have a share of it."""
+    change: np.ndarray
+    """Of each parameter, so that the squares grow by 1; by as much as rounding lets one say where they do not grow."""
+
+
+class Uncertainty(NamedTuple):
+    """Of an estimate."""
+
+    covariance: np.ndarray
+    """Of the parameters; infinite on the diagonal where the data say nothing."""
+    threshold: np.ndarray
+    """By how much the squares grow, the others being fitted anew, where a parameter is one error away."""
+    expected: float
+    """What the squares are on average, if the model is right: numbers less parameters where the weights are exact."""
+    p_value: float
+    """How often they would be larger."""
+    weak: list[Direction]
+
+
+def uncertainty(problem: Problem, best: Minimum) -> Uncertainty:
+    """From the slopes at the minimum.
+
+    With J the slopes, W the weights and V the covariance of the data, the estimate moves with the data by
+    G = (J' W J)^-1 J' W, and its covariance is G V G'. Where W = 1/V that is (J' W J)^-1.
+    """
+    slopes = problem.slopes(best.values)
+    size = np.sqrt(np.sum(slopes**2, axis=0))
+    seen = size > _NOTHING * np.max(size, initial=0.0)
+    scaled = slopes / np.where(seen, size, 1.0)
+    fisher = scaled.T @ scaled
+    values, vectors = np.linalg.eigh(np.where(np.outer(seen, seen), fisher, 0.0))
+    kept = values > _NOTHING
+    inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    unit = np.where(seen, size, 1.0)
+    lost = ~seen | (np.sum(vectors[:, ~kept] ** 2, axis=1) > 1e-3)
+    weak = []
+    for value, vector in zip(values, vectors.T, strict=True):
+        places = tuple(np.flatnonzero(np.abs(vector) > _SHARE * np.abs(vector).max()).tolist())
+        if value < APART and len(places) > 1:
+            weak.append(Direction(places, vector / unit / np.sqrt(max(value, _NOTHING))))
+
+    white = problem.white(problem.white(problem.measured.covariance).T)
+    mover = inverse @ scaled.T / unit[:, None]
+    covariance = mover @ white @ mover.T
+    threshold = np.diagonal(covariance) / np.maximum(np.diagonal(inverse) / unit**2, 1e-300)
+    covariance = covariance + _of_the_theory(problem, best, mover)
+    covariance[lost, :], covariance[:, lost] = np.nan, np.nan
+    covariance[lost, lost] = np.inf
+
+    left = np.eye(len(slopes)) - scaled @ inverse @ scaled.T
+    squares = left @ white @ left.T
+    expected, variance = float(np.trace(squares)), 2.0 * float(np.sum(squares * squares.T))
+    return Uncertainty(
+        covariance, np.where(lost, 1.0, threshold), expected, _chance(best.chi_square, expected, variance), weak
+    )
+
+
+def _chance(chi_square: float, expected: float, variance: float) -> float:
+    """That a sum of squares of this mean and variance is larger, taken as a multiple of chi-square (Satterthwaite 1946)."""
+    if variance < 1e-12:
+        return 1.0
+    return float(chi2.sf(2.0 * expected * chi_square / variance, 2.0 * expected**2 / variance))
+
+
+def _of_the_theory(problem: Problem, best: Minimum, mover: np.ndarray) -> np.ndarray:
+    """What the errors of the theory add: of samples their covariance, of all else its bound, as if all were to one side."""
+    point, samples = problem.at(best.values), problem.sample_deviations(best.values)
+    errors, covariance = point.errors, np.zeros((len(mover), len(mover)))
+    if samples is not None:
+        moved = mover @ problem.white(samples.T)
+        count = len(samples)
+        covariance = moved @ moved.T / (count * (count - 1.0))
+        errors = np.sqrt(np.maximum(errors**2 - np.sum(samples**2, axis=0) / (count * (count - 1.0)), 0.0))
+    whitened = problem.white(np.eye(len(errors)))
+    return np.asarray(covariance + np.diag((np.abs(mover @ whitened) @ errors) ** 2))
+
+
+def is_quadratic(problem: Problem, best: Minimum, found: Uncertainty, place: int) -> bool:
+    """Whether the squares grow as the slopes say where this parameter is one error away, to both sides and within bounds."""
+    error = np.sqrt(found.covariance[place, place])
+    if not np.isfinite(error) or error == 0.0:
+        return False
+    path = np.nan_to_num(found.covariance[:, place]) / error
+    for side in (-1.0, 1.0):
+        values = best.values + side * path
+        if not (values > problem.free.low).all() or not (values < problem.free.high).all():
+            return False
+        slopes = problem.slopes(best.values) @ path
+        grown = np.sum(problem.residuals(values) ** 2) - best.chi_square
+        if not _QUADRATIC[0] <= grown / np.sum(slopes**2) <= _QUADRATIC[1]:
+            return False
+    return True
+
+
+class Profile(NamedTuple):
+    """The squares along one parameter, the others fitted anew at each of its values."""
+
+    values: np.ndarray
+    chi_square: np.ndarray
+    interval: tuple[float, float]
+    """Where they are less than one error's worth above the least; infinite, or a bound, where they never are."""
+
+
+def profile(problem: Problem, best: Minimum, place: int, scale: float, threshold: float, max_steps: int) -> Profile:
+    """Looked for outwards from the minimum, in steps that double, and closed in where the threshold is passed."""
+    seen = {float(best.values[place]): best.chi_square}
+    nearest = {float(best.values[place]): best.values}
+
+    def excess(value: float) -> float:
+        if value not in seen:
+            first = nearest[min(nearest, key=lambda other: abs(other - value))]
+            end = descend(problem, first, max_steps, {place: value})
+            seen[value] = np.inf if end is None else end.chi_square
+            if end is not None:
+                nearest[value] = end.values
+        return min(seen[value] - best.chi_square - threshold, 1e6 * threshold)
+
+    def end(side: float, bound: float) -> float:
+        inner, step = float(best.values[place]), scale
+        for _ in range(_DOUBLINGS):
+            outer = inner + side * step
+            if side * (outer - bound) >= 0.0:
+                outer = bound - side * 1e-6 * min(scale, abs(bound - inner))
+                if outer == inner or excess(outer) < 0.0:
+                    return bound
+                return _crossing(excess, inner, outer, scale)
+            if excess(outer) >= 0.0:
+                return _crossing(excess, inner, outer, scale)
+            inner, step = outer, 2.0 * step
+        return side * np.inf
+
+    interval = end(-1.0, float(problem.free.low[place])), end(1.0, float(problem.free.high[place]))
+    values = np.array(sorted(seen))
+    return Profile(values, np.array([seen[value] for value in values]), interval)
+
+
+def _crossing(excess: Callable[[float], float], inner: float, outer: float, scale: float) -> float:
+    return float(brentq(excess, inner, outer, xtol=_END * scale, rtol=1e-12, maxiter=40))
