@@ -10,12 +10,17 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from quenched import checks
+from quenched.fit.finite import Simulated
 from quenched.fit.recording import Recording, is_recording, read_recording
+from quenched.numerics.crossed_means import shrunk
 from quenched.solution import Solution
 from quenched.theory import Theory
 from quenched.vocabulary import VOCABULARY, describe
 
 _BESIDE = ("_error", "_covariance", "_discretisation", "_drift")
+# By this the correlations of estimated errors are shrunk, so that differences between neighbouring lags are trusted no more
+# than some three times as much as the values themselves.
+_SHRINKAGE = 0.1
 # Arguments of theories that say where they are asked, by the axis that results have.
 _ASKED = {"lag": "lags", "frequency": "frequencies"}
 
@@ -31,13 +36,21 @@ class Measured(NamedTuple):
     """Of all numbers together."""
     trusted: np.ndarray
     """The covariance that weights are made of: as it is, or shrunk where it was estimated from few samples."""
-    exact: bool
-    """Whether the covariance was given and not estimated from the data themselves."""
+    shift: np.ndarray
+    """What finite networks have more than the theory; taken off before fitting."""
+    recording: Recording | None
 
     @property
     def flat(self) -> np.ndarray:
-        """All numbers in one row."""
-        return np.concatenate([np.ravel(self.values[name]) for name in self.quantities])
+        """All numbers in one row, as of infinitely many neurons."""
+        return np.concatenate([np.ravel(self.values[name]) for name in self.quantities]) - self.shift
+
+    def against(self, simulated: Simulated, predicted: np.ndarray) -> Measured:
+        """Less what finite networks have more than is predicted, and as uncertain as these networks differ."""
+        assert self.recording is not None
+        own = 1.0 / self.recording.networks + 1.0 / simulated.networks
+        covariance = own * simulated.covariance
+        return self._replace(covariance=covariance, trusted=shrunk(covariance, _SHRINKAGE), shift=simulated.mean - predicted)
 
 
 def read_data(data: Any, quantities: Any, recorded: str, step: Any, theory: Theory, model: Any) -> Measured:
@@ -73,8 +86,19 @@ def _has_axis(measured: Measured, axis: str) -> bool:
 
 
 def _of_recording(found: Recording) -> Measured:
+    if not np.diagonal(found.covariance).min() > 0.0:
+        raise ValueError(
+            "Argument `data` must fluctuate in time, or from neuron to neuron, but is constant; fit measured quantities of a "
+            "state at rest, with their errors."
+        )
     return Measured(
-        (found.quantity,), {found.quantity: found.values}, {"lag": found.lags}, found.covariance, found.trusted, False
+        (found.quantity,),
+        {found.quantity: found.values},
+        {"lag": found.lags},
+        found.covariance,
+        shrunk(found.covariance, _SHRINKAGE),
+        np.zeros(found.values.size),
+        found,
     )
 
 
@@ -95,7 +119,7 @@ def _of_quantities(data: Any, quantities: Any) -> Measured:
                 )
             axes[axis] = places
     covariance = block_diag(*parts)
-    return Measured(tuple(chosen), values, axes, covariance, covariance, True)
+    return Measured(tuple(chosen), values, axes, covariance, covariance, np.zeros(len(covariance)), None)
 
 
 def _variables(data: Any) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from jaxtyping import Array
 from quenched import checks
 from quenched.errors import SolveError
 from quenched.fit.data import asked, read_data
-from quenched.fit.minimum import Minimum, search
+from quenched.fit.finite import simulate
+from quenched.fit.minimum import Minimum, descend, search
 from quenched.fit.parameters import Free, read_free
 from quenched.fit.problem import Asked, Problem
 from quenched.fit.result import Fit
@@ -31,6 +32,8 @@ from quenched.vocabulary import describe
 if TYPE_CHECKING:
     import xarray as xr
 
+# Networks are simulated again where the parameters have moved by more than this part of their errors, so often at most.
+_MOVED, _ROUNDS = 0.5, 3
 # Searches where the theory is deterministic; one where it is sampled, and takes long.
 _STARTS = 4
 
@@ -50,6 +53,7 @@ def fit(
     start: str | None = None,
     key: int | Array | None = None,
     starts: int | None = None,
+    networks: int = 20,
     max_steps: int = 100,
     throw: bool = True,
 ) -> Fit:
@@ -72,9 +76,12 @@ def fit(
         recorded: whether a recording is of "states" (fitted to `state_correlation`) or of "rates" (`correlation`).
         step: time between two rows of a recording, where it has no coordinate `time`.
         solver, start: as for `qd.solve`; `start` names a branch.
-        key: seed of a theory that is sampled; the same random numbers all along.
+        key: seed of the networks that are simulated, and of a theory that is sampled; the same random numbers all along.
         starts: from how many places the search begins: where the model is, and around it; the best end counts. 4 if left
             out, 1 where the theory is sampled.
+        networks: how many networks of the size of a recorded one are simulated with the parameters found, and measured as
+            the recording was. What their mean has more than the theory is taken off the data, and how they differ is its
+            covariance; then the parameters are fitted again. At least 8, or 0 for neither.
         max_steps: steps of one search.
         throw: raise SolveError unless it is solved.
 
@@ -91,9 +98,9 @@ def fit(
     Warns (UserWarning) of parameters that the data cannot tell apart, of a model that does not describe the data, and of
     another minimum that fits as well.
 
-    The error of an estimate contains the errors of the data, with the covariance of a recording from blocks of time and from
-    neurons, and those of the theory. It contains neither that a network is finite, which moves its average correlations by
-    O(1/size), nor that the model may be wrong.
+    The error of an estimate contains the errors of the data and those of the theory; of a recording how networks differ,
+    which its own blocks of time and neurons do not show. With `networks=0` its covariance is from these alone, and what a
+    finite size changes, O(1/size), is neither taken off nor in the error. Nor is that the model may be wrong.
 
     When it fails: `out_of_steps`: raise `max_steps`, or begin nearer. Any other status is that of the theory where the
     search began: at none of the starts it had an answer.
@@ -114,7 +121,10 @@ def fit(
     throw, max_steps = checks.flag("throw", throw), checks.count("max_steps", max_steps)
     sampled = isinstance(problem.asked.way, AbstractExperiment)
     starts = (1 if sampled else _STARTS) if starts is None else checks.count("starts", starts)
+    networks = networks if networks == 0 else checks.count("networks", networks, low=8)
     ends = search(problem, starts, max_steps)
+    if ends and problem.measured.recording is not None and networks:
+        ends = _against_networks(problem, ends, networks, read_key(key), max_steps)
     found = _found(problem, ends, max_steps) if ends else _nothing(problem)
     if throw and found.status != Status.solved:
         where = "" if ends else "the theory has no answer where the search begins: "
@@ -218,6 +228,22 @@ def _check_shapes(problem: Problem) -> None:
             )
 
 
+def _against_networks(problem: Problem, ends: list[Minimum], networks: int, key: Array, max_steps: int) -> list[Minimum]:
+    """Fitted again to data that finite networks of the model are taken off, until the parameters hardly move."""
+    measured = problem.measured
+    assert measured.recording is not None
+    for _ in range(_ROUNDS):
+        before = ends[0].values
+        simulated = simulate(problem.asked.build(before), measured.recording, networks, key)
+        problem.measure(measured.against(simulated, problem.at(before).predicted))
+        ends = [end for end in (descend(problem, each.values, max_steps) for each in ends) if end is not None]
+        ends.sort(key=lambda end: end.chi_square)
+        error = np.sqrt(np.diagonal(uncertainty(problem, ends[0]).covariance))
+        if np.all(np.abs(ends[0].values - before) <= _MOVED * error):
+            break
+    return ends
+
+
 def _found(problem: Problem, ends: list[Minimum], max_steps: int) -> Fit:
     best, free = ends[0], problem.free
     known = uncertainty(problem, best)
@@ -249,7 +275,8 @@ def _fit(
     }
     both = {"parameter": names, "other_parameter": names}
     way, model = problem.asked.way, problem.asked.build(best.values)
-    finite = () if problem.measured.exact else ("finite size, O(1/size)",)
+    recorded = problem.measured.recording is not None
+    finite = ("finite size, O(1/size)",) if recorded and not problem.measured.shift.any() else ()
     outside = (*finite, *filter(None, [way.outside_errors(model)]))
     return Fit(
         estimate=dict(zip(names, map(float, best.values), strict=True)),
@@ -281,7 +308,7 @@ def _nothing(problem: Problem) -> Fit:
 
 
 def _dataset(problem: Problem, values: np.ndarray) -> xr.Dataset:
-    """What was fitted, its errors, and the theory there."""
+    """What was fitted, its errors, and what was fitted to it: the theory, with what finite networks have in addition."""
     import xarray as xr
 
     measured, point = problem.measured, problem.at(values)
@@ -296,7 +323,8 @@ def _dataset(problem: Problem, values: np.ndarray) -> xr.Dataset:
         attributes = {"symbol": describe(name).symbol, "long_name": describe(name).meaning}
         variables[name] = xr.Variable(dims, array, attributes)
         variables[f"{name}_error"] = xr.Variable(dims, error[part].reshape(array.shape))
-        variables[f"{name}_fitted"] = xr.Variable(dims, point.predicted[part].reshape(array.shape))
+        fitted = point.predicted[part] + measured.shift[part]
+        variables[f"{name}_fitted"] = xr.Variable(dims, fitted.reshape(array.shape))
         place += array.size
     axes = {axis for variable in variables.values() for axis in variable.dims}
     return xr.Dataset(variables, {axis: values for axis, values in coordinates.items() if axis in axes})

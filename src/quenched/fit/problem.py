@@ -82,11 +82,16 @@ class Problem:
     """Residuals in units of their errors, all independent, as the least squares want them. Counts how often it is asked."""
 
     def __init__(self, asked: Asked, measured: Measured, free: Free):
-        self.asked, self.measured, self.free = asked, measured, free
-        self.data = measured.flat
-        self.triangle = cholesky(measured.trusted, lower=True)
+        self.asked, self.free = asked, free
         self.evaluations = 0
         self._last: Point | None = None
+        self.measure(measured)
+
+    def measure(self, measured: Measured) -> None:
+        """Take these data from now on."""
+        self.measured = measured
+        self.data = measured.flat
+        self.triangle = cholesky(measured.trusted, lower=True)
 
     def white(self, rows: np.ndarray) -> np.ndarray:
         """Numbers like the data, (number) or (number, ...), in units in which weights are 1."""

@@ -10,16 +10,13 @@ from jaxtyping import Float
 from quenched import checks
 from quenched.couplings.base import population_of_neurons
 from quenched.dmft.lags import LAGS
-from quenched.numerics.crossed_means import covariance_of_mean, shrunk
+from quenched.numerics.crossed_means import covariance_of_mean
 from quenched.numerics.memory import refuse_what_does_not_fit
 
 # Blocks of time from which a covariance is estimated, and as many correlation times as a recording must hold.
 _FEWEST, _MOST = 16, 64
 # Neurons that tell how neurons differ.
 _NEURONS = 8
-# By this the correlations of errors are shrunk, so that differences between neighbouring lags are trusted no more than some
-# three times as much as the values themselves.
-_SHRINKAGE = 0.1
 _QUANTITIES = {"states": "state_correlation", "rates": "correlation"}
 _AXES = ("network", "trial", "time", "neuron")
 
@@ -32,7 +29,16 @@ class Recording(NamedTuple):
     values: np.ndarray
     """(lag), or (population, lag)."""
     covariance: np.ndarray
-    trusted: np.ndarray
+    """As far as one network tells: of time and of neurons, not of networks."""
+    whole_lags: np.ndarray
+    """In steps."""
+    step: float
+    networks: int
+    trials: int
+    times: int
+    size: int
+    places: np.ndarray
+    """The population of each neuron."""
 
 
 def is_recording(data: Any) -> bool:
@@ -65,7 +71,15 @@ def read_recording(data: Any, recorded: str, step: Any, lags: Any, model: Any) -
     covariance = np.sum([covariance for _, covariance in found], axis=0) / len(found) ** 2
     if model.populations == 1:
         mean = mean[0]
-    return Recording(quantity, whole * step, mean, covariance, shrunk(covariance, _SHRINKAGE))
+    return Recording(quantity, whole * step, mean, covariance, whole, step, *states.shape, places)
+
+
+def correlation(
+    states: Float[np.ndarray, "trial time neuron"], lags: np.ndarray, places: np.ndarray
+) -> Float[np.ndarray, "population lag"]:
+    """The autocorrelation of one network, of each population apart."""
+    samples = _products(states, lags, 1).mean(axis=0)
+    return np.stack([samples[places == place].mean(axis=0) for place in range(places.max() + 1)])
 
 
 def _trajectory(data: Any) -> Any:

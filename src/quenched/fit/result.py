@@ -37,7 +37,8 @@ class Fit:
         status: a code of `qd.Status`.
         evaluations: how often the theory was solved, with its derivatives.
         told: what was warned of, as sentences.
-        data: Dataset of what was fitted: `<name>`, `<name>_error` and `<name>_fitted`.
+        data: Dataset of what was fitted: `<name>`, `<name>_error` and `<name>_fitted`, to which of a recording what finite
+            networks have in addition is added.
         outside_errors: what the errors leave out.
 
     Example:
