@@ -30,8 +30,10 @@ def test_a_pair_that_is_not_told_apart_is_named() -> None:
     # Whatever the gain, down to 0, some noise makes up for it: noise^2 = 2 C(0) sqrt(1 - gain^2).
     profile = found.profile["gain"]
     assert found.interval["gain"][0] == 0.0
-    assert found.interval["noise"][1] == pytest.approx(np.sqrt(2.0 * value), abs=2e-3)
-    assert float(profile.max()) < 1.0
+    assert found.interval["noise"][1] == pytest.approx(np.sqrt(2.0 * value), abs=1e-2)
+    within = profile.where((profile.value > 0.0) & (profile.value < found.interval["gain"][1]), drop=True)
+    assert within.size > 3
+    assert float(within.max()) < 1.0
     assert profile.dims == ("value",)
 
 
@@ -66,8 +68,7 @@ def test_a_gain_that_is_hardly_seen_has_an_interval_from_zero(gain: float) -> No
     truth = TRUTH.replace(gain=gain)
     solution = qd.solve(truth, LINEAR)
     data = {"mean_square_state": solution["mean_square_state"], "mean_square_state_error": 0.01}
-    with np.errstate(all="ignore"):
-        found = qd.fit(TRUTH.replace(gain=0.3), LINEAR, data, ["gain"])
+    found = qd.fit(TRUTH.replace(gain=0.3), LINEAR, data, ["gain"])
     low, high = found.interval["gain"]
     assert low == 0.0
     # 1/(2 sqrt(1 - gain^2)) is one error above the datum.

@@ -88,8 +88,8 @@ def _has_axis(measured: Measured, axis: str) -> bool:
 def _of_recording(found: Recording) -> Measured:
     if not np.diagonal(found.covariance).min() > 0.0:
         raise ValueError(
-            "Argument `data` must fluctuate in time, or from neuron to neuron, but is constant; fit measured quantities of a "
-            "state at rest, with their errors."
+            "Argument `data` must fluctuate in time, or from neuron to neuron, but is constant; fit measured quantities of "
+            "a state at rest, with their errors."
         )
     return Measured(
         (found.quantity,),
