@@ -104,7 +104,8 @@ def _of_recording(found: Recording) -> Measured:
 
 def _of_quantities(data: Any, quantities: Any) -> Measured:
     given = _variables(data)
-    chosen = _chosen(given, quantities)
+    # In a mapping everything was put by hand; a dataset has whatever was measured.
+    chosen = _chosen(given, quantities, by_hand=not isinstance(data, Solution) and not hasattr(data, "data_vars"))
     values: dict[str, np.ndarray] = {}
     axes: dict[str, np.ndarray] = {}
     parts = []
@@ -136,11 +137,11 @@ def _variables(data: Any) -> dict[str, Any]:
     )
 
 
-def _chosen(given: Mapping[str, Any], quantities: Any) -> list[str]:
+def _chosen(given: Mapping[str, Any], quantities: Any, by_hand: bool) -> list[str]:
     """The quantities to fit: those asked for, or all that have an error."""
     names = [name for name in given if not name.endswith(_BESIDE)]
     if quantities is None:
-        if not hasattr(next(iter(given.values()), None), "dims"):
+        if by_hand:
             for name in names:
                 checks.one_of("data", name, VOCABULARY)
         names = [name for name in names if name in VOCABULARY and ({f"{name}_error", f"{name}_covariance"} & given.keys())]
@@ -149,7 +150,7 @@ def _chosen(given: Mapping[str, Any], quantities: Any) -> list[str]:
                 "Argument `data` must have a quantity with its error, `<name>` and `<name>_error`, but has "
                 f"{', '.join(given) or 'nothing'}."
             )
-        if len(names) > 1 and hasattr(given[names[0]], "dims"):
+        if len(names) > 1 and not by_hand:
             raise ValueError(
                 f"Argument `quantities` must say which of {', '.join(names)} are fitted: errors of different quantities are "
                 f'taken as independent, which those of one measurement seldom are; try quantities=["{names[0]}"].'
