@@ -15,7 +15,8 @@ BLOCKS, UNITS, REPEATS = 32, 40, 400
     [(0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.4, 0.3, 0.0), (0.2, 0.6, 0.5)],
 )
 def test_variance_of_the_mean(of_units: float, of_blocks: float, memory: float) -> None:
-    """Effects of neurons and of blocks, which may remember the block before; the mean over repeats is the true variance."""
+    """Effects of neurons and of blocks, which may remember the block before: never too small on average, and by 1.5 at most
+    too large."""
     random = np.random.default_rng(3)
     found, means = [], []
     for _ in range(REPEATS):
@@ -30,7 +31,7 @@ def test_variance_of_the_mean(of_units: float, of_blocks: float, memory: float) 
     longer = 1.0 + 2.0 * np.sum((1.0 - lags / BLOCKS) * memory**lags)
     true = of_units**2 / UNITS + of_blocks**2 * longer / BLOCKS + 1.0 / (UNITS * BLOCKS)
     assert np.var(means) == pytest.approx(true, rel=0.3)  # that the formula is that of these samples
-    assert 0.9 * true < np.mean(found) < 1.25 * true
+    assert 0.95 * true < np.mean(found) < 1.55 * true
 
 
 def test_covariances_of_entries_and_of_groups() -> None:
@@ -46,7 +47,10 @@ def test_covariances_of_entries_and_of_groups() -> None:
     within = [0.25 / BLOCKS + 1.0 / (BLOCKS * units) for units in (20, 30)]
     expected = np.full((2, 2), 0.25 / BLOCKS)
     expected[0, 0], expected[1, 1] = within
-    np.testing.assert_allclose(mean, np.kron(expected, np.outer([1.0, 2.0], [1.0, 2.0])), rtol=0.15)
+    ratio = mean / np.kron(expected, np.outer([1.0, 2.0], [1.0, 2.0]))
+    assert ratio.min() > 0.95
+    assert ratio.max() < 1.55
+    np.testing.assert_allclose(mean[::2, ::2], mean[1::2, 1::2] / 4.0)
 
 
 def test_a_constant_has_no_variance() -> None:

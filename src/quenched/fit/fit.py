@@ -247,13 +247,11 @@ def _against_networks(problem: Problem, ends: list[Minimum], networks: int, key:
 def _found(problem: Problem, ends: list[Minimum], max_steps: int) -> Fit:
     best, free = ends[0], problem.free
     known = uncertainty(problem, best)
-    error = np.sqrt(np.diagonal(known.covariance))
-    profiles: dict[str, Profile] = {}
-    for place, name in enumerate(free.names):
-        if not is_quadratic(problem, best, known, place):
-            scale = error[place] if 0.0 < error[place] < np.inf else max(0.25 * abs(best.values[place]), 0.05)
-            profiles[name] = profile(problem, best, place, float(scale), float(known.threshold[place]), max_steps)
-    # Nothing but rounding is left where all ends are at the same place.
+    profiles = {
+        name: profile(problem, best, known, place, max_steps)
+        for place, name in enumerate(free.names)
+        if not is_quadratic(problem, best, known, place)
+    }
     others = [end for end in ends[1:] if end.chi_square < best.chi_square + 4.0]
     return _fit(problem, best, known, profiles, told(problem, best, known, others))
 

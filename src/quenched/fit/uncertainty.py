@@ -21,8 +21,10 @@ _NOTHING = 1e-10
 _SHARE = 0.2
 # By how much the squares may differ, at one error, from what the quadratic approximation says.
 _QUADRATIC = (0.5, 2.0)
-# Of the ends of an interval, relative to its length.
-_END = 0.02
+# How precisely the ends of an interval are found, relative to their distance from the minimum.
+_END = 0.01
+# A profile begins with steps of one error, but of no more than this part of the parameter, or of 1.
+_STEP = 0.25
 _DOUBLINGS = 6
 
 
@@ -133,10 +135,12 @@ class Profile(NamedTuple):
     """Where they are less than one error's worth above the least; infinite, or a bound, where they never are."""
 
 
-def profile(problem: Problem, best: Minimum, place: int, scale: float, threshold: float, max_steps: int) -> Profile:
+def profile(problem: Problem, best: Minimum, known: Uncertainty, place: int, max_steps: int) -> Profile:
     """Looked for outwards from the minimum, in steps that double, and closed in where the threshold is passed."""
-    seen = {float(best.values[place]): best.chi_square}
-    nearest = {float(best.values[place]): best.values}
+    middle, threshold = float(best.values[place]), float(known.threshold[place])
+    error = float(np.sqrt(known.covariance[place, place]))
+    scale = min(error if error > 0.0 else np.inf, _STEP * max(1.0, abs(middle)))
+    seen, nearest = {middle: best.chi_square}, {middle: best.values}
 
     def excess(value: float) -> float:
         if value not in seen:
@@ -148,16 +152,16 @@ def profile(problem: Problem, best: Minimum, place: int, scale: float, threshold
         return min(seen[value] - best.chi_square - threshold, 1e6 * threshold)
 
     def end(side: float, bound: float) -> float:
-        inner, step = float(best.values[place]), scale
+        inner, step = middle, scale
         for _ in range(_DOUBLINGS):
             outer = inner + side * step
             if side * (outer - bound) >= 0.0:
                 outer = bound - side * 1e-6 * min(scale, abs(bound - inner))
                 if outer == inner or excess(outer) < 0.0:
                     return bound
-                return _crossing(excess, inner, outer, scale)
+                return _crossing(excess, inner, outer, abs(outer - middle))
             if excess(outer) >= 0.0:
-                return _crossing(excess, inner, outer, scale)
+                return _crossing(excess, inner, outer, abs(outer - middle))
             inner, step = outer, 2.0 * step
         return side * np.inf
 
@@ -166,5 +170,5 @@ def profile(problem: Problem, best: Minimum, place: int, scale: float, threshold
     return Profile(values, np.array([seen[value] for value in values]), interval)
 
 
-def _crossing(excess: Callable[[float], float], inner: float, outer: float, scale: float) -> float:
-    return float(brentq(excess, inner, outer, xtol=_END * scale, rtol=1e-12, maxiter=40))
+def _crossing(excess: Callable[[float], float], inner: float, outer: float, far: float) -> float:
+    return float(brentq(excess, inner, outer, xtol=_END * far, rtol=1e-12, maxiter=40))
