@@ -173,7 +173,7 @@ def _of_network(
 def _blocks(states: Float[np.ndarray, "trial time neuron"], lags: np.ndarray) -> int:
     """How many blocks of time a trial has: of two correlation times each."""
     trials, times, _ = states.shape
-    used = times - lags[-1]
+    used = times - int(lags[-1])
     memory = _memory(states, used)
     if trials * used < _FEWEST * memory:
         raise ValueError(
@@ -199,7 +199,7 @@ def _products(
 ) -> Float[np.ndarray, "block neuron lag"]:
     """Averages of x(t) x(t + lag) over blocks of t, the same blocks for all lags."""
     trials, times, neurons = states.shape
-    length = (times - lags[-1]) // count
+    length = (times - int(lags[-1])) // count
     samples = np.empty((trials * count, neurons, len(lags)))
     for place, lag in enumerate(lags):
         product = states[:, : count * length] * states[:, lag : lag + count * length]
