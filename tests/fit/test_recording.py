@@ -51,7 +51,8 @@ def test_correlation_and_covariance_of_independent_neurons(spread: float) -> Non
     differ = (fourth - amplitude**2) * np.outer(correlation(np.array(lags)), correlation(np.array(lags))) / neurons
     true = np.reshape(bartlett, (3, 3)) * fourth / (used * neurons) + differ
     mean = np.mean([each.covariance for each in found], axis=0)
-    np.testing.assert_allclose(mean, true, rtol=0.2)
+    # Never too small, and by 1.5 at most too large: neither anticorrelation nor what is below 0 by chance is counted on.
+    assert np.all((mean / true > 0.95) & (mean / true < 1.55))
     assert found[0].quantity == "state_correlation"
 
 

@@ -131,7 +131,7 @@ CASES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a slow recording": (
         {"data": np.cumsum(STATES, axis=0), "step": 0.5},
         ValueError,
-        "longer than 16 correlation times beside the longest lag",
+        "longer than 4 correlation times beside the longest lag",
     ),
     "a transposed recording": (
         {"data": STATES.T[:, :4], "step": 0.1},

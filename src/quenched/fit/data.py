@@ -53,7 +53,9 @@ class Measured(NamedTuple):
         return self._replace(covariance=covariance, trusted=shrunk(covariance, _SHRINKAGE), shift=simulated.mean - predicted)
 
 
-def read_data(data: Any, quantities: Any, recorded: str, step: Any, theory: Theory, model: Any) -> Measured:
+def read_data(
+    data: Any, quantities: Any, recorded: str, step: Any, theory: Theory, model: Any, first: bool = False
+) -> Measured:
     """Quantities as given, or the autocorrelation of a recording at the lags of the theory."""
     if is_recording(data):
         if quantities is not None:
@@ -61,7 +63,7 @@ def read_data(data: Any, quantities: Any, recorded: str, step: Any, theory: Theo
                 "Argument `quantities` chooses from measured quantities, but `data` is a recording: `recorded` says whether "
                 'it is of "states" or of "rates".'
             )
-        found = read_recording(data, recorded, step, getattr(theory, "lags", None), model)
+        found = read_recording(data, recorded, step, getattr(theory, "lags", None), model, first)
         return _of_recording(found)
     if step is not None:
         raise ValueError("Argument `step` must be left out where `data` are measured quantities, and not a recording.")

@@ -117,11 +117,11 @@ def fit(
         >>> print(f"{found.estimate['gain']:.6f} {found.estimate['noise']:.6f}")
         0.500000 1.000000
     """
-    problem = _read(model, theory, data, free, bounds, quantities, recorded, step, solver, start, key)
+    networks = networks if networks == 0 else checks.count("networks", networks, low=8)
+    problem = _read(model, theory, data, free, bounds, quantities, recorded, step, solver, start, key, networks > 0)
     throw, max_steps = checks.flag("throw", throw), checks.count("max_steps", max_steps)
     sampled = isinstance(problem.asked.way, AbstractExperiment)
     starts = (1 if sampled else _STARTS) if starts is None else checks.count("starts", starts)
-    networks = networks if networks == 0 else checks.count("networks", networks, low=8)
     ends = search(problem, starts, max_steps)
     if ends and problem.measured.recording is not None and networks:
         ends = _against_networks(problem, ends, networks, read_key(key), max_steps)
@@ -146,6 +146,7 @@ def _read(
     solver: Any,
     start: Any,
     key: Any,
+    first: bool,
 ) -> Problem:
     """Everything checked, and nothing computed but the autocorrelation of a recording."""
     check_theory(theory)
@@ -155,7 +156,7 @@ def _read(
     models = found.models()
     for each in models:
         check_covers(each, theory)
-    measured = read_data(data, quantities, recorded, step, theory, models[0])
+    measured = read_data(data, quantities, recorded, step, theory, models[0], first)
     if measured.flat.size < len(found.names):
         raise ValueError(
             f"Argument `data` must hold at least as many numbers as there are free parameters, {len(found.names)}, but "

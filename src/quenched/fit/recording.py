@@ -15,6 +15,8 @@ from quenched.numerics.memory import refuse_what_does_not_fit
 
 # Blocks of time from which a covariance is estimated, and as many correlation times as a recording must hold.
 _FEWEST, _MOST = 16, 64
+# Correlation times that are enough where the covariance is only that of a first fit.
+_FIRST = 4
 # Neurons that tell how neurons differ.
 _NEURONS = 8
 _QUANTITIES = {"states": "state_correlation", "rates": "correlation"}
@@ -46,8 +48,9 @@ def is_recording(data: Any) -> bool:
     return _trajectory(data) is not None or (hasattr(data, "shape") and not hasattr(data, "keys"))
 
 
-def read_recording(data: Any, recorded: str, step: Any, lags: Any, model: Any) -> Recording:
-    """The autocorrelation of states or rates at the lags, rounded to whole steps, averaged over neurons and time."""
+def read_recording(data: Any, recorded: str, step: Any, lags: Any, model: Any, first: bool = False) -> Recording:
+    """The autocorrelation of states or rates at the lags, rounded to whole steps, averaged over neurons and time; `first`
+    where its covariance serves a first fit only."""
     quantity = _QUANTITIES[checks.one_of("recorded", recorded, _QUANTITIES)]
     if lags is None:
         raise ValueError(
@@ -66,7 +69,7 @@ def read_recording(data: Any, recorded: str, step: Any, lags: Any, model: Any) -
     places = np.arange(states.shape[3]) * 0 if model.populations == 1 else _populations(model, states.shape[3])
     products = 8 * len(whole) * _MOST * states.shape[3] * 3 + 4 * states[0].nbytes
     refuse_what_does_not_fit(products, "The correlations of all neurons in all blocks of time", "the neurons of `data`")
-    found = [_of_network(each, whole, places) for each in states]
+    found = [_of_network(each, whole, places, _FIRST if first else _FEWEST) for each in states]
     mean = np.mean([values for values, _ in found], axis=0)
     covariance = np.sum([covariance for _, covariance in found], axis=0) / len(found) ** 2
     if model.populations == 1:
@@ -154,10 +157,10 @@ def _populations(model: Any, size: int) -> np.ndarray:
 
 
 def _of_network(
-    states: Float[np.ndarray, "trial time neuron"], lags: np.ndarray, places: np.ndarray
+    states: Float[np.ndarray, "trial time neuron"], lags: np.ndarray, places: np.ndarray, fewest: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The autocorrelation (population, lag) of one network, and the covariance of all its numbers."""
-    count = _blocks(states, lags)
+    count = _blocks(states, lags, fewest)
     samples = _products(states, lags, count)
     populations = [samples[:, places == place] for place in range(places.max() + 1)]
     for place, each in enumerate(populations):
@@ -170,15 +173,15 @@ def _of_network(
     return mean, covariance_of_mean(populations)
 
 
-def _blocks(states: Float[np.ndarray, "trial time neuron"], lags: np.ndarray) -> int:
+def _blocks(states: Float[np.ndarray, "trial time neuron"], lags: np.ndarray, fewest: int) -> int:
     """How many blocks of time a trial has: of two correlation times each."""
     trials, times, _ = states.shape
     used = times - int(lags[-1])
     memory = _memory(states, used)
-    if trials * used < _FEWEST * memory:
+    if trials * used < fewest * memory:
         raise ValueError(
-            f"Argument `data` must be longer than {_FEWEST} correlation times beside the longest lag, that is "
-            f"{int(lags[-1] + _FEWEST * memory / trials) + 1} times a trial, but holds {times}; record for longer, or give "
+            f"Argument `data` must be longer than {fewest} correlation times beside the longest lag, that is "
+            f"{int(lags[-1] + fewest * memory / trials) + 1} times a trial, but holds {times}; record for longer, or give "
             "the theory shorter `lags`."
         )
     return max(1, min(_MOST, trials * used // (2 * memory)) // trials, -(-_FEWEST // trials))
