@@ -186,4 +186,4 @@ def test_printed_and_drawn() -> None:
     assert "<code>gain</code>" in found._repr_html_()
     axes = found.plot()["state_correlation"]
     assert axes.get_xlabel() == "lag"
-    np.testing.assert_allclose(axes.lines[-1].get_ydata(), data["state_correlation"].values, atol=1e-8)
+    np.testing.assert_allclose(np.asarray(axes.lines[-1].get_ydata(), float), data["state_correlation"].values, atol=1e-8)

@@ -182,7 +182,7 @@ CASES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_refused(name: str) -> None:
     changes, error, message = CASES[name]
-    arguments = {"model": MODEL, "theory": THEORY, "data": DATA, "free": ["gain"]} | changes
+    arguments: dict[str, Any] = {"model": MODEL, "theory": THEORY, "data": DATA, "free": ["gain"]} | changes
     with pytest.raises(error, match=message):
         qd.fit(**arguments)
 

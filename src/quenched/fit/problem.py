@@ -122,7 +122,7 @@ class Problem:
     def sample_deviations(self, values: np.ndarray) -> Float[np.ndarray, "sample number"] | None:
         """How far each sample of a sampled theory is from their mean; None where nothing is sampled."""
         way = self.asked.way
-        if not isinstance(way, AbstractExperiment):
+        if not isinstance(way, AbstractExperiment) or self.asked.key is None:
             return None
         keys = jax.random.split(self.asked.key, way.samples)
         rows = jax.device_get(_sampled_compiled(self.asked, jnp.asarray(values), keys))

@@ -74,7 +74,8 @@ def read_recording(data: Any, recorded: str, step: Any, lags: Any, model: Any, f
     covariance = np.sum([covariance for _, covariance in found], axis=0) / len(found) ** 2
     if model.populations == 1:
         mean = mean[0]
-    return Recording(quantity, whole * step, mean, covariance, whole, step, *states.shape, places)
+    networks, trials, times, size = states.shape
+    return Recording(quantity, whole * step, mean, covariance, whole, step, networks, trials, times, size, places)
 
 
 def correlation(
