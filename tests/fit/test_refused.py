@@ -129,9 +129,9 @@ CASES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         "longer than the longest lag, 1, but holds 20 times",
     ),
     "a slow recording": (
-        {"data": np.cumsum(STATES, axis=0), "step": 0.5},
+        {"data": np.cumsum(STATES, axis=0), "step": 0.5, "networks": 0},
         ValueError,
-        "longer than 4 correlation times beside the longest lag",
+        "longer than 16 correlation times beside the longest lag",
     ),
     "a transposed recording": (
         {"data": STATES.T[:, :4], "step": 0.1},
