@@ -111,6 +111,7 @@ class TwoTime(AbstractChoice):
     initial: AbstractInitial | tuple[AbstractInitial, ...] | None
     scheme: str = eqx.field(static=True)
     response: bool | None = eqx.field(static=True)
+    perturbation: bool = eqx.field(static=True)
 
     equation: ClassVar[str] = (
         r"\dot x(t) = -x(t) + g^2\eta\int_0^t R(t,s)\,\phi(x(s))\,\mathrm{d}s + \gamma(t) + b(t) + \sigma\xi(t),\quad "
@@ -131,6 +132,7 @@ class TwoTime(AbstractChoice):
         initial: AbstractInitial | Callable[[Any], Any] | tuple[Any, ...] | None = None,
         scheme: str = "second_order",
         response: bool | None = None,
+        perturbation: bool = False,
     ):
         self.step = check_step(step)
         steps = count_steps(duration, step)
@@ -140,6 +142,7 @@ class TwoTime(AbstractChoice):
         self.initial = read_starts(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.response = None if response is None else checks.flag("response", response)
+        self.perturbation = checks.flag("perturbation", perturbation)
 
     def covers(self, model: RandomNetwork) -> None:
         if is_usual(model):
@@ -148,7 +151,8 @@ class TwoTime(AbstractChoice):
             check_parts(model, self.step, self.initial)
 
     def default_solver(self, models: Sequence[RandomNetwork]) -> Population | Quadrature:
-        return Population() if self._why_sampled(models) or self._is_sharp(models) else Quadrature()
+        sampled = self._why_sampled(models) or self.perturbation or self._is_sharp(models)
+        return Population() if sampled else Quadrature()
 
     def checked_solver(self, models: Sequence[RandomNetwork], solver: Any) -> Any:
         """With `richardson` as it will be: a map has no step to extrapolate."""
@@ -182,6 +186,13 @@ class TwoTime(AbstractChoice):
                 f"Argument `solver` must be a Population for dmft.TwoTime of {why_sampled}, but is a Quadrature; "
                 "try solver=qd.dmft.Population(), or leave it out."
             )
+        if self.perturbation:
+            if isinstance(solver, Quadrature):
+                raise ValueError(
+                    "Argument `solver` must be a Population for dmft.TwoTime with perturbations, which are sampled, but is "
+                    "a Quadrature; leave it out."
+                )
+            check_slopes(models, "perturbations")
         if not all(map(is_usual, models)):
             return self._of_parts(models, solver)
         for model in models:
@@ -198,6 +209,7 @@ class TwoTime(AbstractChoice):
             initial=initial,
             scheme=self.scheme,
             response=memory if self.response is None else self.response,
+            perturbation=self.perturbation,
             memory=memory or bool(self.response),
             **_numerics(solver, population, solver.tangents or min(population, default_tangents(population))),
         )
@@ -224,6 +236,7 @@ class TwoTime(AbstractChoice):
             initial=first,
             scheme="map" if models[0].kind == "map" else self.scheme,
             response=needed if self.response is None else self.response,
+            perturbation=self.perturbation,
             memory=memory,
             populations=populations,
             others=tuple(others),
