@@ -14,7 +14,7 @@ These are the couplings' own covariance and memory, so that any couplings and un
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,9 @@ from jaxtyping import Array, Float, Int, Key
 
 from quenched.dmft.growing import fewer_normals, next_row, zero_padded
 from quenched.numerics.exact_moments import with_exact_moments
+
+# Perturbations that were larger than now by more than the exponential of this are as good as forgotten.
+_MOST = 300.0
 
 
 class PerturbationDraws(NamedTuple):
@@ -43,35 +46,39 @@ def with_twice_the_step(draws: PerturbationDraws, factor: Float[Array, "step ste
 
 
 class Perturbation(NamedTuple):
-    """One for each trajectory of a population; rows for times to come are zero (of L: those of the unit matrix)."""
+    """One for each trajectory of a population, at each time in units of the size that they all have then."""
 
     state: Float[Array, "*variable trajectory"]
     """delta, now."""
     before: Float[Array, "*variable trajectory"]
     """Its force, or its speed, a step before."""
     rates: Float[Array, "time trajectory"]
-    """phi' delta."""
+    """phi' delta; zero at times to come."""
     factor: Float[Array, "time earlier_time"]
-    """L^T, of the field."""
+    """L^T, of the field; of times to come that of the unit matrix."""
+    log_size: Float[Array, " time"]
 
 
 def beginning(initial: Float[Array, "*variable trajectory"]) -> Perturbation:
     """With no past."""
-    nothing = jnp.zeros_like(initial)
-    return Perturbation(initial, nothing, jnp.zeros((0, initial.shape[-1])), jnp.zeros((0, 0)))
+    return Perturbation(initial, jnp.zeros_like(initial), jnp.zeros((0, initial.shape[-1])), jnp.zeros((0, 0)), jnp.zeros(1))
 
 
 def with_room(perturbation: Perturbation, times: int) -> Perturbation:
     """With room for so many times."""
     before, more = len(perturbation.rates), times - len(perturbation.rates)
     new = jnp.arange(before, times)
-    factor = jnp.pad(perturbation.factor, (0, more)).at[new, new].set(1.0)
-    return perturbation._replace(rates=zero_padded(perturbation.rates, times), factor=factor)
+    return perturbation._replace(
+        rates=zero_padded(perturbation.rates, times),
+        factor=jnp.pad(perturbation.factor, (0, more)).at[new, new].set(1.0),
+        # The size at the time that comes next is known.
+        log_size=zero_padded(perturbation.log_size, times + 1),
+    )
 
 
 def measured(
     perturbation: Perturbation, rate: Float[Array, " trajectory"], index: Int[Array, ""]
-) -> tuple[Perturbation, Array]:
+) -> tuple[Perturbation, Float[Array, " earlier_time"]]:
     """With phi' delta of now; and its covariance with all earlier times and itself."""
     rates = perturbation.rates.at[index].set(rate)
     return perturbation._replace(rates=rates), rates @ rate / rate.size
@@ -88,31 +95,28 @@ def received(
     (known,), deviation, _ = next_row(perturbation.factor, covariance[None], index)
     force = known.at[index].set(deviation) @ normals
     if memory is not None:
-        force = force + memory @ perturbation.rates
+        sizes = perturbation.log_size[: len(memory)]
+        weights = memory * jnp.exp(jnp.minimum(sizes - sizes[index], _MOST))
+        force = force + weights @ perturbation.rates
     column = known.at[index].set(jnp.where(deviation > 0.0, deviation, 1.0))
     return perturbation._replace(factor=perturbation.factor.at[:, index].set(column)), force
 
 
-def lower_factor(perturbation: Perturbation, times: int) -> Float[Array, "time earlier_time"]:
-    """L."""
-    return perturbation.factor[:times, :times].T
-
-
-def rescaled(perturbations: tuple[Perturbation, ...], fractions: Array) -> tuple[tuple[Perturbation, ...], Array]:
-    """All divided by the size that the whole has now, and the logarithm of that: its equations are linear."""
-    size = jnp.sqrt(mean_square(perturbations, fractions))
-    size = jnp.where((size > 0.0) & jnp.isfinite(size), size, 1.0)
-
-    def divided(each: Perturbation) -> Perturbation:
-        # Of times to come the factor has ones, which are put there again.
-        done = jnp.any(each.rates != 0.0, axis=1)
-        factor = jnp.where(done[None, :], each.factor / size, each.factor)
-        return Perturbation(each.state / size, each.before / size, each.rates / size, factor)
-
-    return tuple(map(divided, perturbations)), jnp.log(size)
-
-
-def mean_square(perturbations: tuple[Perturbation, ...], fractions: Array) -> Float[Array, ""]:
-    """Of all variables of all neurons."""
+def in_units_of_all(
+    perturbations: tuple[Perturbation, ...], fractions: Any, index: Int[Array, ""]
+) -> tuple[Perturbation, ...]:
+    """After the step at `index`: by how much all of them together, of all variables, have grown in it."""
     squares = [jnp.sum(each.state**2) / each.state.shape[-1] for each in perturbations]
-    return jnp.sum(jnp.asarray(fractions) * jnp.stack(squares))
+    size = jnp.sqrt(jnp.sum(jnp.asarray(fractions) * jnp.stack(squares)))
+    unit = jnp.where(size > 0.0, size, 1.0)
+
+    def scaled(each: Perturbation) -> Perturbation:
+        log_size = each.log_size.at[index + 1].set(each.log_size[index] + jnp.log(size))
+        return each._replace(state=each.state / unit, before=each.before / unit, log_size=log_size)
+
+    return tuple(map(scaled, perturbations))
+
+
+def lower_factor(perturbation: Perturbation, times: int) -> Float[Array, "time earlier_time"]:
+    """L; each row is in units of the size then, which matters nowhere."""
+    return perturbation.factor[:times, :times].T

@@ -93,12 +93,11 @@ def causal_sweep(
     perturbed = None if draws.perturbation is None else perturbations.beginning(draws.perturbation.initial)
     now = _Now(draws.initial, jnp.zeros(count), jnp.zeros(0), jnp.asarray(jnp.inf), perturbed)
     found: list[_Rows] = []
-    grown = jnp.zeros(())
     for begin, end in stretches(times):
         size = padded(end)
         past, now = _room(past, size), now._replace(row=jnp.pad(now.row, (0, size - now.row.size)))
         if now.perturbation is not None:
-            now, grown = _rescaled(now, size, grown)
+            now = now._replace(perturbation=perturbations.with_room(now.perturbation, size))
         part = jax.tree.map(lambda each, size=size: zero_padded(each[:size], size), _drawn_later(draws))
 
         def advance(carry: Any, index: Array, part: tuple[Array, Array | None] = part) -> tuple[Any, _Rows]:
@@ -106,8 +105,6 @@ def causal_sweep(
             return _advance(model, scheme, step, tangents, field_at(step * index), part, past, now, index)
 
         (past, now), rows = jax.lax.scan(advance, (past, now), jnp.arange(begin, end))
-        if "log_perturbation" in rows.averages:
-            rows.averages["log_perturbation"] += grown
         wide: dict[str, Any] = {
             name: zero_padded(getattr(rows, name).T, times).T for name in ("correlation", "response", "state_response")
         }
@@ -122,13 +119,6 @@ def causal_sweep(
 def _drawn_later(draws: Draws) -> tuple[Array, Array | None]:
     """Normal numbers of each step, of the neurons and of their perturbations."""
     return draws.normals, None if draws.perturbation is None else draws.perturbation.normals
-
-
-def _rescaled(now: _Now, size: int, grown: Array) -> tuple[_Now, Array]:
-    """With perturbations of size 1 and room for more times; and how much they had grown before."""
-    assert now.perturbation is not None
-    (one,), more = perturbations.rescaled((now.perturbation,), jnp.ones(1))
-    return now._replace(perturbation=perturbations.with_room(one, size)), grown + more
 
 
 def with_twice_the_step(draws: Draws, swept: Swept, leak: float) -> Draws:
@@ -203,7 +193,7 @@ def _advance(
     }
     perturbation = now.perturbation
     if perturbation is not None and of_perturbation is not None:
-        averages["log_perturbation"] = 0.5 * jnp.log(jnp.mean(perturbation.state**2))
+        averages["log_perturbation"] = perturbation.log_size[index]
         perturbation = _perturbed(model, scheme, perturbation, slope, remembered, of_perturbation, index)
     ahead = scheme.leak * state + scheme.now * force + scheme.before * force_before + drive
     following = _Now(ahead, force, row, jnp.minimum(now.conditioning, pivot), perturbation)
@@ -226,7 +216,8 @@ def _perturbed(
     perturbation, force = perturbations.received(perturbation, model.gain**2 * row, memory, normals, index)
     before = jnp.where(index == 0, force, perturbation.before)
     ahead = scheme.leak * perturbation.state + scheme.now * force + scheme.before * before
-    return perturbation._replace(state=ahead, before=force)
+    (found,) = perturbations.in_units_of_all((perturbation._replace(state=ahead, before=force),), jnp.ones(1), index)
+    return found
 
 
 def _covariances(model: RandomNetwork, scheme: Scheme, index: Array, row: Array, row_before: Array) -> tuple[Array, Array]:

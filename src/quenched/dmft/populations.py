@@ -73,22 +73,18 @@ def causal_sweep(
     count = model.populations
     averages = Averages(jnp.zeros((count, 0)), jnp.zeros((count, 0)), jnp.zeros((model.couplings.rank, 0)))
     found: list[tuple[_Rows, ...]] = []
-    grown = jnp.zeros(())
     for begin, end in stretches(times):
         size = padded(end)
         pasts = tuple(with_room(past, size) for past in pasts)
         averages = Averages(*(zero_padded(each.T, size).T for each in averages))
         part = tuple(_drawn_until(each, size) for each in draws)
-        nows, more = _rescaled(model, nows, size)
-        grown = grown + more
+        nows = _with_room(nows, size)
 
         def advance(carry: Any, index: Array, part: tuple[PopulationDraws, ...] = part) -> tuple[Any, tuple[_Rows, ...]]:
             pasts, nows, averages = carry
             return _advance(model, plan, part, pasts, nows, averages, index)
 
         (pasts, nows, averages), rows = jax.lax.scan(advance, (pasts, nows, averages), jnp.arange(begin, end))
-        if _followed(nows):
-            rows = tuple(_with_size(each, each.averages["log_perturbation"] + grown) for each in rows)
         found.append(tuple(_widened(each, times) for each in rows))
     together = jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
     swept = tuple(_swept(*each, times, plan) for each in zip(together, nows, pasts, strict=True))
@@ -104,14 +100,10 @@ def _drawn_until(draws: PopulationDraws, size: int) -> PopulationDraws:
     return found._replace(perturbation=draws.perturbation._replace(normals=normals))
 
 
-def _rescaled(model: RandomNetwork, nows: tuple[_Now, ...], size: int) -> tuple[tuple[_Now, ...], Array]:
-    """With perturbations of size 1 and room for more times; and how much they had grown since this was done before."""
-    every = _followed(nows)
-    if not every:
-        return nows, jnp.zeros(())
-    every, grown = perturbations.rescaled(every, model.couplings.population_fractions)
-    with_room = [perturbations.with_room(each, size) for each in every]
-    return tuple(now._replace(perturbation=each) for now, each in zip(nows, with_room, strict=True)), grown
+def _with_room(nows: tuple[_Now, ...], size: int) -> tuple[_Now, ...]:
+    """For perturbations at more times."""
+    followed = [None if now.perturbation is None else perturbations.with_room(now.perturbation, size) for now in nows]
+    return tuple(now._replace(perturbation=each) for now, each in zip(nows, followed, strict=True))
 
 
 def with_twice_the_step(draws: PopulationDraws, swept: Swept) -> PopulationDraws:
@@ -180,11 +172,11 @@ def _advance(
         outside = _outside(model, plan.step * index, place, draws[place].phases)
         each = (draws[place], past, nows[place], answered[place], own, outside, rows[place], of_perturbations[place])
         done.append(_one(unit, plan, *each, index))
-    if followed := _followed(nows):
-        size = 0.5 * jnp.log(perturbations.mean_square(followed, couplings.population_fractions))
-        done = [(past, now, _with_size(rows, size)) for past, now, rows in done]
     noises = jnp.broadcast_to(jnp.asarray(model.noise, float), (len(units),))
     following, nows_after, left = zip(*done, strict=True)
+    if followed := _followed(nows_after):
+        scaled = perturbations.in_units_of_all(followed, couplings.population_fractions, index)
+        nows_after = tuple(now._replace(perturbation=each) for now, each in zip(nows_after, scaled, strict=True))
     shaken = tuple(
         now._replace(state=_shaken(now.state, jnp.sqrt(plan.step) * noise * each.noise[index])) if each.noise.size else now
         for now, noise, each in zip(nows_after, noises, draws, strict=True)
@@ -195,10 +187,6 @@ def _advance(
 def _followed(nows: tuple[_Now, ...]) -> tuple[Perturbation, ...]:
     """Those of all populations; none where they are not followed."""
     return tuple(now.perturbation for now in nows if now.perturbation is not None)
-
-
-def _with_size(rows: _Rows, size: Array) -> _Rows:
-    return rows._replace(averages=rows.averages | {"log_perturbation": size})
 
 
 def _perturbed(
@@ -278,6 +266,8 @@ def _one(
         "mean_square_state": jnp.mean(first**2),
         "mean_square_rate": row[index],
     }
+    if perturbation is not None:
+        averages["log_perturbation"] = perturbation.log_size[index]
     if unit.kind == "flow":
         averages["kinetic_energy"] = 0.5 * jnp.mean(summed(unit.drift(state, force) ** 2))
     if unit.nonnegative:
