@@ -115,7 +115,7 @@ def coarser(draws: RingDraws) -> RingDraws:
     """The same random numbers for half as many times: each frequency that is left keeps its own."""
     last = draws.noise.shape[1] // 2
 
-    def fewer(noise: Waves) -> Waves:
+    def fewer(noise: Array) -> Array:
         # The highest frequency of a ring is real.
         edge = noise[:, last].real - jnp.mean(noise[:, last].real)
         return noise[:, : last + 1].at[:, -1].set(edge / jnp.sqrt(jnp.mean(edge**2)))

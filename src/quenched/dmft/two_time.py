@@ -89,8 +89,9 @@ class TwoTime(AbstractChoice):
     With the solver's `richardson` the errors contain what it leaves over of the step, for which the share `step` of the
     largest `_discretisation` is counted; without, they do not contain the step. Nor do they contain what a finite population
     changes at second order, some 0.15/trajectories in C where gains are of order 1. That of the exponent contains what an
-    approach like 1/time leaves, as far as the growth in the two halves of the later times shows it beyond chance. Cost: K^2 trajectories, and K^3 tangents
-    until the response has decayed; `richardson` takes 5 to 9 times as long.
+    approach like 1/time leaves, as far as the growth in the two halves of the later times shows it beyond chance.
+
+    Cost: K^2 trajectories, and K^3 tangents until the response has decayed; `richardson` takes 5 to 9 times as long.
 
     When it fails: `diverged`: an unbounded phi above its transition; shorten `duration`. `imprecise`: the solver's
     `precision` is not within the limits of memory and time, or takes more than 1024 scramblings: give more `trajectories`
