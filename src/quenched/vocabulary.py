@@ -110,6 +110,12 @@ _QUANTITIES = (
         of_neurons=True,
     ),
     Quantity("lyapunov_exponent", r"\lambda_\mathrm{max}", "growth rate of a small difference", ((), ("mode",)), "1/time"),
+    Quantity(
+        "log_perturbation",
+        r"\frac{1}{2}\ln\langle\delta^2\rangle",
+        "logarithm of the size of small random changes of all states, which is 1 at first",
+        (("time",),),
+    ),
     Quantity("lyapunov_dimension", "D_\\mathrm{KY}", "Kaplan-Yorke dimension of the attractor"),
     Quantity("entropy_rate", "h", "sum of the positive Lyapunov exponents", units="1/time"),
     Quantity(
