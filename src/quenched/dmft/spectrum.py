@@ -84,7 +84,7 @@ def spectrum_of(state: MeanField, finer: MeanField, others: Sequence[MeanField],
     """The spectrum on the finer quadrature, found on the other one. `others` differ from that by one standard error each of
     what the state was estimated from."""
     # Numbers of Python's would be part of the programs that are compiled.
-    state, finer, others = jax.tree.map(jnp.asarray, (state, finer, list(others)))
+    state, finer, others = jax.tree.map(jnp.asarray, (_as_long_as(state, finer), finer, list(others)))
     together, _ = edge.groups(state.bulk)
     curves = [piece for members in together for piece in edge.pieces(state.bulk, members, points)]
     single = edge.alone(state.bulk)
@@ -103,6 +103,21 @@ def spectrum_of(state: MeanField, finer: MeanField, others: Sequence[MeanField],
     status = Status.solved if len(outliers.places) == expected or np.isnan(expected) else Status.imprecise
     status = status if coarse <= _COARSE else Status.coarse_quadrature
     return Theory(boundary, error, *ends, outliers, expected, status if closed else Status.out_of_steps)
+
+
+def _as_long_as(state: MeanField, finer: MeanField) -> MeanField:
+    """With nodes without weight, so that both have the same shapes and one program is compiled for both."""
+
+    def longer(values: Array, model: Array) -> Array:
+        pad = model.shape[-1] - values.shape[-1] if values.ndim else 0
+        return jnp.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, pad)], "edge") if pad else values
+
+    neurons = []
+    for own, other in zip(state.bulk.neurons, finer.bulk.neurons, strict=True):
+        weights = jnp.pad(own.weights, (0, len(other.weights) - len(own.weights)))
+        neurons.append(Neurons(jax.tree.map(longer, own.linear, other.linear), weights))
+    resting = jax.tree.map(longer, state.resting, finer.resting)
+    return state._replace(bulk=state.bulk._replace(neurons=neurons), resting=resting)
 
 
 def _distance(one: edge.Piece, other: edge.Piece) -> np.ndarray:

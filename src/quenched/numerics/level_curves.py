@@ -107,7 +107,7 @@ def corrected(equations: Callable[[Array], Array], points: Any, scale: Any, step
     return found
 
 
-def evenly(points: Float[np.ndarray, "point unknown"], scale: Point, count: int) -> Float[np.ndarray, "point unknown"]:
+def evenly(points: Float[np.ndarray, "point unknown"], scale: Point, count: int) -> Float[np.ndarray, "even unknown"]:
     """So many points along the polygon through these, evenly by its length; near the curve, and to be corrected."""
     closed = np.concatenate([points, points[:1]])
     lengths = np.linalg.norm(np.diff(closed / scale, axis=0), axis=1)
