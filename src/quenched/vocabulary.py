@@ -374,11 +374,13 @@ _QUANTITIES = (
     Quantity(
         "eigenvalue_real",
         r"\mathrm{Re}\,\lambda",
-        "real parts of the eigenvalues of F' at a fixed point of a flow, of S' at one of a map; or of any state, or of J",
+        "real parts of the eigenvalues of F' at a fixed point of a flow, of S' of a map; at another state; of couplings J",
         (("mode",), ("fixed_point", "mode")),
         "1/time",
     ),
-    Quantity("eigenvalue_imag", r"\mathrm{Im}\,\lambda", "their imaginary parts", (("mode",), ("fixed_point", "mode")), "1/time"),
+    Quantity(
+        "eigenvalue_imag", r"\mathrm{Im}\,\lambda", "their imaginary parts", (("mode",), ("fixed_point", "mode")), "1/time"
+    ),
     Quantity(
         "unstable_modes",
         "v",

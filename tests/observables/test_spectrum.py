@@ -55,7 +55,9 @@ def test_eigenvalues_of_couplings_fill_an_ellipse(symmetry: float) -> None:
     assert found.boundary_real.attrs["units"] == "1"
 
 
-@pytest.mark.parametrize(("gain", "symmetry", "mean"), [(1.0, 0.5, 2.0), (1.0, -0.4, -2.0), (1.0, 1.0, 1.5), (0.5, 0.0, 0.6)])
+@pytest.mark.parametrize(
+    ("gain", "symmetry", "mean"), [(1.0, 0.5, 2.0), (1.0, -0.4, -2.0), (1.0, 1.0, 1.5), (0.5, 0.0, 0.6)]
+)
 def test_a_mean_has_an_outlier_where_it_is_larger_than_the_gain(gain: float, symmetry: float, mean: float) -> None:
     """At M + eta g^2/M, with |M| > g."""
     exact = mean + symmetry * gain**2 / mean
@@ -248,8 +250,8 @@ def test_wrong_roots_of_the_resolvent_are_not_taken() -> None:
 
 @pytest.mark.parametrize("name", ["elliptic", "blocks", "low rank"])
 def test_the_determinant_is_that_of_the_static_equations(name: str) -> None:
-    """At z = 0 a change of the averages keeps itself up where they are not determined: the same determinant by derivatives of
-    the equations for means, mean squares, responses and latents, at averages of which the state need not be a solution."""
+    """At z = 0 a change of the averages keeps itself up where they are not determined: the same determinant by derivatives
+    of the equations for means, mean squares, responses and latents."""
     models = {
         "elliptic": qd.RandomNetwork(couplings=Elliptic(0.7, 0.5, mean=0.4), field=0.5),
         "blocks": qd.RandomNetwork(
@@ -272,7 +274,7 @@ def test_the_determinant_is_that_of_the_static_equations(name: str) -> None:
 
         def equations(flat: Any) -> Any:
             given = Unknowns(*jnp.split(flat, cuts))
-            return jnp.concatenate([flat_part for flat_part in _map(model, given, 96)[0]])
+            return jnp.concatenate(list(_map(model, given, 96)[0]))
 
         flat = jnp.concatenate(list(unknowns))
         expected = np.linalg.det(np.eye(len(flat)) - np.asarray(jax.jacfwd(equations)(flat)))

@@ -2,8 +2,8 @@
 
 z is an eigenvalue where a small input that grows as exp(z t) keeps itself up. It moves the rate of a neuron by
 chi = T(z)/(1 - kappa T(z)), T its answer alone (`AbstractUnit.transfer`) and kappa = memory of <chi>: what comes back to it
-through the others (`AtRest.transfer` with a memory). Squares of small random changes are handed on from population b to a by d covariance_a/dC_b <|chi_b|^2>;
-outside of the bulk the spectral radius of that is below 1, and the bulk ends where it is 1.
+through the others. Squares of small random changes are handed on from population b to a by
+d covariance_a/dC_b <|chi_b|^2>; outside of the bulk the spectral radius of that is below 1, and the bulk ends where it is 1.
 
 A solution <chi> with a radius below 1 proves that z is outside, and there is no other (docs/derivations/spectrum.md): what
 other roots of the equation there are have radii above 1.

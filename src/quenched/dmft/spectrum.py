@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -124,9 +124,9 @@ def _distance(one: edge.Piece, other: edge.Piece) -> np.ndarray:
     return np.abs(one.growth - other.growth)
 
 
-def _together(shifts: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
-    """Independent errors, and rounding."""
-    return np.sqrt(sum(np.square(each) for each in shifts)) + _ROUNDING * (1.0 + np.abs(places))
+def _together(shifts: Any, places: Any) -> Any:
+    """Independent errors, along the first axis, and rounding."""
+    return np.sqrt(np.sum(np.square(shifts), axis=0)) + _ROUNDING * (1.0 + np.abs(places))
 
 
 def _farthest(
@@ -141,8 +141,7 @@ def _farthest(
     for piece in curves:
         extreme = edge.farthest(bulk, piece, height)
         heights = [float(height(edge.moved(each, extreme.at).growth)[0]) for each in variants]
-        shifts = [np.abs(np.array(each) - extreme.value) for each in heights]
-        found.append((heights[0], float(_together(shifts, np.array(heights[0])))))
+        found.append((heights[0], float(_together(np.array(heights) - extreme.value, heights[0]))))
     return max(found, default=(np.nan, np.nan))
 
 

@@ -142,6 +142,7 @@ def _map(model: RandomNetwork, unknowns: Unknowns, nodes: int) -> tuple[Unknowns
 
 
 def rates_of(model: RandomNetwork, unknowns: Unknowns) -> Rates:
+    """The order parameters as the couplings ask for them."""
     fractions = jnp.asarray(model.couplings.population_fractions, float)
     answered = unknowns.response[:, None] * unknowns.latent
     return Rates(fractions, unknowns.mean, unknowns.correlation, unknowns.response, unknowns.latent, answered)

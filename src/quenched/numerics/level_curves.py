@@ -90,7 +90,9 @@ def _corrected(at: Equations, point: Point) -> tuple[Point, np.ndarray] | None:
     return None
 
 
-def corrected(equations: Callable[[Array], Array], points: Any, scale: Any, steps: int = _CORRECTIONS) -> tuple[Array, Array]:
+def corrected(
+    equations: Callable[[Array], Array], points: Any, scale: Any, steps: int = _CORRECTIONS
+) -> tuple[Array, Array]:
     """The same for many points at once, by equations that JAX can trace; and what is left of them."""
 
     def once(_: Any, point: Array) -> Array:

@@ -51,9 +51,7 @@ def from_starts(function: Function, starts: np.ndarray, middle: complex, scale: 
     return places, steps
 
 
-def distinct(
-    function: Function, places: np.ndarray, steps: np.ndarray, middle: complex, scale: float
-) -> Zeros:
+def distinct(function: Function, places: np.ndarray, steps: np.ndarray, middle: complex, scale: float) -> Zeros:
     """The zeros among the places that Newton's method led to, each as often as a small circle around it counts."""
     kept: list[complex] = []
     errors: list[float] = []

@@ -58,7 +58,11 @@ def of_states(dynamics: AbstractDynamics, states: np.ndarray, inputs: Any, count
 
 def refuse_matrix(size: int) -> None:
     """Refuse a matrix that would not fit."""
-    refuse_what_does_not_fit(8 * _COPIES * size**2, f"All eigenvalues of {size} numbers", "their number, or give `rightmost=` for those that grow fastest")
+    refuse_what_does_not_fit(
+        8 * _COPIES * size**2,
+        f"All eigenvalues of {size} numbers",
+        "their number, or give `rightmost=` for those that grow fastest",
+    )
 
 
 def _of_matrix(matrix: np.ndarray, is_map: bool) -> Eigenvalues:

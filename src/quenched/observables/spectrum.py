@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -193,7 +192,11 @@ def _of_infinitely_many(given: Any, nodes: int) -> tuple[MeanField, MeanField, _
     if isinstance(given, Solution):
         model = given.model
         unknowns = _at_rest(given)
-        return of_rest(model, unknowns, nodes), of_rest(model, unknowns, 2 * nodes), _What("Jacobian", model.kind, model.couplings)
+        return (
+            of_rest(model, unknowns, nodes),
+            of_rest(model, unknowns, 2 * nodes),
+            _What("Jacobian", model.kind, model.couplings),
+        )
     couplings = given.couplings if isinstance(given, RandomNetwork) else given
     _refuse_redrawn(couplings)
     state = of_couplings(couplings, plain(len(couplings.population_fractions)))
@@ -215,7 +218,7 @@ def _at_rest(solution: Solution) -> Unknowns:
     model, arrays = solution.model, solution.arrays
     if any(unit.jumps for unit in model.units):
         raise ValueError(
-            "Argument `dynamics` must be a solution of units without jumps, but its rate jumps: the Jacobian is infinite there."
+            "Argument `dynamics` must be a solution of units without jumps, but the rate jumps: the Jacobian is infinite."
         )
     if not float(arrays["invertible"]):
         raise ValueError(
@@ -229,9 +232,7 @@ def _at_rest(solution: Solution) -> Unknowns:
     return Unknowns(mean, correlation, response, jnp.asarray(arrays.get("latent", np.zeros(0))))
 
 
-def _of_given(
-    dynamics: Any, at: Any, inputs: Any, couplings: Any, options: _Options
-) -> tuple[xr.Dataset, str]:
+def _of_given(dynamics: Any, at: Any, inputs: Any, couplings: Any, options: _Options) -> tuple[xr.Dataset, str]:
     """Of a network, a flow or a map."""
     if not isinstance(dynamics, Network | AbstractDynamics):
         raise TypeError(
@@ -261,7 +262,9 @@ def _of_given(
         leading, states = _states(at if hasattr(at, "dims") else named, moving.size)
         _check_count(options, moving.size)
         if given is not None and given.ndim == 2 and len(given) != len(states):
-            raise ValueError(f"Argument `inputs` must be one row for each of the {len(states)} states, but has {len(given)}.")
+            raise ValueError(
+                f"Argument `inputs` must be one row for each of the {len(states)} states, but has {len(given)}."
+            )
         values, kind = of_states(moving, states, given, options.rightmost), moving.kind
     if network is None:
         return _dataset(_Found(leading, values, [], None), _What("Jacobian", kind, None, options.rightmost is None))
@@ -292,7 +295,9 @@ def _check_law(couplings: Any, network: Network | None) -> None:
 
 def _check_count(options: _Options, size: int) -> None:
     if options.rightmost is not None and options.rightmost > size:
-        raise ValueError(f"Argument `rightmost` must be at most the number of eigenvalues, {size}, but is {options.rightmost}.")
+        raise ValueError(
+            f"Argument `rightmost` must be at most the number of eigenvalues, {size}, but is {options.rightmost}."
+        )
 
 
 def _states(at: Any, size: int) -> tuple[tuple[tuple[str, int], ...], np.ndarray]:
@@ -306,7 +311,7 @@ def _states(at: Any, size: int) -> tuple[tuple[tuple[str, int], ...], np.ndarray
         dims = ("point",)
     if states.shape[-1:] != (size,) or states.ndim != len(dims) + 1 or not states.size:
         raise ValueError(
-            f"Argument `at` must be states of {size} numbers, ({size},) or (any, {size}), or labelled with the axis `neuron`, "
+            f"Argument `at` must be states of {size} numbers, ({size},) or (any, {size}), or labelled with an axis `neuron`, "
             f"but has shape {states.shape}."
         )
     if not np.isfinite(states).all():
@@ -331,7 +336,9 @@ def _neurons(network: Network, state: Any, inputs: Any, law: AbstractCouplings) 
         linear = AtRest(jnp.ones((1, network.size)), jnp.zeros((1, network.size)))
     else:
         function = NetworkFunction(network.unnamed)
-        parted = jnp.asarray(state) if network.unit.state_size == 1 else jnp.asarray(state).reshape(network.unit.state_size, -1)
+        parted = (
+            jnp.asarray(state) if network.unit.state_size == 1 else jnp.asarray(state).reshape(network.unit.state_size, -1)
+        )
         linear = network.unit.linearised(parted, function.received(jnp.asarray(state), inputs))
     numerator = np.asarray(linear.numerator)
     denominator = np.asarray(linear.denominator) - own * numerator
@@ -356,7 +363,10 @@ def _of_fixed_points(found: Any) -> xr.Dataset:
         Eigenvalues(each, own, bool(np.isfinite(each).all()))
         for each, own in zip(np.atleast_2d(values), np.atleast_2d(residual), strict=True)
     ]
-    kind, whole = str(found.attrs.get("kind", "flow")), values.shape[-1] == found.attrs.get("size", found.sizes.get("neuron"))
+    kind, whole = (
+        str(found.attrs.get("kind", "flow")),
+        values.shape[-1] == found.attrs.get("size", found.sizes.get("neuron")),
+    )
     return _dataset(_Found(leading, rows, [], None), _What("Jacobian", kind, None, whole))[0]
 
 
@@ -406,9 +416,7 @@ def _of_theories(theories: Sequence[Theory]) -> dict[str, np.ndarray]:
     def padded(each: Sequence[np.ndarray]) -> np.ndarray:
         """Of different numbers of pieces or outliers, NaN where there are fewer."""
         most = max(map(len, each))
-        return np.stack(
-            [np.concatenate([one, np.full((most - len(one), *one.shape[1:]), np.nan)]) for one in each]
-        )
+        return np.stack([np.concatenate([one, np.full((most - len(one), *one.shape[1:]), np.nan)]) for one in each])
 
     boundary, outliers = padded([each.boundary for each in theories]), padded([each.outliers.places for each in theories])
     columns = {

@@ -90,7 +90,9 @@ def _check_one(dataset: Any) -> None:
     status = dataset.get("status")
     if status is not None and status.ndim:
         one = ", ".join(f"{name}=0" for name in status.dims)
-        raise ValueError(f"Argument `dataset` must be of one state, but has {dict(status.sizes)}: choose one by .isel({one}).")
+        raise ValueError(
+            f"Argument `dataset` must be of one state, but has {dict(status.sizes)}: choose one by .isel({one})."
+        )
 
 
 def _draw(axes: Axes, dataset: xr.Dataset) -> None:
