@@ -311,8 +311,8 @@ def _states(at: Any, size: int) -> tuple[tuple[tuple[str, int], ...], np.ndarray
         dims = ("point",)
     if states.shape[-1:] != (size,) or states.ndim != len(dims) + 1 or not states.size:
         raise ValueError(
-            f"Argument `at` must be states of {size} numbers, ({size},) or (any, {size}), or labelled with an axis `neuron`, "
-            f"but has shape {states.shape}."
+            f"Argument `at` must be states of {size} numbers, ({size},) or (any, {size}), or labelled with an axis "
+            f"`neuron`, but has shape {states.shape}."
         )
     if not np.isfinite(states).all():
         raise ValueError("Argument `at` must be finite, but holds NaN or infinity.")
