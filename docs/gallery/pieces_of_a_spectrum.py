@@ -19,13 +19,14 @@ two_speeds = qd.RandomNetwork(
     couplings=qd.couplings.Blocks((0.5, 0.5), [[0.8, 0.3], [0.3, 0.8]]),
     unit=(qd.units.Leaky(), qd.units.Leaky(time_constant=0.3)),
 )
-tiring = qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.95), unit=qd.units.Adaptive(None, 0.5, 1.0))
+tiring = qd.RandomNetwork(couplings=qd.couplings.Elliptic(1.95), unit=qd.units.Adaptive(None, 0.5, 1.0))
 unequal = qd.RandomNetwork(gain=1.0, symmetry=0.8, field=1.0)
 titles = ("two time constants", "neurons that tire", "slopes that differ")
 
 figure, panels = plt.subplots(1, 3, figsize=(10.0, 3.6))
 for axes, model, title in zip(panels, (two_speeds, tiring, unequal), titles, strict=True):
-    theory = qd.observables.spectrum(qd.solve(model, qd.dmft.Static()))
+    start = "stable" if model is unequal else "unstructured"
+    theory = qd.observables.spectrum(qd.solve(model, qd.dmft.Static(), start=start))
     network = model.draw(500, 1)
     rest = np.zeros(network.state_size)
     if model is unequal:

@@ -38,6 +38,9 @@ _CLOSER, _TIMES = 4, 3
 _COARSE, _ROUNDING = 1e-6, 1e-12
 
 
+_NO_OUTLIERS = Zeros(np.zeros(0, complex), np.zeros(0))
+
+
 class Theory(NamedTuple):
     """A spectrum, and how far each number may be off."""
 
@@ -90,14 +93,14 @@ def spectrum_of(state: MeanField, finer: MeanField, others: Sequence[MeanField],
     single = edge.alone(state.bulk)
     variants = [finer.bulk, *(each.bulk for each in others)]
     ends = [_farthest(state.bulk, variants, curves, single, height) for height in (np.real, np.abs)]
-    outliers, expected = _outliers(state, [finer, *others], curves, single)
+    closed = all(piece.closed for piece in curves)
+    outliers, expected = _outliers(state, [finer, *others], curves, single) if closed else (_NO_OUTLIERS, np.nan)
     exact = [edge.moved(finer.bulk, piece) for piece in curves]
     shifts = [_distance(edge.moved(bulk, piece), piece) for piece in curves for bulk in variants]
     boundary = np.stack([piece.growth for piece in exact] + [np.full(points, place) for place in single], axis=0)
     error = np.zeros(boundary.shape)
     for row in range(len(curves)):
         error[row] = _together(shifts[row * len(variants) : (row + 1) * len(variants)], curves[row].growth)
-    closed = all(piece.closed for piece in curves)
     of_quadrature = [shifts[row * len(variants)] / (1.0 + np.abs(piece.growth)) for row, piece in enumerate(curves)]
     coarse = max((float(np.max(each)) for each in of_quadrature), default=0.0)
     status = Status.solved if len(outliers.places) == expected or np.isnan(expected) else Status.imprecise
@@ -148,10 +151,9 @@ def _farthest(
 def _outliers(
     state: MeanField, variants: Sequence[MeanField], curves: Sequence[edge.Piece], single: np.ndarray
 ) -> tuple[Zeros, float]:
-    none = Zeros(np.zeros(0, complex), np.zeros(0))
     middles = [complex(np.mean(piece.growth)) for piece in curves] + list(single)
     if not middles:
-        return none, 0.0
+        return _NO_OUTLIERS, 0.0
     middle = complex(np.mean(middles))
     size = max([float(np.max(np.abs(piece.growth - middle))) for piece in curves] + [0.0])
     far = 1e6 * (1.0 + size + float(np.max(np.abs(middles))))
@@ -160,7 +162,7 @@ def _outliers(
     moves = float(np.max(np.abs(at_far - 1.0))) * far
     probes = middle + (size + moves + 1e-3) * np.exp(1j * np.arange(1.0, 8.0))
     if np.all(np.abs(_determinants(state, probes) - 1.0) < _NOTHING):
-        return none, 0.0
+        return _NO_OUTLIERS, 0.0
     reach = max(size, moves)
     expected = _expected(state, curves, single, reach)
     turns = np.exp(2j * np.pi * (np.arange(_ANGLES) + 0.25) / _ANGLES)

@@ -42,16 +42,15 @@ def of_weights(weights: Any, count: int | None) -> Eigenvalues:
     return found._replace(values=found.values + 1.0)
 
 
-def of_states(dynamics: AbstractDynamics, states: np.ndarray, inputs: Any, count: int | None) -> list[Eigenvalues]:
-    """Of the Jacobian at each state, (state, number), under the inputs of all or of each."""
-    given = [None] * len(states) if inputs is None else np.broadcast_to(np.asarray(inputs), (len(states), inputs.shape[-1]))
+def of_states(dynamics: AbstractDynamics, states: list[Any], inputs: list[Any], count: int | None) -> list[Eigenvalues]:
+    """Of the Jacobian at each state, under its inputs."""
     if count is not None:
         fast = with_fast_products(dynamics)
         with one_blas_thread():
-            return [_fastest(fast, state, each, count) for state, each in zip(states, given, strict=True)]
-    is_map, unit = dynamics.kind == "map", np.eye(dynamics.size)
+            return [_fastest(fast, state, given, count) for state, given in zip(states, inputs, strict=True)]
     refuse_matrix(dynamics.size)
-    matrices = (np.asarray(jacobian_compiled(dynamics, state, each)) for state, each in zip(states, given, strict=True))
+    is_map, unit = dynamics.kind == "map", np.eye(dynamics.size)
+    matrices = (np.asarray(jacobian_compiled(dynamics, state, given)) for state, given in zip(states, inputs, strict=True))
     # F' of a map is S' - 1.
     return [_of_matrix(matrix + unit if is_map else matrix, is_map) for matrix in matrices]
 

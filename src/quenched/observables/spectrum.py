@@ -160,9 +160,18 @@ class _What(NamedTuple):
     matrix: str
     """"couplings" or "Jacobian"."""
     kind: str
-    law: AbstractCouplings | None
+    law: AbstractCouplings | None = None
     whole: bool = True
     """Whether all eigenvalues of a matrix are known."""
+
+
+class _States(NamedTuple):
+    """Where the matrix is taken; None of couplings, which are the same everywhere."""
+
+    leading: tuple[tuple[str, int], ...]
+    """Names and lengths of the axes of the states."""
+    states: list[Any]
+    inputs: list[Any]
 
 
 class _Found(NamedTuple):
@@ -247,40 +256,42 @@ def _of_given(dynamics: Any, at: Any, inputs: Any, couplings: Any, options: _Opt
         if network is None:
             raise ValueError("Argument `at` must be given with a flow or a map: the state, or states, of the Jacobian.")
         _refuse_given("the couplings of a network", inputs=inputs)
-        leading, states = (), np.zeros((1, 0))
+        states = _States((), [None], [None])
+        _check_count(options, network.size)
         if options.rightmost is None:
             refuse_matrix(network.size)
-        _check_count(options, network.size)
-        values = [of_weights(network.weights, options.rightmost)]
-        kind = "flow"
+        values, what = [of_weights(network.weights, options.rightmost)], _What("couplings", "flow")
     else:
-        if isinstance(at, np.ndarray | list | tuple) or network is None or network.names is None:
-            named = at
-        else:
-            named = in_order("Argument `at`", at, network.names) if np.ndim(at) <= 2 else at
-        moving, given = read_dynamics(dynamics, inputs)
-        leading, states = _states(at if hasattr(at, "dims") else named, moving.size)
+        moving, states = _read_states(dynamics, at, inputs)
         _check_count(options, moving.size)
-        if given is not None and given.ndim == 2 and len(given) != len(states):
-            raise ValueError(
-                f"Argument `inputs` must be one row for each of the {len(states)} states, but has {len(given)}."
-            )
-        values, kind = of_states(moving, states, given, options.rightmost), moving.kind
+        values = of_states(moving, states.states, states.inputs, options.rightmost)
+        what = _What("Jacobian", moving.kind)
+    what = what._replace(whole=options.rightmost is None)
     if network is None:
-        return _dataset(_Found(leading, values, [], None), _What("Jacobian", kind, None, options.rightmost is None))
+        return _dataset(_Found(states.leading, values, [], None), what)
     effective = effective_law(_host(network.weights))
     law = effective.couplings if couplings is None else couplings
     others = effective.one_error_away if couplings is None else []
     theories = []
     if options.theory:
-        for row, state in enumerate(states):
-            received = None if inputs is None else np.broadcast_to(np.asarray(given), (len(states), network.size))[row]
-            neurons = _neurons(network, None if at is None else state, received, law)
+        for state, given in zip(states.states, states.inputs, strict=True):
+            neurons = _neurons(network, state, given, law)
             whole = of_couplings(law, neurons)
-            perturbed = [of_couplings(each, neurons) for each in others]
-            theories.append(spectrum_of(whole, whole, perturbed, options.points))
-    what = _What("couplings" if at is None else "Jacobian", kind, law, options.rightmost is None)
-    return _dataset(_Found(leading, values, theories, effective), what)
+            theories.append(spectrum_of(whole, whole, [of_couplings(each, neurons) for each in others], options.points))
+    return _dataset(_Found(states.leading, values, theories, effective), what._replace(law=law))
+
+
+def _read_states(dynamics: Network | AbstractDynamics, at: Any, inputs: Any) -> tuple[AbstractDynamics, _States]:
+    """What moves, and its states with the inputs of each."""
+    names = dynamics.names if isinstance(dynamics, Network) else None
+    moving, given = read_dynamics(dynamics, inputs)
+    leading, states = _states(at if hasattr(at, "dims") else in_order("Argument `at`", at, names), moving.size)
+    if given is None:
+        return moving, _States(leading, list(states), [None] * len(states))
+    rows = np.atleast_2d(np.asarray(given))
+    if len(rows) not in (1, len(states)):
+        raise ValueError(f"Argument `inputs` must be one row for each of the {len(states)} states, but has {len(rows)}.")
+    return moving, _States(leading, list(states), list(np.broadcast_to(rows, (len(states), rows.shape[1]))))
 
 
 def _check_law(couplings: Any, network: Network | None) -> None:
@@ -367,7 +378,7 @@ def _of_fixed_points(found: Any) -> xr.Dataset:
         str(found.attrs.get("kind", "flow")),
         values.shape[-1] == found.attrs.get("size", found.sizes.get("neuron")),
     )
-    return _dataset(_Found(leading, rows, [], None), _What("Jacobian", kind, None, whole))[0]
+    return _dataset(_Found(leading, rows, [], None), _What("Jacobian", kind, whole=whole))[0]
 
 
 def _dataset(found: _Found, what: _What) -> tuple[xr.Dataset, str]:
