@@ -92,7 +92,7 @@ def spectrum_of(state: MeanField, finer: MeanField, others: Sequence[MeanField],
     curves = [piece for members in together for piece in edge.pieces(state.bulk, members, points)]
     single = edge.alone(state.bulk)
     variants = [finer.bulk, *(each.bulk for each in others)]
-    ends = [_farthest(state.bulk, variants, curves, single, height) for height in (np.real, np.abs)]
+    rightmost_edge, bulk_radius = (_farthest(state.bulk, variants, curves, single, height) for height in (np.real, np.abs))
     closed = all(piece.closed for piece in curves)
     outliers, expected = _outliers(state, [finer, *others], curves, single) if closed else (_NO_OUTLIERS, np.nan)
     exact = [edge.moved(finer.bulk, piece) for piece in curves]
@@ -105,7 +105,8 @@ def spectrum_of(state: MeanField, finer: MeanField, others: Sequence[MeanField],
     coarse = max((float(np.max(each)) for each in of_quadrature), default=0.0)
     status = Status.solved if len(outliers.places) == expected or np.isnan(expected) else Status.imprecise
     status = status if coarse <= _COARSE else Status.coarse_quadrature
-    return Theory(boundary, error, *ends, outliers, expected, status if closed else Status.out_of_steps)
+    status = status if closed else Status.out_of_steps
+    return Theory(boundary, error, rightmost_edge, bulk_radius, outliers, expected, status)
 
 
 def _as_long_as(state: MeanField, finer: MeanField) -> MeanField:

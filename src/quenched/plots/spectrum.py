@@ -44,19 +44,15 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
         >>> [text.get_text() for text in axes.get_legend().get_texts()]
         ['boundary, $N=\\\\infty$', 'outliers, $N=\\\\infty$']
     """
-    of_points = hasattr(dataset, "data_vars") and "unstable_directions" in dataset
-    if of_points:
-        values, groups = _of_fixed_points(as_list(dataset))
+    if hasattr(dataset, "data_vars") and "unstable_directions" in dataset:
+        points = as_list(dataset)
+        if not points.sizes["fixed_point"]:
+            raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
+        axes = new_axes() if axes is None else axes
+        _draw_fixed_points(axes, points)
     else:
-        groups, values = [], None
         _check_one(dataset)
-    axes = new_axes() if axes is None else axes
-    if of_points:
-        for chosen, name, colour, marker, face in groups:
-            here = values[chosen].ravel()
-            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5, "linestyle": "none"}
-            axes.plot(here.real, here.imag, markerfacecolor=face, label=name, **look)
-    else:
+        axes = new_axes() if axes is None else axes
         _draw(axes, dataset)
     kind, matrix = dataset.attrs.get("kind"), dataset.attrs.get("matrix", "Jacobian")
     if matrix == "Jacobian":
@@ -69,16 +65,15 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     return axes
 
 
-def _of_fixed_points(dataset: xr.Dataset) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
-    """Eigenvalues of all, and how those with equally many that grow are drawn."""
-    if not dataset.sizes["fixed_point"]:
-        raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
-    unstable, groups = dataset["unstable_directions"].values, []
+def _draw_fixed_points(axes: Axes, dataset: xr.Dataset) -> None:
+    """The eigenvalues of all, by how many of them grow."""
+    values, unstable = eigenvalues(dataset).values, dataset["unstable_directions"].values
     for count, (name, colour, marker) in enumerate(KINDS):
         chosen = unstable == count if count < len(KINDS) - 1 else unstable >= count
         if chosen.any():
-            groups.append((chosen, name, colour, marker, colour if count == 0 else "white"))
-    return eigenvalues(dataset).values, groups
+            here = values[chosen].ravel()
+            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5, "linestyle": "none", "label": name}
+            axes.plot(here.real, here.imag, markerfacecolor=colour if count == 0 else "white", **look)
 
 
 def _check_one(dataset: Any) -> None:
