@@ -82,7 +82,7 @@ refused(
     points=lambda: qd.plots.fixed_points(POINTS),
 )
 refused(
-    "`dataset` must be the Dataset of qd.observables.spectrum or of qd.landscape.find_fixed_points, but is Network(2 neurons",
+    "must be the Dataset of qd.observables.spectrum or of qd.landscape.find_fixed_points, but is Network(2 neurons",
     spectrum=lambda: qd.plots.spectrum(NETWORK),
 )
 refused("but has neither eigenvalues nor a boundary", spectrum=lambda: qd.plots.spectrum(POINTS))
