@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float
 
@@ -72,7 +71,7 @@ def _of_matrix(matrix: np.ndarray, is_map: bool) -> Eigenvalues:
 
 
 def _fastest(dynamics: AbstractDynamics, state: np.ndarray, inputs: Any, count: int) -> Eigenvalues:
-    found = rightmost(dynamics, jnp.asarray(state), inputs, count)
+    found = rightmost(dynamics, np.asarray(state), inputs, count)
     known = min(count, len(found.values))
     values, residuals = np.full(count, np.nan + 0j), np.full(count, np.nan)
     values[:known], residuals[:known] = found.values[:known], found.residuals[:known]
