@@ -138,7 +138,7 @@ def _silent(neurons: Neurons) -> list[complex]:
     numerator = np.asarray(linear.numerator).reshape(len(linear.numerator), -1)
     chosen = ~numerator.any(axis=0) & (np.asarray(weights) > _NO_WEIGHT)
     denominator = np.asarray(linear.denominator).reshape(len(numerator), -1)
-    return list(poles(AtRest(numerator[:, chosen], denominator[:, chosen]))) if chosen.any() else []
+    return list(poles(AtRest(*map(jnp.asarray, (numerator[:, chosen], denominator[:, chosen]))))) if chosen.any() else []
 
 
 def _few(places: np.ndarray) -> np.ndarray:
@@ -310,7 +310,7 @@ def _corrected_compiled(bulk: Bulk, unknowns: Any, scales: Any) -> tuple[Array, 
 
 
 @eqx.filter_jit
-def _is_outside(bulk: Bulk, growths: Array) -> tuple[Array, Array]:
+def _is_outside(bulk: Bulk, growths: Any) -> tuple[Array, Array]:
     def one(growth: Array) -> tuple[Array, Array]:
         response, left = bulk.solved(growth)
         size = 1e-300 + jnp.max(jnp.abs(response))

@@ -236,7 +236,7 @@ def _values_and_slopes(
 
 
 @eqx.filter_jit
-def _values_and_slopes_compiled(state: MeanField, growths: Array, responses: Array) -> tuple[Array, Array]:
+def _values_and_slopes_compiled(state: MeanField, growths: Any, responses: Any) -> tuple[Array, Array]:
     def one(growth: Array, given: Array) -> tuple[Array, Array]:
         def determinant(growth: Array) -> Array:
             response = jnp.where(jnp.isnan(given), state.bulk.solved(growth)[0], given)
