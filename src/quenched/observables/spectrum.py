@@ -374,10 +374,8 @@ def _of_fixed_points(found: Any) -> xr.Dataset:
         Eigenvalues(each, own, bool(np.isfinite(each).all()))
         for each, own in zip(np.atleast_2d(values), np.atleast_2d(residual), strict=True)
     ]
-    kind, whole = (
-        str(found.attrs.get("kind", "flow")),
-        values.shape[-1] == found.attrs.get("size", found.sizes.get("neuron")),
-    )
+    kind, size = str(found.attrs.get("kind", "flow")), found.attrs.get("size", found.sizes.get("neuron"))
+    whole = values.shape[-1] == size
     return _dataset(_Found(leading, rows, [], None), _What("Jacobian", kind, whole=whole))[0]
 
 
