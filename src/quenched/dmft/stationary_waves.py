@@ -331,7 +331,7 @@ class Packets(NamedTuple):
         """In a stationary state."""
         parts = ring.respond(state)
         weights, unsure = (jnp.stack([getattr(each, name) for each in parts]) for name in ("handed_on", "unsure"))
-        matrix = handed_on(ring.model, _at_one_time(ring.rates(state, jnp.ones(len(parts)))))
+        matrix = handed_on(ring.model.couplings, _at_one_time(ring.rates(state, jnp.ones(len(parts)))))
         return Packets(ring, matrix, weights, unsure)
 
     def without_derivatives(self) -> Packets:
