@@ -1,0 +1,156 @@
+"""Participation ratios of recordings, without the bias of a finite time.
+
+The plain estimate squares the sampled covariance, and noise squared does not average out: it is too small by a part that
+falls as 1/time only, and is larger the more directions there are. In place of the square stands here a product of two
+estimates from different stretches of time, or of different trials, which know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from quenched.numerics.memory import BATCH_BYTES
+
+States = Float[np.ndarray, "trial time neuron"]
+
+
+class Estimate(NamedTuple):
+    """Of one network."""
+
+    value: float
+    """(tr Sigma)^2/tr Sigma^2, over the number of neurons."""
+    error: float
+    plain: float
+    """What the sampled covariance gives."""
+
+
+class Products(NamedTuple):
+    """Of blocks of samples, all that is needed of them."""
+
+    traces: Float[np.ndarray, " block"]
+    """tr S_a, S_a the mean of x x^T."""
+    means: Float[np.ndarray, "block block"]
+    """m_a . m_b"""
+    squares: Float[np.ndarray, "block block"]
+    """tr S_a S_b"""
+    shifts: Float[np.ndarray, "block block block"]
+    """m_a^T S_b m_c"""
+    apart: Bool[np.ndarray, "block block"]
+    """Whether two blocks are of different trials, or at least a block of time apart."""
+    second: Bool[np.ndarray, "block block"]
+    """Whether they are of one trial, with one block between them."""
+    memory: float
+    """Correlation across a whole block, over the variance."""
+
+
+def participation_ratio(states: States, blocks: int) -> Estimate:
+    """From recordings of one network, cut into about so many blocks."""
+    neurons = states.shape[-1]
+    products = products_of_blocks(states, blocks)
+    inverse, error = _jackknife(products)
+    variance, _ = _unbiased(products, np.arange(len(products.traces)))
+    if not variance > 0.0 or not inverse > 0.0:
+        return Estimate(np.nan, np.nan if variance <= 0.0 else np.inf, np.nan)
+    value = 1.0 / inverse
+    # Pairs one block apart whose squares hold the correlation across it, beside tr Sigma^2 = (tr Sigma)^2/ratio.
+    weights = _quadruples(products.apart).sum(axis=(2, 3))
+    left = (weights * products.second).sum() / weights.sum() * products.memory**2
+    return Estimate(value / neurons, np.hypot(error, left) * value**2 / neurons, _plain(products) / neurons)
+
+
+def products_of_blocks(states: States, blocks: int) -> Products:
+    """The mean over all of a recording is taken off first, which changes nothing but rounding and chance."""
+    centred = states - states.mean(axis=(0, 1))
+    trials, _, neurons = centred.shape
+    if trials >= blocks:
+        parts = [each.reshape(-1, neurons) for each in np.array_split(centred, blocks)]
+        trial, place, memory = np.arange(blocks), np.zeros(blocks, int), 0.0
+    else:
+        each_trial = -(-blocks // trials)
+        parts = [part for one in centred for part in np.array_split(one, each_trial)]
+        trial, place = np.repeat(np.arange(trials), each_trial), np.tile(np.arange(each_trial), trials)
+        memory = _memory(centred, centred.shape[1] // each_trial)
+    means = np.stack([part.mean(axis=0) for part in parts])
+    shifts = np.stack([along.T @ along / len(along) for along in (part @ means.T for part in parts)], axis=1)
+    same = trial[:, None] == trial
+    distance = np.abs(place[:, None] - place)
+    return Products(
+        np.array([np.mean(np.sum(part**2, axis=1)) for part in parts]),
+        means @ means.T,
+        _squares(parts),
+        shifts,
+        ~same | (distance > 1),
+        same & (distance == 2),
+        memory,
+    )
+
+
+def _memory(centred: States, lag: int) -> float:
+    """Of the states, across so many samples."""
+    across = np.mean(np.sum(centred[:, lag:] * centred[:, :-lag], axis=-1))
+    return float(across / max(np.mean(np.sum(centred**2, axis=-1)), 1e-300))
+
+
+def _squares(parts: list[np.ndarray]) -> Float[np.ndarray, "block block"]:
+    """tr S_a S_b, by products over neurons or over times, whichever are fewer."""
+    count, neurons = len(parts), parts[0].shape[1]
+    times = sum(map(len, parts))
+    if neurons * (times + 0.5 * count**2) < 0.5 * times**2 and 8 * count * neurons**2 < BATCH_BYTES:
+        whole = np.stack([(part.T @ part / len(part)).ravel() for part in parts])
+        return np.asarray(whole @ whole.T)
+    squares = np.empty((count, count))
+    for first in range(count):
+        for second in range(first + 1):
+            squares[first, second] = np.mean((parts[first] @ parts[second].T) ** 2)
+            squares[second, first] = squares[first, second]
+    return squares
+
+
+def _quadruples(apart: Bool[np.ndarray, "block block"]) -> Float[np.ndarray, "block block block block"]:
+    """1 where all of four blocks are apart."""
+    far = apart.astype(float)
+    three = far[:, :, None] * far[:, None, :] * far[None, :, :]
+    return np.asarray(three[:, :, :, None] * far[:, None, None, :] * far[None, :, None, :] * far[None, None, :, :])
+
+
+def _unbiased(products: Products, kept: Int[np.ndarray, " kept"]) -> tuple[float, float]:
+    """tr Sigma and tr Sigma^2 from the blocks that are kept.
+
+    With Sigma = S - m m^T and four blocks that are all apart, tr Sigma^2 is the average of
+    tr S_a S_b - 2 m_a^T S_b m_c + (m_a . m_b)(m_c . m_d): no factor meets itself. The same quadruples count in each term, so
+    that a shift of all states changes nothing.
+    """
+    pair = np.ix_(kept, kept)
+    weights = _quadruples(products.apart[pair])
+    weights = weights / weights.sum()
+    triples, means = weights.sum(axis=3), products.means[pair]
+    pairs = triples.sum(axis=2)
+    variance = pairs.sum(axis=1) @ products.traces[kept] - np.sum(pairs * means)
+    square = np.sum(pairs * products.squares[pair]) - 2.0 * np.sum(triples * products.shifts[np.ix_(kept, kept, kept)])
+    square += np.sum(np.tensordot(weights, means, 2) * means)
+    return float(variance), float(square)
+
+
+def _jackknife(products: Products) -> tuple[float, float]:
+    """tr Sigma^2/(tr Sigma)^2 and its error, by leaving out one block after another. What a ratio of averages is off by, in
+    proportion to the inverse of their number, is taken off."""
+
+    def ratio(kept: np.ndarray) -> float:
+        variance, square = _unbiased(products, kept)
+        return square / variance**2 if variance > 0.0 else np.nan
+
+    count = len(products.traces)
+    every = np.arange(count)
+    left_out = np.array([ratio(np.delete(every, block)) for block in every])
+    spread = (count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)
+    return float(count * ratio(every) - (count - 1) * left_out.mean()), float(np.sqrt(spread))
+
+
+def _plain(products: Products) -> float:
+    """Of the sampled covariance, whatever that is."""
+    variance = products.traces.mean() - products.means.mean()
+    square = products.squares.mean() - 2.0 * products.shifts.mean() + products.means.mean() ** 2
+    return float(variance**2 / square) if square > 0.0 else np.nan
