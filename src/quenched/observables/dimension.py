@@ -56,9 +56,10 @@ def dimension(
         throw: raise SolveError, once all is over, if the status is not `solved`.
 
     Returns:
-        Dataset: `state_dimension`, `rate_dimension`, each with `_error`, and `status`. They are NaN where nothing fluctuates.
-        Of recordings the attribute `plain_state_dimension` is what the sampled covariance gives (`plain_rate_dimension`
-        likewise), which is too small by a part that falls as 1/time.
+        Dataset: `state_dimension`, `rate_dimension`, each with `_error`, NaN where nothing fluctuates; and `status`. Of
+        recordings the attributes `plain_state_dimension` and `plain_rate_dimension` are what the sampled covariance gives,
+        too small by a part that falls as 1/time. Networks at rest are left out of an average, and counted in the attribute
+        `resting_networks`.
 
     Theory: tr Sigma^2 is the square of the variance plus N times the mean square of covariances of different neurons, which
     are of order 1/sqrt(N). Where all neurons are alike
@@ -71,9 +72,9 @@ def dimension(
     what the step leaves over and the whole difference to half the window.
 
     Recordings: in place of a sampled covariance squared stands the product of two from blocks that are at least one block
-    of time apart, or of different trials, which has no bias. The error is a jackknife over blocks (over networks, where there are
-    several: their standard error, and not less than what the blocks make), and of what is left of the correlation across a
-    block. A finite N, which is O(1/N), and the time step of a simulation are not in it.
+    of time apart, or of different trials, which has no bias. The error is that of a jackknife over blocks, with what is left
+    of the correlation across a block; of several networks their standard error, and not less than what the blocks make. A
+    finite N, which changes the dimension by O(1/N), and the time step of a simulation are not in it.
 
     When it fails: `imprecise`: the error is more than half of the value. Of a theory, near a transition: solve with a longer
     window, `solver=qd.dmft.Ring(window=512)`. Of recordings: too short; record for longer, or more trials.
@@ -228,25 +229,32 @@ def _check_samples(recorded: _Recorded, blocks: int) -> None:
 def _of_recordings(recorded: _Recorded, blocks: int) -> xr.Dataset:
     found: dict[str, Any] = {}
     plain: dict[str, float] = {}
+    resting = 0
     of_what: dict[str, Callable[[Any], Any] | None] = {"state_dimension": None}
     if recorded.rate is not None:
         of_what["rate_dimension"] = recorded.rate
     for name, function in of_what.items():
         each = [participation_ratio(states if function is None else function(states), blocks) for states in recorded.states]
         found |= _averaged(name, each)
-        plain[f"plain_{name}"] = float(np.mean([one.plain for one in each]))
+        moving = [one.plain for one in each if not np.isnan(one.error)]
+        plain[f"plain_{name}"] = float(np.mean(moving)) if moving else np.nan
+        resting = len(each) - len(moving)
     networks, trials, times, neurons = recorded.states.shape
     counts: dict[str, Any] = {"size": neurons, "trials": trials, "samples": times, "blocks": blocks}
-    counts |= {"networks": networks} if recorded.several else {}
+    counts |= {"networks": networks, "resting_networks": resting} if recorded.several else {}
     return _dataset(found, recorded.attributes | counts | plain)
 
 
 def _averaged(name: str, each: list[Estimate]) -> dict[str, float]:
-    """Over networks: their standard error contains those of their recordings, and is not less than what these make."""
-    values, errors = (np.array([getattr(one, field) for one in each]) for field in ("value", "error"))
-    error = np.sqrt(np.sum(errors**2)) / len(each)
-    if len(each) > 1:
-        error = max(error, np.std(values, ddof=1) / np.sqrt(len(each)))
+    """Over networks: their standard error contains those of their recordings, and is not less than what these make. Those at
+    rest, which have no dimension, are left out."""
+    moving = [one for one in each if not np.isnan(one.error)]
+    if not moving:
+        return {name: np.nan, f"{name}_error": np.nan}
+    values, errors = (np.array([getattr(one, field) for one in moving]) for field in ("value", "error"))
+    error = np.sqrt(np.sum(errors**2)) / len(moving)
+    if len(moving) > 1:
+        error = max(error, np.std(values, ddof=1) / np.sqrt(len(moving)))
     return {name: float(np.mean(values)), f"{name}_error": float(error)}
 
 

@@ -16,9 +16,12 @@ from quenched.numerics.memory import BATCH_BYTES
 
 States = Float[np.ndarray, "trial time neuron"]
 
+# A variance below this part of the mean square is rounding.
+_RESTING = 1e-24
+
 
 class Estimate(NamedTuple):
-    """Of one network."""
+    """Of one network; NaN of one at rest, and with an infinite error where noise is all there is."""
 
     value: float
     """(tr Sigma)^2/tr Sigma^2, over the number of neurons."""
@@ -50,10 +53,12 @@ def participation_ratio(states: States, blocks: int) -> Estimate:
     """From recordings of one network, cut into about so many blocks."""
     neurons = states.shape[-1]
     products = products_of_blocks(states, blocks)
-    inverse, error = _jackknife(products)
     variance, _ = _unbiased(products, np.arange(len(products.traces)))
-    if not variance > 0.0 or not inverse > 0.0:
-        return Estimate(np.nan, np.nan if variance <= 0.0 else np.inf, np.nan)
+    if not variance > _RESTING * np.mean(np.sum(states**2, axis=-1)):
+        return Estimate(np.nan, np.nan, np.nan)
+    inverse, error = _jackknife(products)
+    if not inverse > 0.0:
+        return Estimate(np.nan, np.inf, _plain(products) / neurons)
     value = 1.0 / inverse
     # Pairs one block apart whose squares hold the correlation across it, beside tr Sigma^2 = (tr Sigma)^2/ratio.
     weights = _quadruples(products.apart).sum(axis=(2, 3))
