@@ -25,8 +25,9 @@ from quenched.units.filters import shape_of
 if TYPE_CHECKING:
     import xarray as xr
 
-# An error of more than this part of the value is no result.
-_UNKNOWN = 0.5
+# An error of more than this part of the value is no result: of recordings, and of theory, where the half of a window that is
+# too short is off by less than twice as much as the window.
+_UNKNOWN, _UNCONVERGED = 0.5, 0.25
 _AXES = ("network", "trial", "time", "neuron")
 _READ = (
     "a Solution of qd.dmft.Stationary or of qd.simulate.Trajectories(record=True), what qd.simulate.integrate returns, or "
@@ -76,8 +77,9 @@ def dimension(
     of the correlation across a block; of several networks their standard error, and not less than what the blocks make. A
     finite N, which changes the dimension by O(1/N), and the time step of a simulation are not in it.
 
-    When it fails: `imprecise`: the error is more than half of the value. Of a theory, near a transition: solve with a longer
-    window, `solver=qd.dmft.Ring(window=512)`. Of recordings: too short; record for longer, or more trials.
+    When it fails: `imprecise`: the error is more than a quarter of the value of a theory, near a transition: solve with a
+    longer window, `solver=qd.dmft.Ring(window=512)`. Or it is more than half of that of recordings: record for longer, or
+    more trials.
 
     Raises:
         TypeError: nothing of the above.
@@ -103,10 +105,10 @@ def dimension(
         _check_samples(recorded, blocks)
         dataset = _of_recordings(recorded, blocks)
     if throw:
-        reason = "the error is more than half of the value. " + (
-            "Record for longer, or more trials."
+        reason = (
+            "the error is more than half of the value; record for longer, or more trials."
             if "blocks" in dataset.attrs
-            else "Solve with a longer window, solver=qd.dmft.Ring(window=512)."
+            else "the error is more than a quarter of the value; solve with a longer window, solver=qd.dmft.Ring(window=512)."
         )
         raise_unsolved("dimension", dataset.status.values, "points", dataset, reason)
     return dataset
@@ -129,7 +131,7 @@ def _of_theory(solution: Solution, activation: Any) -> xr.Dataset:
         raise ValueError("Argument `activation` must be left out with a Solution, which has its own.")
     way = check_theory(solution)
     _refuse_unsolved(solution)
-    return _dataset(dimension_of_theory(solution, way), solution.attributes())
+    return _dataset(dimension_of_theory(solution, way), solution.attributes(), _UNCONVERGED)
 
 
 def _refuse_unsolved(solution: Solution) -> None:
@@ -242,7 +244,7 @@ def _of_recordings(recorded: _Recorded, blocks: int) -> xr.Dataset:
     networks, trials, times, neurons = recorded.states.shape
     counts: dict[str, Any] = {"size": neurons, "trials": trials, "samples": times, "blocks": blocks}
     counts |= {"networks": networks, "resting_networks": resting} if recorded.several else {}
-    return _dataset(found, recorded.attributes | counts | plain)
+    return _dataset(found, recorded.attributes | counts | plain, _UNKNOWN)
 
 
 def _averaged(name: str, each: list[Estimate]) -> dict[str, float]:
@@ -258,12 +260,12 @@ def _averaged(name: str, each: list[Estimate]) -> dict[str, float]:
     return {name: float(np.mean(values)), f"{name}_error": float(error)}
 
 
-def _dataset(found: dict[str, float], attributes: dict[str, Any]) -> xr.Dataset:
+def _dataset(found: dict[str, float], attributes: dict[str, Any], most: float) -> xr.Dataset:
     import xarray as xr
 
     known = [name for name in ("state_dimension", "rate_dimension") if name in found]
     sure = all(
-        found[f"{name}_error"] <= _UNKNOWN * found[name] or (np.isnan(found[name]) and not found[f"{name}_error"] > 0.0)
+        found[f"{name}_error"] <= most * found[name] or (np.isnan(found[name]) and not found[f"{name}_error"] > 0.0)
         for name in known
     )
     variables = {name: labelled(name, value) for name, value in found.items()}

@@ -87,6 +87,10 @@ def _of_flow(solution: Solution, linear: bool) -> dict[str, float]:
 
 
 def _on_a_ring(solution: Solution, way: Any) -> dict[str, float]:
+    exponent, unsure = (float(solution.arrays[f"lyapunov_exponent{which}"]) for which in ("", "_error"))
+    # Without noise what does not drive itself comes to rest.
+    if not np.any(np.asarray(solution.model.noise) > 0.0) and exponent <= unsure:
+        return _named(_AT_REST, _AT_REST)
     if isinstance(way, StationaryFilters):
         theory = StationaryFilters((0.0,), (0.0,), step=way.step, window=way.window)
     else:
