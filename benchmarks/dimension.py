@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/dimension.py [--neurons 2000] [--samples 1000] [--repeats 5]
 
 Recordings: NumPy makes the covariance matrix and takes its trace and the sum of its squares, which is the plain, biased
-estimate, on one of its threads or on all; ours makes the unbiased one with its error. Few samples of many neurons, many samples of few, and
-10 000 neurons, whose covariance matrix NumPy is not asked for. Theory: NumPy sums over two frequencies on a grid that is as
+estimate, on one of its threads or on all; ours makes the unbiased one with its error. Few samples of many neurons, many
+samples of few, and 10 000 neurons, whose covariance matrix NumPy is not asked for. Theory: NumPy sums over two frequencies on a grid that is as
 fine as the ridge of the kernel asks for, from our spectra; what is compared is the time and how far off it is. They take
 turns, and the fastest of the repeats counts.
 """
@@ -83,14 +83,11 @@ def recordings(neurons: int, samples: int, repeats: int, with_matrix: bool = Tru
     print(f"{samples} samples of {neurons} neurons")
     for name, taken in times.items():
         print(f"  {name:<22} {1e3 * taken:9.1f} ms   {taken / times['quenched']:6.2f} times ours")
+    value, error = found.state_dimension.item(), found.state_dimension_error.item()
     print(
-        f"  dimension {found.state_dimension.item():.5f} +- {found.state_dimension_error.item():.5f}, plain {plain_of(found):.5f}"
-        f", exact {scale.sum() ** 2 / (scale**2).sum() / neurons:.5f}"
+        f"  dimension {value:.5f} +- {error:.5f}, plain {found.attrs['plain_state_dimension']:.5f}, exact "
+        f"{scale.sum() ** 2 / (scale**2).sum() / neurons:.5f}"
     )
-
-
-def plain_of(found: object) -> float:
-    return float(found.attrs["plain_state_dimension"])  # type: ignore[attr-defined]
 
 
 def theory(gain: float, reach: float, count: int, repeats: int) -> None:

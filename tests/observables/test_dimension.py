@@ -142,7 +142,9 @@ def test_short_window_is_told() -> None:
         off = np.abs(values - [rest / (1.0 + rest), rest])
         assert dataset.status == (qd.Status.imprecise if short else qd.Status.solved)
         assert np.all(off > errors) if short else np.all(off < errors)
-    with pytest.raises(qd.SolveError, match=r"imprecise: the error is more than a quarter of the value; solve with a longer"):
+    with pytest.raises(
+        qd.SolveError, match=r"imprecise: the error is more than a quarter of the value; solve with a longer"
+    ):
         dimension(solution)
 
 
@@ -201,7 +203,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "rest": (lambda: qd.solve(qd.RandomNetwork(1.5), qd.dmft.Static()), r"but is one of dmft\.Static; simulate: "),
     "low rank": (
         lambda: qd.solve(
-            qd.RandomNetwork(couplings=qd.couplings.Elliptic(0.5) + qd.couplings.LowRank([[1.0, 0.5], [0.5, 1.0]]), noise=0.5),
+            qd.RandomNetwork(
+                couplings=qd.couplings.Elliptic(0.5) + qd.couplings.LowRank([[1.0, 0.5], [0.5, 1.0]]), noise=0.5
+            ),
             qd.dmft.Stationary(),
         ),
         "without a low-rank part",

@@ -108,7 +108,7 @@ def dimension(
         reason = (
             "the error is more than half of the value; record for longer, or more trials."
             if "blocks" in dataset.attrs
-            else "the error is more than a quarter of the value; solve with a longer window, solver=qd.dmft.Ring(window=512)."
+            else "the error is more than a quarter of the value; solve with a longer window, as qd.dmft.Ring(window=512)."
         )
         raise_unsolved("dimension", dataset.status.values, "points", dataset, reason)
     return dataset
