@@ -4,9 +4,9 @@
 
 Recordings: NumPy makes the covariance matrix and takes its trace and the sum of its squares, which is the plain, biased
 estimate, on one of its threads or on all; ours makes the unbiased one with its error. Few samples of many neurons, many
-samples of few, and 10 000 neurons, whose covariance matrix NumPy is not asked for. Theory: NumPy sums over two frequencies on a grid that is as
-fine as the ridge of the kernel asks for, from our spectra; what is compared is the time and how far off it is. They take
-turns, and the fastest of the repeats counts.
+samples of few, and 10 000 neurons, whose covariance matrix NumPy is not asked for. Theory: NumPy sums over two
+frequencies on a grid that is as fine as the ridge of the kernel asks for, from our spectra; what is compared is the time
+and how far off it is. They take turns, and the fastest of the repeats counts.
 """
 
 from __future__ import annotations

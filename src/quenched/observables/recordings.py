@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from quenched.numerics.memory import BATCH_BYTES
 
@@ -53,10 +53,10 @@ def participation_ratio(states: States, blocks: int) -> Estimate:
     """From recordings of one network, cut into about so many blocks."""
     neurons = states.shape[-1]
     products = products_of_blocks(states, blocks)
-    variance, _ = _unbiased(products, np.arange(len(products.traces)))
-    if not variance > _RESTING * np.mean(np.sum(states**2, axis=-1)):
+    variance, square = _unbiased(products)
+    if not np.all(variance > _RESTING * np.mean(np.sum(states**2, axis=-1))):
         return Estimate(np.nan, np.nan, np.nan)
-    inverse, error = _jackknife(products)
+    inverse, error = _jackknife(variance, square)
     if not inverse > 0.0:
         return Estimate(np.nan, np.inf, _plain(products) / neurons)
     value = 1.0 / inverse
@@ -121,37 +121,41 @@ def _quadruples(apart: Bool[np.ndarray, "block block"]) -> Float[np.ndarray, "bl
     return np.asarray(three[:, :, :, None] * far[:, None, None, :] * far[None, :, None, :] * far[None, None, :, :])
 
 
-def _unbiased(products: Products, kept: Int[np.ndarray, " kept"]) -> tuple[float, float]:
-    """tr Sigma and tr Sigma^2 from the blocks that are kept.
+def _unbiased(products: Products) -> tuple[Float[np.ndarray, " one_and_block"], Float[np.ndarray, " one_and_block"]]:
+    """tr Sigma and tr Sigma^2 from all blocks, and with each of them left out.
 
     With Sigma = S - m m^T and four blocks that are all apart, tr Sigma^2 is the average of
     tr S_a S_b - 2 m_a^T S_b m_c + (m_a . m_b)(m_c . m_d): no factor meets itself. The same quadruples count in each term, so
-    that a shift of all states changes nothing.
+    that a shift of all states changes nothing. A block is in a quadruple once at most, in one of four places.
     """
-    pair = np.ix_(kept, kept)
-    weights = _quadruples(products.apart[pair])
-    weights = weights / weights.sum()
-    triples, means = weights.sum(axis=3), products.means[pair]
-    pairs = triples.sum(axis=2)
-    variance = pairs.sum(axis=1) @ products.traces[kept] - np.sum(pairs * means)
-    square = np.sum(pairs * products.squares[pair]) - 2.0 * np.sum(triples * products.shifts[np.ix_(kept, kept, kept)])
-    square += np.sum(np.tensordot(weights, means, 2) * means)
-    return float(variance), float(square)
+    traces, means, shifts = products.traces, products.means, products.shifts
+    four = _quadruples(products.apart)
+    three = four.sum(axis=3)
+    two = three.sum(axis=2)
+
+    def sums(whole: np.ndarray, containing: np.ndarray) -> np.ndarray:
+        return np.concatenate([[np.sum(whole)], np.sum(whole) - containing])
+
+    def of_pairs(values: np.ndarray) -> np.ndarray:
+        here = two * values
+        return sums(here, 2.0 * here.sum(axis=1) + 2.0 * np.tensordot(values, three, 2))
+
+    along, across = three * shifts, np.tensordot(four, means, 2) * means
+    triples = sums(along, sum(along.sum(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))) + np.tensordot(shifts, four, 3))
+    number = sums(two, 4.0 * two.sum(axis=1))
+    variance = of_pairs(0.5 * (traces[:, None] + traces) - means) / number
+    square = of_pairs(products.squares) - 2.0 * triples + sums(across, 4.0 * across.sum(axis=1))
+    return variance, square / number
 
 
-def _jackknife(products: Products) -> tuple[float, float]:
+def _jackknife(variance: np.ndarray, square: np.ndarray) -> tuple[float, float]:
     """tr Sigma^2/(tr Sigma)^2 and its error, by leaving out one block after another. What a ratio of averages is off by, in
     proportion to the inverse of their number, is taken off."""
-
-    def ratio(kept: np.ndarray) -> float:
-        variance, square = _unbiased(products, kept)
-        return square / variance**2 if variance > 0.0 else np.nan
-
-    count = len(products.traces)
-    every = np.arange(count)
-    left_out = np.array([ratio(np.delete(every, block)) for block in every])
+    ratios = square / variance**2
+    whole, left_out = ratios[0], ratios[1:]
+    count = len(left_out)
     spread = (count - 1) / count * np.sum((left_out - left_out.mean()) ** 2)
-    return float(count * ratio(every) - (count - 1) * left_out.mean()), float(np.sqrt(spread))
+    return float(count * whole - (count - 1) * left_out.mean()), float(np.sqrt(spread))
 
 
 def _plain(products: Products) -> float:
