@@ -25,8 +25,8 @@ for axis, (name, title) in zip(axes, names.items(), strict=True):
     axis.set_xticks([1, 2, 4, 8], ["1", "2", "4", "8"])
     axis.minorticks_off()
 
-for index, (size, networks) in enumerate(((50, 24), (100, 16), (200, 8))):
-    runs = qd.simulate.Trajectories(size, networks, 300, 0.1, burn_in=100, trials=2, record=True)
+for index, (size, networks) in enumerate(((50, 16), (100, 12), (200, 6))):
+    runs = qd.simulate.Trajectories(size, networks, 240, 0.1, burn_in=80, trials=2, record=True)
     for place, gain in enumerate((2.0, 4.0, 8.0)):
         found = qd.observables.dimension(qd.solve(qd.RandomNetwork(gain), runs, key=size), throw=False)
         for axis, name in zip(axes, names, strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 from quenched import checks
 from quenched.citation import stored_keys
 from quenched.errors import raise_unsolved
+from quenched.models import AbstractModel, Network
 from quenched.observables.recordings import Estimate, participation_ratio
 from quenched.precision import double_precision
 from quenched.provenance import stamp
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # An error of more than this part of the value is no result: of recordings, and of theory, where the half of a window that is
 # too short is off by less than twice as much as the window.
 _UNKNOWN, _UNCONVERGED = 0.5, 0.25
+# Nor does an error mean much where more than this part of the variance is correlated across a block.
+_REMEMBERED = 0.5
 _AXES = ("network", "trial", "time", "neuron")
 _READ = (
     "a Solution of qd.dmft.Stationary or of qd.simulate.Trajectories(record=True), what qd.simulate.integrate returns, or "
@@ -60,7 +63,7 @@ def dimension(
         Dataset: `state_dimension`, `rate_dimension`, each with `_error`, NaN where nothing fluctuates; and `status`. Of
         recordings the attributes `plain_state_dimension` and `plain_rate_dimension` are what the sampled covariance gives,
         too small by a part that falls as 1/time. Networks at rest are left out of an average, and counted in the attribute
-        `resting_networks`.
+        `resting_networks`; `memory` is the part of the variance that is correlated across a block.
 
     Theory: tr Sigma^2 is the square of the variance plus N times the mean square of covariances of different neurons, which
     are of order 1/sqrt(N). Where all neurons are alike
@@ -78,8 +81,8 @@ def dimension(
     finite N, which changes the dimension by O(1/N), and the time step of a simulation are not in it.
 
     When it fails: `imprecise`: the error is more than a quarter of the value of a theory, near a transition: solve with a
-    longer window, `solver=qd.dmft.Ring(window=512)`. Or it is more than half of that of recordings: record for longer, or
-    more trials.
+    longer window, `solver=qd.dmft.Ring(window=512)`. Of recordings, it is more than half of the value, or more than half
+    of the variance is correlated across a whole block: record for longer, or more trials.
 
     Raises:
         TypeError: nothing of the above.
@@ -106,7 +109,8 @@ def dimension(
         dataset = _of_recordings(recorded, blocks)
     if throw:
         reason = (
-            "the error is more than half of the value; record for longer, or more trials."
+            "the error is more than half of the value, or a block is shorter than the memory; record for longer, or more "
+            "trials."
             if "blocks" in dataset.attrs
             else "the error is more than a quarter of the value; solve with a longer window, as qd.dmft.Ring(window=512)."
         )
@@ -154,7 +158,7 @@ def _read(activity: Any, activation: Any) -> _Recorded:
             )
         activity = activity["trajectory"]
     dims = tuple(map(str, getattr(activity, "dims", ())))
-    if activity is None or isinstance(activity, str | bytes | dict) or callable(activity):
+    if activity is None or isinstance(activity, str | bytes | dict | Network | AbstractModel) or callable(activity):
         raise TypeError(f"Argument `activity` must be {_READ}, but is {checks.shown(activity)}.")
     array = checks.numbers("Argument `activity`", activity)
     if not dims:
@@ -231,7 +235,7 @@ def _check_samples(recorded: _Recorded, blocks: int) -> None:
 def _of_recordings(recorded: _Recorded, blocks: int) -> xr.Dataset:
     found: dict[str, Any] = {}
     plain: dict[str, float] = {}
-    resting = 0
+    resting, memory = 0, 0.0
     of_what: dict[str, Callable[[Any], Any] | None] = {"state_dimension": None}
     if recorded.rate is not None:
         of_what["rate_dimension"] = recorded.rate
@@ -241,10 +245,12 @@ def _of_recordings(recorded: _Recorded, blocks: int) -> xr.Dataset:
         moving = [one.plain for one in each if not np.isnan(one.error)]
         plain[f"plain_{name}"] = float(np.mean(moving)) if moving else np.nan
         resting = len(each) - len(moving)
+        memory = max(memory, float(np.mean([one.memory for one in each])))
     networks, trials, times, neurons = recorded.states.shape
     counts: dict[str, Any] = {"size": neurons, "trials": trials, "samples": times, "blocks": blocks}
     counts |= {"networks": networks, "resting_networks": resting} if recorded.several else {}
-    return _dataset(found, recorded.attributes | counts | plain, _UNKNOWN)
+    most = _UNKNOWN if memory <= _REMEMBERED or resting == len(recorded.states) else 0.0
+    return _dataset(found, recorded.attributes | counts | plain | {"memory": memory}, most)
 
 
 def _averaged(name: str, each: list[Estimate]) -> dict[str, float]:

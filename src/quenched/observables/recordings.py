@@ -28,6 +28,8 @@ class Estimate(NamedTuple):
     error: float
     plain: float
     """What the sampled covariance gives."""
+    memory: float
+    """Correlation across a whole block, over the variance."""
 
 
 class Products(NamedTuple):
@@ -55,15 +57,16 @@ def participation_ratio(states: States, blocks: int) -> Estimate:
     products = products_of_blocks(states, blocks)
     variance, square = _unbiased(products)
     if not np.all(variance > _RESTING * np.mean(np.sum(states**2, axis=-1))):
-        return Estimate(np.nan, np.nan, np.nan)
+        return Estimate(np.nan, np.nan, np.nan, products.memory)
     inverse, error = _jackknife(variance, square)
     if not inverse > 0.0:
-        return Estimate(np.nan, np.inf, _plain(products) / neurons)
+        return Estimate(np.nan, np.inf, _plain(products) / neurons, products.memory)
     value = 1.0 / inverse
     # Pairs one block apart whose squares hold the correlation across it, beside tr Sigma^2 = (tr Sigma)^2/ratio.
     weights = _quadruples(products.apart).sum(axis=(2, 3))
     left = (weights * products.second).sum() / weights.sum() * products.memory**2
-    return Estimate(value / neurons, np.hypot(error, left) * value**2 / neurons, _plain(products) / neurons)
+    error = float(np.hypot(error, left)) * value**2
+    return Estimate(value / neurons, error / neurons, _plain(products) / neurons, products.memory)
 
 
 def products_of_blocks(states: States, blocks: int) -> Products:
