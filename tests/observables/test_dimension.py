@@ -13,7 +13,7 @@ import quenched as qd
 from quenched.observables import dimension
 
 NAMES = ("state_dimension", "rate_dimension")
-NOISE = np.linspace(-10.0, 10.0, 2001)
+NOISE = np.linspace(-10.0, 10.0, 801)
 WEIGHTS = np.exp(-0.5 * NOISE**2) / np.sum(np.exp(-0.5 * NOISE**2))
 
 
@@ -45,6 +45,31 @@ def test_map_has_its_closed_form(gain: float) -> None:
     values, errors = found(map_of(gain))
     assert np.all(np.abs(values - [rest / (1.0 + rest), rest]) < errors + 1e-9)
     assert np.all(errors < 0.05 * values)
+
+
+def test_map_under_a_field_has_one_too() -> None:
+    # What falls is over in one step, and around what is static of a neuron all is Gaussian.
+    gain, noise, field = 2.0, 0.3, 0.8
+
+    def around(static: float, whole: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of neurons at each static part: the mean rate, its variance in time, and the mean slope."""
+        rate = np.tanh(field + np.sqrt(static) * NOISE[:, None] + np.sqrt(whole - static) * NOISE)
+        mean = rate @ WEIGHTS
+        return mean, rate**2 @ WEIGHTS - mean**2, (1.0 - rate**2) @ WEIGHTS
+
+    static, whole = 0.5, 2.0
+    for _ in range(60):
+        mean, variance, slope = around(static, whole)
+        static, whole = gain**2 * (WEIGHTS @ mean**2), gain**2 * (WEIGHTS @ (mean**2 + variance)) + noise**2
+    rest = 1.0 - (gain**2 * (WEIGHTS @ slope**2)) ** 2
+    met, falls = WEIGHTS @ variance**2 / rest, whole - static
+    exact = np.array([falls**2 / (falls**2 + gain**4 * met), (WEIGHTS @ variance) ** 2 / met])
+    # As if static parts were only subtracted.
+    alike = 1.0 - (gain * (WEIGHTS @ slope)) ** 4
+    assert abs(alike / exact[1] - 1.0) > 0.1
+    model = qd.RandomNetwork(couplings=qd.couplings.Elliptic(gain), noise=noise, field=field, unit=qd.units.Discrete())
+    values, errors = found(model)
+    assert np.all(np.abs(values - exact) < errors + 1e-6)
 
 
 @pytest.mark.parametrize("gain", [0.3, 0.8, 0.99])
@@ -239,3 +264,30 @@ def test_unsolved_and_unsuitable_arguments_are_refused() -> None:
         dimension(solved(qd.RandomNetwork(2.0)), activation=qd.Tanh())
     with pytest.raises(ValueError, match="`blocks` must be at least 8"):
         dimension(solved(qd.RandomNetwork(2.0)), blocks=4)
+
+
+MAPS = {
+    "map": qd.RandomNetwork(couplings=qd.couplings.Elliptic(3.0), unit=qd.units.Discrete()),
+    "field and noise": qd.RandomNetwork(
+        couplings=qd.couplings.Elliptic(2.5), noise=0.3, field=1.0, unit=qd.units.Discrete()
+    ),
+    "populations": qd.RandomNetwork(
+        couplings=qd.couplings.Blocks([0.3, 0.7], [[0.5, 2.0], [1.5, 1.0]]), noise=(0.3, 0.6), unit=qd.units.Discrete()
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAPS)
+def test_networks_tend_to_theory(name: str) -> None:
+    sizes = np.array([100, 200, 400])
+    along = []
+    for size, networks in zip(sizes, (16, 12, 8), strict=True):
+        runs = qd.simulate.Trajectories(int(size), networks, 1100.0, 1.0, burn_in=100.0, trials=4, record=True)
+        along.append(values_of(dimension(qd.solve(MAPS[name], runs))))
+    exact, _ = found(MAPS[name])
+    for place in range(2):
+        means, errors = (np.array([each[part][place] for each in along]) for part in (0, 1))
+        limit, error = extrapolated(sizes, means, errors)
+        assert abs(limit - exact[place]) < 3.0 * error
+        assert error < 0.06 * exact[place]
