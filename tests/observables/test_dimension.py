@@ -157,20 +157,19 @@ def test_ring_of_time_agrees_within_its_error() -> None:
 
 
 def test_short_window_is_told() -> None:
-    # Nothing lasts longer than a step but the kernel: exp(-2 lag (g - 1)), as far as four windows of 128 steps.
-    for gain, short in ((1.01, False), (1.001, True)):
+    # Nothing lasts longer than a step but the kernel: (g <phi'>)^(2 lag), as far as four windows of 128 steps.
+    for gain, status in ((1.2, qd.Status.solved), (1.1, qd.Status.imprecise)):
         solution = solved(map_of(gain))
-        slope = qd.solve(map_of(gain), qd.dmft.Stationary(lags=(0.0, 1.0)))["response"].values[1]
-        rest = 1.0 - (gain * slope) ** 4
-        dataset = dimension(solution, throw=False)
-        values, errors = values_of(dataset)
-        off = np.abs(values - [rest / (1.0 + rest), rest])
-        assert dataset.status == (qd.Status.imprecise if short else qd.Status.solved)
-        assert np.all(off > errors) if short else np.all(off < errors)
+        assert dimension(solution, throw=False).status == status
     with pytest.raises(
         qd.SolveError, match=r"imprecise: the error is more than a quarter of the value; solve with a longer"
     ):
         dimension(solution)
+    # A window of 512 steps holds the kernel.
+    longer, errors = found(map_of(1.1), qd.dmft.Ring(window=512.0))
+    slope = qd.solve(map_of(1.1), qd.dmft.Stationary(lags=(0.0, 1.0)))["response"].values[1]
+    rest = 1.0 - (1.1 * slope) ** 4
+    assert np.all(np.abs(longer - [rest / (1.0 + rest), rest]) < errors)
 
 
 def test_two_halves_are_one_population() -> None:
