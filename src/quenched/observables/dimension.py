@@ -54,7 +54,8 @@ def dimension(
             flows and maps, fields that are constant. Of finite networks, a Solution of
             `qd.simulate.Trajectories(record=True)`, averaged over networks; what `qd.simulate.integrate` returns; or
             recordings of one network, (time, neuron) or (time, trial, neuron), as an array or, with axes of these names and
-            `network` in any order, an `xarray.DataArray`. Samples at equal steps, without a transient.
+            `network` in any order, an `xarray.DataArray`. Samples at equal steps, without a
+            transient; all trials of a network on the same attractor.
         activation: phi, for the rates of recordings; without it of states alone. A Solution has its own.
         blocks: into about so many recordings are cut, 8 to 32.
         throw: raise SolveError, once all is over, if the status is not `solved`.
@@ -71,9 +72,9 @@ def dimension(
         tr Sigma_phi^2/N = int int C(w) C(w') / |1 - g^2 S(w) S(w')|^2,   S = <phi'>/(1 + i w),
 
     each integral over dw/(2 pi) and C the spectrum of what decays. For one population of leaky neurons without a field, and
-    for linear ones, both integrals are done on the solution's own equation, to about 1e-10 however near the transition is,
-    and the error is the difference to a coarser rule. Everything else is solved again on a ring of time; the error is
-    what the step leaves over and the whole difference to half the window.
+    for linear ones, both integrals are done on the solution's own equation, however near the transition is; the error is the
+    difference to a coarser rule, some 1e-9 of the value at weak chaos and 5e-5 at gain 10. Everything else is solved again
+    on a ring of time; the error is what the step leaves over and the whole difference to half the window.
 
     Recordings: in place of a sampled covariance squared stands the product of two from blocks that are at least one block
     of time apart, or of different trials, which has no bias. The error is that of a jackknife over blocks, with what is left
