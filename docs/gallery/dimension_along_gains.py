@@ -22,11 +22,13 @@ def model(gain: float) -> qd.RandomNetwork:
 
 gains = np.geomspace(1.2, 12.0, 16)
 stationary = qd.dmft.Stationary(lags=(0.0,), frequencies=(0.0,))
-theory = [qd.observables.dimension(qd.solve(model(float(gain)), stationary)) for gain in gains]
+solutions = [qd.solve(model(float(gain)), stationary, throw=False) for gain in gains]
+solved = [place for place, solution in enumerate(solutions) if solution.status == qd.Status.solved]
+theory = [qd.observables.dimension(solutions[place]) for place in solved]
 figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.4), sharey=True)
 names = {"state_dimension": "states, $D_x$", "rate_dimension": r"rates, $D_\phi$"}
 for axis, (name, title) in zip(axes, names.items(), strict=True):
-    axis.plot(gains, [found[name] for found in theory], color="0.2", label=r"theory, $N=\infty$")
+    axis.plot(gains[solved], [found[name] for found in theory], color="0.2", label=r"theory, $N=\infty$")
     axis.set(xscale="log", xlabel="gain $g$", title=title)
     axis.set_xticks([1, 2, 4, 8], ["1", "2", "4", "8"])
     axis.minorticks_off()
