@@ -119,6 +119,8 @@ _QUANTITIES = (
         (("time",),),
     ),
     Quantity("lyapunov_dimension", "D_\\mathrm{KY}", "Kaplan-Yorke dimension of the attractor"),
+    Quantity("state_dimension", "D_x", "participation ratio of the covariance of states over time, per neuron"),
+    Quantity("rate_dimension", r"D_\phi", "participation ratio of the covariance of rates over time, per neuron"),
     Quantity("entropy_rate", "h", "sum of the positive Lyapunov exponents", units="1/time"),
     Quantity(
         "power_spectrum",
