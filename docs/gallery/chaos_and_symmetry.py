@@ -16,7 +16,8 @@ import quenched as qd
 symmetries = np.array([-0.6, -0.3, 0.0, 0.2, 0.4])
 solver = qd.dmft.RingPopulation(scramblings=4)
 theory = [qd.solve(qd.RandomNetwork(2.5, eta), qd.dmft.Stationary(), solver=solver, throw=False) for eta in symmetries]
-value, error = (np.array([float(each[name]) for each in theory]) for name in ("lyapunov_exponent", "lyapunov_exponent_error"))
+names = ("lyapunov_exponent", "lyapunov_exponent_error")
+value, error = (np.array([float(each[name]) for each in theory]) for name in names)
 
 figure, axes = plt.subplots(figsize=(6.0, 3.6))
 axes.errorbar(symmetries, value, error, color="0.2", linewidth=1, capsize=2, label="theory, by samples")

@@ -29,7 +29,7 @@ from quenched.dmft.stationary_waves import GaussianRing, Neurons, State, Waves, 
 from quenched.gaussian.hermite import pair_averages
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson
-from quenched.numerics.linear import solve_complex
+from quenched.numerics.linear import solve_small
 from quenched.simulate.integrate import count_steps
 from quenched.theory import Start
 from quenched.units.filters import driving
@@ -93,7 +93,7 @@ def _squares(ring: GaussianRing, solved: SolvedRing) -> RingSquares:
     state = solved.state
     finer = Waves(_CLOSER * ring.waves.times, ring.waves.step)
     model, fractions = ring.model, jnp.asarray(ring.model.couplings.population_fractions, float)
-    matrix = handed_on(model, at_one_time(ring.rates(state, jnp.ones(model.populations))))
+    matrix = handed_on(model.couplings, at_one_time(ring.rates(state, jnp.ones(model.populations))))
     populations, falls = _populations(ring, state, finer)
     later = jnp.asarray([neurons.shape == "input" for neurons in ring.neurons])
 
@@ -151,8 +151,8 @@ def _solved(
     count = len(handed)
     if count == 1:
         return right / (1.0 - handed[0])
-    matrices = jnp.eye(count) - jnp.moveaxis(handed, -1, 0)
-    return jnp.moveaxis(jax.vmap(solve_complex)(matrices, jnp.moveaxis(right, -1, 0)), 0, -1)
+    each_column = jax.vmap(solve_small, (None, 1), 1)
+    return jax.vmap(each_column, (-1, -1), -1)(jnp.eye(count)[:, :, None] - handed, right)
 
 
 def _populations(ring: GaussianRing, state: State, finer: Waves) -> tuple[list[_Population], Float[Array, ""]]:

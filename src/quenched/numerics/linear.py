@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float, Inexact
+from jaxtyping import Array, Float, Inexact
 
 _HALVINGS, _TERMS = 10, 12
 
@@ -40,16 +40,6 @@ def solve_with_sign(
         known = sum((rows[row, row + 1 + place] * each for place, each in enumerate(solved)), jnp.zeros(()))
         solved.insert(0, (rows[row, size] - known) / rows[row, row])
     return jnp.stack(solved), sign
-
-
-def solve_complex(matrix: Complex[Array, "row row"], right: Complex[Array, "row column"]) -> Complex[Array, "row column"]:
-    """matrix^-1 right, by real numbers."""
-    size = len(matrix)
-    if size == 1:
-        return right / matrix[0, 0]
-    real = jnp.block([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
-    columns = jax.vmap(lambda column: solve_small(real, column))(jnp.concatenate([right.real, right.imag]).T)
-    return (columns[:, :size] + 1j * columns[:, size:]).T
 
 
 def exponential(matrix: Float[Array, "row row"]) -> Float[Array, "row row"]:
