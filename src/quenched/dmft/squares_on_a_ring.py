@@ -29,7 +29,7 @@ from quenched.dmft.stationary_waves import GaussianRing, Neurons, State, Waves, 
 from quenched.gaussian.hermite import pair_averages
 from quenched.models import RandomNetwork
 from quenched.numerics.anderson import Anderson
-from quenched.numerics.linear import solve_small
+from quenched.numerics.linear import solve_columns
 from quenched.simulate.integrate import count_steps
 from quenched.theory import Start
 from quenched.units.filters import driving
@@ -151,8 +151,7 @@ def _solved(
     count = len(handed)
     if count == 1:
         return right / (1.0 - handed[0])
-    each_column = jax.vmap(solve_small, (None, 1), 1)
-    return jax.vmap(each_column, (-1, -1), -1)(jnp.eye(count)[:, :, None] - handed, right)
+    return jax.vmap(solve_columns, (-1, -1), -1)(jnp.eye(count)[:, :, None] - handed, right)
 
 
 def _populations(ring: GaussianRing, state: State, finer: Waves) -> tuple[list[_Population], Float[Array, ""]]:

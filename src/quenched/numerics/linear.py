@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Inexact
 
@@ -39,6 +40,12 @@ def solve_with_sign(
         known = sum((rows[row, row + 1 + place] * each for place, each in enumerate(solved)), jnp.zeros(()))
         solved.insert(0, (rows[row, size] - known) / rows[row, row])
     return jnp.stack(solved), sign
+
+
+def solve_columns(matrix: Inexact[Array, "row row"], right: Inexact[Array, "row column"]) -> Inexact[Array, "row column"]:
+    """matrix^-1 right."""
+    found: Array = jax.vmap(solve_small, (None, 1), 1)(matrix, right)
+    return found
 
 
 def exponential(matrix: Float[Array, "row row"]) -> Float[Array, "row row"]:

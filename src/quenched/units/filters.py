@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from quenched.numerics.linear import exponential, solve_complex, solve_small
+from quenched.numerics.linear import exponential, solve_columns, solve_small
 from quenched.precision import own_settings
 from quenched.units.base import AbstractUnit
 
@@ -58,7 +58,7 @@ class LinearSteps(NamedTuple):
         pushes = jnp.concatenate(
             [forcing[..., None], jnp.broadcast_to(self.kicks + 0j, (waves.size, *self.kicks.shape))], axis=2
         )
-        found = jax.vmap(lambda wave, push: solve_complex(wave * jnp.eye(size) - self.carried, push))(waves, pushes)
+        found = jax.vmap(lambda wave, push: solve_columns(wave * jnp.eye(size) - self.carried, push))(waves, pushes)
         return WaveAnswer(found[..., 0], found[..., 1:])
 
 
