@@ -76,7 +76,7 @@ def test_without_symmetry_it_is_the_energy_of_a_particle_in_a_potential() -> Non
     ring = qd.solve(model, qd.dmft.Stationary(), solver=qd.dmft.RingPopulation(scramblings=6))
     for found in (sweep, blocks, ring):
         value, error = exponent(found)
-        assert error < 0.012
+        assert error < 0.03
         assert abs(value - exact) < 3.5 * error
 
 
@@ -104,7 +104,7 @@ def test_at_rest_it_is_the_edge_of_the_elliptic_law(symmetry: float) -> None:
     ring = qd.solve(qd.RandomNetwork(gain, symmetry), qd.dmft.StationarySampled(trajectories=8, scramblings=2))
     if symmetry >= 0.0:
         assert exponent(ring)[0] == pytest.approx(edge, abs=1e-5)
-    euler = qd.dmft.StationarySampled(trajectories=8, scramblings=2, scheme="euler", step=0.2)
+    euler = qd.dmft.StationarySampled((0.0, 1.0), trajectories=8, scramblings=2, scheme="euler", step=0.2)
     modes = gain * ((1 + symmetry) * np.cos(turn := np.linspace(0, np.pi, 1001)) + 1j * (1 - symmetry) * np.sin(turn))
     largest = np.log(np.abs(1.0 + 0.2 * (modes - 1.0)).max()) / 0.2
     assert exponent(qd.solve(qd.RandomNetwork(gain, symmetry), euler))[0] == pytest.approx(largest, abs=1e-5)
