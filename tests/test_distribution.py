@@ -31,8 +31,8 @@ KINDS = {".py", ".pyi", ".typed", ".csv"}
 
 @pytest.mark.slow
 def test_distributions_hold_the_package_and_nothing_else(built: Path) -> None:
-    inside = [path for path in (ROOT / "src" / "quenched").rglob("*.*") if "__pycache__" not in path.parts]
-    sources = {path.relative_to(ROOT / "src").as_posix() for path in inside if path.suffix in KINDS}
+    files = [path for path in (ROOT / "src" / "quenched").rglob("*.*") if path.suffix in KINDS]
+    sources = {path.relative_to(ROOT / "src").as_posix() for path in files if "__pycache__" not in path.parts}
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
         metadata = next(wheel.read(name).decode() for name in wheel.namelist() if name.endswith("/METADATA"))
