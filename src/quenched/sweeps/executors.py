@@ -111,7 +111,7 @@ class Executor:
         self, jobs: Iterator[Task], most: Callable[[], int], killed: Callable[[Task, BaseException], object]
     ) -> Generator[list[Part], None, None]:
         from distributed import KilledWorker
-        from distributed.client import ClosedClientError
+        from distributed.client import ClosedClientError, FutureCancelledError
 
         waiting: dict[Any, Task] = {}
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -134,13 +134,18 @@ class Executor:
                     self._workers()
                     continue
                 job = waiting.pop(future)
-                if future.status in ("cancelled", "lost"):
+                try:
+                    problem = future.exception()
+                    part = None if problem else future.result()
+                except (FutureCancelledError, OSError) as error:
                     lost += 1
                     if lost > _LOST or not self._is_back():
-                        raise ConnectionError(future.status)
+                        raise ConnectionError(str(error)) from None
                     alone.append(job)
-                elif (problem := future.exception()) is None:
-                    yield [self._of_this_version(future.result())]
+                    submit()
+                    continue
+                if part is not None:
+                    yield [self._of_this_version(part)]
                 elif isinstance(problem, KilledWorker):
                     killed(job, problem)
                 elif len(job.indices) > 1:
