@@ -74,15 +74,18 @@ refused(
 refused(
     "must be the Dataset of qd.landscape.find_fixed_points, but is Network(2 neurons",
     points=lambda: qd.plots.fixed_points(NETWORK),
-    spectrum=lambda: qd.plots.spectrum(NETWORK),
     eigenvalues=lambda: qd.landscape.eigenvalues(NETWORK),
     connections=lambda: qd.landscape.connections(NETWORK, NETWORK),
 )
 refused(
     "`dataset` must be the Dataset of qd.landscape.find_fixed_points, but lacks unstable_directions",
     points=lambda: qd.plots.fixed_points(POINTS),
-    spectrum=lambda: qd.plots.spectrum(POINTS),
 )
+refused(
+    "must be the Dataset of qd.observables.spectrum or of qd.landscape.find_fixed_points, but is Network(2 neurons",
+    spectrum=lambda: qd.plots.spectrum(NETWORK),
+)
+refused("but has neither eigenvalues nor a boundary", spectrum=lambda: qd.plots.spectrum(POINTS))
 refused(
     "`found` must be the Dataset of a solution, or the solution itself, but is Network(2 neurons",
     solution=lambda: qd.plots.solution(NETWORK),

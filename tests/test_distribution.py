@@ -25,10 +25,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+# Python, its types, and the points read from figures of a paper.
+KINDS = {".py", ".pyi", ".typed", ".csv"}
+
+
 @pytest.mark.slow
 def test_distributions_hold_the_package_and_nothing_else(built: Path) -> None:
-    sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / "quenched").rglob("*.py*")}
-    sources = {name for name in sources if "__pycache__" not in name} | {"quenched/py.typed"}
+    files = [path for path in (ROOT / "src" / "quenched").rglob("*.*") if path.suffix in KINDS]
+    sources = {path.relative_to(ROOT / "src").as_posix() for path in files if "__pycache__" not in path.parts}
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
         metadata = next(wheel.read(name).decode() for name in wheel.namelist() if name.endswith("/METADATA"))

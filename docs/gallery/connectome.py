@@ -8,8 +8,8 @@
 # inhibitory neurons. What is read back is treated as data: for each pair of populations the mean and the variance of
 # the weights are taken from the matrix and given to `qd.couplings.Blocks`. Lines are the mean rates of infinitely
 # many neurons, grey dots the rates of every neuron of the file, spread a little sideways, and points their means,
-# with standard errors over neurons. {doc}`../own_network` reads other files, {doc}`../excitatory_inhibitory` has the
-# equations.
+# with standard errors over neurons. Right: the eigenvalues of the file's weights, and where the theory has them.
+# {doc}`../own_network` reads other files, {doc}`../excitatory_inhibitory` and {doc}`../spectrum` have the equations.
 
 # %%
 import tempfile
@@ -39,7 +39,7 @@ gain = [[np.sqrt(N) * weights[a, b].std() for b in groups] for a in groups]
 couplings = qd.couplings.Blocks((split / N, 1 - split / N), gain, mean=mean)
 
 inputs = np.linspace(0.0, 2.0, 9)
-figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.2), sharey=True)
+figure, (*panels, right) = plt.subplots(1, 3, figsize=(11.0, 3.2))
 theory = [qd.solve(qd.RandomNetwork(couplings=couplings, field=float(one)), qd.dmft.Static()) for one in inputs]
 runs = [qd.simulate.integrate(qd.Network(weights, field=float(one)), 60, 0.1, key=1) for one in inputs]
 for population, (axes, group) in enumerate(zip(panels, groups, strict=True)):
@@ -50,5 +50,8 @@ for population, (axes, group) in enumerate(zip(panels, groups, strict=True)):
     axes.plot(inputs, [float(one.mean_rate[population]) for one in theory], color="C1", label="theory")
     axes.set(xlabel="input $b$ to all neurons", title=("excitatory", "inhibitory")[population])
 panels[0].set_ylabel(r"rate $\phi(x_i)$")
-panels[1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+panels[1].sharey(panels[0])
+panels[1].legend(loc="upper left", fontsize="small")
+qd.plots.spectrum(qd.observables.spectrum(qd.Network(weights), couplings=couplings), axes=right)
+right.legend(loc="lower left", fontsize="small")
 plt.show()

@@ -45,6 +45,8 @@ AXES = (
     "x",
     "y",
     "component",
+    "piece",
+    "outlier",
 )
 
 
@@ -110,7 +112,15 @@ _QUANTITIES = (
         of_neurons=True,
     ),
     Quantity("lyapunov_exponent", r"\lambda_\mathrm{max}", "growth rate of a small difference", ((), ("mode",)), "1/time"),
+    Quantity(
+        "log_perturbation",
+        r"\frac{1}{2}\ln\langle\delta^2\rangle",
+        "logarithm of the size of small random changes of all states, which is 1 at first",
+        (("time",),),
+    ),
     Quantity("lyapunov_dimension", "D_\\mathrm{KY}", "Kaplan-Yorke dimension of the attractor"),
+    Quantity("state_dimension", "D_x", "participation ratio of the covariance of states over time, per neuron"),
+    Quantity("rate_dimension", r"D_\phi", "participation ratio of the covariance of rates over time, per neuron"),
     Quantity("entropy_rate", "h", "sum of the positive Lyapunov exponents", units="1/time"),
     Quantity(
         "power_spectrum",
@@ -372,11 +382,13 @@ _QUANTITIES = (
     Quantity(
         "eigenvalue_real",
         r"\mathrm{Re}\,\lambda",
-        "real parts of the eigenvalues of F' at a fixed point of a flow, of S' at one of a map",
-        (("fixed_point", "mode"),),
+        "real parts of the eigenvalues of F' at a fixed point of a flow, of S' of a map; at another state; of couplings J",
+        (("mode",), ("fixed_point", "mode")),
         "1/time",
     ),
-    Quantity("eigenvalue_imag", r"\mathrm{Im}\,\lambda", "their imaginary parts", (("fixed_point", "mode"),), "1/time"),
+    Quantity(
+        "eigenvalue_imag", r"\mathrm{Im}\,\lambda", "their imaginary parts", (("mode",), ("fixed_point", "mode")), "1/time"
+    ),
     Quantity(
         "unstable_modes",
         "v",
@@ -402,10 +414,37 @@ _QUANTITIES = (
     Quantity(
         "eigenvalue_residual",
         r"|F'v-\lambda v|",
-        "how much F' would have to change for the eigenvalue to be exact",
-        (("fixed_point", "mode"),),
+        "how much F', or J, would have to change for the eigenvalue to be exact",
+        (("mode",), ("fixed_point", "mode")),
         "1/time",
     ),
+    # spectra
+    Quantity("largest_real_part", r"\max\mathrm{Re}\,\lambda", "of the eigenvalues of a matrix", units="1/time"),
+    Quantity("largest_modulus", r"\max|\lambda|", "of the eigenvalues of a matrix", units="1/time"),
+    Quantity(
+        "boundary_real",
+        r"\mathrm{Re}\,z",
+        "real parts of points on closed curves around the bulk of eigenvalues of infinitely many neurons",
+        (("piece", "point"),),
+        "1/time",
+    ),
+    Quantity("boundary_imag", r"\mathrm{Im}\,z", "their imaginary parts", (("piece", "point"),), "1/time"),
+    Quantity("boundary_error", r"\delta z", "how far a point of the boundary may be off", (("piece", "point"),), "1/time"),
+    Quantity("rightmost_edge", r"\max\mathrm{Re}\,z", "largest real part of the bulk of eigenvalues", units="1/time"),
+    Quantity("bulk_radius", r"\max|z|", "largest modulus of the bulk of eigenvalues", units="1/time"),
+    Quantity(
+        "outlier_real",
+        r"\mathrm{Re}\,z",
+        "real parts of eigenvalues outside of the bulk, of infinitely many neurons",
+        (("outlier",),),
+        "1/time",
+    ),
+    Quantity("outlier_imag", r"\mathrm{Im}\,z", "their imaginary parts", (("outlier",),), "1/time"),
+    Quantity("outlier_error", r"\delta z", "how far an outlier may be off", (("outlier",),), "1/time"),
+    Quantity("outlier_count", "n", "number of outliers by the argument principle; NaN where it is not known"),
+    Quantity("effective_gain", "g", "root of N times the variance of weights between different neurons"),
+    Quantity("effective_symmetry", r"\eta", "correlation of the weights J_ij and J_ji between different neurons"),
+    Quantity("effective_mean", "M", "N times the mean of weights between different neurons"),
     Quantity("condition", "-", "which of the inputs a fixed point belongs to", _PER_FIXED_POINT),
     Quantity("inputs", "u", "constant inputs, each set once", (("condition", "input"),)),
     Quantity("smallest_period", "k", "after how many steps of the map the state returns", _PER_FIXED_POINT),

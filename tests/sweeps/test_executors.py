@@ -116,6 +116,22 @@ def test_an_interruption_before_a_failed_point_is_told(
     assert "Interrupted after 3 of 4 points" in capsys.readouterr().err
 
 
+def test_a_connection_that_breaks_loses_nothing(client: Client) -> None:
+    """As on a busy machine: Dask connects again, with all tasks forgotten."""
+    broken = False
+
+    def break_it(done: int, _: int) -> None:
+        nonlocal broken
+        if done and not broken:
+            broken = True
+            client.loop.add_callback(client.scheduler_comm.comm.abort)
+
+    over = {"gain": np.linspace(0.5, 1.5, 12)}
+    found = qd.sweep(MODEL, TRAJECTORIES, over, executor=client, progress=break_it)
+    assert broken
+    assert_same_bits(found, qd.sweep(MODEL, TRAJECTORIES, over))
+
+
 @pytest.mark.slow
 def test_a_point_that_kills_its_worker_is_the_only_one_that_is_given_up(client: Client) -> None:
     found = qd.sweep(MODEL, Fragile(kills=True), {"gain": BROKEN}, executor=client)

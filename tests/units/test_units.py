@@ -125,7 +125,7 @@ def test_a_small_wave_of_input_is_answered_by_the_transfer(name: str) -> None:
         last = np.asarray(rates)[-steps:, 0]
         times = step * np.arange((periods - 1) * steps, periods * steps)
         measured = 2.0 * np.mean((last - last.mean()) * np.exp(-1j * frequency * times)) / 1e-4
-        expected = np.asarray(unit.transfer(jnp.asarray(place), jnp.asarray([frequency])))[0]
+        expected = np.asarray(unit.transfer(jnp.asarray(place), unit.waves(jnp.asarray([frequency]))))[0]
     assert abs(expected) > 0.01
     assert abs(measured - expected) < 1e-3 * abs(expected)
 

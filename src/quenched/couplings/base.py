@@ -18,13 +18,13 @@ class Rates(NamedTuple):
     """What the neurons of each population do, on average.
 
     After the axes named here come those of the time: none for states at rest, (time,) for means and (time, earlier_time) or
-    (lag,) for what joins two times.
+    (lag,) for what joins two times. Changes that grow as waves do make all but the fractions complex.
 
     Arguments:
         fractions: f, how large a part of the network each population is, (population).
         mean: m = <phi>, (population, ...).
         correlation: C = <phi phi'>, the raw second moment, (population, ...).
-        response: R, of phi to a field, (population, ...); complex if it is that to a wave.
+        response: R, of phi to a field, (population, ...).
         latent: kappa, of low-rank parts, (rank, ...).
         latent_response: R kappa, the response applied to each latent, (population, rank, ...).
 
@@ -37,11 +37,11 @@ class Rates(NamedTuple):
     """
 
     fractions: Float[Array, " population"]
-    mean: Float[Array, "population ..."]
-    correlation: Float[Array, "population ..."]
+    mean: Inexact[Array, "population ..."]
+    correlation: Inexact[Array, "population ..."]
     response: Inexact[Array, "population ..."]
-    latent: Float[Array, "rank ..."]
-    latent_response: Float[Array, "population rank ..."]
+    latent: Inexact[Array, "rank ..."]
+    latent_response: Inexact[Array, "population rank ..."]
 
 
 class Field(NamedTuple):
@@ -60,8 +60,8 @@ class Field(NamedTuple):
         0.45
     """
 
-    mean: Float[Array, "population ..."]
-    covariance: Float[Array, "population ..."]
+    mean: Inexact[Array, "population ..."]
+    covariance: Inexact[Array, "population ..."]
     memory: Inexact[Array, "population ..."]
 
 
@@ -99,7 +99,7 @@ class AbstractCouplings(Record):
             A `qd.couplings.Field`, of one row where all populations receive the same.
         """
 
-    def latent(self, rates: Rates) -> Float[Array, "rank ..."]:
+    def latent(self, rates: Rates) -> Inexact[Array, "rank ..."]:
         """kappa, as these rates make it.
 
         Arguments:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from quenched import checks
-from quenched.couplings.base import Field, Rates, at_two_times, over_populations, population_of_neurons
+from quenched.couplings.base import Field, Rates, at_two_times, over_populations, population_of_neurons, remembers
 from quenched.couplings.elliptic import mixed_normals
 from quenched.couplings.tiles import AbstractTiled
 
@@ -71,13 +71,21 @@ class Blocks(AbstractTiled):
         def received(matrix: Array, values: Array) -> Array:
             return jnp.einsum("ab,b,b...->a...", matrix, rates.fractions, values)
 
-        correlation = rates.correlation
+        correlation, level = rates.correlation, received(mean, rates.mean)
+        memory = received(symmetry * gain * gain.T, rates.response)
         if self.balanced_rows:
             overall = over_populations(rates.fractions, rates.mean)
             cross = at_two_times(rates.mean, overall, rates) + at_two_times(overall, rates.mean, rates)
             correlation = correlation - cross + at_two_times(overall, overall, rates)
-        memory = received(symmetry * gain * gain.T, rates.response)
-        return Field(received(mean, rates.mean), received(gain**2, correlation), memory)
+            if correlation.ndim == 1:
+                # What comes back is of the difference from that average, too.
+                level = level - memory * overall
+            elif remembers(self):
+                raise ValueError(
+                    "Argument `symmetry` must be 0 with balanced rows for theories in time, which leave out that the "
+                    "average of a row comes back too; use qd.dmft.Static, or qd.simulate.Trajectories."
+                )
+        return Field(level, received(gain**2, correlation), memory)
 
     def random_part(self, size: int, rows: Array, columns: Array, normals: Array, mirrored: Array) -> Array:
         gain, symmetry = (self._at(matrix, size, rows, columns) for matrix in self._matrices()[:2])

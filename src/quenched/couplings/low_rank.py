@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Inexact, Key
 
 from quenched import checks
 from quenched.couplings.base import AbstractCouplings, Field, Rates, at_two_times, over_populations
@@ -63,7 +63,7 @@ class LowRank(AbstractCouplings):
         covariance = jnp.einsum("rs,rs...->...", spread, products)[None]
         return Field(mean, covariance, jnp.zeros_like(rates.response[:1]))
 
-    def latent(self, rates: Rates) -> Float[Array, "rank ..."]:
+    def latent(self, rates: Rates) -> Inexact[Array, "rank ..."]:
         rank, covariance = self.rank, jnp.asarray(self.covariance)
         alone = jnp.einsum("r,...->r...", jnp.asarray(self.mean)[rank:], over_populations(rates.fractions, rates.mean)[0])
         answered = over_populations(rates.fractions, rates.latent_response)[0]

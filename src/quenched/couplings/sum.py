@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Inexact, Key
 
 from quenched.couplings.base import AbstractCouplings, Field, Rates
 
@@ -70,7 +70,7 @@ class Sum(AbstractCouplings):
         first, second = self._parts(rates)
         return jax.tree.map(jnp.add, self.first.field(first), self.second.field(second))
 
-    def latent(self, rates: Rates) -> Float[Array, "rank ..."]:
+    def latent(self, rates: Rates) -> Inexact[Array, "rank ..."]:
         first, second = self._parts(rates)
         return jnp.concatenate([self.first.latent(first), self.second.latent(second)])
 

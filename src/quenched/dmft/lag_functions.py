@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
 from quenched.dmft.potential import shape
 from quenched.models import RandomNetwork
@@ -100,16 +100,21 @@ def at_lags(orbit: Orbit, lags: Float[Array, " lag"]) -> tuple[Float[Array, " la
 
 
 def rate_spectrum(orbit: Orbit, frequencies: Float[Array, " frequency"]) -> Float[Array, " frequency"]:
-    """int d tau cos(omega tau) [C(tau) - C(infinity)] over all lags, without a quadrature in tau.
+    """int d tau cos(omega tau) [C(tau) - C(infinity)] over all lags."""
+    return 2.0 * jnp.real(laplace_transform(orbit, orbit.rates_over_x, 1j * frequencies))
 
-    C is analytic in e = exp(-kappa tau), and the transform of e P_k(2 e - 1) is a product of k fractions of modulus at
-    most 1: however long C lasts and however fast the cosine turns, nothing is lost.
+
+def laplace_transform(orbit: Orbit, over_x: Float[Array, " point"], s: Complex[Array, " place"]) -> Complex[Array, " place"]:
+    """int_0^infinity exp(-s tau) f(tau) dtau, Re s >= 0, of a function by its f/x, without a quadrature in tau.
+
+    It is analytic in e = exp(-kappa tau), and the transform of e P_k(2 e - 1) is a product of k fractions of modulus at
+    most 1: however long it lasts and however fast a wave turns, nothing is lost.
     """
     rule = orbit.rule
     shrink = jnp.exp(-(1.0 - rule.nodes) * orbit.delay)
     e, measure = rule.nodes * shrink, rule.weights * shrink * orbit.pace
-    values = measure * orbit.rates_over_x / shrink
-    s = 1.0 + 1j * frequencies / orbit.rate
+    values = measure * over_x / shrink
+    s = 1.0 + s / orbit.rate
 
     def add(carry: Terms, degree: Array) -> tuple[Terms, None]:
         before, now, transform, total = carry
@@ -119,7 +124,7 @@ def rate_spectrum(orbit: Orbit, frequencies: Float[Array, " frequency"]) -> Floa
 
     first = (jnp.zeros_like(e), jnp.ones_like(e), 1.0 / s, jnp.zeros_like(s))
     (_, _, _, total), _ = jax.lax.scan(add, first, jnp.arange(float(len(rule.nodes))))
-    return 2.0 * jnp.real(total) / orbit.rate
+    return total / orbit.rate
 
 
 def growth_rate(orbit: Orbit) -> Float[Array, ""]:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.dmft.periodic import Lasting, nearest_waves
+from quenched.numerics.richardson import both_errors
 
 # What depends on two times.
 TWO_TIMES = ("correlation", "state_correlation", "response", "state_response")
@@ -47,6 +48,13 @@ class LateSteps(NamedTuple):
         every, change = self._weights(steps)
         return jnp.sum(along * every, axis=-2), jnp.sum(along * change, axis=-2)
 
+    def growth(self, logarithm: Float[Array, " time"], step: float) -> tuple[Array, Array]:
+        """The rate at which something grows, by the line that is nearest; and what an approach like 1/time leaves of it,
+        by the slopes of the two halves."""
+        late, half = logarithm[self.settled :], self.steps // 2
+        change = _slope(late[-half - 1 :]) - _slope(late[: half + 1])
+        return _slope(late) / step, change / step * (1.0 + 2.0 * self.settled / self.steps)
+
     def _weights(self, lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of each time, by rows, at each lag: those of the mean, and of the second half less the first."""
         place = np.arange(self.steps + 1)[:, None] - lags
@@ -54,6 +62,23 @@ class LateSteps(NamedTuple):
         inside, half = place >= 0, count // 2
         change = 1.0 * (place >= count - half) - 1.0 * (inside & (place < half))
         return inside / count, change / half
+
+
+def _slope(values: Float[Array, " time"]) -> Float[Array, ""]:
+    place = np.arange(values.shape[0]) - 0.5 * (values.shape[0] - 1)
+    return values @ jnp.asarray(place / np.maximum(np.sum(place**2), 1.0))
+
+
+def with_drifts(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Errors that contain by how much more than chance the second half of the late times differs from the first."""
+    found = dict(arrays)
+    for name in [name.removesuffix("_drift") for name in arrays if name.endswith("_drift")]:
+        change, by_chance = (jnp.asarray(found.pop(f"{name}_drift{which}")) for which in ("", "_error"))
+        for which in ("", "_error"):
+            found.pop(f"{name}_drift_discretisation{which}", None)
+        moved = jnp.maximum(jnp.abs(change) - by_chance, 0.0)
+        found[f"{name}_error"] = both_errors(found[f"{name}_error"], moved)
+    return found
 
 
 def lasting_of(correlation: Float[Array, "... lag"], step: float, frequency: Any = None) -> Lasting:

@@ -41,12 +41,14 @@ def late_way(
     _check_axes(lags, frequencies, step, window, is_map)
     settled = count_steps(step * np.ceil(_SETTLING / step) if solver.settling is None else solver.settling, step, "settling")
     centred = not any(unit.nonnegative for model in models for unit in model.units)
+    smooth = not any(unit.jumps for model in models for unit in model.units)
     two_time = TwoTime(
         settled * step + window,
         step,
         initial=_BEGINNING if solver.initial is None and centred else solver.initial,
         scheme=solver.scheme,
-        response=not any(unit.jumps for model in models for unit in model.units),
+        response=smooth,
+        perturbation=smooth,
     )
     for model in models:
         two_time.covers(model)

@@ -41,6 +41,14 @@ class Linearised(NamedTuple):
         """Of the first trajectories, and the means of all and of these."""
         return jax.tree.map(lambda each: with_means(each, tangents), self)
 
+    def of_speed(self, state: Array, field: Array) -> Array:
+        """The change of the speed s, of changes of the state and of the input."""
+        return _pushed(self.along, state) + self.of_input * field
+
+    def of_state(self, state: Array, speed: Array) -> Array:
+        """The change of the state after the step, of changes of the state before it and of the speed S."""
+        return _pushed(self.carried, state) + _pushed(self.driven, speed)
+
 
 def with_means(values: Float[Array, "... trajectory"], tangents: int) -> Float[Array, "... tangent"]:
     """The first trajectories' values, the mean of all and the mean of these first: what the few misjudge of the mean."""
@@ -96,6 +104,11 @@ def summed(values: Float[Array, "... trajectory"]) -> Float[Array, " trajectory"
 def _pulled(derivative: Array, response: Array) -> Array:
     """The response to what is changed, as one to what changes it."""
     return derivative * response if response.ndim == 1 else jnp.einsum("vut,ut->vt", derivative, response)
+
+
+def _pushed(derivative: Array, change: Array) -> Array:
+    """The change of what is changed, by what changes it."""
+    return derivative * change if change.ndim == 1 else jnp.einsum("vut,vt->ut", derivative, change)
 
 
 def _by_variable(function: Callable[[Array], Array], at: Array, size: int) -> Array:

@@ -17,7 +17,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from quenched.dmft import perturbations
 from quenched.dmft.growing import fewer_normals, next_row, padded, zero_padded
+from quenched.dmft.perturbations import Perturbation, PerturbationDraws
 from quenched.dmft.schemes import BLOCK, Scheme, memory_weights, stretches
 from quenched.dmft.tangent import response_row
 from quenched.models import RandomNetwork
@@ -30,6 +32,8 @@ class Draws(NamedTuple):
 
     initial: Float[Array, " trajectory"]
     normals: Float[Array, "step trajectory"]
+    perturbation: PerturbationDraws | None = None
+    """Where perturbations are followed."""
 
 
 class Swept(NamedTuple):
@@ -43,6 +47,8 @@ class Swept(NamedTuple):
     conditioning: Float[Array, ""]
     factor: Float[Array, "step step"]
     """L: the drive, or the Gaussian part of the field, is L z."""
+    of_perturbation: Float[Array, "step step"] | None = None
+    """L of the field of perturbations; how its rows are scaled does not matter."""
 
 
 class _Now(NamedTuple):
@@ -54,6 +60,7 @@ class _Now(NamedTuple):
     row: Array
     """C of the step before."""
     conditioning: Array
+    perturbation: Perturbation | None
 
 
 class _Past(NamedTuple):
@@ -83,16 +90,19 @@ def causal_sweep(
     steps, count = draws.normals.shape
     times = steps + 1
     past = _Past(jnp.zeros((0, count)), jnp.zeros((0, tangents + 2)), jnp.zeros((0, 0)), jnp.zeros((0, 0)))
-    now = _Now(draws.initial, jnp.zeros(count), jnp.zeros(0), jnp.asarray(jnp.inf))
+    perturbed = None if draws.perturbation is None else perturbations.beginning(draws.perturbation.initial)
+    now = _Now(draws.initial, jnp.zeros(count), jnp.zeros(0), jnp.asarray(jnp.inf), perturbed)
     found: list[_Rows] = []
     for begin, end in stretches(times):
         size = padded(end)
         past, now = _room(past, size), now._replace(row=jnp.pad(now.row, (0, size - now.row.size)))
-        normals = zero_padded(draws.normals[:size], size)
+        if now.perturbation is not None:
+            now = now._replace(perturbation=perturbations.with_room(now.perturbation, size))
+        part = jax.tree.map(lambda each, size=size: zero_padded(each[:size], size), _drawn_later(draws))
 
-        def advance(carry: Any, index: Array, normals: Array = normals) -> tuple[Any, _Rows]:
+        def advance(carry: Any, index: Array, part: tuple[Array, Array | None] = part) -> tuple[Any, _Rows]:
             past, now = carry
-            return _advance(model, scheme, step, tangents, field_at(step * index), normals, past, now, index)
+            return _advance(model, scheme, step, tangents, field_at(step * index), part, past, now, index)
 
         (past, now), rows = jax.lax.scan(advance, (past, now), jnp.arange(begin, end))
         wide: dict[str, Any] = {
@@ -102,15 +112,24 @@ def causal_sweep(
     rows = jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
     state_correlation = jnp.tril(rows.state @ rows.state.T / count)
     square = (rows.correlation, state_correlation, rows.response, rows.state_response)
-    return Swept(*square, rows.averages, now.conditioning, past.factor[:steps, :steps].T)
+    of_perturbation = None if now.perturbation is None else perturbations.lower_factor(now.perturbation, steps)
+    return Swept(*square, rows.averages, now.conditioning, past.factor[:steps, :steps].T, of_perturbation)
 
 
-def with_twice_the_step(draws: Draws, factor: Float[Array, "step step"], leak: float) -> Draws:
+def _drawn_later(draws: Draws) -> tuple[Array, Array | None]:
+    """Normal numbers of each step, of the neurons and of their perturbations."""
+    return draws.normals, None if draws.perturbation is None else draws.perturbation.normals
+
+
+def with_twice_the_step(draws: Draws, swept: Swept, leak: float) -> Draws:
     """Draws for half as many steps, whose drive is that of two steps: the same neurons, seen less finely.
 
     The rows of L add up, two and two, within both steps.
     """
-    return Draws(draws.initial, fewer_normals(leak * factor[0::2] + factor[1::2], draws.normals))
+    found = draws._replace(normals=fewer_normals(leak * swept.factor[0::2] + swept.factor[1::2], draws.normals))
+    if draws.perturbation is None or swept.of_perturbation is None:
+        return found
+    return found._replace(perturbation=perturbations.with_twice_the_step(draws.perturbation, swept.of_perturbation))
 
 
 def _room(past: _Past, times: int) -> _Past:
@@ -131,12 +150,12 @@ def _advance(
     step: float,
     tangents: int,
     field: Any,
-    normals: Array,
+    drawn: tuple[Array, Array | None],
     past: _Past,
     now: _Now,
     index: Array,
 ) -> tuple[tuple[_Past, _Now], _Rows]:
-    state, (size, count) = now.state, past.rates.shape
+    (normals, of_perturbation), state, (size, count) = drawn, now.state, past.rates.shape
     rate = model.activation(state)
     rates = past.rates.at[index].set(rate)
     row = rates @ rate / count
@@ -148,10 +167,10 @@ def _advance(
     drive, expected = jnp.stack([known, foreseen]) @ normals
 
     force = jnp.broadcast_to(field, state.shape)
-    slopes, kernel = past.slopes, past.kernel
+    slopes, kernel, remembered = past.slopes, past.kernel, None
     response = state_response = jnp.zeros(size)
+    slope = model.activation.slope(state)
     if tangents:
-        slope = model.activation.slope(state)
         # Two more tangents see the mean slope, of all trajectories and of those with tangents: what the few misjudge of the
         # mean is put right to first order.
         means = jnp.stack([jnp.mean(slope), jnp.mean(slope[:tangents])])
@@ -172,11 +191,33 @@ def _advance(
         "mean_square_rate": row[index],
         "kinetic_energy": 0.5 * (jnp.mean((force + expected - state) ** 2) + unforeseen),
     }
+    perturbation = now.perturbation
+    if perturbation is not None and of_perturbation is not None:
+        averages["log_perturbation"] = perturbation.log_size[index]
+        perturbation = _perturbed(model, scheme, perturbation, slope, remembered, of_perturbation, index)
     ahead = scheme.leak * state + scheme.now * force + scheme.before * force_before + drive
-    following = _Now(ahead, force, row, jnp.minimum(now.conditioning, pivot))
+    following = _Now(ahead, force, row, jnp.minimum(now.conditioning, pivot), perturbation)
     rows = _Rows(state, row, response, state_response, averages)
     column = known.at[index].set(jnp.where(deviation > 0.0, deviation, 1.0))
     return (_Past(rates, slopes, past.factor.at[:, index].set(column), kernel), following), rows
+
+
+def _perturbed(
+    model: RandomNetwork,
+    scheme: Scheme,
+    perturbation: Perturbation,
+    slope: Array,
+    memory: Array | None,
+    normals: Array,
+    index: Array,
+) -> Perturbation:
+    """The same step for perturbations: the noise is that of both neighbours."""
+    perturbation, row = perturbations.measured(perturbation, slope * perturbation.state, index)
+    perturbation, force = perturbations.received(perturbation, model.gain**2 * row, memory, normals, index)
+    before = jnp.where(index == 0, force, perturbation.before)
+    ahead = scheme.leak * perturbation.state + scheme.now * force + scheme.before * before
+    (found,) = perturbations.in_units_of_all((perturbation._replace(state=ahead, before=force),), jnp.ones(1), index)
+    return found
 
 
 def _covariances(model: RandomNetwork, scheme: Scheme, index: Array, row: Array, row_before: Array) -> tuple[Array, Array]:

@@ -18,9 +18,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from quenched.dmft import perturbations
 from quenched.dmft.answers import Answers, Past, Stepping, answers, beside_the_diagonal, no_past, reported, with_room
 from quenched.dmft.growing import fewer_normals, next_row, padded, zero_padded
-from quenched.dmft.linearised import EXTRAPOLATED, linearised, summed
+from quenched.dmft.linearised import EXTRAPOLATED, Linearised, linearised, summed
+from quenched.dmft.perturbations import Perturbation, PerturbationDraws
 from quenched.dmft.population import Swept
 from quenched.dmft.received import Averages, latents_now, received
 from quenched.dmft.schemes import stretches
@@ -37,6 +39,8 @@ class PopulationDraws(NamedTuple):
     noise: Float[Array, "step trajectory"]
     """Standard normal; no rows without noise."""
     phases: Float[Array, " trajectory"]
+    perturbation: PerturbationDraws | None = None
+    """Where perturbations are followed."""
 
 
 class _Now(NamedTuple):
@@ -46,6 +50,7 @@ class _Now(NamedTuple):
     speed: Array
     """Of the step before."""
     conditioning: Array
+    perturbation: Perturbation | None
 
 
 class _Rows(NamedTuple):
@@ -72,7 +77,8 @@ def causal_sweep(
         size = padded(end)
         pasts = tuple(with_room(past, size) for past in pasts)
         averages = Averages(*(zero_padded(each.T, size).T for each in averages))
-        part = tuple(each._replace(normals=zero_padded(each.normals[:size], size)) for each in draws)
+        part = tuple(_drawn_until(each, size) for each in draws)
+        nows = _with_room(nows, size)
 
         def advance(carry: Any, index: Array, part: tuple[PopulationDraws, ...] = part) -> tuple[Any, tuple[_Rows, ...]]:
             pasts, nows, averages = carry
@@ -85,10 +91,28 @@ def causal_sweep(
     return swept, averages.latents[:, :times]
 
 
-def with_twice_the_step(draws: PopulationDraws, factor: Float[Array, "time earlier_time"]) -> PopulationDraws:
+def _drawn_until(draws: PopulationDraws, size: int) -> PopulationDraws:
+    """With as many rows as the past has."""
+    found = draws._replace(normals=zero_padded(draws.normals[:size], size))
+    if draws.perturbation is None:
+        return found
+    normals = zero_padded(draws.perturbation.normals[:size], size)
+    return found._replace(perturbation=draws.perturbation._replace(normals=normals))
+
+
+def _with_room(nows: tuple[_Now, ...], size: int) -> tuple[_Now, ...]:
+    """For perturbations at more times."""
+    followed = [None if now.perturbation is None else perturbations.with_room(now.perturbation, size) for now in nows]
+    return tuple(now._replace(perturbation=each) for now, each in zip(nows, followed, strict=True))
+
+
+def with_twice_the_step(draws: PopulationDraws, swept: Swept) -> PopulationDraws:
     """Draws for half as many steps, with the same fields at every second time: the same neurons, seen less finely."""
     noise = (draws.noise[0::2] + draws.noise[1::2]) / jnp.sqrt(2.0)
-    return draws._replace(normals=fewer_normals(factor[::2], draws.normals), noise=noise)
+    found = draws._replace(normals=fewer_normals(swept.factor[::2], draws.normals), noise=noise)
+    if draws.perturbation is None or swept.of_perturbation is None:
+        return found
+    return found._replace(perturbation=perturbations.with_twice_the_step(draws.perturbation, swept.of_perturbation))
 
 
 def _swept(rows: _Rows, now: _Now, past: Past, times: int, plan: Stepping) -> Swept:
@@ -97,11 +121,14 @@ def _swept(rows: _Rows, now: _Now, past: Past, times: int, plan: Stepping) -> Sw
     if plan.scheme == "second_order":
         response, state_response = beside_the_diagonal(response), beside_the_diagonal(state_response)
     factor = past.factor[:times, :times].T
-    return Swept(rows.correlation, state_correlation, response, state_response, rows.averages, now.conditioning, factor)
+    of_perturbation = None if now.perturbation is None else perturbations.lower_factor(now.perturbation, times)
+    square = (rows.correlation, state_correlation, response, state_response)
+    return Swept(*square, rows.averages, now.conditioning, factor, of_perturbation)
 
 
 def _beginning(draws: PopulationDraws) -> _Now:
-    return _Now(draws.initial, jnp.zeros_like(draws.initial), jnp.asarray(jnp.inf))
+    perturbed = None if draws.perturbation is None else perturbations.beginning(draws.perturbation.initial)
+    return _Now(draws.initial, jnp.zeros_like(draws.initial), jnp.asarray(jnp.inf), perturbed)
 
 
 def _widened(rows: _Rows, times: int) -> _Rows:
@@ -137,19 +164,48 @@ def _advance(
         kappa = latents_now(couplings, averages, inputs, index)
         averages = averages._replace(latents=averages.latents.at[:, index].set(kappa))
     field = received(couplings, averages, rows, inputs, index)
+    nows, of_perturbations = _perturbed(model, nows, index, len(rows[0]))
     done = []
     for place, unit in enumerate(units):
         past = pasts[place]._replace(rates=histories[place])
         own = jax.tree.map(lambda each, place=place: each[place], field)
         outside = _outside(model, plan.step * index, place, draws[place].phases)
-        done.append(_one(unit, plan, draws[place], past, nows[place], answered[place], own, outside, rows[place], index))
+        each = (draws[place], past, nows[place], answered[place], own, outside, rows[place], of_perturbations[place])
+        done.append(_one(unit, plan, *each, index))
     noises = jnp.broadcast_to(jnp.asarray(model.noise, float), (len(units),))
     following, nows_after, left = zip(*done, strict=True)
+    if followed := _followed(nows_after):
+        scaled = perturbations.in_units_of_all(followed, couplings.population_fractions, index)
+        nows_after = tuple(now._replace(perturbation=each) for now, each in zip(nows_after, scaled, strict=True))
     shaken = tuple(
         now._replace(state=_shaken(now.state, jnp.sqrt(plan.step) * noise * each.noise[index])) if each.noise.size else now
         for now, noise, each in zip(nows_after, noises, draws, strict=True)
     )
     return (following, shaken, averages), left
+
+
+def _followed(nows: tuple[_Now, ...]) -> tuple[Perturbation, ...]:
+    """Those of all populations; none where they are not followed."""
+    return tuple(now.perturbation for now in nows if now.perturbation is not None)
+
+
+def _perturbed(
+    model: RandomNetwork, nows: tuple[_Now, ...], index: Array, times: int
+) -> tuple[tuple[_Now, ...], Float[Array, "population earlier_time"]]:
+    """With what the perturbations do to the rates now; and the covariance of the fields that these make."""
+    followed, nothing = _followed(nows), jnp.zeros((model.populations, times))
+    if not followed:
+        return nows, nothing
+    found = []
+    for unit, now, each in zip(model.units, nows, followed, strict=True):
+        found.append(perturbations.measured(each, summed(unit.rate_slope(now.state) * each.state), index))
+    rows = jnp.stack([row for _, row in found])
+    squares = jnp.stack([jnp.mean(each.rates**2, axis=1) for each, _ in found])
+    # Perturbations have no mean, and no mean answer.
+    none = Averages(nothing, squares, jnp.zeros((model.couplings.rank, times)))
+    field = received(model.couplings, none, rows, nothing, index)
+    nows = tuple(now._replace(perturbation=each) for now, (each, _) in zip(nows, found, strict=True))
+    return nows, field.covariance
 
 
 def _outside(model: RandomNetwork, time: Array, place: int, phases: Array) -> Array:
@@ -175,6 +231,7 @@ def _one(
     field: Any,
     outside: Array,
     row: Array,
+    of_perturbation: Array,
     index: Array,
 ) -> tuple[Past, _Now, _Rows]:
     """The step of one population."""
@@ -190,8 +247,15 @@ def _one(
         average = jnp.where(index == 0, speed, current * speed + before * now.speed)
     ahead = unit.advance(state, average, plan.step, plan.scheme)
     response = state_response = jnp.zeros(times)
+    derivatives = linearised(unit, state, average, force, plan.step, plan.scheme)
+    perturbation = now.perturbation
+    if perturbation is not None and draws.perturbation is not None:
+        memory = None if answered is None else field.memory
+        normals = draws.perturbation.normals
+        perturbation, change = perturbations.received(perturbation, of_perturbation, memory, normals, index)
+        perturbation = _moved(perturbation, derivatives, change, plan, index)
     if answered is not None:
-        here = linearised(unit, state, average, force, plan.step, plan.scheme).of_tangents(plan.tangents)
+        here = derivatives.of_tangents(plan.tangents)
         steps = jax.tree.map(lambda history, each: history.at[index].set(each), past.steps, here)
         past = past._replace(slopes=answered.slopes, steps=steps, kernel=past.kernel.at[index].set(field.memory))
         response, state_response = (reported(each, steps.direct, plan, index) for each in answered[:2])
@@ -202,6 +266,8 @@ def _one(
         "mean_square_state": jnp.mean(first**2),
         "mean_square_rate": row[index],
     }
+    if perturbation is not None:
+        averages["log_perturbation"] = perturbation.log_size[index]
     if unit.kind == "flow":
         averages["kinetic_energy"] = 0.5 * jnp.mean(summed(unit.drift(state, force) ** 2))
     if unit.nonnegative:
@@ -209,9 +275,18 @@ def _one(
     column = known.at[index].set(jnp.where(deviation > 0.0, deviation, 1.0))
     # A field that is zero has no pivot to be small.
     pivot = jnp.where(field.covariance[index] > 0.0, pivot, 1.0)
-    following = _Now(ahead, speed, jnp.minimum(now.conditioning, pivot))
+    following = _Now(ahead, speed, jnp.minimum(now.conditioning, pivot), perturbation)
     left = _Rows(first, row, response, state_response, averages)
     return past._replace(factor=past.factor.at[:, index].set(column)), following, left
+
+
+def _moved(perturbation: Perturbation, derivatives: Linearised, change: Array, plan: Stepping, index: Array) -> Perturbation:
+    """The step of a perturbation, by the derivatives of the neuron's own."""
+    speed = average = derivatives.of_speed(perturbation.state, change)
+    if plan.scheme == "second_order":
+        current, before = EXTRAPOLATED
+        average = jnp.where(index == 0, speed, current * speed + before * perturbation.before)
+    return perturbation._replace(state=derivatives.of_state(perturbation.state, average), before=speed)
 
 
 def _shaken(state: Array, kick: Array) -> Array:

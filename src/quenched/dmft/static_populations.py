@@ -135,13 +135,14 @@ def _approach(mapped: Callable[[Unknowns], Unknowns], guess: Unknowns) -> Unknow
 
 def _map(model: RandomNetwork, unknowns: Unknowns, nodes: int) -> tuple[Unknowns, dict[str, Array]]:
     """The order parameters of neurons in the field that these make, and all averages over them."""
-    found = _over_neurons(model, _neurons(model, unknowns), nodes)
+    found = _over_neurons(model, neurons_of(model, unknowns), nodes)
     mean, correlation, response = (found[name] for name in ("mean_rate", "correlation", "integrated_response"))
-    latent = model.couplings.latent(_rates(model, Unknowns(mean, correlation, response, unknowns.latent)))
+    latent = model.couplings.latent(rates_of(model, Unknowns(mean, correlation, response, unknowns.latent)))
     return Unknowns(mean, correlation, response, latent), found
 
 
-def _rates(model: RandomNetwork, unknowns: Unknowns) -> Rates:
+def rates_of(model: RandomNetwork, unknowns: Unknowns) -> Rates:
+    """The order parameters as the couplings ask for them."""
     fractions = jnp.asarray(model.couplings.population_fractions, float)
     answered = unknowns.response[:, None] * unknowns.latent
     return Rates(fractions, unknowns.mean, unknowns.correlation, unknowns.response, unknowns.latent, answered)
@@ -153,12 +154,16 @@ class _Inputs(NamedTuple):
     memory: Float[Array, " population"]
 
 
-def _neurons(model: RandomNetwork, unknowns: Unknowns) -> _Inputs:
+def neurons_of(model: RandomNetwork, unknowns: Unknowns) -> _Inputs:
     """What each population receives; of at least a variance that changes nothing."""
-    law, ones = model.couplings.field(_rates(model, unknowns)), jnp.ones(model.populations)
+    law, ones = model.couplings.field(rates_of(model, unknowns)), jnp.ones(model.populations)
     field = law.mean * ones + model.field
-    least = _NARROWEST * jax.lax.stop_gradient(field) ** 2 + 1e-24
-    return _Inputs(field, jnp.maximum(law.covariance * ones, least), law.memory * ones)
+    return _Inputs(field, jnp.maximum(law.covariance * ones, least_variance(field)), law.memory * ones)
+
+
+def least_variance(field: Array) -> Array:
+    """What a field counts as having at least."""
+    return _NARROWEST * jax.lax.stop_gradient(field) ** 2 + 1e-24
 
 
 def _over_neurons(model: RandomNetwork, inputs: _Inputs, nodes: int) -> dict[str, Array]:
@@ -196,9 +201,9 @@ def _bulk_margin(
     model: RandomNetwork, unknowns: Unknowns, square_response: Array, margins: dict[str, Array], nodes: int
 ) -> Array:
     """1 minus the spectral radius of how squares of small random changes of the neurons are handed on."""
-    rates, inputs = _rates(model, unknowns), _neurons(model, unknowns)
+    rates, inputs = rates_of(model, unknowns), neurons_of(model, unknowns)
     remembers = jnp.any(inputs.memory != 0.0)
-    matrix = handed_on(model, rates)
+    matrix = handed_on(model.couplings, rates)
     jumps = jnp.any(jnp.isinf(square_response) & _present(model) & jnp.any(matrix > 0.0, axis=0))
     if at_rest_only(model):
         radius = spectral_radius(matrix * jnp.where(_present(model) & jnp.isfinite(square_response), square_response, 0.0))

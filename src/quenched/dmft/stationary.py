@@ -42,7 +42,7 @@ class Stationary(AbstractChoice):
     Several populations, low rank, maps and other units:
         - without memory: one fixed point on a ring, `StationaryFilters`;
         - otherwise (symmetry, self-coupling, species, nonlinear units under a sinusoid): the two-time theory at late times,
-          sampled, as `qd.dmft.LateTimes` describes; without `lyapunov_exponent`.
+          sampled, as `qd.dmft.LateTimes` describes.
 
     `solver=` of `qd.solve` may choose: `qd.dmft.LateTimes(...)` takes every model; `qd.dmft.RingPopulation(...)` samples,
     which one population of leaky neurons may always be; `qd.dmft.Ring(...)` is the ring of what has no memory; a `qd.Newton`
@@ -54,7 +54,8 @@ class Stationary(AbstractChoice):
 
     Returns, each with `_error`:
         `state_correlation`, `correlation`, `state_response`, `response` (lag), `power_spectrum` (frequency), `mean_state`,
-        `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy`; more with each way.
+        `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy`, `lyapunov_exponent` (not of `Linear`
+        activations with symmetry, nor of rates that jump where they are sampled); more with each way.
 
     Raises:
         ValueError: lags that do not increase, or a model that the way chosen, or that of the solver, does not cover.

@@ -167,19 +167,19 @@ class StationaryFilters(AbstractTheory):
     def compute(self, model: RandomNetwork, solver: Anderson, start: Start) -> Computed:
         is_map = model.kind == "map"
         times = int(self.window) // 4 * 4 if is_map else count_steps(self.window, self.step)
-        coarse = self._on_a_ring(model, solver, start, times, None if is_map else self.step)
+        coarse = self.on_a_ring(model, solver, start, times, None if is_map else self.step)
         arrays, status, residual, steps = coarse.arrays, coarse.status, coarse.residual, coarse.steps
         moved = self._moved_by_the_window(jax.lax.stop_gradient(arrays))
         short: Array | bool = False
         if isinstance(model.field, Sinusoid):
-            half = self._on_a_ring(model, solver, start, times // 2, self.step)
+            half = self.on_a_ring(model, solver, start, times // 2, self.step)
             further, short = moved_from_half_the_ring(*jax.lax.stop_gradient((arrays, half.arrays)))
             short = short > _UNDECAYED
             moved = {name: moved[name] + further[name] for name in moved}
         for name in _ASIDE:
             moved.pop(name), arrays.pop(name)
         if not is_map:
-            fine = self._on_a_ring(model, solver, start, 2 * times, self.step / 2, coarse.state)
+            fine = self.on_a_ring(model, solver, start, 2 * times, self.step / 2, coarse.state)
             for name in _ASIDE:
                 fine.arrays.pop(name)
             arrays = extrapolated(2, arrays, fine.arrays)
@@ -215,7 +215,7 @@ class StationaryFilters(AbstractTheory):
                 moved[name] += arrays["periodic_moved"]
         return moved
 
-    def _on_a_ring(
+    def on_a_ring(
         self,
         model: RandomNetwork,
         solver: Anderson,
@@ -223,7 +223,7 @@ class StationaryFilters(AbstractTheory):
         times: int,
         step: float | None,
         coarse: State | None = None,
-    ) -> _Solved:
+    ) -> SolvedRing:
         """From the start's usual state, or from that of a ring with twice the step."""
         waves = Waves(times, step)
         if isinstance(model.field, Sinusoid) and step is not None:
@@ -275,7 +275,7 @@ class StationaryFilters(AbstractTheory):
             Status.solved,
         )
         residual = jnp.where(jnp.isfinite(found.residual), found.residual, jnp.inf)
-        return _Solved(arrays, state, status, residual, found.steps)
+        return SolvedRing(arrays, state, status, residual, found.steps)
 
     def _observables(self, ring: GaussianRing, state: State, parts: list[NeuronAverages]) -> dict[str, Array]:
         model, waves, lags = ring.model, ring.waves, np.asarray(self.lags)
@@ -329,7 +329,7 @@ class StationaryFilters(AbstractTheory):
         return falling @ table.T
 
 
-class _Solved(NamedTuple):
+class SolvedRing(NamedTuple):
     """On one ring."""
 
     arrays: dict[str, Array]

@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from quenched.dmft.late_averages import TWO_TIMES, LateSteps, lasting_of, smooth_at_lag_0, still_falling, transform
+from quenched.dmft.late_averages import (
+    TWO_TIMES,
+    LateSteps,
+    lasting_of,
+    smooth_at_lag_0,
+    still_falling,
+    transform,
+    with_drifts,
+)
 from quenched.dmft.two_time_sampled import TwoTimeSampled
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.numerics.richardson import both_errors, with_remainders
@@ -75,7 +83,8 @@ class StationaryLate(AbstractExperiment):
         found = self.way.measure(model, None, key)
         sizes = ("trajectories", "scramblings", "conditioning")
         arrays = {name: values for name, values in found.arrays.items() if name in sizes}
-        whole = {name: values for name, values in found.arrays.items() if name not in sizes}
+        left_out = (*sizes, "lyapunov_exponent", "lyapunov_exponent_drift")
+        whole = {name: values for name, values in found.arrays.items() if not name.startswith(left_out)}
         means, changes = self._averaged(whole, "")
         if self.way.richardson:
             of_step, _ = self._averaged(whole, "_discretisation")
@@ -96,6 +105,9 @@ class StationaryLate(AbstractExperiment):
         for name in (name for name in arrays if f"{name}{of}" in arrays and not name.endswith("_discretisation")):
             mean = late.means_at_lags if name in TWO_TIMES else late.means
             each[name] = mean(arrays[f"{name}{of}"])
+        if "log_perturbation" in each:
+            del each["log_perturbation"]
+            each["lyapunov_exponent"] = late.growth(arrays[f"log_perturbation{of}"], self.way.step)
         means, changes = ({name: both[row] for name, both in each.items()} for row in (0, 1))
         return means, changes
 
@@ -121,11 +133,7 @@ class StationaryLate(AbstractExperiment):
         return jnp.sum(shares * left) / jnp.where(size > 0.0, size, 1.0)
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        found = with_remainders(arrays, self.share, spectra=tuple(_SPECTRA))
-        for name in [name.removesuffix("_drift") for name in found if name.endswith("_drift")]:
-            change, by_chance = (jnp.asarray(found.pop(f"{name}_drift{which}")) for which in ("", "_error"))
-            moved = jnp.maximum(jnp.abs(change) - by_chance, 0.0)
-            found[f"{name}_error"] = both_errors(found[f"{name}_error"], moved)
+        found = with_drifts(with_remainders(arrays, self.share, spectra=tuple(_SPECTRA)))
         # What still falls was taken for what never decays, for as long as the longest lag.
         left = jnp.abs(jnp.asarray(found["undecayed"])) + found["undecayed_error"]
         longest = self._late.lags * self.way.step

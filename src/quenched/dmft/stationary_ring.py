@@ -12,7 +12,7 @@ strength: y is what they do to x.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,16 +48,29 @@ class Filters(NamedTuple):
 def filters(name: str, step: float, times: int) -> Filters:
     """Of the scheme x_{n+1} = leak x_n + ahead f_{n+1} + now f_n + before f_{n-1} + noise."""
     turn = np.exp(2j * np.pi * np.arange(times // 2 + 1) / times)
+    forcing = np.asarray(forcing_at(name, step, turn))
     if name == "second_order":
-        leak, level = np.exp(-step), -np.expm1(-step)
-        ahead = (step + np.expm1(-step)) / step
-        forcing = (ahead * turn + level - ahead) / (turn - leak)
+        leak = np.exp(-step)
         noise = np.sqrt(-0.5 * np.expm1(-2.0 * step)) / np.abs(turn - leak)
         return Filters(forcing, noise, turn / (turn - leak), 0.5)
     once = two_time_scheme("euler" if name == "euler" else "second_order", step)
-    forcing = (once.now + once.before / turn) / (turn - once.leak)
     kick = (1.0 if once.delayed else turn) / (turn - once.leak)
     return Filters(forcing, once.kick / np.abs(turn - once.leak), kick, 0.0 if once.delayed else 0.5)
+
+
+def forcing_at(name: str, step: float, turn: Any) -> Any:
+    """What the forcing makes of the state where both are multiplied by `turn` in each step: waves, also growing ones."""
+    if name == "second_order":
+        now, ahead = forcing_terms(step)
+        return (ahead * turn + now) / (turn - np.exp(-step))
+    once = two_time_scheme("euler" if name == "euler" else "second_order", step)
+    return (once.now + once.before / turn) / (turn - once.leak)
+
+
+def forcing_terms(step: float) -> tuple[float, float]:
+    """What the forcing at both ends of a step counts, where it is linear between them."""
+    ahead = (step + np.expm1(-step)) / step
+    return -np.expm1(-step) - ahead, ahead
 
 
 class RingDraws(NamedTuple):
@@ -67,30 +80,49 @@ class RingDraws(NamedTuple):
     """zeta: Gaussian; its mean square over trajectories is 1 at each frequency, exactly."""
     pulses: Waves
     """xi: random phases, so that its correlation with itself is a single peak in each trajectory."""
+    perturbation: Waves
+    """As the noise, of the field of perturbations."""
 
 
 def draw(key: Key[Array, ""], trajectories: int, times: int) -> RingDraws:
-    """Noise and pulses of one sample."""
+    """All that is random in one sample."""
     uniform_key, order_key = jax.random.split(key)
     level, phase, pulse_phase = jax.random.uniform(uniform_key, (3, trajectories, times // 2 + 1))
+    real = _is_real(times)
+    pulses = jnp.where(real, jnp.where(pulse_phase < 0.5, 1.0, -1.0), _turn(pulse_phase))
+    of_perturbation, other_order = jax.random.split(jax.random.fold_in(uniform_key, 1))
+    other_level, other_phase = jax.random.uniform(of_perturbation, (2, trajectories, times // 2 + 1))
+    return RingDraws(_gaussian(level, phase, order_key), pulses, _gaussian(other_level, other_phase, other_order))
+
+
+def _is_real(times: int) -> np.ndarray:
+    """Of the frequencies those whose waves are real, the lowest and the highest."""
+    return np.isin(np.arange(times // 2 + 1), (0, times // 2))
+
+
+def _gaussian(level: Array, phase: Array, key: Key[Array, ""]) -> Waves:
+    """Of size and phase by uniform numbers; their mean square over trajectories is 1 at each frequency, exactly."""
+    trajectories, frequencies = level.shape
     # Frequency 0 is what stays frozen: no average over time helps there, so it is stratified over trajectories.
-    stratified = (jax.random.permutation(order_key, trajectories) + level[:, 0]) / trajectories
-    level = level.at[:, 0].set(stratified)
-    real = np.isin(np.arange(times // 2 + 1), (0, times // 2))
+    stratified = (jax.random.permutation(key, trajectories) + level[:, 0]) / trajectories
+    level, real = level.at[:, 0].set(stratified), _is_real(2 * (frequencies - 1))
     noise = jnp.where(real, jax.scipy.special.ndtri(level), jnp.sqrt(-jnp.log1p(-level)) * _turn(phase))
     noise = noise - jnp.where(real, jnp.mean(noise, axis=0), 0.0)
-    noise = noise / jnp.sqrt(jnp.mean(jnp.abs(noise) ** 2, axis=0))
-    return RingDraws(noise, jnp.where(real, jnp.where(pulse_phase < 0.5, 1.0, -1.0), _turn(pulse_phase)))
+    return noise / jnp.sqrt(jnp.mean(jnp.abs(noise) ** 2, axis=0))
 
 
 def coarser(draws: RingDraws) -> RingDraws:
     """The same random numbers for half as many times: each frequency that is left keeps its own."""
     last = draws.noise.shape[1] // 2
-    noise, pulses = draws.noise[:, : last + 1], draws.pulses[:, : last + 1]
-    # The highest frequency of a ring is real.
-    edge = noise[:, -1].real - jnp.mean(noise[:, -1].real)
-    edge = edge / jnp.sqrt(jnp.mean(edge**2))
-    return RingDraws(noise.at[:, -1].set(edge), pulses.at[:, -1].set(jnp.where(pulses[:, -1].real < 0.0, -1.0, 1.0)))
+
+    def fewer(noise: Array) -> Array:
+        # The highest frequency of a ring is real.
+        edge = noise[:, last].real - jnp.mean(noise[:, last].real)
+        return noise[:, : last + 1].at[:, -1].set(edge / jnp.sqrt(jnp.mean(edge**2)))
+
+    pulses = draws.pulses[:, : last + 1]
+    pulses = pulses.at[:, -1].set(jnp.where(pulses[:, -1].real < 0.0, -1.0, 1.0))
+    return RingDraws(fewer(draws.noise), pulses, fewer(draws.perturbation))
 
 
 def _turn(fraction: Float[Array, "..."]) -> Complex[Array, "..."]:
@@ -109,6 +141,8 @@ class RingAverages(NamedTuple):
     response: Float[Array, " time"]
     """R at positive lags, up to half the ring; 0 beyond."""
     state_response: Float[Array, " time"]
+    response_noise: Float[Array, ""]
+    """Of R: what is found before the pulse, where there is none."""
     slope: Paths
 
 
@@ -154,12 +188,10 @@ class SampledRing(NamedTuple):
         exact = rate_averages(phi, mean, jnp.fft.irfft(jnp.abs(transfer) ** 2, self.times))
         rate, slope = phi(x), phi.slope(x)
         rate_waves = self.waves(rate)
-        spectrum, twin_spectrum = _power(rate_waves), _power(self.waves(twin_rate))
-        floor = _ROUNDING * jnp.max(twin_spectrum) + _NOTHING
-        # A ratio, not a difference: power stays positive.
-        corrected = spectrum * (jnp.fft.rfft(exact.covariance).real + floor) / (twin_spectrum + floor)
+        corrected = corrected_power(rate_waves, jnp.fft.rfft(exact.covariance).real, self.waves(twin_rate))
 
         beyond = jnp.mean(self.waves(slope * y - twin_slope * twin_push) * self.draws.pulses.conj(), axis=0)
+        response = jnp.fft.irfft(beyond + exact.slope * state_response, self.times)
         causal = jnp.arange(self.times) <= self.times // 2
         return RingAverages(
             state=state,
@@ -167,8 +199,9 @@ class SampledRing(NamedTuple):
             rate=rate_waves,
             rate_mean=exact.mean + jnp.mean(rate - twin_rate),
             rate_spectrum=corrected,
-            response=jnp.where(causal, jnp.fft.irfft(beyond + exact.slope * state_response, self.times), 0.0),
+            response=jnp.where(causal, response, 0.0),
             state_response=jnp.fft.irfft(state_response, self.times),
+            response_noise=jnp.sqrt(jnp.mean(jnp.where(causal, 0.0, response) ** 2) * self.times / jnp.sum(~causal)),
             slope=slope,
         )
 
@@ -218,6 +251,13 @@ class SampledRing(NamedTuple):
         unknown = self.model.gain**2 * now.rate_spectrum * noise * inverse
         velocity = self.paths(drift) + self.model.field
         return 0.5 * (jnp.mean(velocity**2) + jnp.fft.irfft(unknown, self.times)[0])
+
+
+def corrected_power(waves: Waves, exact: Spectrum, twin: Waves) -> Spectrum:
+    """The power of a sample, put right by a twin whose power is known. A ratio, not a difference: power stays positive."""
+    of_twin = _power(twin)
+    floor = _ROUNDING * jnp.max(of_twin) + _NOTHING
+    return _power(waves) * (exact + floor) / (of_twin + floor)
 
 
 def _power(waves: Waves) -> Spectrum:

@@ -15,6 +15,8 @@ from jaxtyping import Array, Key
 from quenched import checks
 from quenched.activations import check_continuous
 from quenched.dmft.lags import FREQUENCIES, LAGS, read_axis
+from quenched.dmft.late_averages import with_drifts
+from quenched.dmft.ring_growth import growth_at_rest, growth_rate
 from quenched.dmft.static import check_off_kinks, unbounded
 from quenched.dmft.stationary_ring import SCHEMES, RingAverages, RingDraws, SampledRing, coarser, draw, filters
 from quenched.models import RandomNetwork
@@ -29,6 +31,8 @@ from quenched.theory import AbstractExperiment, Computed, Estimator
 _UNDECAYED = 0.01
 # Where phi' jumps the map does too, and no trajectory rests more quietly than this.
 _JAGGED = 1e-3
+# Perturbations obey linear equations: steps are extrapolated from the first on.
+_EXTRAPOLATED = 1e30
 _AVERAGES = (
     "correlation",
     "state_correlation",
@@ -73,6 +77,7 @@ class StationarySampled(AbstractExperiment):
     Returns, each with `_error`:
         `correlation`, `state_correlation`, `response`, `state_response` (lag), `power_spectrum` (frequency; of what decays),
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy`;
+        `lyapunov_exponent`, the largest, NaN where its own iteration does not end;
         and with `richardson` `_discretisation`;
         `undecayed`, C(window/2) / C(0); with a field or phi that is not odd, (C(window/4) - C(window/2)) / C(0).
         Responses are to a field pulse: at lag 0 just after it, so that `state_response` begins at 1; with "euler", at 0.
@@ -83,7 +88,8 @@ class StationarySampled(AbstractExperiment):
             time, and an activation whose slope jumps at 0 (ReLU) at rest there.
 
     The errors contain: the standard error over scramblings; what the extrapolation leaves over of the step, for which the
-    share `step` of the largest `_discretisation` is counted; what the window moved, from `undecayed`. Without `richardson`
+    share `step` of the largest `_discretisation` is counted; what the window moved, from `undecayed`; of the exponent how
+    much the noise of R leaves open, which is large where perturbations decay about as fast as R does. Without `richardson`
     they do not contain the step, O(step^2), O(step) for "euler". Nor do they contain the bias of a finite number of
     trajectories, which falls like 1/trajectories, as the squared error does. Gradients leave out the jumps of phi' at kinks.
 
@@ -192,7 +198,7 @@ class StationarySampled(AbstractExperiment):
         return {"lag": np.asarray(self.lags), "frequency": np.asarray(self.frequencies)}
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        with_step = with_remainders(arrays, self.step, spectra=("power_spectrum",))
+        with_step = with_drifts(with_remainders(arrays, self.step, spectra=("power_spectrum",)))
         window = self._moved_by_the_window(arrays)
         return with_step | {f"{name}_error": both_errors(with_step[f"{name}_error"], window[name]) for name in window}
 
@@ -245,11 +251,18 @@ class StationarySampled(AbstractExperiment):
         if model.activation.breakpoints:
             solver = dataclasses.replace(solver, tolerance=max(solver.tolerance, _JAGGED))
         found = fixed_point(lambda u: ring.update(u * scale) / scale, ring.guess(amplitude) / scale, solver)
-        arrays = self._observables(ring, ring.measure(found.unknowns * scale))
+        now = ring.measure(found.unknowns * scale)
+        phi, linear = model.activation, dataclasses.replace(solver, extrapolate_below=_EXTRAPOLATED)
+        exponent, unsure = growth_rate(ring, now, self.scheme, linear)
+        at_rest = growth_at_rest(self.scheme, step, model.gain, model.symmetry, phi.slope(jnp.zeros(())))
+        moving = amplitude > 0.0
+        arrays = self._observables(ring, now)
         finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(array)) for array in arrays.values()]))
         lost = found.residual > solver.tolerance
         # What grows does so at rest first: for large states noise is nothing, and the fastest to grow keeps its shape.
         unstable |= ~(found.residual < 1e3) | ~finite | (lost & unbounded(jax.lax.stop_gradient(model)))
+        arrays["lyapunov_exponent"] = jnp.where(moving, exponent, at_rest)
+        arrays["lyapunov_exponent_drift"] = jnp.where(moving, unsure, 0.0)
         status = jnp.select(
             [unstable, lost],
             [Status.diverged, Status.out_of_steps],

@@ -124,8 +124,9 @@ class LateTimes(eqx.Module):
     Returns, each with `_error`:
         `correlation`, `state_correlation`, `response`, `state_response` (lag), `power_spectrum`, `rate_spectrum`
         (frequency; of what decays), `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`; of flows
-        `kinetic_energy`; of a low-rank part `latent`; of a sinusoid `periodic_square_state` and `chaotic_square_state`,
-        apart; with `richardson` `_discretisation`; the axis `population` first where there are several.
+        `kinetic_energy`; `lyapunov_exponent`, of rates that do not jump; of a low-rank part `latent`; of a sinusoid
+        `periodic_square_state` and `chaotic_square_state`, apart; with `richardson` `_discretisation`; the axis
+        `population` first where there are several.
         `drift` (lag), the change of C from the first half of the late times to the second over C(0); `undecayed`, what C
         still falls between the last two quarters of the lags up to window/2, over C(0). No responses of rates that jump.
 

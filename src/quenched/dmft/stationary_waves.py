@@ -138,8 +138,8 @@ class Neurons(NamedTuple):
             state = of_state(first, covariance)
             wave = self._answer_to_drive()
             mean_rate, correlation = self._pair_averages(rate, mean_state, state, wave)
-            rate_slope, products = self._pair_averages(_slope(rate), mean_state, state, wave)
-            unsure = self._unsure(_slope(rate), mean_state, state, wave)
+            rate_slope, products = self._pair_averages(slope_of(rate), mean_state, state, wave)
+            unsure = self._unsure(slope_of(rate), mean_state, state, wave)
             state_slope = jnp.ones(())
             if wave is not None and self.drive is not None:
                 state = state + wave.covariance(self.waves)
@@ -148,8 +148,8 @@ class Neurons(NamedTuple):
             # Driven by a function of the input; its rate is linear.
             function = driving(unit)
             level, raw = self._pair_averages(function, mean, covariance, self.drive)
-            state_slope, products = self._pair_averages(_slope(function), mean, covariance, self.drive)
-            unsure = self._unsure(_slope(function), mean, covariance, self.drive)
+            state_slope, products = self._pair_averages(slope_of(function), mean, covariance, self.drive)
+            unsure = self._unsure(slope_of(function), mean, covariance, self.drive)
             forcing, means = raw - level**2, resting_mean(linear, level, is_map)
             state, mean_state, rate_slope = of_state(first, forcing), means[0], state_slope
             mean_rate = unit.rate(means if unit.state_size > 1 else means[0])
@@ -210,7 +210,8 @@ class Neurons(NamedTuple):
         return left_over(function, mean, covariance, self.unit.breakpoints, amplitude)
 
 
-def _slope(function: Any) -> Any:
+def slope_of(function: Any) -> Any:
+    """Its derivative."""
     return lambda x: jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
 
 
@@ -331,7 +332,7 @@ class Packets(NamedTuple):
         """In a stationary state."""
         parts = ring.respond(state)
         weights, unsure = (jnp.stack([getattr(each, name) for each in parts]) for name in ("handed_on", "unsure"))
-        matrix = handed_on(ring.model, _at_one_time(ring.rates(state, jnp.ones(len(parts)))))
+        matrix = handed_on(ring.model.couplings, at_one_time(ring.rates(state, jnp.ones(len(parts)))))
         return Packets(ring, matrix, weights, unsure)
 
     def without_derivatives(self) -> Packets:
@@ -392,7 +393,8 @@ class Packets(NamedTuple):
         return jnp.max(jax.vmap(spectral_radius)(self.matrix * (apart * powers.T)[:, None, :]))
 
 
-def _at_one_time(rates: Rates) -> Rates:
+def at_one_time(rates: Rates) -> Rates:
+    """At lag 0."""
     return rates._replace(correlation=rates.correlation[:, 0], response=rates.response[:, 0])
 
 

@@ -59,12 +59,17 @@ class TwoTime(AbstractChoice):
             scheme with this step, exactly. Of other couplings and units "second_order" is the scheme of Adams and Bashforth,
             x' = advance(x, 1.5 speed - 0.5 speed before), as exactly; a map is the map.
         response: whether to return R. Left out: where it is needed anyway (symmetry, low rank) or free (no sampling).
+        perturbation: whether to follow a small random change of all states, by sampling; takes about twice as long.
 
     Returns:
         `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, `kinetic_energy` (of flows) over time; the
         axis `population` comes first where there are several; `latent` kappa over (rank, time) of low-rank parts, of
         abundances `surviving_fraction` over time: above that of a species that only just cannot live, as in `Trajectories`.
+        With `perturbation` `log_perturbation` over time, the logarithm of the root mean square of a small random change of
+        all states, and `lyapunov_exponent`, its growth rate in the later half of the times: the largest exponent, if this
+        is long after the start.
+
         Correlations are raw second moments; the state is its first variable, but for the kinetic energy. Each has an
         `_error`: the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`,
         where sampled, is the smallest relative pivot of the covariance of field and noise: below 1e-4 they are nearly a
@@ -78,13 +83,15 @@ class TwoTime(AbstractChoice):
         ValueError: a step at which the scheme is unstable (for phi that do not saturate; longer than a unit takes to relax),
             a duration that is no multiple of it, an initial state of infinite variance, what does not fit into the solver's
             `memory_limit`, a map with a step other than 1, fresh couplings at each step (`qd.couplings.Redrawn`) of a flow,
-            abundances with noise or that begin below 0, a rate that jumps where R is needed, and a `qd.dmft.Quadrature`
-            where there is memory or what is only sampled.
+            abundances with noise or that begin below 0, a rate that jumps where R or a perturbation is asked for, and a
+            `qd.dmft.Quadrature` where there is memory or what is only sampled.
 
     With the solver's `richardson` the errors contain what it leaves over of the step, for which the share `step` of the
     largest `_discretisation` is counted; without, they do not contain the step. Nor do they contain what a finite population
-    changes at second order, some 0.15/trajectories in C where gains are of order 1. Cost: K^2 trajectories, and K^3 tangents
-    until the response has decayed; `richardson` takes 5 to 9 times as long.
+    changes at second order, some 0.15/trajectories in C where gains are of order 1. That of the exponent contains what an
+    approach like 1/time leaves, as far as the growth in the two halves of the later times shows it beyond chance.
+
+    Cost: K^2 trajectories, and K^3 tangents until the response has decayed; `richardson` takes 5 to 9 times as long.
 
     When it fails: `diverged`: an unbounded phi above its transition; shorten `duration`. `imprecise`: the solver's
     `precision` is not within the limits of memory and time, or takes more than 1024 scramblings: give more `trajectories`
@@ -111,6 +118,7 @@ class TwoTime(AbstractChoice):
     initial: AbstractInitial | tuple[AbstractInitial, ...] | None
     scheme: str = eqx.field(static=True)
     response: bool | None = eqx.field(static=True)
+    perturbation: bool = eqx.field(static=True)
 
     equation: ClassVar[str] = (
         r"\dot x(t) = -x(t) + g^2\eta\int_0^t R(t,s)\,\phi(x(s))\,\mathrm{d}s + \gamma(t) + b(t) + \sigma\xi(t),\quad "
@@ -131,6 +139,7 @@ class TwoTime(AbstractChoice):
         initial: AbstractInitial | Callable[[Any], Any] | tuple[Any, ...] | None = None,
         scheme: str = "second_order",
         response: bool | None = None,
+        perturbation: bool = False,
     ):
         self.step = check_step(step)
         steps = count_steps(duration, step)
@@ -140,6 +149,7 @@ class TwoTime(AbstractChoice):
         self.initial = read_starts(initial)
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.response = None if response is None else checks.flag("response", response)
+        self.perturbation = checks.flag("perturbation", perturbation)
 
     def covers(self, model: RandomNetwork) -> None:
         if is_usual(model):
@@ -148,7 +158,8 @@ class TwoTime(AbstractChoice):
             check_parts(model, self.step, self.initial)
 
     def default_solver(self, models: Sequence[RandomNetwork]) -> Population | Quadrature:
-        return Population() if self._why_sampled(models) or self._is_sharp(models) else Quadrature()
+        sampled = self._why_sampled(models) or self.perturbation or self._is_sharp(models)
+        return Population() if sampled else Quadrature()
 
     def checked_solver(self, models: Sequence[RandomNetwork], solver: Any) -> Any:
         """With `richardson` as it will be: a map has no step to extrapolate."""
@@ -182,6 +193,13 @@ class TwoTime(AbstractChoice):
                 f"Argument `solver` must be a Population for dmft.TwoTime of {why_sampled}, but is a Quadrature; "
                 "try solver=qd.dmft.Population(), or leave it out."
             )
+        if self.perturbation:
+            if isinstance(solver, Quadrature):
+                raise ValueError(
+                    "Argument `solver` must be a Population for dmft.TwoTime with perturbations, which are sampled, but is "
+                    "a Quadrature; leave it out."
+                )
+            check_slopes(models, "perturbations")
         if not all(map(is_usual, models)):
             return self._of_parts(models, solver)
         for model in models:
@@ -198,6 +216,7 @@ class TwoTime(AbstractChoice):
             initial=initial,
             scheme=self.scheme,
             response=memory if self.response is None else self.response,
+            perturbation=self.perturbation,
             memory=memory or bool(self.response),
             **_numerics(solver, population, solver.tangents or min(population, default_tangents(population))),
         )
@@ -224,6 +243,7 @@ class TwoTime(AbstractChoice):
             initial=first,
             scheme="map" if models[0].kind == "map" else self.scheme,
             response=needed if self.response is None else self.response,
+            perturbation=self.perturbation,
             memory=memory,
             populations=populations,
             others=tuple(others),

@@ -27,15 +27,15 @@ def check_parts(model: RandomNetwork, step: float, initial: Starts) -> None:
             _check_step(unit, step)
 
 
-def check_slopes(models: Sequence[RandomNetwork]) -> None:
-    """Refuse rates that jump where the response of single neurons is needed."""
+def check_slopes(models: Sequence[RandomNetwork], what: str = "memory, latents or a response") -> None:
+    """Refuse rates that jump where what small changes do to single neurons is needed."""
     for unit in (unit for model in models for unit in model.units):
         if unit.jumps and hasattr(unit, "activation"):
             check_continuous(
                 unit.activation,
-                "dmft.TwoTime with memory, latents or a response",
-                "the response of a trajectory is a delta function where it passes the jump",
-                "symmetry 0 without a low-rank part and with response=False, qd.simulate.Trajectories, or ",
+                f"dmft.TwoTime with {what}",
+                "what a small change does to a trajectory is a delta function where it passes the jump",
+                "symmetry 0 without a low-rank part, response=False and perturbation=False, qd.simulate.Trajectories, or ",
             )
 
 

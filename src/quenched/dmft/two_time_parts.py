@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from quenched.dmft.answers import Stepping
+from quenched.dmft.perturbations import draw
 from quenched.dmft.population import Swept
 from quenched.dmft.populations import PopulationDraws, causal_sweep, with_twice_the_step
 from quenched.dmft.two_time_sampled import TwoTimeSampled, observables, starting
@@ -42,17 +43,17 @@ class TwoTimeParts(TwoTimeSampled):
         # Normals twice over while they are made, those of the noise too, rates and states: 4.5 and 2.5 numbers a step and
         # trajectory, as measured at 200 steps. Of the tangents derivatives of a step, twice while a row is written, and
         # responses; square arrays of each population.
-        columns = (5 + 3 * self.noisy) * self.trajectories
+        columns = (5 + 3 * self.noisy + (3 + size) * self.perturbation) * self.trajectories
         if self.memory:
             columns += (2 * (3 * size**2 + 3 * size) + 4 * size + 2) * (self.tangents + 2 * self.populations)
-        return 8 * times * (columns + 14 * self.populations * times)
+        return 8 * times * (columns + (14 + 2 * self.perturbation) * self.populations * times)
 
     def _found(self, model: RandomNetwork, key: Array) -> tuple[dict[str, Array], Array]:
         keys = key[None] if self.populations == 1 else jax.random.split(key, self.populations)
         draws = tuple(map(self._draw_one, keys))
         if self.richardson:
             fine, of_fine = self._sweep_all(model, draws, 2)
-            draws = tuple(with_twice_the_step(each, one.factor) for each, one in zip(draws, fine, strict=True))
+            draws = tuple(with_twice_the_step(each, one) for each, one in zip(draws, fine, strict=True))
         swept, arrays = self._sweep_all(model, draws, 1)
         if self.richardson:
             arrays, swept = extrapolated(ORDERS[self.scheme], arrays, of_fine), swept + fine
@@ -70,6 +71,9 @@ class TwoTimeParts(TwoTimeSampled):
             names = dict.fromkeys(name for one in each for name in one)
             nothing = jnp.full(len(arrays["mean_state"]), jnp.nan)
             arrays = {name: jnp.stack([one.get(name, nothing) for one in each]) for name in names}
+        if self.perturbation:
+            arrays["log_perturbation"] = each[0]["log_perturbation"]
+            arrays |= self._growth(arrays["log_perturbation"])
         return swept, arrays | ({"latent": latents[:, ::finer]} if len(latents) else {})
 
     def _draw_one(self, key: Array) -> PopulationDraws:
@@ -88,7 +92,9 @@ class TwoTimeParts(TwoTimeSampled):
         first = starting(self.initial, uniform, normals[0])
         keys = [jax.random.fold_in(initial_key, 3 + row) for row in range(len(self.others))]
         rest = [each.quantile(stratified(count, key)) for each, key in zip(self.others, keys, strict=True)]
-        return PopulationDraws(jnp.stack([first, *rest]) if rest else first, field, normals[steps + 1 : -1], phases)
+        start = jnp.stack([first, *rest]) if rest else first
+        perturbation = draw(jax.random.fold_in(drive_key, 1), 1 + len(rest), steps + 1, count) if self.perturbation else None
+        return PopulationDraws(start, field, normals[steps + 1 : -1], phases, perturbation)
 
     def outside_errors(self, model: RandomNetwork) -> str:
         return "a finite population, O(1/trajectories)" if self.scheme == "map" else super().outside_errors(model)

@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from quenched.activations import check_continuous
+from quenched.dmft.late_averages import LateSteps, with_drifts
+from quenched.dmft.perturbations import draw
 from quenched.dmft.population import Draws, Swept, causal_sweep, with_twice_the_step
 from quenched.dmft.schemes import scheme
 from quenched.models import AbstractInitial, Normal, RandomNetwork
@@ -53,6 +55,8 @@ class TwoTimeSampled(AbstractExperiment):
     initial: AbstractInitial
     scheme: str = eqx.field(static=True)
     response: bool = eqx.field(static=True)
+    perturbation: bool = eqx.field(static=True)
+    """Whether perturbations are followed."""
     memory: bool = eqx.field(static=True)
     trajectories: int = eqx.field(static=True)
     tangents: int = eqx.field(static=True)
@@ -97,8 +101,8 @@ class TwoTimeSampled(AbstractExperiment):
     def bytes_per_sample(self, solver: None) -> int:
         times = (1 + self.richardson) * self.steps + 1
         # Normals twice over while they are made, rates and states; slopes and responses of the tangents; square arrays.
-        columns = 5 * self.trajectories + (4 * self.tangents if self.memory else 0)
-        return 8 * times * (columns + 14 * times)
+        columns = (5 + 4 * self.perturbation) * self.trajectories + (4 * self.tangents if self.memory else 0)
+        return 8 * times * (columns + (14 + 2 * self.perturbation) * times)
 
     def coordinates(self) -> Mapping[str, Any]:
         times = self.step * np.arange(self.steps + 1)
@@ -109,12 +113,12 @@ class TwoTimeSampled(AbstractExperiment):
         draws = self._draw(key)
         if self.richardson:
             fine = self._sweep(model, draws, 2)
-            draws = with_twice_the_step(draws, fine.factor, scheme(self.scheme, self.step / 2).leak)
+            draws = with_twice_the_step(draws, fine, scheme(self.scheme, self.step / 2).leak)
         swept = self._sweep(model, draws, 1)
-        arrays, conditioning = observables(swept, 1), swept.conditioning
+        arrays, conditioning = self._observables(swept, 1), swept.conditioning
         if self.richardson:
             conditioning = jnp.minimum(conditioning, fine.conditioning)
-            arrays = extrapolated(ORDERS[self.scheme], arrays, observables(fine, 2))
+            arrays = extrapolated(ORDERS[self.scheme], arrays, self._observables(fine, 2))
         return arrays, conditioning
 
     def measure(self, model: RandomNetwork, solver: None, key: Key[Array, ""]) -> Computed:
@@ -136,14 +140,27 @@ class TwoTimeSampled(AbstractExperiment):
         uniform = stratified(self.trajectories, initial_key)
         drive = jax.random.normal(drive_key, ((1 + self.richardson) * self.steps, self.trajectories))
         normals = with_exact_moments(jnp.concatenate([jax.scipy.special.ndtri(uniform)[None], drive]))
-        return Draws(starting(self.initial, uniform, normals[0]), normals[1:])
+        perturbation = (
+            draw(jax.random.fold_in(drive_key, 1), 1, len(drive), self.trajectories) if self.perturbation else None
+        )
+        return Draws(starting(self.initial, uniform, normals[0]), normals[1:], perturbation)
 
     def _sweep(self, model: RandomNetwork, draws: Draws, finer: int) -> Swept:
         step, tangents = self.step / finer, self.tangents if self.memory else 0
         return causal_sweep(model, scheme(self.scheme, step), step, draws, tangents, model.field_at)
 
+    def _observables(self, swept: Swept, finer: int) -> dict[str, Array]:
+        arrays = observables(swept, finer)
+        return arrays | self._growth(arrays["log_perturbation"]) if self.perturbation else arrays
+
+    def _growth(self, log_perturbation: Array) -> dict[str, Array]:
+        """In the later half of the times."""
+        late = LateSteps(self.steps - self.steps // 2, self.steps // 2)
+        exponent, left = late.growth(log_perturbation, self.step)
+        return {"lyapunov_exponent": exponent, "lyapunov_exponent_drift": left}
+
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        return with_remainders(arrays, self.step)
+        return with_drifts(with_remainders(arrays, self.step))
 
     def outside_errors(self, model: RandomNetwork) -> str:
         step = "" if self.richardson else f"the step, O(step^{ORDERS[self.scheme]}); "

@@ -52,7 +52,7 @@ def _smallest(unit: AbstractUnit, symmetry: Any) -> Float[Array, ""]:
     alone = jnp.all(jnp.abs(own) < 1.0) if unit.kind == "map" else jnp.all(own.real < 0.0)
 
     def gains(frequency: Array) -> Array:
-        inverse = 1.0 / unit.transfer(place, frequency)
+        inverse = 1.0 / unit.transfer(place, unit.waves(frequency))
         return jnp.hypot(_over(inverse.real, 1.0 + symmetry), _over(inverse.imag, 1.0 - symmetry))
 
     frequencies = jnp.asarray(np.linspace(0.0, np.pi, 801) if unit.kind == "map" else _FREQUENCIES)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Inexact
 
 _HALVINGS, _TERMS = 10, 12
 
 
-def solve_small(matrix: Float[Array, "row row"], right: Float[Array, " row"]) -> Float[Array, " row"]:
+def solve_small(matrix: Inexact[Array, "row row"], right: Inexact[Array, " row"]) -> Inexact[Array, " row"]:
     """matrix^-1 right."""
     return solve_with_sign(matrix, right)[0]
 
 
 def solve_with_sign(
-    matrix: Float[Array, "row row"], right: Float[Array, " row"]
-) -> tuple[Float[Array, " row"], Float[Array, ""]]:
+    matrix: Inexact[Array, "row row"], right: Inexact[Array, " row"]
+) -> tuple[Inexact[Array, " row"], Inexact[Array, ""]]:
     """matrix^-1 right, and the sign of det(matrix).
 
     Gaussian elimination with partial pivoting, written out: for up to some ten unknowns.
@@ -39,6 +40,12 @@ def solve_with_sign(
         known = sum((rows[row, row + 1 + place] * each for place, each in enumerate(solved)), jnp.zeros(()))
         solved.insert(0, (rows[row, size] - known) / rows[row, row])
     return jnp.stack(solved), sign
+
+
+def solve_columns(matrix: Inexact[Array, "row row"], right: Inexact[Array, "row column"]) -> Inexact[Array, "row column"]:
+    """matrix^-1 right."""
+    found: Array = jax.vmap(solve_small, (None, 1), 1)(matrix, right)
+    return found
 
 
 def exponential(matrix: Float[Array, "row row"]) -> Float[Array, "row row"]:

@@ -1,4 +1,4 @@
-"""Fixed points in the plane of largest variance, their eigenvalues, their connections, and their branches."""
+"""Fixed points in the plane of largest variance, their connections, and their branches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # By the number of unstable directions, the last for more: Okabe and Ito, and markers besides.
-_KINDS = (
+KINDS = (
     ("stable", "#0072B2", "o"),
     ("1 unstable direction", "#D55E00", "D"),
     ("2 unstable directions", "#009E73", "s"),
@@ -63,7 +63,7 @@ def fixed_points(
         >>> axes.get_xlabel(), [text.get_text() for text in axes.get_legend().get_texts()]
         ('component 1 (100 %)', ['stable', '1 unstable direction'])
     """
-    dataset = _as_list(dataset)
+    dataset = as_list(dataset)
     if components not in (2, 3):
         raise ValueError(f"Argument `components` must be 2 or 3, but is {components!r}.")
     runs, modes = _runs(trajectories, dataset["state"].shape[-1]), checks.flag("modes", modes)
@@ -78,8 +78,8 @@ def fixed_points(
     if modes:
         _draw_modes(axes, seen)
     unstable = dataset["unstable_directions"].values
-    for count, (name, colour, marker) in enumerate(_KINDS):
-        chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count
+    for count, (name, colour, marker) in enumerate(KINDS):
+        chosen = unstable == count if count < len(KINDS) - 1 else unstable >= count
         if chosen.any():
             look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 6, "linestyle": "none", "label": name}
             face = colour if count == 0 else "white"
@@ -90,55 +90,6 @@ def fixed_points(
         getattr(axes, f"set_{letter}label")(name)
     if len(seen.share) == 1:
         axes.set_yticks([])
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return axes
-
-
-def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
-    """Draw the eigenvalues of all fixed points in the complex plane, with the border of stability.
-
-    The border is the imaginary axis for a flow, the unit circle for a map.
-
-    Arguments:
-        dataset: of `qd.landscape.find_fixed_points`.
-        axes: where to draw; new ones if left out.
-
-    Returns:
-        The axes.
-
-    Raises:
-        ValueError: a dataset without fixed points.
-        TypeError: another dataset.
-
-    Example:
-        >>> import numpy as np, quenched as qd
-        >>> pair = qd.Network(np.array([[0.0, 2.0], [2.0, 0.0]]))
-        >>> axes = qd.plots.spectrum(qd.landscape.find_fixed_points(pair, starts=20))
-        >>> saddle = axes.lines[1].get_xdata()  # of eigenvalues -3 and 1
-        >>> print(np.sort(saddle).round(6))
-        [-3.  1.]
-    """
-    dataset = _as_list(dataset)
-    if not dataset.sizes["fixed_point"]:
-        raise ValueError("The dataset has no fixed points to draw; see its `outcome` for how the starts ended.")
-    axes = new_axes() if axes is None else axes
-    from quenched.fixed_points.describe import eigenvalues
-
-    values, unstable = eigenvalues(dataset).values, dataset["unstable_directions"].values
-    for count, (name, colour, marker) in enumerate(_KINDS):
-        chosen = unstable == count if count < len(_KINDS) - 1 else unstable >= count
-        if chosen.any():
-            here = values[chosen].ravel()
-            look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5, "linestyle": "none", "label": name}
-            axes.plot(here.real, here.imag, markerfacecolor=colour if count == 0 else "white", **look)
-    if dataset.attrs.get("kind") == "map":
-        angle = np.linspace(0.0, 2.0 * np.pi, 361)
-        axes.plot(np.cos(angle), np.sin(angle), color="0.5", linewidth=0.9, zorder=0)
-    else:
-        axes.axvline(0.0, color="0.5", linewidth=0.9, zorder=0)
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.set_xlabel(r"$\mathrm{Re}\,\lambda$")
-    axes.set_ylabel(r"$\mathrm{Im}\,\lambda$")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes
 
@@ -182,8 +133,8 @@ def connections(graph: nx.MultiDiGraph, axes: Axes | None = None) -> Axes:
             arrowprops={"arrowstyle": "->", "color": "0.6", "shrinkA": 5, "shrinkB": 5, "linewidth": 0.8},
         )
     for node, (x, y) in places.items():
-        count = max(0, min(int(y), len(_KINDS) - 1))
-        _, colour, marker = _KINDS[count]
+        count = max(0, min(int(y), len(KINDS) - 1))
+        _, colour, marker = KINDS[count]
         known = y >= 0
         face = colour if known and count == 0 else "white"
         axes.plot([x], [y], marker=marker if known else "x", color=colour if known else "0.3", markerfacecolor=face)
@@ -269,7 +220,7 @@ def branches(dataset: xr.Dataset, neuron: int | None = None, axes: Axes | None =
     return axes
 
 
-def _as_list(dataset: xr.Dataset) -> xr.Dataset:
+def as_list(dataset: xr.Dataset) -> xr.Dataset:
     """A single fixed point as a list of one; those that `where` has left are drawn, the others are NaN."""
     checks.dataset("dataset", dataset, "qd.landscape.find_fixed_points", "state", "unstable_directions")
     if "fixed_point" in dataset.dims:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
+import socket
 import time
 import warnings
 from collections import deque
@@ -32,6 +33,8 @@ _WAITING = 3
 _LOOK = 5.0
 # Seconds that a scheduler has to answer.
 _PATIENCE = 10
+# Tasks that are sent again because the connection was lost, before the scheduler is taken for gone.
+_LOST = 100
 _RESUME = "continue the sweep with resume=True (--resume on the command line)"
 
 # Asked as text, for there may be no quenched; and of the scheduler too, which reads the tasks.
@@ -73,7 +76,7 @@ class Executor:
     def _workers(self) -> int:
         """How many threads the workers have, as of the last look; it is told if there are none."""
         if time.monotonic() > self.looked + _LOOK:
-            there, before = sum(self.client.nthreads().values()), self.threads
+            there, before = self._threads(), self.threads
             self.looked, self.threads = time.monotonic(), there
             if before and not there:
                 self.tell(
@@ -82,15 +85,38 @@ class Executor:
                 )
         return self.threads
 
+    def _threads(self) -> int:
+        try:
+            return sum(self.client.nthreads().values())
+        except OSError:
+            if not self._is_back():
+                raise
+            return self.threads
+
+    def _is_back(self) -> bool:
+        """Whether a scheduler that was lost is there. A busy machine breaks connections; Dask then connects again, and has
+        forgotten what was asked."""
+        from distributed.comm import get_address_host_port
+
+        try:
+            socket.create_connection(get_address_host_port(self.address), _PATIENCE).close()
+        except (OSError, ValueError):
+            return False
+        end = time.monotonic() + _PATIENCE
+        while self.client.status != "running" and time.monotonic() < end:
+            time.sleep(0.1)
+        return bool(self.client.status == "running")
+
     def _compute(
         self, jobs: Iterator[Task], most: Callable[[], int], killed: Callable[[Task, BaseException], object]
     ) -> Generator[list[Part], None, None]:
         from distributed import KilledWorker
-        from distributed.client import ClosedClientError
+        from distributed.client import ClosedClientError, FutureCancelledError
 
         waiting: dict[Any, Task] = {}
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         alone: deque[Task] = deque()
+        lost = 0
 
         def submit() -> None:
             number = most()
@@ -108,11 +134,18 @@ class Executor:
                     self._workers()
                     continue
                 job = waiting.pop(future)
-                if future.status in ("cancelled", "lost"):
-                    raise ConnectionError(future.status)
-                problem = future.exception()
-                if problem is None:
-                    yield [self._of_this_version(future.result())]
+                try:
+                    problem = future.exception()
+                    part = None if problem else future.result()
+                except (FutureCancelledError, OSError) as error:
+                    lost += 1
+                    if lost > _LOST or not self._is_back():
+                        raise ConnectionError(str(error)) from None
+                    alone.append(job)
+                    submit()
+                    continue
+                if part is not None:
+                    yield [self._of_this_version(part)]
                 elif isinstance(problem, KilledWorker):
                     killed(job, problem)
                 elif len(job.indices) > 1:

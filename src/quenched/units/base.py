@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from quenched.records import Record
 from quenched.units.rest import state_at_rest
@@ -157,19 +156,50 @@ class AbstractUnit(Record):
         """What the constructor refuses, of parameters that were traced then."""
         return jnp.asarray(True)
 
-    def transfer(self, place: State, frequency: Float[Array, " frequency"]) -> Array:
-        """How much the rate answers to a small wave of input, about the state of rest at one place.
+    def at_rest(self, place: State) -> AtRest:
+        """Small changes about the states of rest at one place, or at many."""
+        return self.linearised(self.resting_state(place), self.resting_field(place))
 
-        d rate/dh = rate' (i frequency - df/dx)^-1 df/dh; of a map exp(i frequency) for i frequency.
-        """
-        state, field = self.resting_state(place), self.resting_field(place)
+    def linearised(self, state: State, field: State) -> AtRest:
+        """Small changes about states, and the inputs that are received there."""
         along, of_field = self.drift_slopes(state, field)
-        size, slope = self.state_size, self.rate_slope(state)
-        wave = jnp.exp(1j * frequency) if self.kind == "map" else 1j * frequency
+        slope, size = self.rate_slope(state), self.state_size
         if size == 1:
-            return slope * of_field / (wave - along)
-        matrices = wave[:, None, None] * np.eye(size) - along
-        return jnp.linalg.solve(matrices, jnp.broadcast_to(of_field + 0j, (len(wave), size))[..., None])[..., 0] @ slope
+            return AtRest((slope * of_field)[None], -along[None])
+        # By Faddeev and LeVerrier: products and traces alone.
+        unit = jnp.eye(size).reshape(size, size, *(1,) * (along.ndim - 2))
+        numerator, denominator, adjoint = [], [], unit
+        for power in range(1, size + 1):
+            numerator.append(jnp.einsum("w...,wv...,v...->...", slope, adjoint * jnp.ones_like(along), of_field))
+            turned = jnp.einsum("wu...,uv...->wv...", along, adjoint * jnp.ones_like(along))
+            denominator.append(-jnp.trace(turned) / power)
+            adjoint = turned + denominator[-1] * unit
+        return AtRest(jnp.stack(numerator), jnp.stack(denominator))
+
+    def waves(self, frequency: Float[Array, " frequency"]) -> Complex[Array, " frequency"]:
+        """The growth z of waves of these angular frequencies: i frequency, of a map exp(i frequency)."""
+        return jnp.exp(1j * frequency) if self.kind == "map" else 1j * frequency
+
+    def transfer(self, place: State, growth: Complex[Array, " growth"]) -> Array:
+        """How much the rate answers to a small input that changes as exp(growth time), of a map as growth^step, about the
+        state of rest at one place: d rate/dh = rate' (growth - df/dx)^-1 df/dh."""
+        return self.at_rest(place).transfer(growth)
+
+
+class AtRest(NamedTuple):
+    """Neurons to first order: how a rate answers to an input that grows, as a quotient of polynomials in the growth."""
+
+    numerator: Float[Array, "power ..."]
+    """Of growth^(v - 1), ..., 1, for v variables."""
+    denominator: Float[Array, "power ..."]
+    """Of growth^(v - 1), ..., 1, that of growth^v being 1: the characteristic polynomial of a neuron that is alone."""
+
+    def transfer(self, growth: Any, memory: Any = 0.0) -> Array:
+        """Of neurons and growths whose shapes go together; with a memory the input contains memory times the rate itself."""
+        above, below = jnp.zeros(()), jnp.ones(())
+        for up, down in zip(self.numerator, self.denominator, strict=True):
+            above, below = above * growth + up, below * growth + down
+        return above / (below - memory * above)
 
 
 def _slopes(function: Any, state: State, field: State, size: int) -> tuple[State, State]:

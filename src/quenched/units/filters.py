@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from quenched.numerics.linear import exponential, solve_small
+from quenched.numerics.linear import exponential, solve_columns, solve_small
 from quenched.precision import own_settings
 from quenched.units.base import AbstractUnit
 
@@ -58,7 +58,7 @@ class LinearSteps(NamedTuple):
         pushes = jnp.concatenate(
             [forcing[..., None], jnp.broadcast_to(self.kicks + 0j, (waves.size, *self.kicks.shape))], axis=2
         )
-        found = jax.vmap(lambda wave, push: _solve(wave * jnp.eye(size) - self.carried, push))(waves, pushes)
+        found = jax.vmap(lambda wave, push: solve_columns(wave * jnp.eye(size) - self.carried, push))(waves, pushes)
         return WaveAnswer(found[..., 0], found[..., 1:])
 
 
@@ -189,12 +189,3 @@ def _kicks(matrix: Float[Array, "variable variable"], step: Any) -> Float[Array,
         columns.append(each)
         covariance = covariance - jnp.outer(each, each)
     return jnp.stack(columns, axis=1)
-
-
-def _solve(matrix: Complex[Array, "row row"], right: Complex[Array, "row column"]) -> Complex[Array, "row column"]:
-    size = len(matrix)
-    if size == 1:
-        return right / matrix[0, 0]
-    real = jnp.block([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
-    columns = jax.vmap(lambda column: solve_small(real, column))(jnp.concatenate([right.real, right.imag]).T)
-    return (columns[:, :size] + 1j * columns[:, size:]).T
