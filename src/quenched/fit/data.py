@@ -39,6 +39,8 @@ class Measured(NamedTuple):
     shift: np.ndarray
     """What finite networks have more than the theory; taken off before fitting."""
     recording: Recording | None
+    simulated: Simulated | None = None
+    """Networks that the covariance is from."""
 
     @property
     def flat(self) -> np.ndarray:
@@ -47,10 +49,37 @@ class Measured(NamedTuple):
 
     def against(self, simulated: Simulated, predicted: np.ndarray) -> Measured:
         """Less what finite networks have more than is predicted, and as uncertain as these networks differ."""
+        covariance = self._share(len(simulated.rows)) * simulated.covariance
+        return self._replace(
+            covariance=covariance,
+            trusted=shrunk(covariance, _SHRINKAGE),
+            shift=simulated.mean - predicted,
+            simulated=simulated,
+        )
+
+    def left_out(self) -> list[LeftOut]:
+        """Each simulated network in place of the recording, against the others."""
+        if self.simulated is None:
+            return []
+        found, share = [], self._share(len(self.simulated.rows))
+        for place, row in enumerate(self.simulated.rows):
+            others = self.simulated.without(place)
+            # Of one network, less the mean of the others.
+            deviation = (row - others.mean) * np.sqrt(share / (1.0 + 1.0 / len(others.rows)))
+            found.append(LeftOut(deviation, shrunk(share * others.covariance, _SHRINKAGE)))
+        return found
+
+    def _share(self, simulated: int) -> float:
+        """The variance of the mean of the recorded networks less that of the simulated, in units of that of one."""
         assert self.recording is not None
-        own = 1.0 / self.recording.networks + 1.0 / simulated.networks
-        covariance = own * simulated.covariance
-        return self._replace(covariance=covariance, trusted=shrunk(covariance, _SHRINKAGE), shift=simulated.mean - predicted)
+        return 1.0 / self.recording.networks + 1.0 / simulated
+
+
+class LeftOut(NamedTuple):
+    """What a recording would have been, and the weights that it would have been fitted with."""
+
+    deviation: np.ndarray
+    trusted: np.ndarray
 
 
 def read_data(

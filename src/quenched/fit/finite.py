@@ -18,16 +18,26 @@ _STEP, _SETTLING = 0.125, 20.0
 class Simulated(NamedTuple):
     """Autocorrelations of networks like the recorded ones."""
 
-    mean: Float[np.ndarray, " number"]
-    covariance: Float[np.ndarray, "number number"]
-    """Of one network."""
-    networks: int
+    rows: Float[np.ndarray, "network number"]
+
+    @property
+    def mean(self) -> Float[np.ndarray, " number"]:
+        """Over networks."""
+        return self.rows.mean(axis=0)
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "number number"]:
+        """Of one network."""
+        return np.cov(self.rows.T).reshape(self.rows.shape[1], -1)
+
+    def without(self, place: int) -> Simulated:
+        """The others."""
+        return Simulated(np.delete(self.rows, place, axis=0))
 
 
 def simulate(model: Any, recording: Recording, networks: int, key: Array) -> Simulated:
     """Networks drawn anew, of the size of the recorded ones, run for as long and measured alike."""
-    rows = [np.ravel(_measured(model, recording, each)) for each in jax.random.split(key, networks)]
-    return Simulated(np.mean(rows, axis=0), np.cov(np.transpose(rows)).reshape(len(rows[0]), -1), networks)
+    return Simulated(np.stack([np.ravel(_measured(model, recording, each)) for each in jax.random.split(key, networks)]))
 
 
 def _measured(model: Any, recording: Recording, key: Array) -> np.ndarray:

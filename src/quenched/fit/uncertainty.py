@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
@@ -51,42 +52,79 @@ class Uncertainty(NamedTuple):
     weak: list[Direction]
 
 
-def uncertainty(problem: Problem, best: Minimum) -> Uncertainty:
-    """From the slopes at the minimum.
+class Linear(NamedTuple):
+    """A fit to first order in the data, all in units in which weights are 1.
 
-    With J the slopes, W the weights and V the covariance of the data, the estimate moves with the data by
-    G = (J' W J)^-1 J' W, and its covariance is G V G'. Where W = 1/V that is (J' W J)^-1.
+    With J the slopes the estimate moves with the data by G = (J' J)^-1 J'.
     """
-    slopes = problem.slopes(best.values)
-    size = np.sqrt(np.sum(slopes**2, axis=0))
-    seen = size > _NOTHING * np.max(size, initial=0.0)
-    scaled = slopes / np.where(seen, size, 1.0)
-    fisher = scaled.T @ scaled
-    values, vectors = np.linalg.eigh(np.where(np.outer(seen, seen), fisher, 0.0))
-    kept = values > _NOTHING
-    inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
-    unit = np.where(seen, size, 1.0)
-    lost = ~seen | (np.sum(vectors[:, ~kept] ** 2, axis=1) > 1e-3)
-    weak = []
-    for value, vector in zip(values, vectors.T, strict=True):
-        places = tuple(np.flatnonzero(np.abs(vector) > _SHARE * np.abs(vector).max()).tolist())
-        if value < APART and len(places) > 1:
-            weak.append(Direction(places, vector / unit / np.sqrt(max(value, _NOTHING))))
 
-    white = problem.white(problem.white(problem.measured.covariance).T)
-    mover = inverse @ scaled.T / unit[:, None]
-    covariance = mover @ white @ mover.T
-    threshold = np.diagonal(covariance) / np.maximum(np.diagonal(inverse) / unit**2, 1e-300)
-    covariance = covariance + _of_the_theory(problem, best, mover)
+    mover: np.ndarray
+    """G, (parameter, number)."""
+    variance: np.ndarray
+    """The diagonal of (J' J)^-1."""
+    left: np.ndarray
+    """1 - J G: what the fit does not take up."""
+    lost: np.ndarray
+    """Parameters of which the data say nothing."""
+    weak: list[Direction]
+
+    @staticmethod
+    def of(slopes: np.ndarray) -> Linear:
+        """(number, parameter)."""
+        size = np.sqrt(np.sum(slopes**2, axis=0))
+        seen = size > _NOTHING * np.max(size, initial=0.0)
+        unit = np.where(seen, size, 1.0)
+        scaled = slopes / unit
+        values, vectors = np.linalg.eigh(np.where(np.outer(seen, seen), scaled.T @ scaled, 0.0))
+        kept = values > _NOTHING
+        inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+        lost = ~seen | (np.sum(vectors[:, ~kept] ** 2, axis=1) > 1e-3)
+        weak = []
+        for value, vector in zip(values, vectors.T, strict=True):
+            places = tuple(np.flatnonzero(np.abs(vector) > _SHARE * np.abs(vector).max()).tolist())
+            if value < APART and len(places) > 1:
+                weak.append(Direction(places, vector / unit / np.sqrt(max(value, _NOTHING))))
+        left = np.eye(len(slopes)) - scaled @ inverse @ scaled.T
+        return Linear(inverse @ scaled.T / unit[:, None], np.diagonal(inverse) / unit**2, left, lost, weak)
+
+
+def uncertainty(problem: Problem, best: Minimum) -> Uncertainty:
+    """From the slopes at the minimum: with V the covariance of the data that of the estimate is G V G'.
+
+    Where V is from simulated networks the weights are from the same, and G V G' would be too small: it knows nothing of how
+    the weights scatter. Each of these networks then takes the place of the recording, with the weights of the others.
+    """
+    linear = Linear.of(problem.slopes(best.values))
+    covariance, expected, variance = _of_networks(problem, best) or _of_the_data(problem, linear)
+    threshold = np.diagonal(covariance) / np.maximum(linear.variance, 1e-300)
+    covariance, lost = covariance + _of_the_theory(problem, best, linear.mover), linear.lost
     covariance[lost, :], covariance[:, lost] = np.nan, np.nan
     covariance[lost, lost] = np.inf
+    p_value = _chance(best.chi_square, expected, variance)
+    return Uncertainty(covariance, np.where(lost, 1.0, threshold), expected, p_value, linear.weak)
 
-    left = np.eye(len(slopes)) - scaled @ inverse @ scaled.T
-    squares = left @ white @ left.T
-    expected, variance = float(np.trace(squares)), 2.0 * float(np.sum(squares * squares.T))
-    return Uncertainty(
-        covariance, np.where(lost, 1.0, threshold), expected, _chance(best.chi_square, expected, variance), weak
-    )
+
+def _of_the_data(problem: Problem, linear: Linear) -> tuple[np.ndarray, float, float]:
+    """The covariance of the estimate, and mean and variance of the squares that are left."""
+    white = problem.white(problem.white(problem.measured.covariance).T)
+    squares = linear.left @ white @ linear.left.T
+    covariance = linear.mover @ white @ linear.mover.T
+    return covariance, float(np.trace(squares)), 2.0 * float(np.sum(squares * squares.T))
+
+
+def _of_networks(problem: Problem, best: Minimum) -> tuple[np.ndarray, float, float] | None:
+    """The same from simulated networks, where there are any."""
+    estimates, squares, slopes = [], [], problem.at(best.values).slopes
+    for deviation, trusted in problem.measured.left_out():
+        triangle = cholesky(trusted, lower=True)
+        linear = Linear.of(solve_triangular(triangle, slopes, lower=True))
+        white = solve_triangular(triangle, deviation, lower=True)
+        estimates.append(linear.mover @ white)
+        squares.append(np.sum((linear.left @ white) ** 2))
+    if not estimates:
+        return None
+    moved = np.array(estimates)
+    return moved.T @ moved / len(moved), float(np.mean(squares)), float(np.var(squares, ddof=1))
 
 
 def _chance(chi_square: float, expected: float, variance: float) -> float:
