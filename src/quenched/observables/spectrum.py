@@ -98,7 +98,8 @@ def spectrum(
         their real parts, of maps by their moduli; `eigenvalue_residual`, how much the matrix would have to change for
         them to be exact; `largest_real_part` and `largest_modulus` (where it is known). States add their axes before.
         Of a network also `effective_gain`, `effective_symmetry` and `effective_mean` of its weights, each with its standard
-        error over pairs, which the errors of the theory then contain. What the weights J_ii have beyond the law's is part of the neurons.
+        error over pairs, which the errors of the theory then contain. What J_ii have beyond the law's
+        counts as the neurons' own.
 
         What N changes is in no error: a network's rightmost eigenvalue scatters about the edge, and outliers by N^(-1/2).
 
