@@ -27,12 +27,13 @@ def recording(rng: np.random.Generator, trials: int, times: int, memory: float) 
 
 @pytest.mark.parametrize(("trials", "times", "memory"), [(1, 48, 0.0), (1, 320, 0.8), (4, 60, 0.6), (40, 10, 0.6)])
 def test_no_bias_and_errors_that_are_true(trials: int, times: int, memory: float) -> None:
-    rng, sets = np.random.default_rng(trials + times), 200
+    rng, sets = np.random.default_rng(trials + times), 800
     found = [participation_ratio(recording(rng, trials, times, memory), 16) for _ in range(sets)]
     values, errors, plain = (np.array([getattr(one, name) for one in found]) for name in ("value", "error", "plain"))
-    off = values.mean() - EXACT
     standard = values.std(ddof=1) / np.sqrt(sets)
-    assert abs(off) < 3.5 * standard
+    # The inverse is without a bias; the average of its inverse is larger by the square of the relative error.
+    assert abs(np.mean(1.0 / values) - 1.0 / EXACT) < 3.5 * np.std(1.0 / values) / np.sqrt(sets)
+    assert abs(values.mean() - np.mean(errors**2 / values) - EXACT) < 3.5 * standard
     # The plain estimate is too small, by far more than that.
     assert plain.mean() - EXACT < -5.0 * standard
     assert plain.mean() < 0.98 * EXACT

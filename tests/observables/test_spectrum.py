@@ -14,11 +14,13 @@ from scipy import optimize
 import quenched as qd
 from quenched.couplings import Blocks, Elliptic, LowRank, Sparse
 from quenched.dmft.bulk import Bulk, Neurons
-from quenched.dmft.spectrum import of_couplings, of_rest, plain
+from quenched.dmft.edge import outside
+from quenched.dmft.spectrum import of_couplings, of_rest, plain, spectrum_of
 from quenched.dmft.static_populations import Unknowns, _map
 from quenched.numerics.self_consistency import Newton
 from quenched.observables import spectrum
 from quenched.replica.log_determinant import Slopes, saddle
+from quenched.units.base import AtRest
 
 ROUNDING = 1e-9
 
@@ -173,10 +175,17 @@ def test_rest_is_lost_at_the_critical_gain() -> None:
         model = qd.RandomNetwork(couplings=Elliptic(1.0, symmetry), unit=unit)
         found = spectrum(rest(Elliptic(float(model.critical_gain), symmetry), unit=unit, start="unstructured"))
         assert abs(float(found.rightmost_edge)) < 1e-6
-    # Of maps the edge is where the modulus is 1; it is real here, and a little below, since at it C may grow from 0.
+    # Of maps the edge is where the modulus is 1, above the real axis here; a little below it, since at it C may grow from 0.
     model = qd.RandomNetwork(couplings=Elliptic(1.0, -0.3), unit=qd.units.Discrete(leak=0.6))
-    found = spectrum(rest(Elliptic(0.99 * float(model.critical_gain), -0.3), unit=model.unit, start="unstructured"))
-    assert float(found.rightmost_edge) == pytest.approx(1.0 - 0.01 * 0.6, abs=1e-9)
+    critical, turn = float(model.critical_gain), np.exp(1j * np.linspace(0.0, np.pi, 100001))
+
+    def radius(gain: float) -> float:
+        return float(np.abs(0.4 + 0.6 * gain * (0.7 * turn.real + 1.3j * turn.imag)).max())
+
+    assert radius(critical) == pytest.approx(1.0, abs=1e-8)
+    found = spectrum(rest(Elliptic(0.99 * critical, -0.3), unit=model.unit, start="unstructured"))
+    assert float(found.bulk_radius) == pytest.approx(radius(0.99 * critical), abs=1e-8)
+    assert float(found.rightmost_edge) == pytest.approx(0.4 + 0.6 * 0.7 * 0.99 * critical, abs=1e-9)
 
 
 def test_slopes_that_differ_make_a_disc_without_symmetry() -> None:
@@ -200,15 +209,19 @@ def test_slopes_that_differ_with_symmetry_by_the_logarithmic_potential(symmetry:
             assert bool(found.converged)
             return float(found.unknowns[0])
 
-        edge = optimize.brentq(depth, 0.8, 4.0, xtol=1e-11)
-    assert _edge_of(slopes, weights, gain, symmetry) == pytest.approx(edge, abs=1e-8)
+        edge = optimize.brentq(depth, 0.3, 4.0, xtol=1e-11)
+        linear = AtRest(jnp.asarray(slopes)[None], jnp.zeros((1, len(slopes))))
+        bulk = of_couplings(Elliptic(gain, symmetry), [Neurons(linear, jnp.asarray(weights))]).bulk
+        assert list(outside(bulk, np.array([edge - 1e-8, edge + 1e-8]) + 0j)) == [False, True]
+    rightmost = _edge_of(slopes, weights, gain, symmetry)
+    if symmetry > 0.0:
+        assert rightmost == pytest.approx(edge, abs=1e-8)
+    else:  # the shape of a kidney: the bulk is farthest to the right above and below the real axis
+        assert edge + 1e-3 < rightmost < edge + 0.02
 
 
 def _edge_of(slopes: np.ndarray, weights: np.ndarray, gain: float, symmetry: float) -> float:
     """The rightmost edge of J diag(slopes)."""
-    from quenched.dmft.spectrum import spectrum_of
-    from quenched.units.base import AtRest
-
     with jax.enable_x64(True):
         linear = AtRest(jnp.asarray(slopes)[None], jnp.zeros((1, len(slopes))))
         state = of_couplings(Elliptic(gain, symmetry), [Neurons(linear, jnp.asarray(weights))])
@@ -339,7 +352,7 @@ def test_networks_at_rest_tend_to_the_edge(name: str) -> None:
         measured = []
         for key in range(networks):
             network = model.draw(size, key)
-            state = qd.simulate.integrate(network, 150, 0.25, key=1).trajectory.values[-1, 0]
+            state = qd.simulate.integrate(network, 500, 0.25, key=1).trajectory.values[-1, 0]
             assert np.abs(np.asarray(network.velocity(state))).max() < 1e-6
             real = np.linalg.eigvals(np.asarray(network.jacobian(state))).real
             measured.append([real.max(), real.min()])

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from quenched import checks
-from quenched.couplings.base import Field, Rates, at_two_times, over_populations, population_of_neurons, remembers
+from quenched.couplings.base import Field, Rates, at_two_times, over_populations, population_of_neurons
 from quenched.couplings.elliptic import mixed_normals
 from quenched.couplings.tiles import AbstractTiled
 
@@ -78,13 +78,8 @@ class Blocks(AbstractTiled):
             cross = at_two_times(rates.mean, overall, rates) + at_two_times(overall, rates.mean, rates)
             correlation = correlation - cross + at_two_times(overall, overall, rates)
             if correlation.ndim == 1:
-                # What comes back is of the difference from that average, too.
+                # At rest; what comes back is of the difference from that average, too. Theories in time refuse it.
                 level = level - memory * overall
-            elif remembers(self):
-                raise ValueError(
-                    "Argument `symmetry` must be 0 with balanced rows for theories in time, which leave out that the "
-                    "average of a row comes back too; use qd.dmft.Static, or qd.simulate.Trajectories."
-                )
         return Field(level, received(gain**2, correlation), memory)
 
     def random_part(self, size: int, rows: Array, columns: Array, normals: Array, mirrored: Array) -> Array:

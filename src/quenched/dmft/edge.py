@@ -2,7 +2,7 @@
 
 On the boundary <chi> = its image and the radius is 1 (bulk.py): one real equation less than there are unknowns, z and <chi>.
 Populations that drive each other, directly or not, share their curves. Each piece of the bulk holds eigenvalues of neurons
-that are alone: from these on a curve is looked for, in four directions.
+that are alone, and most holes are where neurons do not answer: from these on curves are looked for, in four directions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from quenched.units.base import AtRest
 
 # Distances from where neurons alone have eigenvalues, in units of how strongly they are coupled.
 _DISTANCES = np.geomspace(1e-7, 1e3, 81)
-_DIRECTIONS = np.array([1.0, -1.0, 1j])
+_DIRECTIONS = np.array([1.0, -1.0, 1j, -1j])
 # Of many such places, so many are begun from.
 _BEGINNINGS = 8
 # Each time a stretch is cut into as many parts as there are distances.
@@ -198,8 +198,8 @@ def outside_is_left(bulk: Bulk, piece: Piece) -> bool:
 
 def _seeds(bulk: Bulk, scale: float) -> list[np.ndarray]:
     """Points on the boundary on straight lines from neurons' own eigenvalues."""
-    middles = np.concatenate([poles(each.linear) for each in bulk.neurons])
-    middles = _few(middles[middles.imag >= 0.0])
+    found = [_few(_above(np.concatenate([places(each) for each in bulk.neurons]))) for places in (_own, _holes)]
+    middles = np.concatenate(found)
     lines = middles[:, None, None] + scale * _DIRECTIONS[:, None] * _DISTANCES
     beyond = _looked_at(bulk, lines)[0]
     change = np.argwhere(beyond[..., 1:] != beyond[..., :-1])
@@ -210,6 +210,22 @@ def _seeds(bulk: Bulk, scale: float) -> list[np.ndarray]:
     points = _flat(growth, response)
     exact, left = _corrected(bulk, points, _scales(points, scale))
     return list(exact[left < _ON_CURVE])
+
+
+def _own(neurons: Neurons) -> Complex[np.ndarray, " place"]:
+    return poles(neurons.linear)
+
+
+def _holes(neurons: Neurons) -> Complex[np.ndarray, " place"]:
+    """Where neurons do not answer."""
+    numerator = np.asarray(neurons.linear.numerator)
+    found = [np.roots(each) for each in numerator.reshape(len(numerator), -1).T]
+    return np.concatenate([np.zeros(0), *found]).astype(complex)
+
+
+def _above(places: Complex[np.ndarray, " place"]) -> Complex[np.ndarray, " upper"]:
+    """Of conjugate pairs one."""
+    return np.asarray(places[places.imag >= 0.0])
 
 
 def _crossing(bulk: Bulk, first: complex, second: complex) -> tuple[complex, np.ndarray]:

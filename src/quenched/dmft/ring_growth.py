@@ -36,8 +36,8 @@ Wave = Complex[Array, " frequency"]
 _LOWEST = -0.999
 # Standard deviations of the noise of R below which nothing is seen of it, and lags that tell its size.
 _NOISES, _NEIGHBOURS = 3.0, 5
-# Change of the map, of perturbations of size 1, that counts as none.
-_SETTLED = 1e-6
+# Change at each application, of perturbations of size 1, beyond which no rate is told.
+_SETTLED = 0.05
 # Of half an ellipse, its four ends among them.
 _ANGLES = 361
 
@@ -106,19 +106,22 @@ def growth_rate(
     """The largest Lyapunov exponent of a sample of the stationary state, and what the noise of R leaves open.
 
     Where perturbations decay the memory of old ones weighs more, by e^{-lambda tau}, and with it the noise of R. So R is cut
-    off where it falls into the noise; cutting it off sooner tells what that does. NaN where the map does not come to rest.
+    off where it falls into the noise; cutting it off sooner tells what that does. Where many waves grow nearly alike, as
+    about rest, the map is long in choosing the fastest; by as much as it still changes the rate is then open, too. NaN
+    where that is much.
     """
     # The same at all times: at rest nothing else grows as fast.
     frozen = jnp.real(ring.draws.perturbation[:, :1]) * jnp.ones(ring.times)
     start = jnp.concatenate([frozen, jnp.zeros((1, ring.times))])
 
-    def with_response(response: Array, start: Array) -> tuple[Array, Array]:
+    def with_response(response: Array, start: Array) -> tuple[Array, Array, Array]:
         found = fixed_point(PerturbedRing(ring, scheme, now.slope, response).update, start, solver)
-        return found.unknowns, jnp.where(found.residual <= _SETTLED, found.unknowns[-1, 0], jnp.nan)
+        return found.unknowns, jnp.where(found.residual <= _SETTLED, found.unknowns[-1, 0], jnp.nan), found.residual
 
-    ends, exponent = with_response(above_noise(now, _NOISES), start)
-    _, other = with_response(above_noise(now, 4.0 * _NOISES), jax.lax.stop_gradient(ends))
-    return exponent, jnp.where(ring.model.symmetry == 0.0, 0.0, jax.lax.stop_gradient(other - exponent))
+    ends, exponent, left = with_response(above_noise(now, _NOISES), start)
+    _, other, _ = with_response(above_noise(now, 4.0 * _NOISES), jax.lax.stop_gradient(ends))
+    cut = jnp.where(ring.model.symmetry == 0.0, 0.0, jnp.abs(other - exponent))
+    return exponent, jax.lax.stop_gradient(cut + left)
 
 
 def above_noise(now: RingAverages, noises: float) -> Float[Array, " time"]:

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from quenched.activations import check_continuous
+from quenched.couplings import AbstractCouplings, Blocks
+from quenched.couplings.base import remembers
 from quenched.models import RandomNetwork
 from quenched.models.starts import Starts, check_starts
 from quenched.precision import own_settings, traced
@@ -21,6 +23,7 @@ def check_parts(model: RandomNetwork, step: float, initial: Starts) -> None:
     """Refuse units that the step, the noise or the initial states do not suit, and couplings that change under a flow."""
     check_run(model.units, step, model.noise)
     check_couplings(model.couplings, model.kind, "dmft.TwoTime")
+    _refuse_returning_averages(model.couplings)
     check_starts(initial, model.units)
     if model.kind == "flow":
         for unit in model.units:
@@ -37,6 +40,17 @@ def check_slopes(models: Sequence[RandomNetwork], what: str = "memory, latents o
                 "what a small change does to a trajectory is a delta function where it passes the jump",
                 "symmetry 0 without a low-rank part, response=False and perturbation=False, qd.simulate.Trajectories, or ",
             )
+
+
+def _refuse_returning_averages(couplings: AbstractCouplings) -> None:
+    """With balanced rows the average over a row comes back through symmetric couplings, and memory leaves that out."""
+    parts = jax.tree.leaves(couplings, is_leaf=lambda part: isinstance(part, Blocks))
+    balanced = [part for part in parts if isinstance(part, Blocks) and part.balanced_rows]
+    if any(not traced(part) and remembers(part) for part in balanced):
+        raise ValueError(
+            "Argument `symmetry` must be 0 with balanced rows for theories in time, which leave out that the average of a "
+            "row comes back too; use qd.dmft.Static, or qd.simulate.Trajectories."
+        )
 
 
 def fastest_rate(unit: AbstractUnit) -> float:

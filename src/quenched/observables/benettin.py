@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from quenched.couplings import AbstractCouplings
+from quenched.dynamics.base import AbstractDynamics
 from quenched.observables.tangent import Bundle, Couplings, Span, TangentGrowth, advance
 from quenched.status import RUNAWAY
 from quenched.units.base import AbstractUnit
@@ -68,7 +69,7 @@ class Growth(NamedTuple):
 
 def follow(
     couplings: Couplings,
-    unit: AbstractUnit,
+    moving: AbstractUnit | AbstractDynamics,
     bundle: Bundle,
     schedule: Schedule,
     noise: Any,
@@ -89,7 +90,7 @@ def follow(
         for first, steps, counts in schedule.spans():
             while True:
                 span = Span(first, steps, -(-steps // every))
-                after, measured = advance(couplings, unit, bundle, span, schedule.step, noise, schedule.scheme, fresh)
+                after, measured = advance(couplings, moving, bundle, span, schedule.step, noise, schedule.scheme, fresh)
                 condition = float(np.max(jax.device_get(measured.condition)))
                 if condition <= _ILL_CONDITIONED or every == 1:
                     break

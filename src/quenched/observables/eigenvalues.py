@@ -19,6 +19,8 @@ from quenched.numerics.threads import one_blas_thread
 
 # Matrices of this size that LAPACK has at once.
 _COPIES = 4
+# Where products find too few, as of eigenvalues that lie close together, matrices up to this size are made after all.
+_SMALL = 2000
 
 
 class Eigenvalues(NamedTuple):
@@ -30,6 +32,10 @@ class Eigenvalues(NamedTuple):
     complete: bool
     """Whether there are as many as were asked for."""
 
+    def first(self, count: int) -> Eigenvalues:
+        """So many of them."""
+        return Eigenvalues(self.values[:count], self.residuals[:count], self.complete)
+
 
 def of_weights(weights: Any, count: int | None) -> Eigenvalues:
     """Of J, all of them or some with the largest real parts."""
@@ -38,6 +44,8 @@ def of_weights(weights: Any, count: int | None) -> Eigenvalues:
         return _of_matrix(dense, False)
     # The flow of linear neurons has the Jacobian J - 1.
     found = _fastest(with_fast_products(NetworkFlow(Network(weights, Linear()))), np.zeros(weights.shape[0]), None, count)
+    if not found.complete and weights.shape[0] <= _SMALL:
+        return of_weights(weights, None).first(count)
     return found._replace(values=found.values + 1.0)
 
 
@@ -46,7 +54,10 @@ def of_states(dynamics: AbstractDynamics, states: list[Any], inputs: list[Any], 
     if count is not None:
         fast = with_fast_products(dynamics)
         with one_blas_thread():
-            return [_fastest(fast, state, given, count) for state, given in zip(states, inputs, strict=True)]
+            found = [_fastest(fast, state, given, count) for state, given in zip(states, inputs, strict=True)]
+        if dynamics.size > _SMALL or all(each.complete for each in found):
+            return found
+        return [each.first(count) for each in of_states(dynamics, states, inputs, None)]
     refuse_matrix(dynamics.size)
     is_map, unit = dynamics.kind == "map", np.eye(dynamics.size)
     matrices = (np.asarray(jacobian_compiled(dynamics, state, given)) for state, given in zip(states, inputs, strict=True))

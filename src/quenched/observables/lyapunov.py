@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from quenched import checks
 from quenched.activations import check_continuous
+from quenched.dynamics.base import AbstractDynamics
 from quenched.errors import raise_unsolved
 from quenched.keys import read_key
 from quenched.models import Network, RandomNetwork
@@ -31,6 +32,7 @@ from quenched.simulate.schemes import SCHEMES
 from quenched.solution import labelled
 from quenched.solve import Progress
 from quenched.status import Status
+from quenched.units.base import AbstractUnit
 from quenched.units.leaky import Leaky
 from quenched.units.with_activation import UnitWithActivation
 
@@ -44,7 +46,7 @@ _BYTES_OF_A_BLOCK = 1000
 
 @double_precision
 def lyapunov_spectrum(
-    dynamics: Network | Sequence[Network] | RandomNetwork,
+    dynamics: Network | Sequence[Network] | RandomNetwork | AbstractDynamics,
     duration: float,
     step: float | None = None,
     *,
@@ -54,6 +56,7 @@ def lyapunov_spectrum(
     burn_in: float | None = None,
     noise: Any = None,
     field: Callable[[Any], Any] | None = None,
+    inputs: Any = None,
     initial: Any = None,
     scheme: str = "second_order",
     orthonormalise: int | None = None,
@@ -76,10 +79,12 @@ def lyapunov_spectrum(
 
     Any unit: of maps the exponents are per step, and ln|mu| of a linear network; of neurons with several variables there are
     as many for each. A network that is driven, by `field` or by its model's, has exponents along what the drive makes of it:
-    all negative where it forgets its initial state and follows the drive (the echo-state property).
+    all negative where it forgets its initial state and follows the drive (the echo-state property). So has a flow or a map
+    with `inputs`; its derivatives are taken by JAX, in the unit of time of its function.
 
     Arguments:
-        dynamics: a `qd.Network`; a list of them, of one size and activation; or a `qd.RandomNetwork` to draw from.
+        dynamics: a `qd.Network`; a list of them, of one size and activation; a `qd.RandomNetwork` to draw from; or a
+            `qd.landscape.Flow` or `Map`, of any function, such as a trained network of `qd.landscape.rnn`.
         duration, step: length of the run and time step, in units of the leak time; the duration a multiple of the step. The
             step is 0.1 if left out, and 1 of maps.
         exponents: how many, the largest; all N, times the variables of a state, if left out. A step costs as the product of
@@ -89,6 +94,8 @@ def lyapunov_spectrum(
             the duration if left out. What remains of the rest after whole blocks is added to it.
         noise: sigma, one number or one for each neuron; with a `qd.RandomNetwork` its own.
         field: a function of the time, added to the field of given networks: one number, or one for each neuron.
+        inputs: of a flow or a map, what its function receives beside the state: (input), the same for all time; (step,
+            input), a row for each step; or a function of the time.
         initial: `qd.Normal`, `qd.Uniform`, a quantile function, or states (neuron) or (network, neuron); `qd.Normal(0, 1)`
             if left out, `qd.Uniform(0, 1)` of abundances; of several variables a tuple, or states one variable after
             another. At `np.zeros(N)`, for odd phi and no noise, these are the exponents of the state of rest.
@@ -140,10 +147,17 @@ def lyapunov_spectrum(
     """
     throw, progress = checks.flag("throw", throw), checks.progress(progress)
     draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
-    batch = read_networks(dynamics, size, networks, noise, field, draw_key)
-    step = check_step((1.0 if batch.unit.kind == "map" else 0.1) if step is None else step)
-    check_run(batch.units, step, batch.noise)
+    batch = read_networks(dynamics, size, networks, noise, field, inputs, draw_key)
+    step = check_step((1.0 if batch.moving.kind == "map" else 0.1) if step is None else step)
+    if batch.units:
+        check_run(batch.units, step, batch.noise)
+    elif batch.moving.kind == "map" and step != 1.0:
+        raise ValueError(f"Argument `step` must be 1 for a map, whose time counts steps, but is {step:g}.")
     total = count_steps(duration, step)
+    if batch.steps_given is not None and batch.steps_given < total:
+        raise ValueError(
+            f"Argument `inputs` must have a row for each of the {total} steps of `duration`, but has {batch.steps_given}."
+        )
     before = total // 4 if burn_in is None else count_steps(burn_in, step, "burn_in")
     if before >= total:
         raise ValueError(f"Argument `burn_in` must be shorter than `duration` = {duration:g}, but is {burn_in:g}.")
@@ -204,7 +218,7 @@ def _measure(
             couplings = batch.couplings(chosen, noise_keys, exponents)
             _refuse_many_blocks(couplings, exponents, batch.state_size)
             bundle = begin(states[chosen], couplings.blocks.layout, exponents, frame_keys[chosen])
-            growth = follow(couplings, batch.unit, bundle, schedule, batch.noise, tell, batch.fresh)
+            growth = follow(couplings, batch.moving, bundle, schedule, batch.noise, tell, batch.fresh)
             if not (growth.interrupted and growths):
                 yield growth
             if growth.interrupted:
@@ -215,12 +229,14 @@ def _measure(
 
 
 def _described(batch: Networks) -> dict[str, Any]:
-    """Activation or units, and the noise, as they are told with the result."""
-    activation = getattr(batch.unit, "activation", None)
-    usual = isinstance(batch.unit, Leaky) and batch.unit.usual
-    found: dict[str, Any] = {} if activation is None else {"activation": activation.name}
-    found |= {} if usual else {"unit": ", ".join(map(printed, batch.units))}
-    return found | {"noise": float(batch.noise) if np.ndim(batch.noise) == 0 else printed(np.asarray(batch.noise))}
+    """Activation, units or kind, and the noise, as they are told with the result."""
+    found: dict[str, Any] = {"noise": float(batch.noise) if np.ndim(batch.noise) == 0 else printed(np.asarray(batch.noise))}
+    if not isinstance(batch.moving, AbstractUnit):
+        return {"kind": batch.moving.kind} | found
+    activation = getattr(batch.moving, "activation", None)
+    usual = isinstance(batch.moving, Leaky) and batch.moving.usual
+    described = {} if activation is None else {"activation": activation.name}
+    return described | ({} if usual else {"unit": ", ".join(map(printed, batch.units))}) | found
 
 
 def _at_once(batch: Networks, exponents: int, blocks: int) -> int:

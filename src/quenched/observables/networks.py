@@ -14,12 +14,15 @@ from jaxtyping import Array, Float, Int
 
 from quenched import checks
 from quenched.couplings.base import AbstractCouplings
-from quenched.models import AbstractInitial, Network, RandomNetwork, Sinusoid
+from quenched.dynamics.base import AbstractDynamics
+from quenched.dynamics.read import read_dynamics
+from quenched.models import AbstractInitial, Network, Normal, RandomNetwork, Sinusoid
 from quenched.models.drive import Drive
 from quenched.models.starts import check_starts, draw_states, read_starts
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
 from quenched.observables.blocks import split
 from quenched.observables.entries import Entries, Weights, as_matrix, is_sparse, ring, transposed
+from quenched.observables.inputs_in_time import read_inputs
 from quenched.observables.tangent import Couplings
 from quenched.simulate.integrate import read_field, read_noise
 from quenched.simulate.refusals import check_couplings
@@ -33,8 +36,8 @@ class Networks(NamedTuple):
 
     size: int
     number: int
-    unit: AbstractUnit
-    """Of all neurons."""
+    moving: AbstractUnit | AbstractDynamics
+    """The unit of all neurons, or dynamics of any kind in place of a network."""
     units: tuple[AbstractUnit, ...]
     """The different ones."""
     noise: Any
@@ -49,25 +52,36 @@ class Networks(NamedTuple):
     """Couplings that are drawn anew at every step."""
     entries: int | None = None
     """How many weights a network has that are not 0; None where they are dense."""
+    steps_given: int | None = None
+    """How many steps its inputs are given for."""
 
     @property
     def state_size(self) -> int:
         """How many numbers a state is, and how many exponents there are."""
-        return self.size * self.unit.state_size
+        return self.size * (self.moving.state_size if isinstance(self.moving, AbstractUnit) else 1)
+
+    @property
+    def nonnegative(self) -> bool:
+        """Whether states are abundances."""
+        return any(unit.nonnegative for unit in self.units)
 
 
-def read_networks(dynamics: Any, size: Any, networks: Any, noise: Any, field: Any, key: Array) -> Networks:
+def read_networks(dynamics: Any, size: Any, networks: Any, noise: Any, field: Any, inputs: Any, key: Array) -> Networks:
     """Whatever may be given as networks; refused where it is something else."""
     if isinstance(dynamics, RandomNetwork):
+        _refuse_inputs(inputs)
         return _ensemble(dynamics, size, networks, noise, field, key)
     for name, value in (("size", size), ("networks", networks)):
         if value is not None:
             raise ValueError(f"Argument `{name}` is about a qd.RandomNetwork; given networks have theirs.")
+    if isinstance(dynamics, AbstractDynamics):
+        return _any_dynamics(dynamics, noise, field, inputs)
+    _refuse_inputs(inputs)
     several = [dynamics] if isinstance(dynamics, Network) else dynamics
     if isinstance(several, str) or not isinstance(several, Sequence) or not len(several):
         raise TypeError(
-            "Argument `dynamics` must be a qd.Network, a list of them, or a qd.RandomNetwork, but is "
-            f"{checks.shown(dynamics)}."
+            "Argument `dynamics` must be a qd.Network, a list of them, a qd.RandomNetwork, a qd.landscape.Flow or a "
+            f"qd.landscape.Map, but is {checks.shown(dynamics)}."
         )
     for network in several:
         if not isinstance(network, Network):
@@ -82,8 +96,12 @@ def read_states(initial: Any, networks: Networks, key: Array) -> Array:
     starts = initial is None or callable(initial) or isinstance(initial, AbstractInitial)
     if starts or (isinstance(initial, tuple) and any(isinstance(each, AbstractInitial) for each in initial)):
         initial = read_starts(initial)
+        if not isinstance(networks.moving, AbstractUnit):
+            if isinstance(initial, tuple):
+                raise TypeError("Argument `initial` must be one distribution with a qd.landscape.Flow or Map, not a tuple.")
+            return (Normal(0.0, 1.0) if initial is None else initial).draw(shape, key)
         check_starts(initial, networks.units)
-        drawn = draw_states(initial, networks.unit, shape, key)
+        drawn = draw_states(initial, networks.moving, shape, key)
         return drawn if drawn.ndim == 2 else jnp.moveaxis(drawn, 0, 1).reshape(len(drawn[0]), whole)
     states = checks.numbers("Argument `initial`", initial)
     if states.shape not in (shape, shape[1:], (networks.number, whole), (whole,)):
@@ -94,7 +112,7 @@ def read_states(initial: Any, networks: Networks, key: Array) -> Array:
         )
     if not np.isfinite(states).all():
         raise ValueError("Argument `initial` must be finite, but holds NaN or infinity.")
-    if networks.unit.nonnegative and (states[..., : shape[1]] < 0.0).any():
+    if networks.nonnegative and (states[..., : shape[1]] < 0.0).any():
         raise ValueError(f"Argument `initial` must be at least 0 for abundances, but holds {states.min():g}.")
     # Further variables of which nothing is said begin at 0.
     rest = np.zeros((*states.shape[:-1], whole - states.shape[-1]))
@@ -124,6 +142,32 @@ def _given(several: Sequence[Network], alone: bool, noise: Any, field: Any) -> N
     sparse = all(is_sparse(network.weights) for network in several)
     entries = max(network.weights.nse for network in several) if sparse else None
     return Networks(first.size, len(several), first.unit, first.units, noise, kind, couplings, {}, entries=entries)
+
+
+def _refuse_inputs(inputs: Any) -> None:
+    if inputs is not None:
+        raise ValueError(
+            "Argument `inputs` is about a qd.landscape.Flow or Map; what networks receive in time is given by `field`."
+        )
+
+
+def _any_dynamics(dynamics: AbstractDynamics, noise: Any, field: Any, inputs: Any) -> Networks:
+    """A flow or a map in place of one network: every number may drive every other."""
+    if field is not None:
+        raise ValueError(
+            "Argument `field` is about networks, to whose neurons it is added; what a qd.landscape.Flow or Map receives is "
+            "given by `inputs`."
+        )
+    drive, first, steps = read_inputs(inputs)
+    moving, _ = read_dynamics(dynamics, first)
+    size = moving.size
+    noise = read_noise(0.0 if noise is None else noise, size)
+
+    def couplings(chosen: slice, keys: Array, exponents: int) -> Couplings:
+        blocks = split([ring(size)], exponents, even=False)
+        return Couplings(blocks, jnp.zeros((1, size)), keys[chosen], drive)
+
+    return Networks(size, 1, moving, (), noise, "one", couplings, {}, steps_given=steps)
 
 
 def _unlike(first: AbstractUnit, other: AbstractUnit) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from quenched import checks
 from quenched.couplings.base import AbstractCouplings, population_of_neurons
@@ -97,7 +98,8 @@ def spectrum(
         their real parts, of maps by their moduli; `eigenvalue_residual`, how much the matrix would have to change for
         them to be exact; `largest_real_part` and `largest_modulus` (where it is known). States add their axes before.
         Of a network also `effective_gain`, `effective_symmetry` and `effective_mean` of its weights, each with its standard
-        error over pairs, which the errors of the theory then contain. Weights J_ii are taken as they are.
+        error over pairs, which the errors of the theory then contain. What J_ii have beyond the law's
+        counts as the neurons' own.
 
         What N changes is in no error: a network's rightmost eigenvalue scatters about the edge, and outliers by N^(-1/2).
 
@@ -272,10 +274,10 @@ def _of_given(dynamics: Any, at: Any, inputs: Any, couplings: Any, options: _Opt
     effective = effective_law(_host(network.weights))
     law = effective.couplings if couplings is None else couplings
     others = effective.one_error_away if couplings is None else []
-    theories = []
+    theories, own = [], _self_couplings(network, effective)
     if options.theory:
         for state, given in zip(states.states, states.inputs, strict=True):
-            neurons = _neurons(network, state, given, law)
+            neurons = _neurons(network, state, given, law, own)
             whole = of_couplings(law, neurons)
             theories.append(spectrum_of(whole, whole, [of_couplings(each, neurons) for each in others], options.points))
     return _dataset(_Found(states.leading, values, theories, effective), what._replace(law=law))
@@ -340,9 +342,16 @@ def _host(weights: Any) -> Any:
     return coo_array((np.asarray(weights.data), (rows, columns)), shape=weights.shape).tocsr()
 
 
-def _neurons(network: Network, state: Any, inputs: Any, law: AbstractCouplings) -> list[Neurons]:
+def _self_couplings(network: Network, effective: EffectiveLaw) -> Float[np.ndarray, " neuron"]:
+    """What neurons send to themselves beyond what the law draws there: of mean M/N and variance g^2 (1 + eta)/N."""
+    own, (gain, symmetry, mean) = np.asarray(_host(network.weights).diagonal()), (each[0] for each in effective)
+    variance = float(np.var(own))
+    share = 1.0 - gain**2 * (1.0 + symmetry) / network.size / variance if variance > 0.0 else 0.0
+    return np.mean(own) - mean / network.size + np.sqrt(max(share, 0.0)) * (own - np.mean(own))
+
+
+def _neurons(network: Network, state: Any, inputs: Any, law: AbstractCouplings, own: np.ndarray) -> list[Neurons]:
     """The neurons of each population of the law, at a state, with what each of them sends to itself."""
-    own = np.asarray(_host(network.weights).diagonal())
     if state is None:
         linear = AtRest(jnp.ones((1, network.size)), jnp.zeros((1, network.size)))
     else:
@@ -445,13 +454,17 @@ def _of_theories(theories: Sequence[Theory]) -> dict[str, np.ndarray]:
 
 def _statuses(found: _Found) -> tuple[list[Status], str]:
     """Of each state, and what to do about the first that is not solved."""
-    of_theories = [each.status for each in found.theories] or [Status.solved] * len(found.values)
-    of_values = [Status.solved if each.complete else Status.out_of_steps for each in found.values] or of_theories
+    fine = [Status.solved] * max(len(found.theories), len(found.values))
+    of_theories = [each.status for each in found.theories] or fine
+    of_values = [Status.solved if each.complete else Status.out_of_steps for each in found.values] or fine
     statuses = [max(pair) for pair in zip(of_theories, of_values, strict=True)]
     reason = ""
     for theory, values in zip(of_theories, of_values, strict=True):
         if values != Status.solved:
-            reason = "not all eigenvalues that were asked for have converged; ask for fewer by `rightmost`."
+            reason = (
+                "not all eigenvalues that were asked for have converged, as where they lie close together; ask for fewer, "
+                "or for all of them without `rightmost`."
+            )
         elif theory == Status.out_of_steps:
             reason = "a curve around the bulk did not close; raise `nodes`, or leave the theory out by `theory=False`."
         elif theory == Status.coarse_quadrature:

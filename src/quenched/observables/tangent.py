@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from quenched.couplings import AbstractCouplings
+from quenched.dynamics.base import AbstractDynamics
 from quenched.numerics.quadrature import Scalar
 from quenched.observables.blocks import Blocks, Layout, rows_of
 from quenched.observables.entries import Entries, Weights, inputs_from, transposed
+from quenched.observables.inputs_in_time import Rows
 from quenched.observables.rounding import Effect, Turn, begin_turn, carry_turn
 from quenched.simulate.schemes import shaken
 from quenched.units.base import AbstractUnit
@@ -28,7 +32,56 @@ class Couplings(NamedTuple):
     field: Float[Array, "network neuron"]
     keys: Key[Array, " network"]
     drive: Any = None
-    """What is added to the field, a function of the time, or None; its arrays have the axis of the networks."""
+    """What is added to the field, or the inputs of dynamics of any kind: a function of the time, rows, or None. Its arrays
+    have the axis of the networks."""
+
+
+class Span(NamedTuple):
+    """Steps `first` to `first + steps`, in `intervals` of nearly equal length, each ending with a QR decomposition."""
+
+    first: Int[Array, ""] | int
+    steps: Int[Array, ""] | int
+    intervals: Int[Array, ""] | int
+
+
+class Drawing(NamedTuple):
+    """What is drawn at each step."""
+
+    noise: Any
+    fresh: AbstractCouplings | None
+
+
+class Moving(NamedTuple):
+    """One network, or dynamics of any kind, and how it is stepped."""
+
+    blocks: Blocks
+    field: Float[Array, " neuron"]
+    key: Key[Array, ""]
+    drive: Any
+    span: Span
+    step: Scalar
+    drawing: Drawing
+    scheme: str
+
+    def kick(self, index: Array) -> Float[Array, " neuron"]:
+        """The noise of a step."""
+        noise, key, size = self.drawing.noise, jax.random.fold_in(self.key, self.span.first + index), len(self.field)
+        return jax.lax.cond(
+            jnp.any(noise > 0.0),
+            lambda: noise * jnp.sqrt(self.step) * jax.random.normal(key, (size,)),
+            lambda: jnp.zeros(size),
+        )
+
+    def driven(self, index: Array) -> Any:
+        """What drives it at this step, None if nothing does."""
+        now = self.span.first + index
+        if isinstance(self.drive, Rows):
+            return self.drive.at(now)
+        return None if self.drive is None else self.drive(self.step * now)
+
+
+# From the index of a step in its span, and the state with tangent vectors in rows, to those a step later.
+OneStep = Callable[[Array, Array], Array]
 
 
 class Bundle(NamedTuple):
@@ -39,14 +92,6 @@ class Bundle(NamedTuple):
     frame: Float[Array, "network row neuron"]
     turn: Turn
     runaway: Bool[Array, " network"]
-
-
-class Span(NamedTuple):
-    """Steps `first` to `first + steps`, in `intervals` of nearly equal length, each ending with a QR decomposition."""
-
-    first: Int[Array, ""] | int
-    steps: Int[Array, ""] | int
-    intervals: Int[Array, ""] | int
 
 
 class TangentGrowth(NamedTuple):
@@ -78,10 +123,9 @@ def _begin(states: Array, layout: Layout, keys: Array, rows: int, directions: in
     return jax.vmap(one)(states, layout, keys)
 
 
-@partial(jax.jit, static_argnames=("scheme",))
 def advance(
     couplings: Couplings,
-    unit: AbstractUnit,
+    moving: AbstractUnit | AbstractDynamics,
     bundle: Bundle,
     span: Span,
     step: Scalar,
@@ -89,8 +133,31 @@ def advance(
     scheme: str,
     fresh: AbstractCouplings | None = None,
 ) -> tuple[Bundle, TangentGrowth]:
-    """Advance every network over the span. Of `fresh` couplings new ones are drawn at every step."""
-    one = partial(_advance_one, unit=unit, span=span, step=step, noise=noise, scheme=scheme, fresh=fresh)
+    """Advance every network over the span: neurons of a unit, coupled; or dynamics of any kind, in place of one network. Of
+    `fresh` couplings new ones are drawn at every step."""
+    numbers, functions = eqx.partition(moving, eqx.is_array_like)
+    leaves, structure = jax.tree.flatten(functions)
+    drawing = Drawing(noise, fresh)
+    found: tuple[Bundle, TangentGrowth] = _advance(
+        couplings, numbers, bundle, span, step, drawing, structure, tuple(leaves), scheme
+    )
+    return found
+
+
+@partial(jax.jit, static_argnums=(6, 7, 8))
+def _advance(
+    couplings: Couplings,
+    numbers: Any,
+    bundle: Bundle,
+    span: Span,
+    step: Scalar,
+    drawing: Drawing,
+    structure: Any,
+    leaves: tuple[Any, ...],
+    scheme: str,
+) -> tuple[Bundle, TangentGrowth]:
+    moving = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
+    one = partial(_advance_one, moving=moving, span=span, step=step, drawing=drawing, scheme=scheme)
     batch = (*couplings, bundle)
     if jax.default_backend() == "cpu":
         # One product fills the cores; batched ones were no faster between 10 and 100 neurons.
@@ -107,62 +174,15 @@ def _advance_one(
     drive: Any,
     bundle: Bundle,
     *,
-    unit: AbstractUnit,
+    moving: AbstractUnit | AbstractDynamics,
     span: Span,
     step: Scalar,
-    noise: Any,
+    drawing: Drawing,
     scheme: str,
-    fresh: AbstractCouplings | None,
 ) -> tuple[Bundle, TangentGrowth]:
-    layout, rows, several = blocks.layout, bundle.frame.shape[0], unit.state_size > 1
-    count, neurons = 1 + rows + bundle.turn.outside.shape[0], len(field)
-    state_row = (jnp.arange(count) == 0)[:, None]
-
-    def split(vectors: Array) -> Array:
-        """(row, variable, neuron) of units with several variables."""
-        return vectors.reshape(len(vectors), unit.state_size, neurons) if several else vectors
-
-    def speeds(vectors: Array, index: Array, weights: tuple[Weights, Weights | None]) -> Array:
-        """The speed of the state, and its derivative along each tangent vector; one product serves all where the weights are
-        alike."""
-        within, whole = weights
-        parted = split(vectors)
-        state, slope = parted[0], unit.rate_slope(parted[0])
-        changed = jnp.einsum("vn,rvn->rn", slope, parted) if several else slope * parted
-        rates = jnp.where(state_row, unit.rate(state), changed)
-        inputs = inputs_from(rates, within)
-        if whole is not None:
-            inputs = inputs.at[:1].set(inputs_from(rates[:1], whole))
-        received = inputs[0] + field + (0.0 if drive is None else drive(step * (span.first + index)))
-        along, by_field = unit.speed_slopes(state, received)
-        if several:
-            turned = jnp.einsum("wvn,rvn->rwn", along, parted) + by_field * inputs[:, None]
-            return turned.at[0].set(unit.speed(state, received)).reshape(vectors.shape)
-        return jnp.where(state_row, unit.speed(state, received), along * vectors + by_field * inputs)
-
-    def moved(vectors: Array, speed: Array, kick: Array) -> Array:
-        """A step at this speed. Where nothing is known better it is linear, hence its own derivative."""
-        if unit.advances_plainly:
-            after = speed if unit.kind == "map" else vectors + step * speed
-        else:
-            parted, speed = split(vectors), split(speed)
-            first, linear = jax.linearize(lambda x, s: unit.advance(x, s, step, scheme), parted[0], speed[0])
-            after = jnp.concatenate([first[None], jax.vmap(linear)(parted[1:], speed[1:])]).reshape(vectors.shape)
-        return after.at[0].set(shaken(unit, split(after)[0], kick).reshape(-1))
-
-    def one_step(index: Array, vectors: Array) -> Array:
-        kick = jax.lax.cond(
-            jnp.any(noise > 0.0),
-            lambda: noise * jnp.sqrt(step) * jax.random.normal(jax.random.fold_in(key, span.first + index), (neurons,)),
-            lambda: jnp.zeros(neurons),
-        )
-        weights_key = jax.random.fold_in(jax.random.fold_in(key, _FRESH), span.first + index)
-        weights = _weights_now(blocks, fresh, neurons, weights_key)
-        now = speeds(vectors, index, weights)
-        ahead = moved(vectors, now, kick)
-        if unit.kind == "map" or scheme == "euler":
-            return ahead
-        return moved(vectors, 0.5 * (now + speeds(ahead, index + 1, weights)), kick)
+    rows, layout = bundle.frame.shape[0], blocks.layout
+    one = Moving(blocks, field, key, drive, span, step, drawing, scheme)
+    one_step = _step_of_dynamics(one, moving) if isinstance(moving, AbstractDynamics) else _step_of_neurons(one, moving)
 
     def interval(index: Array, carry: tuple[Bundle, TangentGrowth]) -> tuple[Bundle, TangentGrowth]:
         before, measured = carry
@@ -188,6 +208,77 @@ def _advance_one(
     nothing = Effect(jnp.zeros(modes), jnp.zeros(modes))
     start = (bundle, TangentGrowth(jnp.zeros(modes + len(layout.alone)), jnp.ones(()), nothing))
     return jax.lax.fori_loop(0, span.intervals, interval, start)
+
+
+def _step_of_neurons(one: Moving, unit: AbstractUnit) -> OneStep:
+    several, neurons = unit.state_size > 1, len(one.field)
+    blocks, field, step, fresh, scheme = one.blocks, one.field, one.step, one.drawing.fresh, one.scheme
+
+    def split(vectors: Array) -> Array:
+        """(row, variable, neuron) of units with several variables."""
+        return vectors.reshape(len(vectors), unit.state_size, neurons) if several else vectors
+
+    def speeds(vectors: Array, index: Array, weights: tuple[Weights, Weights | None]) -> Array:
+        """The speed of the state, and its derivative along each tangent vector; one product serves all where the weights are
+        alike."""
+        within, whole = weights
+        state_row = (jnp.arange(len(vectors)) == 0)[:, None]
+        parted = split(vectors)
+        state, slope = parted[0], unit.rate_slope(parted[0])
+        changed = jnp.einsum("vn,rvn->rn", slope, parted) if several else slope * parted
+        rates = jnp.where(state_row, unit.rate(state), changed)
+        inputs = inputs_from(rates, within)
+        if whole is not None:
+            inputs = inputs.at[:1].set(inputs_from(rates[:1], whole))
+        driven = one.driven(index)
+        received = inputs[0] + field + (0.0 if driven is None else driven)
+        along, by_field = unit.speed_slopes(state, received)
+        if several:
+            turned = jnp.einsum("wvn,rvn->rwn", along, parted) + by_field * inputs[:, None]
+            return turned.at[0].set(unit.speed(state, received)).reshape(vectors.shape)
+        return jnp.where(state_row, unit.speed(state, received), along * vectors + by_field * inputs)
+
+    def moved(vectors: Array, speed: Array, kick: Array) -> Array:
+        """A step at this speed. Where nothing is known better it is linear, hence its own derivative."""
+        if unit.advances_plainly:
+            after = speed if unit.kind == "map" else vectors + step * speed
+        else:
+            parted, speed = split(vectors), split(speed)
+            first, linear = jax.linearize(lambda x, s: unit.advance(x, s, step, scheme), parted[0], speed[0])
+            after = jnp.concatenate([first[None], jax.vmap(linear)(parted[1:], speed[1:])]).reshape(vectors.shape)
+        return after.at[0].set(shaken(unit, split(after)[0], kick).reshape(-1))
+
+    def one_step(index: Array, vectors: Array) -> Array:
+        kick = one.kick(index)
+        weights_key = jax.random.fold_in(jax.random.fold_in(one.key, _FRESH), one.span.first + index)
+        weights = _weights_now(blocks, fresh, neurons, weights_key)
+        now = speeds(vectors, index, weights)
+        ahead = moved(vectors, now, kick)
+        if unit.kind == "map" or scheme == "euler":
+            return ahead
+        return moved(vectors, 0.5 * (now + speeds(ahead, index + 1, weights)), kick)
+
+    return one_step
+
+
+def _step_of_dynamics(one: Moving, dynamics: AbstractDynamics) -> OneStep:
+    def speeds(vectors: Array, index: Array) -> Array:
+        """The velocity, of a map the next state, and its derivative along each tangent vector."""
+        inputs = one.driven(index)
+        function = dynamics.trajectory_step if dynamics.kind == "map" else dynamics.residual
+        speed, linear = jax.linearize(lambda state: function(state, inputs), vectors[0])
+        return jnp.concatenate([speed[None], jax.vmap(linear)(vectors[1:])])
+
+    def one_step(index: Array, vectors: Array) -> Array:
+        now, kick = speeds(vectors, index), one.kick(index)
+        if dynamics.kind == "map":
+            return now.at[0].add(kick)
+        ahead = (vectors + one.step * now).at[0].add(kick)
+        if one.scheme == "euler":
+            return ahead
+        return (vectors + 0.5 * one.step * (now + speeds(ahead, index + 1))).at[0].add(kick)
+
+    return one_step
 
 
 # Sets the keys of fresh couplings apart from those of the noise, which are folded with the number of the step.

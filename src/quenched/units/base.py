@@ -176,7 +176,7 @@ class AbstractUnit(Record):
             adjoint = turned + denominator[-1] * unit
         return AtRest(jnp.stack(numerator), jnp.stack(denominator))
 
-    def waves(self, frequency: Float[Array, " frequency"]) -> Complex[Array, " frequency"]:
+    def waves(self, frequency: Float[Array, "..."]) -> Complex[Array, "..."]:
         """The growth z of waves of these angular frequencies: i frequency, of a map exp(i frequency)."""
         return jnp.exp(1j * frequency) if self.kind == "map" else 1j * frequency
 
