@@ -130,3 +130,12 @@ def test_gain_and_noise_of_linear_networks_are_within_two_errors() -> None:
     within, chances = coverage(TRUTH, THEORY, 100, 100.0, rates=False)
     assert np.all((within >= 0.9) & (within <= 0.99)), within
     assert np.mean(chances < 0.05) < 0.15
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The model does not describe", "ignore:The data cannot tell")
+def test_gain_and_noise_of_chaotic_networks_are_within_two_errors() -> None:
+    theory = qd.dmft.Stationary(lags=(0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0))
+    within, chances = coverage(qd.RandomNetwork(1.6, noise=0.8), theory, 100, 100.0, rates=True)
+    assert np.all((within >= 0.9) & (within <= 0.99)), within
+    assert np.mean(chances < 0.05) < 0.15
