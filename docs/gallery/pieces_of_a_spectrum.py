@@ -35,7 +35,7 @@ for axes, model, title in zip(panels, (two_speeds, tiring, unequal), titles, str
     qd.plots.spectrum(own.merge(theory.drop_vars("status"), combine_attrs="drop_conflicts"), axes=axes)
     axes.set_title(title)
     axes.get_legend().remove()
-real, imag = theory.boundary_real[0], theory.boundary_imag[0]
+real = theory.boundary_real.values[0]
 wide, angle = float(np.ptp(real)) / 2, np.linspace(0.0, 2.0 * np.pi, 200)
 panels[2].plot(real.mean() + wide * np.cos(angle), wide * (1 - 0.8) / (1 + 0.8) * np.sin(angle), "k:", linewidth=1.2)
 figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -194,6 +195,10 @@ def test_a_picture_has_the_eigenvalues_the_boundary_and_the_outliers() -> None:
         r"outliers, $N=\infty$",
     ]
     assert axes.get_xlabel() == r"$\mathrm{Re}\,\lambda$"
+    figure, panels = plt.subplots(1, 2, sharex=True, sharey=True)
+    for each in panels:
+        qd.plots.spectrum(found, axes=each)
+    figure.draw_without_rendering()
     jacobian = qd.plots.spectrum(spectrum(REST))
     assert jacobian.get_xlabel().endswith("(1/time)")
     # The border of stability.

@@ -58,7 +58,8 @@ def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
     if matrix == "Jacobian":
         _draw_border(axes, kind == "map")
     unit = " (1/time)" if matrix == "Jacobian" and kind != "map" else ""
-    axes.set_aspect("equal", adjustable="datalim")
+    shared = len(axes.get_shared_x_axes().get_siblings(axes)) > 1 and len(axes.get_shared_y_axes().get_siblings(axes)) > 1
+    axes.set_aspect("equal", adjustable="box" if shared else "datalim")
     axes.set_xlabel(rf"$\mathrm{{Re}}\,\lambda${unit}")
     axes.set_ylabel(rf"$\mathrm{{Im}}\,\lambda${unit}")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
