@@ -129,16 +129,16 @@ def test_a_sampled_theory_keeps_its_random_numbers_and_adds_its_errors() -> None
     """Found again with the same key, to what the solver leaves; with another within the errors, which are larger than those
     of the data alone."""
     truth = qd.RandomNetwork(gain=0.7, symmetry=0.4, noise=0.5)
-    theory = qd.dmft.Stationary(lags=(0.0, 1.0, 2.0))
+    theory = qd.dmft.Stationary(lags=(0.0, 1.0, 2.0), frequencies=(0.0,))
     solution = qd.solve(truth, theory, solver=FEW, key=3)
     data = {"state_correlation": solution["state_correlation"], "state_correlation_error": 1e-5}
     begin = truth.replace(gain=0.5, symmetry=0.0)
     same = qd.fit(begin, theory, data, ["gain", "symmetry"], solver=FEW, key=3)
     assert same.estimate["gain"] == pytest.approx(0.7, abs=1e-5)
     assert same.estimate["symmetry"] == pytest.approx(0.4, abs=1e-4)
-    with pytest.warns(UserWarning, match="does not describe the data"):
-        other = qd.fit(truth.replace(gain=0.5), theory, data, ["gain"], solver=FEW, key=4)
-    assert other.error["gain"] > 1e-3
+    other = qd.fit(truth.replace(gain=0.5), theory, data, ["gain"], solver=FEW, key=4)
+    # The data alone would tell the gain to a few times their own error.
+    assert other.error["gain"] > 20.0 * 1e-5
     assert other.estimate["gain"] == pytest.approx(0.7, abs=4.0 * other.error["gain"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -55,5 +56,5 @@ def _measured(model: Any, recording: Recording, key: Array) -> np.ndarray:
     )
     states = run.trajectory.values[settling * finer :: finer].transpose(1, 0, 2)
     if recording.quantity == "correlation":
-        states = np.asarray(network.unit.rate(states))
+        states = np.asarray(network.unit.rate(jnp.asarray(states)))
     return correlation(states, recording.whole_lags, recording.places)
