@@ -13,13 +13,13 @@ import numpy as np
 
 import quenched as qd
 
-symmetries = np.array([-0.6, -0.3, 0.0, 0.2, 0.4])
+symmetries = np.array([-0.5, -0.3, -0.1, 0.1, 0.3])
 solver = qd.dmft.RingPopulation(scramblings=4)
 theory = [qd.solve(qd.RandomNetwork(2.5, eta), qd.dmft.Stationary(), solver=solver, throw=False) for eta in symmetries]
 names = ("lyapunov_exponent", "lyapunov_exponent_error")
 value, error = (np.array([float(each[name]) for each in theory]) for name in names)
 
-figure, axes = plt.subplots(figsize=(6.0, 3.6))
+figure, axes = plt.subplots(figsize=(7.4, 3.4))
 axes.errorbar(symmetries, value, error, color="0.2", linewidth=1, capsize=2, label="theory, by samples")
 exact = qd.solve(qd.RandomNetwork(2.5), qd.dmft.Stationary())["lyapunov_exponent"]
 axes.plot(0.0, float(exact), "x", color="C3", markersize=9, markeredgewidth=2, label="theory, Schrödinger equation")
@@ -42,5 +42,5 @@ for index, (size, networks) in enumerate(((100, 12), (400, 4))):
     )
 axes.axhline(0.0, color="0.7", linewidth=0.8)
 axes.set(xlabel=r"symmetry $\eta$", ylabel=r"exponent $\lambda_{\max}$ (1/leak time)", title="gain $g=2.5$")
-axes.legend()
+axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 plt.show()
