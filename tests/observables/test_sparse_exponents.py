@@ -60,7 +60,7 @@ def test_no_matrix_is_made_of_sparse_weights(fresh: bool) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         program = jax.make_jaxpr(advance, static_argnums=6)(
-            couplings, batch.unit, bundle, Span(0, 1, 1), 1.0, 0.0, "euler", batch.fresh
+            couplings, batch.moving, bundle, Span(0, 1, 1), 1.0, 0.0, "euler", batch.fresh
         )
     assert isinstance(couplings.blocks.within, GroupedRows)
     assert batch.entries == 5 * size

@@ -282,7 +282,8 @@ def test_the_determinant_is_that_of_the_static_equations(name: str) -> None:
         ones = jnp.ones(model.populations)
         names = ("mean_rate", "correlation", "integrated_response")
         parts = [jnp.asarray(solution.arrays[each]) * ones for each in names]
-        unknowns = Unknowns(*parts, jnp.asarray(solution.arrays.get("latent", np.zeros(0))))
+        latent = jnp.asarray(solution.arrays.get("latent", np.zeros(0)))
+        unknowns = Unknowns(parts[0], parts[1], parts[2], latent)
         cuts = np.cumsum([len(each) for each in unknowns])[:-1]
 
         def equations(flat: Any) -> Any:

@@ -14,7 +14,7 @@ from scipy.sparse import random_array
 import quenched
 
 qd: Any = quenched  # called with what its annotations forbid
-spectrum = quenched.observables.spectrum
+spectrum: Any = quenched.observables.spectrum
 Blocks, Elliptic, LowRank, Sparse = (getattr(qd.couplings, name) for name in ("Blocks", "Elliptic", "LowRank", "Sparse"))
 SMALL = qd.Network(1.4 * np.random.default_rng(0).normal(size=(20, 20)) / np.sqrt(20), field=0.3)
 

@@ -147,7 +147,7 @@ def lyapunov_spectrum(
     """
     throw, progress = checks.flag("throw", throw), checks.progress(progress)
     draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
-    batch = read_networks(dynamics, size, networks, noise, field, inputs, draw_key)
+    batch = read_networks(dynamics, size, networks, noise, field, draw_key, inputs)
     step = check_step((1.0 if batch.moving.kind == "map" else 0.1) if step is None else step)
     if batch.units:
         check_run(batch.units, step, batch.noise)

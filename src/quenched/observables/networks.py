@@ -66,7 +66,9 @@ class Networks(NamedTuple):
         return any(unit.nonnegative for unit in self.units)
 
 
-def read_networks(dynamics: Any, size: Any, networks: Any, noise: Any, field: Any, inputs: Any, key: Array) -> Networks:
+def read_networks(
+    dynamics: Any, size: Any, networks: Any, noise: Any, field: Any, key: Array, inputs: Any = None
+) -> Networks:
     """Whatever may be given as networks; refused where it is something else."""
     if isinstance(dynamics, RandomNetwork):
         _refuse_inputs(inputs)
