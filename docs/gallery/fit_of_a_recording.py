@@ -35,7 +35,7 @@ data = fits[0].data
 left.errorbar(data.lag, data.state_correlation, data.state_correlation_error, fmt="o", ms=4, color="C1", label="recording")
 left.plot(data.lag, data.state_correlation_fitted, color="C0", label="fit, with what 100 neurons change")
 left.plot(data.lag, qd.solve(guess, theory).state_correlation, ":", color="C0", label="first guess")
-left.set(xlabel=r"lag $\tau$ (leak times)", ylabel=r"autocorrelation $\langle x(t)x(t+\tau)\rangle$", ylim=(0, None))
+left.set(xlabel=r"lag $\tau$ (leak times)", ylabel=r"autocorrelation $\langle x(t)x(t+\tau)\rangle$", ylim=(0, 1.7))
 left.legend()
 for found in fits:
     gain, noise = found.estimate.values()

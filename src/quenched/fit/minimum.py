@@ -64,17 +64,19 @@ def descend(problem: Problem, first: np.ndarray, max_steps: int, fixed: dict[int
         return None
     if not moved.size:
         return Minimum(at(inside), float(np.sum(problem.residuals(at(inside)) ** 2)), Status.solved)
-    found = least_squares(
-        lambda values: problem.residuals(at(values)),
-        inside,
-        lambda values: problem.slopes(at(values))[:, moved],
-        bounds=(free.low[moved], free.high[moved]),
-        x_scale="jac",
-        xtol=_STEP,
-        ftol=_SQUARES,
-        gtol=None,
-        max_nfev=max_steps,
-    )
+    # Where the data do not see a direction SciPy divides 0 by 0 on its way to a step that does without it.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = least_squares(
+            lambda values: problem.residuals(at(values)),
+            inside,
+            lambda values: problem.slopes(at(values))[:, moved],
+            bounds=(free.low[moved], free.high[moved]),
+            x_scale="jac",
+            xtol=_STEP,
+            ftol=_SQUARES,
+            gtol=None,
+            max_nfev=max_steps,
+        )
     status = Status.solved if found.status > 0 else Status.out_of_steps
     return Minimum(at(found.x), 2.0 * float(found.cost), status)
 
