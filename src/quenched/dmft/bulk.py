@@ -22,6 +22,7 @@ from jaxtyping import Array, Complex, Float
 from quenched.couplings.base import AbstractCouplings, Rates, memory_of_each
 from quenched.dmft.one_neuron import Neuron, states_and_weights
 from quenched.models import RandomNetwork
+from quenched.numerics.extremes import largest
 from quenched.numerics.growth import spectral_radius
 from quenched.numerics.linear import solve_small
 from quenched.units.base import AtRest
@@ -143,7 +144,7 @@ def largest_radius(model: RandomNetwork, rates: Rates, neurons: list[Neuron], no
 
     whole = np.linspace(low, high, _FREQUENCIES) if np.isfinite(high) else np.append(0.0, np.geomspace(1e-3, 1e3, 32))
     _, best = jax.lax.scan(zoom, jnp.asarray(whole), None, length=_ZOOMS)
-    return jnp.max(best)
+    return largest(best)
 
 
 _ENDS: dict[str, Any] = {"map": (0.0, np.pi), "flow": (0.0, np.inf)}

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from quenched.gaussian.averages import REACH, average_of_jumps, meets_jumps
+from quenched.numerics.extremes import smallest
 from quenched.numerics.quadrature import Scalar, clip_breakpoints, outermost, sinh_legendre
 from quenched.units.base import AbstractUnit
 
@@ -96,7 +97,7 @@ def _support(neuron: Neuron) -> tuple[Array, ...]:
     high = outermost(lambda t: fixed.own_field(t) - field < REACH * deviation, scale)
     low = -outermost(lambda t: fixed.own_field(-t) - field > -REACH * deviation, scale)
     probe = jnp.sinh(jnp.linspace(jnp.arcsinh(low), jnp.arcsinh(high), 33))
-    margin = jnp.min(neuron.openings(jnp.append(probe, 0.0))[0])
+    margin = smallest(neuron.openings(jnp.append(probe, 0.0))[0])
 
     def zero(sign: float) -> Array:
         near = sign * outermost(lambda t: sign * fixed.own_field(sign * t) <= 0.0, scale)

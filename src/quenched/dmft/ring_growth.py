@@ -29,6 +29,7 @@ from quenched.dmft.stationary_ring import (
     root,
 )
 from quenched.numerics.anderson import Anderson, fixed_point
+from quenched.numerics.extremes import largest
 
 Real = float | Array
 Wave = Complex[Array, " frequency"]
@@ -92,12 +93,12 @@ def growth_at_rest(scheme: str, step: float, gain: Real, symmetry: Real, slope: 
     if scheme == "second_order":
         constant, ahead = forcing_terms(step)
         turns = (np.exp(-step) + constant * modes) / (1.0 - ahead * modes)
-        return jnp.max(jnp.log(jnp.abs(turns))) / step
+        return largest(jnp.log(jnp.abs(turns))) / step
     once = two_time_scheme("euler" if scheme == "euler" else "second_order", step)
     # turn^2 = leak turn + (now turn + before) mode.
     middle = 0.5 * (once.leak + once.now * modes)
     root = jnp.sqrt(middle**2 + once.before * modes)
-    return jnp.max(jnp.log(jnp.maximum(jnp.abs(middle + root), jnp.abs(middle - root)))) / step
+    return largest(jnp.log(jnp.maximum(jnp.abs(middle + root), jnp.abs(middle - root)))) / step
 
 
 def growth_rate(

@@ -19,6 +19,7 @@ from quenched.couplings.base import Rates
 from quenched.dmft.bulk import handed_on
 from quenched.gaussian.hermite import averages_under_a_wave, left_over, pair_averages
 from quenched.models import RandomNetwork, Sinusoid
+from quenched.numerics.extremes import largest, smallest
 from quenched.numerics.growth import spectral_abscissa, spectral_radius
 from quenched.units.base import AbstractUnit
 from quenched.units.filters import LinearSteps, WaveAnswer, driving, in_steps, linear_part, resting_mean, shape_of
@@ -388,9 +389,9 @@ class Packets(NamedTuple):
         Their frequencies lie so many times closer than those that fit into the ring: resonances lie between.
         """
         waves = self.ring.waves
-        apart = jnp.min(self.weights[:, waves.times // 4 :], axis=1)
+        apart = smallest(self.weights[:, waves.times // 4 :])
         powers = self._powers(growth, Waves(closer * waves.times, waves.step))
-        return jnp.max(jax.vmap(spectral_radius)(self.matrix * (apart * powers.T)[:, None, :]))
+        return largest(jax.vmap(spectral_radius)(self.matrix * (apart * powers.T)[:, None, :]))
 
 
 def at_one_time(rates: Rates) -> Rates:

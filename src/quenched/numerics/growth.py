@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from quenched.numerics.extremes import largest
+
 _SQUARINGS, _TERMS, _BALANCINGS = 40, 14, 20
 
 
@@ -23,7 +25,8 @@ def spectral_radius(matrix: Float[Array, "row row"]) -> Float[Array, ""]:
 def spectral_abscissa(matrix: Float[Array, "row row"]) -> Float[Array, ""]:
     """The largest real part of an eigenvalue: the rate at which exp(matrix t) grows."""
     matrix = _balanced(matrix)
-    step = 1.0 / jnp.maximum(jnp.max(jnp.sum(jnp.abs(matrix), axis=1)), 1e-300)
+    # Any step gives the same.
+    step = jax.lax.stop_gradient(1.0 / jnp.maximum(jnp.max(jnp.sum(jnp.abs(matrix), axis=1)), 1e-300))
     term = exponential = jnp.eye(len(matrix))
     for order in range(1, _TERMS + 1):
         term = term @ (matrix * step) / order
@@ -51,9 +54,9 @@ def _log_growth(matrix: Float[Array, "row row"]) -> Float[Array, ""]:
 
     def square(_: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         power, log_norm, weight = carry
-        norm = jnp.max(jnp.abs(power))
+        norm = largest(jnp.abs(power).ravel())
         scaled = power / jnp.where(norm > 0.0, norm, 1.0)
         return scaled @ scaled, log_norm + weight * jnp.log(norm), 0.5 * weight
 
     power, log_norm, weight = jax.lax.fori_loop(0, _SQUARINGS, square, (matrix, jnp.zeros(()), jnp.ones(())))
-    return log_norm + weight * jnp.log(jnp.max(jnp.abs(power)))
+    return log_norm + weight * jnp.log(largest(jnp.abs(power).ravel()))
