@@ -19,6 +19,7 @@ that second moments of the population are exact with fewer trajectories than ste
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -31,8 +32,8 @@ from quenched.dmft.schemes import Scheme
 from quenched.models import RandomNetwork
 from quenched.numerics.thinning import NEVER, interpolating, thin
 
-# Steps between thinnings: thinning more often would take longer than it saves.
-BLOCK = 32
+# Steps between thinnings: the longer, the more times are kept; the shorter, the more often all are written anew.
+BLOCK = 16
 
 
 class Start(NamedTuple):
@@ -43,6 +44,17 @@ class Start(NamedTuple):
     """Orthonormal over the trajectories: what is new in a step is made orthogonal to these too."""
     key: Key[Array, ""]
     """Of what is new."""
+
+
+class Size(NamedTuple):
+    """Of the arrays."""
+
+    steps: int
+    knots: int
+    places: int
+    """For times that are kept."""
+    tangents: int
+    """With 0 of which the memory is left out."""
 
 
 class Seen(NamedTuple):
@@ -69,8 +81,9 @@ class _Past(NamedTuple):
     """chi(t, s) at each s."""
     pushes: Float[Array, "knot tangent"]
     """What drove chi(t, s) a step before."""
-    measures: Float[Array, "knot knot tangent"]
-    """phi'(x(u)) chi(u, s) du at each u and s."""
+    recent: Float[Array, "recent knot tangent"]
+    """phi'(x(u)) chi(u, s) du at each s, and each u since the past was thinned. Those before do not change in between and
+    are kept apart, since a large array that changes in a loop is copied at each step."""
 
 
 class _Now(NamedTuple):
@@ -88,11 +101,10 @@ def long_sweep(
     step: float,
     start: Start,
     outputs: Int[Array, " time"],
-    size: tuple[int, int, int, int],
+    size: Size,
     field_at: Callable[[Any], Any],
 ) -> tuple[Seen, Float[Array, ""]]:
-    """What is seen at `outputs`, counted in steps, and the conditioning. `size`: steps, knots, places for kept times, and
-    tangents, with 0 of which the memory is left out."""
+    """What is seen at `outputs`, counted in steps, and the conditioning."""
     steps, knots, places, tangents = size
     count, several = start.initial.size, tangents + 2 if tangents else 0
     past = _Past(
@@ -101,15 +113,17 @@ def long_sweep(
         *(jnp.zeros((places, count)) for _ in range(3)),
         jnp.eye(places),
         *(jnp.zeros((places, several)) for _ in range(2)),
-        jnp.zeros((places, places, several)),
+        jnp.zeros((BLOCK, places, several)),
     )
+    measures = jnp.zeros((places, places, several))
     now = _Now(start.initial, jnp.zeros(count), jnp.asarray(jnp.inf))
     square = jnp.zeros((len(outputs), len(outputs)))
     seen = Seen(jnp.zeros((len(outputs), count)), square, square, jnp.zeros(len(outputs)))
 
-    def advance(carry: tuple[_Past, _Now, Seen], index: Array) -> tuple[tuple[_Past, _Now, Seen], None]:
+    def advance(measures: Array, carry: tuple[_Past, _Now, Seen], index: Array) -> tuple[tuple[_Past, _Now, Seen], None]:
         past, now, seen = carry
-        following, ahead, shown = _advance(model, scheme, step, tangents, field_at(step * index), start, past, now, index)
+        field = field_at(step * index)
+        following, ahead, shown = _advance(model, scheme, step, tangents, field, start, measures, past, now, index)
         place = jnp.searchsorted(outputs, index)
         is_asked = outputs[jnp.minimum(place, len(outputs) - 1)] == index
 
@@ -122,16 +136,20 @@ def long_sweep(
 
         return (following, ahead, jax.lax.cond(is_asked, recorded, lambda: seen)), None
 
-    def block(carry: tuple[_Past, _Now, Seen], first: Array) -> tuple[tuple[_Past, _Now, Seen], None]:
-        past, *others = carry
-        return jax.lax.scan(advance, (_thinned(past, first, knots), *others), first + jnp.arange(BLOCK))
+    def block(carry: tuple[_Past, Array, _Now, Seen], first: Array) -> tuple[tuple[_Past, Array, _Now, Seen], None]:
+        past, measures, *others = carry
+        past, measures = _thinned(past, measures, first, knots)
+        before = past.count
+        steps = first + jnp.arange(BLOCK)
+        (past, *others), _ = jax.lax.scan(partial(advance, measures), (past, *others), steps)
+        return (past, jax.lax.dynamic_update_slice_in_dim(measures, past.recent, before, 0), *others), None
 
-    (_, now, seen), _ = jax.lax.scan(block, (past, now, seen), jnp.arange(0, steps + 1, BLOCK))
+    (_, _, now, seen), _ = jax.lax.scan(block, (past, measures, now, seen), jnp.arange(0, steps + 1, BLOCK))
     return seen, now.conditioning
 
 
-def _thinned(past: _Past, index: Array, knots: int) -> _Past:
-    """Without what is not kept at `index`."""
+def _thinned(past: _Past, measures: Array, index: Array, knots: int) -> tuple[_Past, Array]:
+    """Without what is not kept at `index`"""
     times, places, there, merging = thin(past.times, index, knots)
 
     def left(values: Array) -> Array:
@@ -140,18 +158,28 @@ def _thinned(past: _Past, index: Array, knots: int) -> _Past:
     # L without rows is no longer lower triangular: L = L' Q^T, and z' = Q^T z.
     orthonormal, triangle = jnp.linalg.qr(left(past.factor.T).T)
     signs = jnp.where(jnp.diagonal(triangle) < 0.0, -1.0, 1.0)
-    measures = jnp.where(there[:, None], past.measures[:, places], 0.0)
-    return _Past(
+    # Those that stay are as they were; few are dropped, and shared out.
+    count = jnp.sum(there)
+    first = jnp.minimum(count, len(places) - BLOCK)
+    dropped = jax.lax.dynamic_slice_in_dim(places, first, BLOCK)
+    shared = there[:, None] & (first + jnp.arange(BLOCK) >= count)
+
+    def merged(values: Array) -> Array:
+        return left(values) + jnp.where(shared, merging[:, dropped], 0.0) @ values[dropped]
+
+    measures = jnp.where(there[:, None], measures[:, places], 0.0)
+    past = _Past(
         times,
-        jnp.sum(there),
+        count,
         left(past.rates),
-        merging @ past.measure,
+        merged(past.measure),
         jnp.where(there[:, None], signs[:, None] * (orthonormal.T @ past.normals), 0.0),
         jnp.where(there, signs[:, None] * triangle, jnp.eye(len(places))),
         left(past.columns),
         left(past.pushes),
-        (merging @ measures.reshape(len(places), -1)).reshape(measures.shape),
+        jnp.zeros_like(past.recent),
     )
+    return past, merged(measures.reshape(len(places), -1)).reshape(measures.shape)
 
 
 def _advance(
@@ -161,6 +189,7 @@ def _advance(
     tangents: int,
     field: Any,
     start: Start,
+    measures: Array,
     past: _Past,
     now: _Now,
     index: Array,
@@ -171,7 +200,6 @@ def _advance(
     rates = past.rates.at[place].set(rate)
     (known,), deviation, pivot = next_row(past.factor, model.gain**2 * (rates @ rate)[None] / count, place)
     fresh, kick = _new(jax.random.fold_in(start.key, index), start.normals, past.normals)
-    force = field + known @ past.normals + deviation * fresh
     past = past._replace(
         times=past.times.at[place].set(index),
         count=place + 1,
@@ -179,10 +207,11 @@ def _advance(
         normals=past.normals.at[place].set(fresh),
         factor=past.factor.at[:, place].set(known.at[place].set(jnp.where(deviation > 0.0, deviation, 1.0))),
     )
+    force = field + known.at[place].set(deviation) @ past.normals
     response = state_response = jnp.zeros(len(rates))
     if tangents:
         slope = with_means(model.activation.slope(state), tangents)
-        past, state_response, response, memory = _remembered(model, scheme, step, past, rate, slope, index)
+        past, state_response, response, memory = _remembered(model, scheme, step, measures, past, rate, slope, index)
         force = force + memory
     before = jnp.where(index == 0, force, now.force)
     ahead = scheme.leak * state + scheme.now * force + scheme.before * before + model.noise * scheme.kick * kick
@@ -191,7 +220,14 @@ def _advance(
 
 
 def _remembered(
-    model: RandomNetwork, scheme: Scheme, step: float, past: _Past, rate: Array, slope: Array, index: Array
+    model: RandomNetwork,
+    scheme: Scheme,
+    step: float,
+    measures: Array,
+    past: _Past,
+    rate: Array,
+    slope: Array,
+    index: Array,
 ) -> tuple[_Past, Array, Array, Array]:
     """With the step of all columns; R_x and R at kept times, and the memory of each trajectory.
 
@@ -206,18 +242,17 @@ def _remembered(
     end = jnp.where(index > 0, 0.5 * step * at_once, 0.0)
     memory = kernel @ past.measure + end * kernel[place] * rate
 
-    changed = slope * columns
-    earlier = (kernel @ past.measures.reshape(len(columns), -1)).reshape(columns.shape)
-    pushes = (earlier + end * kernel[place] * changed).at[place].set(0.0)
-    first = jnp.where(index > 0, step, step - 0.5 * step * at_once)
+    changed, since = slope * columns, index % BLOCK
+    of_recent = jax.lax.dynamic_slice_in_dim(kernel, place - since, BLOCK)
+    earlier = kernel @ measures.reshape(len(columns), -1) + of_recent @ past.recent.reshape(BLOCK, -1)
+    # A kick of now has not changed anything yet.
+    pushes = (earlier.reshape(columns.shape) + end * kernel[place] * changed).at[place].set(0.0)
     following = scheme.leak * columns + scheme.now * pushes + scheme.before * past.pushes
-    # Written only once it has been read, so that it needs no copy.
-    measures, following = jax.lax.optimization_barrier((past.measures, following))
     past = past._replace(
-        measure=past.measure.at[place].set(first * rate),
+        measure=past.measure.at[place].set(jnp.where(index > 0, step, step * (1.0 - 0.5 * at_once)) * rate),
         columns=following.at[place].set(1.0) if scheme.delayed else following,
         pushes=pushes,
-        measures=measures.at[place].set((step * changed).at[place].multiply(0.5)),
+        recent=past.recent.at[since].set((step * changed).at[place].multiply(0.5)),
     )
     return past, state_response, response, memory
 

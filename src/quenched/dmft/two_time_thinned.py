@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from quenched.dmft.schemes import scheme
-from quenched.dmft.thinned import BLOCK, Start, long_sweep
+from quenched.dmft.thinned import BLOCK, Size, Start, long_sweep
 from quenched.dmft.two_time_sampled import TwoTimeSampled, starting
 from quenched.models import RandomNetwork
 from quenched.numerics.exact_moments import ENOUGH, stratified, with_exact_moments
@@ -56,7 +56,7 @@ class TwoTimeThinned(TwoTimeSampled):
 
     def _found(self, model: RandomNetwork, key: Array) -> tuple[dict[str, Array], Array]:
         rule, outputs = scheme(self.scheme, self.step), jnp.asarray(self.kept)
-        size = (self.steps, self.knots, self.places, self.tangents if self.memory else 0)
+        size = Size(self.steps, self.knots, self.places, self.tangents if self.memory else 0)
         seen, conditioning = long_sweep(model, rule, self.step, self._start(key), outputs, size, model.field_at)
         rates = model.activation(seen.state)
         arrays = {

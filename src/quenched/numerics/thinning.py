@@ -2,7 +2,8 @@
 
 Time m is kept at time n, both counted in steps, if m is a multiple of 2^l, where l = floor(log2(min(n - m, m) / knots)): the
 gap between kept times is at most their age over `knots`, and at most the time since the start over `knots`. There are some
-2 knots (1 + log2(n / (2 knots))) of them, instead of n.
+2 knots (1 + log2(n / (2 knots))) of them, instead of n. At each n at most one is dropped: that with n - m = knots 2^l is an
+odd multiple of 2^(l-1), and so n is one too, for one l alone.
 
 An integral of R(n, u) y(u) over the past u is a sum of R(n, u) Y(u) over kept times, where Y(u) begins as y(u) times the
 step. When a time is dropped, R there is from now on the cubic polynomial through the four kept times around it; so these
@@ -87,7 +88,7 @@ def lagrange(nodes: Int[Array, "point node"], points: Int[Array, " point"]) -> F
 
 @lru_cache(maxsize=64)
 def most_kept(steps: int, knots: int, block: int) -> int:
-    """How many times there are at most, where they are thinned once in every `block` steps."""
+    """How many times there are at most, where they are thinned once in every `block` steps, which drops at most as many."""
     with jax.ensure_compile_time_eval():
         now = block * (steps // block)
         return block + int(jnp.sum(kept(jnp.arange(now), jnp.asarray(now), knots)))
