@@ -34,7 +34,7 @@ def read_times(times: Any, steps: int, step: float) -> int | tuple[float, ...] |
 
 
 def output_steps(times: int | tuple[float, ...] | None, steps: int, step: float) -> tuple[int, ...]:
-    """The times, in steps; where their number is asked for 0 and as many more, rounded to steps, less those that coincide."""
+    """The times, in steps. Where their number is asked for 0 and others up to the last, less those that round alike."""
     if isinstance(times, tuple):
         return tuple(round(time / step) for time in times)
     spaced = np.round(np.geomspace(1, steps, (times or _USUAL) - 1)).astype(int)

@@ -14,10 +14,10 @@ import numpy as np
 
 from quenched import checks
 from quenched.couplings.base import remembers
+from quenched.dmft.output_times import output_steps, read_times
 from quenched.dmft.schemes import scheme
 from quenched.dmft.two_time_covers import check_parts, check_slopes
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
-from quenched.dmft.output_times import output_steps, read_times
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
 from quenched.dmft.two_time_solvers import Population, Quadrature, ThinnedPopulation, check_tangents, extrapolates

@@ -39,7 +39,7 @@ class TwoTimeThinned(TwoTimeSampled):
         enough = enough_trajectories(self.steps, self.knots)
         if self.trajectories < enough:
             raise ValueError(
-                f"Argument `trajectories` must be at least {enough} for the {self.places} times that are kept at once, but is "
+                f"Argument `trajectories` must be at least {enough} for {self.places} times that are kept at once, but is "
                 f"{self.trajectories}; fewer `knots` keep fewer."
             )
         super().check(model, solver)

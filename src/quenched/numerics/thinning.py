@@ -58,10 +58,9 @@ def thin(times: Int[Array, " knot"], now: Int[Array, ""], knots: int) -> Thinned
     # A dropped time has two kept times before it and two after, as far as there are any.
     last = jnp.cumsum(stays) - 1
     first = jnp.clip(last - 1, 0, jnp.maximum(count - NODES, 0))
-    nodes = first[:, None] + jnp.arange(NODES)
-    weights = lagrange(jnp.where(nodes < count, left[nodes % size], -1 - nodes), times)
+    nodes, weights = _cubic(left, first, count, times)
     dropped = ~stays & (times < NEVER)
-    merging = jnp.zeros((size, size)).at[nodes % size, jnp.arange(size)[:, None]].add(jnp.where(dropped[:, None], weights, 0.0))
+    merging = jnp.zeros((size, size)).at[nodes, jnp.arange(size)[:, None]].add(jnp.where(dropped[:, None], weights, 0.0))
     merging = merging.at[last, jnp.arange(size)].add(jnp.where(stays, 1.0, 0.0))
     return Thinned(left, places, there, merging)
 
@@ -70,12 +69,18 @@ def interpolating(
     times: Int[Array, " knot"], there: Bool[Array, " knot"], points: Int[Array, " point"]
 ) -> Float[Array, "point knot"]:
     """From values at times in order to values at points between the first and the last of them."""
-    size, count = times.size, jnp.sum(there)
+    count = jnp.sum(there)
     after = jnp.searchsorted(jnp.where(there, times, NEVER), points, side="right")
     first = jnp.clip(after - 2, 0, jnp.maximum(count - NODES, 0))
+    nodes, weights = _cubic(times, first, count, points)
+    return jnp.zeros((len(points), times.size)).at[jnp.arange(len(points))[:, None], nodes].add(weights)
+
+
+def _cubic(times: Array, first: Array, count: Array, points: Array) -> tuple[Array, Array]:
+    """Places of the four times from `first` on, for each point, and the weights of the values there."""
     nodes = first[:, None] + jnp.arange(NODES)
-    weights = lagrange(jnp.where(nodes < count, times[nodes % size], -1 - nodes), points)
-    return jnp.zeros((len(points), size)).at[jnp.arange(len(points))[:, None], nodes % size].add(weights)
+    # Where there are fewer than four none is dropped yet: points are at times, and the weights of any others are 0.
+    return nodes % times.size, lagrange(jnp.where(nodes < count, times[nodes % times.size], -1 - nodes), points)
 
 
 def lagrange(nodes: Int[Array, "point node"], points: Int[Array, " point"]) -> Float[Array, "point node"]:
