@@ -29,7 +29,9 @@ def few(**options: Any) -> qd.dmft.ThinnedPopulation:
 
 @pytest.mark.parametrize("scheme", ["euler", "second_order"])
 @pytest.mark.parametrize(("symmetry", "field"), [(1.0, 0.0), (-0.7, 0.3), (0.0, 0.2)])
-def test_linear_networks_without_noise_are_exact_where_nothing_is_dropped(symmetry: float, field: float, scheme: str) -> None:
+def test_linear_networks_without_noise_are_exact_where_nothing_is_dropped(
+    symmetry: float, field: float, scheme: str
+) -> None:
     gain, step, steps, start = 0.45, 0.1, 60, qd.Normal(0.3, 0.7)
     kernel, response = exact.linear_kernel(gain, symmetry, steps, scheme, step)
     correlation, _, mean = exact.two_time_recursion(
@@ -203,7 +205,9 @@ def test_what_it_does_not_cover_is_refused_by_name() -> None:
 
 def test_too_few_trajectories_and_too_much_memory_are_refused_before_any_work() -> None:
     theory = qd.dmft.TwoTime(1000.0, 0.1)
-    with pytest.raises(ValueError, match=r"`trajectories` must be at least \d+ for \d+ times that are kept at once, but is 64"):
+    with pytest.raises(
+        ValueError, match=r"`trajectories` must be at least \d+ for \d+ times that are kept at once, but is 64"
+    ):
         qd.solve(QUENCH, theory, solver=qd.dmft.ThinnedPopulation(trajectories=64))
     with pytest.raises(ValueError, match=r"`memory_limit` must allow 0\.\d+ GiB for 10000 steps .*, but is 0\.1"):
         qd.solve(QUENCH, theory, solver=qd.dmft.ThinnedPopulation(memory_limit=0.1))

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from spherical_glass import BLOCK, energies
+
 from quenched.numerics.thinning import NEVER, interpolating, kept, most_kept, thin
 
 

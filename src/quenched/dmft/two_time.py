@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
@@ -147,7 +147,7 @@ class TwoTime(AbstractChoice):
         scheme: str = "second_order",
         response: bool | None = None,
         perturbation: bool = False,
-        times: int | Sequence[float] | None = None,
+        times: int | Iterable[Any] | None = None,
     ):
         self.step = check_step(step)
         steps = count_steps(duration, step)
