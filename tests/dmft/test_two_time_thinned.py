@@ -193,7 +193,10 @@ def test_what_it_does_not_cover_is_refused_by_name() -> None:
     for model, message in (
         (qd.RandomNetwork(1.5, 1.0, unit=qd.units.Leaky(time_constant=2.0)), "`time_constant` must be left out"),
         (qd.RandomNetwork(couplings=qd.couplings.Elliptic(1.5, mean=1.0)), "`mean` must be left out"),
-        (qd.RandomNetwork(1.5, 1.0, activation=qd.Sign()), "sign"),
+        (
+            qd.RandomNetwork(1.5, 1.0, activation=qd.Activation(jnp.sign, breakpoints=(0.0,))),
+            "the response of a trajectory is a delta function where it passes the jump",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             qd.solve(model, theory, solver=few())

@@ -19,9 +19,13 @@ def _float64() -> Iterator[None]:
         yield
 
 
-def which(steps: int, knots: int) -> np.ndarray:
-    times = np.arange(steps)
-    return times[np.asarray(kept(jnp.asarray(times), jnp.asarray(steps), knots))]
+_kept, _thin = jax.jit(kept, static_argnums=2), jax.jit(thin, static_argnums=2)
+
+
+def which(steps: int, knots: int, room: int = 5000) -> np.ndarray:
+    """Times that are kept of so many; compiled for as many as there is room for."""
+    times = np.arange(room)
+    return times[np.asarray(_kept(np.where(times < steps, times, NEVER), steps, knots))]
 
 
 @pytest.mark.parametrize("knots", [4, 5, 8])
@@ -38,7 +42,7 @@ def test_gaps_are_a_share_of_the_age_and_of_the_time_since_the_start(steps: int,
 def test_at_most_one_is_dropped_in_a_step_and_their_number_grows_as_the_logarithm(knots: int) -> None:
     counts = np.array([len(which(steps, knots)) for steps in range(400)])
     assert np.all(np.diff(counts) >= 0)
-    numbers = np.array([len(which(1000 * 2**power, knots)) for power in range(6)])
+    numbers = np.array([len(which(1000 * 2**power, knots, 32000)) for power in range(6)])
     # One more octave on either side.
     assert np.all(np.abs(np.diff(numbers) - 2 * knots) <= knots)
     assert most_kept(32000, knots, BLOCK) == numbers[5] + BLOCK
@@ -47,11 +51,11 @@ def test_at_most_one_is_dropped_in_a_step_and_their_number_grows_as_the_logarith
 def thinned_sum(weight: np.ndarray, knots: int) -> Callable[[Callable[[np.ndarray], np.ndarray]], float]:
     """sum_u f(u) weight(u) of functions f, by what is left of the past at its end."""
     steps = len(weight)
-    room, thinning = most_kept(steps, knots, BLOCK), jax.jit(thin, static_argnums=2)
+    room = most_kept(steps, knots, BLOCK)
     times, merged, count = np.full(room, NEVER), np.zeros(room), 0
     for now in range(steps):
         if now % BLOCK == 0:
-            left = thinning(times, now, knots)
+            left = _thin(times, now, knots)
             times, merged, count = np.array(left.times), np.array(left.merging @ merged), int(left.there.sum())
         times[count], merged[count] = now, weight[now]
         count += 1

@@ -40,11 +40,11 @@ class Thinned(NamedTuple):
 
 def kept(times: Int[Array, " knot"], now: Int[Array, ""], knots: int) -> Bool[Array, " knot"]:
     """Which times are kept at time `now`."""
-    near = jnp.minimum(now - times, times)
+    near = jnp.minimum(now - times, times) // min(knots, NEVER)
     # As integers: a logarithm may be rounded to either side of a power of two.
     gap = jnp.ones_like(times)
     for power in range(1, 31):
-        gap = jnp.where(near >= knots * 2**power, 2**power, gap)
+        gap = jnp.where(near >= 2**power, 2**power, gap)
     return (times < NEVER) & (times % gap == 0)
 
 
