@@ -7,7 +7,7 @@ from quenched.dmft.stationary_sampled import StationarySampled
 from quenched.dmft.stationary_solvers import LateTimes, Ring, RingPopulation
 from quenched.dmft.transitions import transitions
 from quenched.dmft.two_time import TwoTime
-from quenched.dmft.two_time_solvers import Population, Quadrature
+from quenched.dmft.two_time_solvers import Population, Quadrature, ThinnedPopulation
 from quenched.numerics.anderson import Anderson
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "StationaryGaussian",
     "StationaryLinear",
     "StationarySampled",
+    "ThinnedPopulation",
     "TwoTime",
     "transitions",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
@@ -14,18 +14,20 @@ import numpy as np
 
 from quenched import checks
 from quenched.couplings.base import remembers
+from quenched.dmft.output_times import output_steps, read_times
 from quenched.dmft.schemes import scheme
 from quenched.dmft.two_time_covers import check_parts, check_slopes
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
-from quenched.dmft.two_time_solvers import Population, Quadrature, extrapolates
+from quenched.dmft.two_time_solvers import Population, Quadrature, ThinnedPopulation, check_tangents, extrapolates
+from quenched.dmft.two_time_thinned import TwoTimeThinned, enough_trajectories
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid
 from quenched.models.starts import check_starts, read_starts, starts_of
 from quenched.precision import own_settings, traced
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES
-from quenched.theory import AbstractChoice, is_usual
+from quenched.theory import AbstractChoice, is_usual, one_population
 
 # Modes that decay may grow at most at this rate by the scheme: those that barely decay do grow a little.
 _UNSTABLE = 0.1
@@ -43,7 +45,8 @@ class TwoTime(AbstractChoice):
     factor, hence the field, and tangents give R.
 
     `solver=` of `qd.solve` says how: `qd.dmft.Quadrature(...)` without sampling, `qd.dmft.Population(...)` by sampling,
-    which any model may be. Left out, the model decides.
+    which any model may be. Left out, the model decides. Over long times `qd.dmft.ThinnedPopulation(...)` keeps a part of
+    the past alone; left out, it is taken where `times` are given.
 
     Other couplings and units are always sampled. Each population has trajectories of its own, in a field whose mean,
     covariance and memory are those of `model.couplings`; the latents kappa_r(t) of a low-rank part follow from means and R.
@@ -60,6 +63,8 @@ class TwoTime(AbstractChoice):
             x' = advance(x, 1.5 speed - 0.5 speed before), as exactly; a map is the map.
         response: whether to return R. Left out: where it is needed anyway (symmetry, low rank) or free (no sampling).
         perturbation: whether to follow a small random change of all states, by sampling; takes about twice as long.
+        times: at which results are returned, by `qd.dmft.ThinnedPopulation` alone: multiples of the step from 0 to the
+            duration in rising order, or how many, which are then evenly spaced in their logarithm; if left out 48.
 
     Returns:
         `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
@@ -119,16 +124,18 @@ class TwoTime(AbstractChoice):
     scheme: str = eqx.field(static=True)
     response: bool | None = eqx.field(static=True)
     perturbation: bool = eqx.field(static=True)
+    times: int | tuple[float, ...] | None = eqx.field(static=True)
 
     equation: ClassVar[str] = (
         r"\dot x(t) = -x(t) + g^2\eta\int_0^t R(t,s)\,\phi(x(s))\,\mathrm{d}s + \gamma(t) + b(t) + \sigma\xi(t),\quad "
         r"\langle\gamma(t)\gamma(s)\rangle = g^2 C(t,s)"
     )
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
-    solvers: ClassVar[tuple[type, ...]] = (Population, Quadrature)
+    solvers: ClassVar[tuple[type, ...]] = (Population, Quadrature, ThinnedPopulation)
     of_solver: ClassVar[Mapping[str, str]] = {
         **{name: f"qd.dmft.Population({name}={{}})" for name in inspect.signature(Population).parameters},
         "sampled": "qd.dmft.Population()",
+        "knots": "qd.dmft.ThinnedPopulation(knots={})",
     }
 
     def __init__(
@@ -140,6 +147,7 @@ class TwoTime(AbstractChoice):
         scheme: str = "second_order",
         response: bool | None = None,
         perturbation: bool = False,
+        times: int | Iterable[Any] | None = None,
     ):
         self.step = check_step(step)
         steps = count_steps(duration, step)
@@ -150,6 +158,7 @@ class TwoTime(AbstractChoice):
         self.scheme = checks.one_of("scheme", scheme, SCHEMES)
         self.response = None if response is None else checks.flag("response", response)
         self.perturbation = checks.flag("perturbation", perturbation)
+        self.times = read_times(times, steps, self.step)
 
     def covers(self, model: RandomNetwork) -> None:
         if is_usual(model):
@@ -157,13 +166,17 @@ class TwoTime(AbstractChoice):
         else:
             check_parts(model, self.step, self.initial)
 
-    def default_solver(self, models: Sequence[RandomNetwork]) -> Population | Quadrature:
+    def default_solver(self, models: Sequence[RandomNetwork]) -> Population | Quadrature | ThinnedPopulation:
+        if self.times is not None:
+            return ThinnedPopulation()
         sampled = self._why_sampled(models) or self.perturbation or self._is_sharp(models)
         return Population() if sampled else Quadrature()
 
     def checked_solver(self, models: Sequence[RandomNetwork], solver: Any) -> Any:
         """With `richardson` as it will be: a map has no step to extrapolate."""
         found = super().checked_solver(models, solver)
+        if isinstance(found, ThinnedPopulation):
+            return found
         if models[0].kind == "map":
             if found.richardson:
                 raise ValueError("Argument `richardson` must be False for units that are maps, whose step is 1.")
@@ -187,6 +200,13 @@ class TwoTime(AbstractChoice):
 
     def choose(self, models: Sequence[RandomNetwork], solver: Any = None) -> TwoTimeGaussian | TwoTimeSampled:
         solver = self.checked_solver(models, solver)
+        if isinstance(solver, ThinnedPopulation):
+            return self._thinned(models, solver)
+        if self.times is not None:
+            raise ValueError(
+                f"Argument `times` must be left out with a {type(solver).__name__}, which returns every step; "
+                "qd.dmft.ThinnedPopulation returns those asked for."
+            )
         why_sampled = self._why_sampled(models)
         if isinstance(solver, Quadrature) and why_sampled:
             raise ValueError(
@@ -219,6 +239,36 @@ class TwoTime(AbstractChoice):
             perturbation=self.perturbation,
             memory=memory or bool(self.response),
             **_numerics(solver, population, solver.tangents or min(population, default_tangents(population))),
+        )
+
+    def _thinned(self, models: Sequence[RandomNetwork], solver: ThinnedPopulation) -> TwoTimeThinned:
+        for model in models:
+            one_population(model, "dmft.ThinnedPopulation", "qd.dmft.Population takes others")
+            self._check_stable(model)
+        if self.perturbation:
+            raise ValueError(
+                "Argument `perturbation` must be False with a ThinnedPopulation; qd.dmft.Population follows perturbations."
+            )
+        steps, memory = count_steps(self.duration, self.step), bool(self._why_sampled(models))
+        trajectories = solver.trajectories or max(1024, enough_trajectories(steps, solver.knots))
+        check_tangents(solver.tangents, trajectories)
+        return TwoTimeThinned(
+            steps=steps,
+            step=self.step,
+            initial=starts_of(self.initial, models[0].units[0])[0],
+            scheme=self.scheme,
+            response=memory if self.response is None else self.response,
+            perturbation=False,
+            memory=memory or bool(self.response),
+            trajectories=trajectories,
+            tangents=solver.tangents or trajectories // 4,
+            richardson=False,
+            scramblings=solver.populations,
+            precision=None,
+            memory_limit=solver.memory_limit,
+            time_limit=np.inf,
+            knots=solver.knots,
+            kept=output_steps(self.times, steps, self.step),
         )
 
     def _of_parts(self, models: Sequence[RandomNetwork], solver: Population) -> TwoTimeParts:
