@@ -5,8 +5,8 @@ what it prints is in `docs/finite_size.md`.
 
     python examples/fixed_points_along_sizes.py fixed_points_along_sizes.csv
 
-takes some six minutes of one core (`--quick` a minute, with fewer and smaller networks). The same seeds give the same numbers
-on the same kind of machine.
+takes some six minutes of one core (`--quick` a minute, with fewer and smaller networks). The same seeds give the same
+numbers on the same kind of machine.
 """
 
 from __future__ import annotations
