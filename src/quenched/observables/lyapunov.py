@@ -28,7 +28,7 @@ from quenched.records import printed
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.refusals import check_run
 from quenched.simulate.schemes import SCHEMES
-from quenched.solution import labelled
+from quenched.solution import Solution, labelled
 from quenched.solve import Progress
 from quenched.status import Status
 from quenched.units.leaky import Leaky
@@ -44,8 +44,8 @@ _BYTES_OF_A_BLOCK = 1000
 
 @double_precision
 def lyapunov_spectrum(
-    dynamics: Network | Sequence[Network] | RandomNetwork,
-    duration: float,
+    dynamics: Network | Sequence[Network] | RandomNetwork | Solution,
+    duration: float | None = None,
     step: float | None = None,
     *,
     exponents: int | None = None,
@@ -139,6 +139,16 @@ def lyapunov_spectrum(
         [-0.5, -0.8]
     """
     throw, progress = checks.flag("throw", throw), checks.progress(progress)
+    if isinstance(dynamics, Solution):
+        given = [duration, step, exponents, size, networks, burn_in, noise, field, initial, orthonormalise]
+        if any(each is not None for each in given) or (scheme, blocks) != ("second_order", 32):
+            raise ValueError(
+                "Arguments other than `key`, `throw` and `progress` must be left out with a Solution, whose exponents are of "
+                "infinitely many neurons and all times."
+            )
+        return _of_solution(dynamics, key, throw, progress)
+    if duration is None:
+        raise TypeError("Argument `duration` must be given with networks.")
     draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
     batch = read_networks(dynamics, size, networks, noise, field, draw_key)
     step = check_step((1.0 if batch.unit.kind == "map" else 0.1) if step is None else step)
@@ -173,6 +183,16 @@ def lyapunov_spectrum(
         # What was interrupted is told by its status.
         stopped = np.isin(dataset.status.values, (Status.interrupted, Status.not_run))
         raise_unsolved("lyapunov_spectrum", np.where(stopped, Status.solved, dataset.status.values), "networks", dataset)
+    return dataset
+
+
+def _of_solution(solution: Solution, key: int | Array | None, throw: bool, progress: Progress | None) -> xr.Dataset:
+    from quenched.observables.spectrum_of_theory import spectrum_of_theory
+
+    dataset = spectrum_of_theory(solution, key, progress)
+    if throw:
+        reason = "the error of the dimension is more than a quarter of its value, or the iteration did not end."
+        raise_unsolved("lyapunov_spectrum", dataset.status.values, "points", dataset, reason)
     return dataset
 
 
