@@ -1,13 +1,13 @@
 """All Lyapunov exponents of infinitely many neurons: which part of them lies below a growth rate.
 
-docs/derivations/lyapunov_spectrum.md derives it for one population without symmetry. Along trajectories of T times,
-D = phi'(x(t)), the exponents are where the determinant of L = A - J D vanishes, A the clock of a neuron alone: d/dt + 1 + rate
-of flows, e^rate times a shift of maps. With K = sqrt(b2) D |A|^-1 sqrt(b1), b1 and b2 functions of the frequency,
+docs/derivations/lyapunov_spectrum.md derives it for one population without symmetry. On a ring of T times, with slopes
+D = phi'(x(t)), the exponents are where the determinant of L = A - J D vanishes. A is what a neuron does alone: of flows
+d/dt + 1 + rate, of maps e^rate times a shift. With K = sqrt(b2) D |A|^-1 sqrt(b1), b1 and b2 functions of the frequency w,
 
-    b1 b2 = g^2 <[K^T (1 + K K^T)^-1 K]_ww> = g^2 <[K (1 + K^T K)^-1 K^T]_ww>,   part below = (1/T) sum_w Re(A'/A) (1 - b1 b2/g^2),
+    b1 b2 = g^2 <[K (1 + K^T K)^-1 K^T]_ww> = g^2 <[K^T (1 + K K^T)^-1 K]_ww>,
+    part below = (1/T) sum_w Re(A'/A) (1 - b1 b2/g^2),      A' = dA/drate.
 
-A' the derivative of A by the rate. Frequencies are odd multiples of pi/window: growing waves change sign around the ring,
-so that A is not 0 at any rate.
+Frequencies are odd multiples of pi/window: growing waves change sign around the ring, so that A is not 0 at any rate.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Solved(NamedTuple):
 
 
 def part_below(slopes: Slopes, rate: float, begin: np.ndarray | None = None) -> Solved:
-    """Of all exponents, those below this rate. Begin at a smaller distance from the middle of the spectrum: where no exponents
-    are, b1 = b2 = 0 is a solution, which is stable there only."""
+    """Of all exponents, those below this rate; `begin` with the solution at a rate nearer to the middle of the spectrum.
+    b1 = b2 = 0 is a solution everywhere, but stable only where no exponents are."""
     times = slopes.samples.shape[1]
     turns = np.pi * (2.0 * np.arange(times) + 1.0 - times) / times
     turns = np.roll(turns, times // 2)
@@ -104,7 +104,6 @@ def _shares(
     slopes: Slopes, size: Float[Array, " frequency"], logarithms: Float[Array, "two frequency"]
 ) -> Float[Array, "two frequency"]:
     """What b1 b2/g^2 ought to be, in the equations for b1 and for b2."""
-    times = len(size)
     first, second = jnp.exp(logarithms[0]) / size**2, jnp.exp(logarithms[1])
     inner, outer = (_around(jnp.sqrt(each)) for each in (first, second))
 

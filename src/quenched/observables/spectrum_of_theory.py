@@ -20,7 +20,7 @@ from quenched.keys import read_key
 from quenched.models import RandomNetwork, Sinusoid
 from quenched.observables.exponents_by_fraction import FRACTIONS, ByFraction, by_fraction
 from quenched.provenance import seed_of, stamp
-from quenched.records import public_name
+from quenched.records import one_line, public_name
 from quenched.solution import Solution, labelled
 from quenched.status import Status
 from quenched.theory import AbstractChoice
@@ -79,8 +79,8 @@ def _check(solution: Solution) -> None:
     way = theory.choose([model], solution.solver) if isinstance(theory, AbstractChoice) else theory
     if not isinstance(way, StationaryFilters | StationaryGaussian | StationaryLinear):
         raise ValueError(
-            "Argument `dynamics` must be a solution of qd.dmft.Stationary at symmetry 0, by the way it chooses itself, but is "
-            f"one of {public_name(theory)}; {_SIMULATE}."
+            "Argument `dynamics` must be a solution of qd.dmft.Stationary at symmetry 0, by the way it chooses itself, but "
+            f"is one of {public_name(theory)}; {_SIMULATE}."
         )
     if np.ndim(solution.status):
         raise ValueError(
@@ -90,8 +90,8 @@ def _check(solution: Solution) -> None:
     if model.populations > 1 or not isinstance(couplings, Elliptic):
         what = f"{model.populations} populations" if model.populations > 1 else public_name(couplings)
         raise ValueError(
-            f"Argument `dynamics` must be of one population with Elliptic couplings, of which the theory is known, but has {what}; "
-            f"{_SIMULATE}."
+            "Argument `dynamics` must be of one population with Elliptic couplings, of which the theory is known, but has "
+            f"{what}; {_SIMULATE}."
         )
     if float(couplings.symmetry) != 0.0:
         raise ValueError(
@@ -100,8 +100,8 @@ def _check(solution: Solution) -> None:
     unit = model.units[0]
     if not (isinstance(unit, Leaky) and unit.usual) and not (isinstance(unit, Discrete) and float(unit.leak) == 1.0):
         raise ValueError(
-            "Argument `dynamics` must be of neurons dx/dt = -x + h, or of maps x' = h, of which the theory is known, but has "
-            f"{unit}; {_SIMULATE}."
+            "Argument `dynamics` must be of neurons dx/dt = -x + h, or of maps x' = h, of which the theory is known, but "
+            f"has {one_line(unit)}; {_SIMULATE}."
         )
     if isinstance(model.field, Sinusoid):
         raise ValueError(f"Argument `dynamics` must not be under a sinusoid; {_SIMULATE}.")
