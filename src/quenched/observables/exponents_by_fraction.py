@@ -22,12 +22,12 @@ class ByFraction(NamedTuple):
     entropy_rate: np.ndarray
 
 
-def by_fraction(rates: np.ndarray, above: np.ndarray, edge: float, is_map: bool) -> ByFraction:
+def by_fraction(rates: np.ndarray, above: np.ndarray, edge: float, is_map: bool, power: float = 1.0) -> ByFraction:
     """From the parts of all exponents above increasing rates, of flows from the middle of the spectrum on, the largest being
     `edge`.
 
-    Exponents of flows are symmetric about -1. Near the largest the part above falls as (edge - rate)^(3/2), of maps as
-    exp(2 edge) - exp(2 rate): in these variables the curves are smooth.
+    Exponents of flows are symmetric about -1, and near the largest the part above, x, falls as (edge - rate)^power: the
+    rate is smooth in x^(1/power). Of maps rate - ln(1 - x)/2 is smooth in x.
     """
     # The largest exponent comes first. Of samples the last parts may be 0 or less.
     above, rates = above[::-1], rates[::-1]
@@ -35,17 +35,16 @@ def by_fraction(rates: np.ndarray, above: np.ndarray, edge: float, is_map: bool)
     kept = (np.diff(above, prepend=0.0) > _ALIKE) & (above < (1.0 if is_map else 0.5) - _ALIKE)
     above, rates = above[kept], rates[kept]
     if is_map:
-        curve = PchipInterpolator(
-            np.concatenate([[0.0], above, [1.0]]), np.exp(2.0 * np.concatenate([[edge], rates, [-np.inf]]))
-        )
+        levels = np.concatenate([[edge], rates - 0.5 * np.log1p(-above)])
+        curve = PchipInterpolator(np.concatenate([[0.0], above, [1.0]]), np.append(levels, levels[-1]))
     else:
-        places = np.concatenate([[0.0], above, [0.5]]) ** (2.0 / 3.0)
+        places = np.concatenate([[0.0], above, [0.5]]) ** (1.0 / power)
         curve = PchipInterpolator(places, np.concatenate([[edge], rates, [-1.0]]))
 
     def exponent(fraction: np.ndarray) -> np.ndarray:
         if is_map:
-            return 0.5 * np.log(curve(fraction))
-        upper = curve(np.minimum(fraction, 1.0 - fraction) ** (2.0 / 3.0))
+            return curve(fraction) + 0.5 * np.log1p(-fraction)
+        upper = curve(np.minimum(fraction, 1.0 - fraction) ** (1.0 / power))
         return np.where(fraction < 0.5, upper, -2.0 - upper)
 
     # Points lie closer together near the largest exponent.

@@ -36,6 +36,8 @@ _TIMES, _SETS, _SAMPLES, _STUDENT = 128, 4, 32, 1.2
 _LONG, _FALLEN, _SHORTEST, _LONGEST = 3.0, 0.05, 16.0, 128.0
 # Rates at which the part below is computed, between the middle and the largest exponent.
 _RATES, _RATES_IN_CLOSED_FORM = 9, 40
+# With constant slopes the part of exponents above a rate falls so towards the largest exponent; otherwise linearly.
+_POWER_AT_REST = 1.5
 # Relative size below which a covariance is nothing.
 _NOTHING = 1e-8
 # Points of an average over one Gaussian number.
@@ -168,7 +170,7 @@ def _in_closed_form(model: RandomNetwork, state: RingState, edge: float, coarser
     is_map = model.kind == "map"
     rates = _rates(edge, _RATES_IN_CLOSED_FORM // coarser, is_map)
     below = constant_slopes(squares, shares / shares.sum(), float(model.couplings.gain), rates, is_map)
-    return by_fraction(rates, 1.0 - below, edge, is_map)
+    return by_fraction(rates, 1.0 - below, edge, is_map, _POWER_AT_REST)
 
 
 def _sampled(slopes: Slopes, edge: float) -> tuple[ByFraction, bool]:
@@ -185,5 +187,5 @@ def _rates(edge: float, number: int, is_map: bool) -> np.ndarray:
     """Closer together near the largest exponent, in increasing order; and 0, between the exponents that grow and those that
     decay."""
     closer = np.sin(0.5 * np.pi * np.arange(1, number + 1) / (number + 1))
-    rates = edge + np.log(closer) if is_map else -1.0 + (1.0 + edge) * closer
+    rates = edge + 2.0 * np.log(closer) if is_map else -1.0 + (1.0 + edge) * closer
     return np.unique(np.append(rates, 0.0)) if edge > 0.0 else rates
