@@ -35,6 +35,7 @@ AXES = (
     "point",
     "event",
     "mode",
+    "fraction",
     "sample",
     "draw",
     "chain",

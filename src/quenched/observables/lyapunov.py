@@ -1,4 +1,4 @@
-"""Lyapunov exponents of finite networks."""
+"""Lyapunov exponents of finite networks, and of infinitely many neurons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from quenched.records import printed
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.refusals import check_run
 from quenched.simulate.schemes import SCHEMES
-from quenched.solution import labelled
+from quenched.solution import Solution, labelled
 from quenched.solve import Progress
 from quenched.status import Status
 from quenched.units.base import AbstractUnit
@@ -46,8 +46,8 @@ _BYTES_OF_A_BLOCK = 1000
 
 @double_precision
 def lyapunov_spectrum(
-    dynamics: Network | Sequence[Network] | RandomNetwork | AbstractDynamics,
-    duration: float,
+    dynamics: Network | Sequence[Network] | RandomNetwork | AbstractDynamics | Solution,
+    duration: float | None = None,
     step: float | None = None,
     *,
     exponents: int | None = None,
@@ -65,7 +65,7 @@ def lyapunov_spectrum(
     throw: bool = True,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Lyapunov exponents of finite networks, dx = (-x + J phi(x) + b) dt + sigma dW.
+    """Lyapunov exponents of networks, dx = (-x + J phi(x) + b) dt + sigma dW, finite or of infinitely many neurons.
 
     Along the trajectory a frame of tangent vectors v obeys
 
@@ -82,11 +82,16 @@ def lyapunov_spectrum(
     all negative where it forgets its initial state and follows the drive (the echo-state property). So has a flow or a map
     with `inputs`; its derivatives are taken by JAX, in the unit of time of its function.
 
+    Of infinitely many neurons at symmetry 0 the part F of all exponents below a rate follows from the average over couplings
+    of the determinant of d/dt + 1 + rate - J phi'(x(t)), along trajectories of the stationary theory: give its solution.
+
     Arguments:
-        dynamics: a `qd.Network`; a list of them, of one size and activation; a `qd.RandomNetwork` to draw from; or a
-            `qd.landscape.Flow` or `Map`, of any function, such as a trained network of `qd.landscape.rnn`.
-        duration, step: length of the run and time step, in units of the leak time; the duration a multiple of the step. The
-            step is 0.1 if left out, and 1 of maps.
+        dynamics: a `qd.Network`; a list of them, of one size and activation; a `qd.RandomNetwork` to draw from; a
+            `qd.landscape.Flow` or `Map`, of any function, such as a trained network of `qd.landscape.rnn`; or a Solution of
+            `qd.dmft.Stationary` at symmetry 0, of one population with `Elliptic` couplings, of neurons dx/dt = -x + h or
+            maps x' = h. With a Solution all other arguments but `key`, `throw` and `progress` are left out.
+        duration, step: length of the run, which networks need, and time step, in units of the leak time; the duration a
+            multiple of the step. The step is 0.1 if left out, and 1 of maps.
         exponents: how many, the largest; all N, times the variables of a state, if left out. A step costs as the product of
             J with exponents + 1 vectors; sparse weights stay sparse.
         size, networks: with a `qd.RandomNetwork`, N and how many to draw, at least 2.
@@ -122,16 +127,25 @@ def lyapunov_spectrum(
         0 to 1 where the largest exponent crosses zero: its error is at least 1 as long as that exponent is within two errors
         of zero.
 
+        Of a Solution: `lyapunov_exponent` (fraction), at the middles of a hundred equal parts of all exponents, the largest
+        first; `lyapunov_dimension` and `entropy_rate` per neuron. The error is that of four independent sets of
+        trajectories, together with the whole differences to half the window and to twice the step of their ring of time, and
+        with that of the largest exponent. Where slopes are constant, or independent at all times, nothing is sampled, and
+        the error is that of quadrature.
+
     When it fails: status `diverged`, the state grows without bound (linear networks above their transition: begin at zero).
     `not_finite`, growth below rounding even in a single step, such as Euler's of length 1 with silent neurons. `imprecise`,
     weights so far from normal that rounding makes another network of them, such as a long chain in another basis: exponents
-    with an infinite error are not known. Ask for fewer `exponents`; write as zeros what is zero but for rounding.
+    with an infinite error are not known. Ask for fewer `exponents`; write as zeros what is zero but for rounding. Of a
+    Solution: `imprecise`, the error of the dimension is more than a quarter of its value, near a transition; `out_of_steps`.
 
     Raises:
-        TypeError: no network, or another thing in the list; no number, or no function of the time; before any work.
+        TypeError: no network, or another thing in the list; networks without a duration; no number, or no function of the
+            time; before any work.
         ValueError: networks of different sizes or units; `size` and `networks` missing with a `qd.RandomNetwork`, or given
             with networks; a duration that is no multiple of the step, a burn-in as long as the duration, more blocks than
-            steps, more exponents than variables; a step that is too long for the units; phi that jumps; before any work.
+            steps, more exponents than variables; a step that is too long for the units; phi that jumps; a Solution of
+            another theory or model, or with arguments of networks; before any work.
         MemoryError: a network would not fit.
         SolveError: a network diverged, or its exponents are not finite (`throw=True`); it carries the Dataset.
 
@@ -144,8 +158,22 @@ def lyapunov_spectrum(
         >>> found = qd.observables.lyapunov_spectrum(network, duration=100, step=0.05)
         >>> found.lyapunov_exponent.values.round(3).tolist()
         [-0.5, -0.8]
+        >>> maps = qd.RandomNetwork(couplings=qd.couplings.Elliptic(2.0), unit=qd.units.Discrete())
+        >>> found = qd.observables.lyapunov_spectrum(qd.solve(maps, qd.dmft.Stationary()))
+        >>> print(f"{found.lyapunov_dimension.item():.3f}, {found.entropy_rate.item():.4f}")
+        0.258, 0.0107
     """
     throw, progress = checks.flag("throw", throw), checks.progress(progress)
+    if isinstance(dynamics, Solution):
+        given = [duration, step, exponents, size, networks, burn_in, noise, field, inputs, initial, orthonormalise]
+        if any(each is not None for each in given) or (scheme, blocks) != ("second_order", 32):
+            raise ValueError(
+                "Arguments other than `key`, `throw` and `progress` must be left out with a Solution, whose exponents are "
+                "those of infinitely many neurons."
+            )
+        return _of_solution(dynamics, key, throw, progress)
+    if duration is None:
+        raise TypeError("Argument `duration` must be given with networks.")
     draw_key, start_key, frame_key, noise_key = jax.random.split(read_key(key), 4)
     batch = read_networks(dynamics, size, networks, noise, field, draw_key, inputs)
     step = check_step((1.0 if batch.moving.kind == "map" else 0.1) if step is None else step)
@@ -187,6 +215,16 @@ def lyapunov_spectrum(
         # What was interrupted is told by its status.
         stopped = np.isin(dataset.status.values, (Status.interrupted, Status.not_run))
         raise_unsolved("lyapunov_spectrum", np.where(stopped, Status.solved, dataset.status.values), "networks", dataset)
+    return dataset
+
+
+def _of_solution(solution: Solution, key: int | Array | None, throw: bool, progress: Progress | None) -> xr.Dataset:
+    from quenched.observables.spectrum_of_theory import spectrum_of_theory
+
+    dataset = spectrum_of_theory(solution, key, progress)
+    if throw:
+        reason = "the error of the dimension is more than a quarter of its value, or the iteration did not end."
+        raise_unsolved("lyapunov_spectrum", dataset.status.values, "points", dataset, reason)
     return dataset
 
 
