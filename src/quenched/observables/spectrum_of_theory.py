@@ -163,6 +163,7 @@ def _one_number(state: RingState, is_map: bool) -> bool:
 
 
 def _in_closed_form(model: RandomNetwork, state: RingState, edge: float, coarser: int) -> ByFraction:
+    assert isinstance(model.couplings, Elliptic)
     nodes = np.linspace(-10.0, 10.0, (_POINTS - 1) // coarser + 1)
     shares = np.exp(-0.5 * nodes**2)
     states = float(state.mean) + np.sqrt(max(float(state.covariance[0]), 0.0)) * nodes
