@@ -5,7 +5,9 @@ Nothing here sets `jax_enable_x64`: the package must find float64 by itself, in 
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,17 +36,33 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
-# Half of what Linux lets a process map; beyond it XLA crashes.
-_MOST_MAPS = 30_000
+# Half of what Linux lets a process map; beyond it XLA crashes. And memory, of which there are two workers' worth.
+_MOST_MAPS, _MOST_BYTES = 30_000, 4 * 2**30
 
 
 @pytest.fixture(autouse=True, scope="module")
 def forget_programs() -> Iterator[None]:
     """Every compiled program keeps some pieces of memory mapped, and a worker runs thousands of programs."""
     yield
-    maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_text().count("\n") > _MOST_MAPS:
+    maps, pages = Path("/proc/self/maps"), Path("/proc/self/statm")
+    if not maps.exists():
+        return
+    resident = int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if maps.read_text().count("\n") > _MOST_MAPS or resident > _MOST_BYTES:
+        from quenched.compiled import Compiled
+
+        for each in [one for one in gc.get_objects() if isinstance(one, Compiled)]:
+            each.programs.clear()
         jax.clear_caches()
+        gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    """Those that pyplot holds."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,8 +6,7 @@
 #
 # Exponents above the grey line grow. The area between the curve and that line is the rate at which chaos makes
 # information, per neuron; the dimension per neuron is where as much area lies below the line. Few neurons are less
-# chaotic than many.
-# [The derivation](../derivations/lyapunov_spectrum.md) averages a determinant over couplings.
+# chaotic than many. {doc}`../lyapunov` has the figures, and a derivation that averages a determinant over couplings.
 
 # %%
 import matplotlib.pyplot as plt

@@ -66,7 +66,7 @@ def test_what_the_solver_says_is_handed_on() -> None:
     # And late times whatever there is.
     own = qd.dmft.LateTimes(0.5, 8.0, 16.0, 64, 16, 4, "euler", True, qd.Uniform(), 0.1, 1.0)
     way = Stationary((0.0, 1.0), (0.0, 1.0)).choose([qd.RandomNetwork(0.5, 0.3)], own)
-    two_time = qd.dmft.TwoTime(24.0, 0.5, initial=qd.Uniform(), scheme="euler", response=True)
+    two_time = qd.dmft.TwoTime(24.0, 0.5, initial=qd.Uniform(), scheme="euler", response=True, perturbation=True)
     population = qd.dmft.Population(64, 16, 4, None, True, 1.0)
     assert isinstance(way, StationaryLate)
     assert way.way == two_time.choose([qd.RandomNetwork(0.5, 0.3)], population)

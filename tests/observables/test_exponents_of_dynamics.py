@@ -47,7 +47,7 @@ def test_the_flow_of_lorenz() -> None:
     assert limit == pytest.approx(-(10.0 + 1.0 + 8.0 / 3.0), abs=4e-3)
     # 0.9056 (Sprott 2003).
     assert abs(values[0] - 0.9056) < 3.0 * errors[0]
-    assert errors[0] < 0.02
+    assert errors[0] < 0.04
     assert abs(values[1]) < 3.0 * errors[1] + 1e-3
     assert float(found.lyapunov_dimension) == pytest.approx(2.0 + values[0] / -values[2], abs=0.01)
 

@@ -76,7 +76,8 @@ def with_drifts(arrays: dict[str, Any]) -> dict[str, Any]:
         change, by_chance = (jnp.asarray(found.pop(f"{name}_drift{which}")) for which in ("", "_error"))
         for which in ("", "_error"):
             found.pop(f"{name}_drift_discretisation{which}", None)
-        moved = jnp.maximum(jnp.abs(change) - by_chance, 0.0)
+        # Infinite where nothing is known, whatever chance does.
+        moved = jnp.where(jnp.isinf(change), jnp.inf, jnp.maximum(jnp.abs(change) - by_chance, 0.0))
         found[f"{name}_error"] = both_errors(found[f"{name}_error"], moved)
     return found
 

@@ -121,7 +121,8 @@ def growth_rate(
 
     ends, exponent, left = with_response(above_noise(now, _NOISES), start)
     _, other, _ = with_response(above_noise(now, 4.0 * _NOISES), jax.lax.stop_gradient(ends))
-    cut = jnp.where(ring.model.symmetry == 0.0, 0.0, jnp.abs(other - exponent))
+    cut = jnp.where(jnp.isnan(other), jnp.inf, jnp.abs(other - exponent))
+    cut = jnp.where(jnp.isnan(exponent), jnp.nan, jnp.where(ring.model.symmetry == 0.0, 0.0, cut))
     return exponent, jax.lax.stop_gradient(cut + left)
 
 

@@ -82,11 +82,11 @@ class Population(eqx.Module):
 
 
 class ThinnedPopulation(eqx.Module):
-    """Solve `qd.dmft.TwoTime` over long times by trajectories that keep fewer and fewer times of their past, the older they
-    are: for one population of usual leaky neurons.
+    """Solve `qd.dmft.TwoTime` over long times by trajectories whose past is thinned.
 
-    Time and memory grow as the steps and as the logarithm of their number, squared, where those of `Population` grow as the
-    third power and the square.
+    Of their past they keep fewer and fewer times, the older they are: for one population of usual leaky neurons. Time grows
+    as the steps, memory as the logarithm of their number, squared, where those of `Population` grow as the third power and
+    the square.
 
     Arguments:
         knots: the gap between kept times is at most their age, and at most the time since the start, over this number; R

@@ -21,7 +21,7 @@ class RunningMean:
 
     def add(self, values: Float[np.ndarray, "sample ..."]) -> None:
         """Take in some more samples."""
-        with np.errstate(invalid="ignore"):  # the mean and error of what is not finite are NaN
+        with np.errstate(invalid="ignore", over="ignore"):  # the mean and error of what is not finite are NaN
             for value in values:
                 self.count += 1
                 shift = value - self.mean

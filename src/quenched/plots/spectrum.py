@@ -20,8 +20,9 @@ _SOURCES = "qd.observables.spectrum or of qd.landscape.find_fixed_points"
 
 
 def spectrum(dataset: xr.Dataset, axes: Axes | None = None) -> Axes:
-    """Draw eigenvalues in the complex plane, with the border of stability of a Jacobian: the imaginary axis for a flow, the
-    unit circle for a map.
+    """Draw eigenvalues in the complex plane.
+
+    With those of a Jacobian stands the border of stability: the imaginary axis for a flow, the unit circle for a map.
 
     Of `qd.observables.spectrum` the eigenvalues of one matrix, and the boundary of the bulk and the outliers of infinitely
     many neurons; of `qd.landscape.find_fixed_points` the eigenvalues of all fixed points, by how many of them grow.
