@@ -77,7 +77,7 @@ def with_drifts(arrays: dict[str, Any]) -> dict[str, Any]:
         for which in ("", "_error"):
             found.pop(f"{name}_drift_discretisation{which}", None)
         # Infinite where nothing is known, whatever chance does.
-        moved = jnp.where(jnp.isinf(change), jnp.inf, jnp.maximum(jnp.abs(change) - by_chance, 0.0))
+        moved = jnp.where(jnp.isfinite(change), jnp.maximum(jnp.abs(change) - by_chance, 0.0), jnp.inf)
         found[f"{name}_error"] = both_errors(found[f"{name}_error"], moved)
     return found
 
