@@ -54,4 +54,4 @@ def draw_slopes(model: RandomNetwork, state: RingState, step: float | None, samp
     power = jnp.maximum(jnp.fft.fft(covariance).real, 0.0)
     white = jax.random.normal(key, (samples, 2 * half))
     states = state.mean + jnp.fft.ifft(jnp.sqrt(power) * jnp.fft.fft(white)).real
-    return Slopes(float(model.couplings.gain), step, model.units[0].rate_slope(states), product)
+    return Slopes(float(model.gain), step, model.units[0].rate_slope(states), product)

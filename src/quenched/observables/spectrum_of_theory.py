@@ -169,7 +169,7 @@ def _in_closed_form(model: RandomNetwork, state: RingState, edge: float, coarser
     squares = np.asarray(model.units[0].rate_slope(states)) ** 2
     is_map = model.kind == "map"
     rates = _rates(edge, _RATES_IN_CLOSED_FORM // coarser, is_map)
-    below = constant_slopes(squares, shares / shares.sum(), float(model.couplings.gain), rates, is_map)
+    below = constant_slopes(squares, shares / shares.sum(), float(model.gain), rates, is_map)
     return by_fraction(rates, 1.0 - below, edge, is_map, _POWER_AT_REST)
 
 
