@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -166,7 +167,7 @@ def _in_closed_form(model: RandomNetwork, state: RingState, edge: float, coarser
     nodes = np.linspace(-10.0, 10.0, (_POINTS - 1) // coarser + 1)
     shares = np.exp(-0.5 * nodes**2)
     states = float(state.mean) + np.sqrt(max(float(state.covariance[0]), 0.0)) * nodes
-    squares = np.asarray(model.units[0].rate_slope(states)) ** 2
+    squares = np.asarray(model.units[0].rate_slope(jnp.asarray(states))) ** 2
     is_map = model.kind == "map"
     rates = _rates(edge, _RATES_IN_CLOSED_FORM // coarser, is_map)
     below = constant_slopes(squares, shares / shares.sum(), float(model.gain), rates, is_map)
