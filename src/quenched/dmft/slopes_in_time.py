@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.compiled import compiled
-from quenched.couplings import Elliptic
 from quenched.dmft.exponent_density import Slopes
 from quenched.dmft.stationary_filters import StationaryFilters
 from quenched.dmft.stationary_waves import GaussianRing, Waves
@@ -55,5 +54,4 @@ def draw_slopes(model: RandomNetwork, state: RingState, step: float | None, samp
     power = jnp.maximum(jnp.fft.fft(covariance).real, 0.0)
     white = jax.random.normal(key, (samples, 2 * half))
     states = state.mean + jnp.fft.ifft(jnp.sqrt(power) * jnp.fft.fft(white)).real
-    assert isinstance(model.couplings, Elliptic)
-    return Slopes(float(model.couplings.gain), step, model.units[0].rate_slope(states), product)
+    return Slopes(float(model.gain), step, model.units[0].rate_slope(states), product)

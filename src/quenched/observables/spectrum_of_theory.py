@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -163,14 +164,13 @@ def _one_number(state: RingState, is_map: bool) -> bool:
 
 
 def _in_closed_form(model: RandomNetwork, state: RingState, edge: float, coarser: int) -> ByFraction:
-    assert isinstance(model.couplings, Elliptic)
     nodes = np.linspace(-10.0, 10.0, (_POINTS - 1) // coarser + 1)
     shares = np.exp(-0.5 * nodes**2)
     states = float(state.mean) + np.sqrt(max(float(state.covariance[0]), 0.0)) * nodes
-    squares = np.asarray(model.units[0].rate_slope(states)) ** 2
+    squares = np.asarray(model.units[0].rate_slope(jnp.asarray(states))) ** 2
     is_map = model.kind == "map"
     rates = _rates(edge, _RATES_IN_CLOSED_FORM // coarser, is_map)
-    below = constant_slopes(squares, shares / shares.sum(), float(model.couplings.gain), rates, is_map)
+    below = constant_slopes(squares, shares / shares.sum(), float(model.gain), rates, is_map)
     return by_fraction(rates, 1.0 - below, edge, is_map, _POWER_AT_REST)
 
 
