@@ -219,6 +219,7 @@ def test_too_few_trajectories_and_too_much_memory_are_refused_before_any_work() 
 def test_memory_grows_as_the_logarithm_of_the_duration() -> None:
     def needed(duration: float) -> int:
         way = qd.dmft.TwoTime(duration, 0.1).choose([QUENCH], qd.dmft.ThinnedPopulation())
+        assert isinstance(way, TwoTimeThinned)
         return way.bytes_per_sample(None)
 
     assert needed(10000.0) < 2.2 * needed(1000.0) < 2**31
