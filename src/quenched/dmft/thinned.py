@@ -70,7 +70,8 @@ class _Past(NamedTuple):
     """At kept times, then zero (of L the unit matrix) at places for times to come."""
 
     times: Int[Array, " knot"]
-    kept: Int[Array, ""]
+    number: Int[Array, ""]
+    """How many times are kept."""
     rates: Float[Array, "knot trajectory"]
     measure: Float[Array, "knot trajectory"]
     """phi(x(u)) du."""
@@ -107,16 +108,17 @@ def long_sweep(
     """What is seen at `outputs`, counted in steps, and the conditioning."""
     steps, knots, places, tangents = size
     count, several = start.initial.size, tangents + 2 if tangents else 0
+    of_all, of_few = jnp.zeros((places, count)), jnp.zeros((places, several))
     past = _Past(
         jnp.full(places, NEVER),
         jnp.asarray(0),
-        jnp.zeros((places, count)),
-        jnp.zeros((places, count)),
-        jnp.zeros((places, count)),
-        jnp.eye(places),
-        jnp.zeros((places, several)),
-        jnp.zeros((places, several)),
-        jnp.zeros((BLOCK, places, several)),
+        rates=of_all,
+        measure=of_all,
+        normals=of_all,
+        factor=jnp.eye(places),
+        columns=of_few,
+        pushes=of_few,
+        recent=jnp.zeros((BLOCK, places, several)),
     )
     measures = jnp.zeros((places, places, several))
     now = _Now(start.initial, jnp.zeros(count), jnp.asarray(jnp.inf))
@@ -131,7 +133,7 @@ def long_sweep(
         is_asked = outputs[jnp.minimum(place, len(outputs) - 1)] == index
 
         def recorded() -> Seen:
-            there = jnp.arange(places) < following.kept
+            there = jnp.arange(places) < following.number
             weights = interpolating(following.times, there, outputs) * (outputs <= index)[:, None]
             state_response, response, energy = shown
             rows = (now.state, weights @ response, weights @ state_response, energy)
@@ -142,7 +144,7 @@ def long_sweep(
     def block(carry: tuple[_Past, Array, _Now, Seen], first: Array) -> tuple[tuple[_Past, Array, _Now, Seen], None]:
         past, measures, now, seen = carry
         past, measures = _thinned(past, measures, first, knots)
-        before = past.kept
+        before = past.number
         steps = first + jnp.arange(BLOCK)
         (past, now, seen), _ = jax.lax.scan(partial(advance, measures), (past, now, seen), steps)
         return (past, jax.lax.dynamic_update_slice_in_dim(measures, past.recent, before, 0), now, seen), None
@@ -198,14 +200,14 @@ def _advance(
     index: Array,
 ) -> tuple[_Past, _Now, tuple[Array, Array, Array]]:
     """Also R_x and R at kept times, and the kinetic energy."""
-    state, place, count = now.state, past.kept, now.state.size
+    state, place, count = now.state, past.number, now.state.size
     rate = model.activation(state)
     rates = past.rates.at[place].set(rate)
     (known,), deviation, pivot = next_row(past.factor, model.gain**2 * (rates @ rate)[None] / count, place)
     fresh, kick = _new(jax.random.fold_in(start.key, index), start.normals, past.normals)
     past = past._replace(
         times=past.times.at[place].set(index),
-        kept=place + 1,
+        number=place + 1,
         rates=rates,
         normals=past.normals.at[place].set(fresh),
         factor=past.factor.at[:, place].set(known.at[place].set(jnp.where(deviation > 0.0, deviation, 1.0))),
@@ -237,7 +239,7 @@ def _remembered(
     By the trapezoidal rule the present counts half, and wholly from the next step on, but for the first time. A kick at a
     time changes the half that comes after it. In Euler's scheme a field acts from the next step on, and so does memory.
     """
-    place, share = past.kept - 1, shares(slope.size - 2)
+    place, share = past.number - 1, shares(slope.size - 2)
     at_once = 0.0 if scheme.delayed else 1.0
     columns = past.columns.at[place].set(at_once)
     state_response, response = columns @ share, columns @ (share * slope)
