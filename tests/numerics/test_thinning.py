@@ -131,7 +131,6 @@ def test_a_glass_is_that_of_the_square_of_all_times_to_fourth_order() -> None:
     assert errors[2] < 1e-13
 
 
-@pytest.mark.slow
 def test_the_energy_of_a_quenched_glass_ages_towards_that_of_the_threshold() -> None:
     """E - E_th falls as t^(-2/3); what is left of it at infinite time tends to 0 along a series of times."""
     threshold = -np.sqrt(4.0 / 3.0)
