@@ -172,6 +172,7 @@ def test_short_window_is_told() -> None:
     assert np.all(np.abs(longer - [rest / (1.0 + rest), rest]) < errors)
 
 
+@pytest.mark.slow
 def test_two_halves_are_one_population() -> None:
     whole = qd.RandomNetwork(couplings=qd.couplings.Elliptic(1.4), noise=0.3, unit=qd.units.Discrete(leak=0.7))
     halves = qd.RandomNetwork(couplings=qd.couplings.Blocks([0.5, 0.5], 1.4), noise=0.3, unit=qd.units.Discrete(leak=0.7))

@@ -309,6 +309,7 @@ def test_an_outlier_crosses_zero_where_structure_appears() -> None:
     np.testing.assert_allclose(outliers(found), [0.0], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_errors_of_coarse_quadratures_cover_what_they_miss() -> None:
     """Few nodes, against many: the error is that of the coarse rule, and the answer that of the finer one."""
     model = qd.RandomNetwork(2.5, 0.4, field=0.7)
@@ -321,6 +322,7 @@ def test_errors_of_coarse_quadratures_cover_what_they_miss() -> None:
         assert error > 1e-9
 
 
+@pytest.mark.slow
 def test_species_near_extinction_are_told_as_not_resolved() -> None:
     """Their own eigenvalues come up to 0."""
     solution = rest(Elliptic(0.5, mean=-2.0), unit=qd.units.LotkaVolterra())
