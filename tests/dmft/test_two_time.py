@@ -217,7 +217,9 @@ def test_a_solver_of_the_other_way_is_refused() -> None:
     of_parts = qd.RandomNetwork(couplings=qd.couplings.Blocks([1.0], 0.5))
     with pytest.raises(ValueError, match=r"`solver` must be a Population .* of models made of other couplings and units"):
         qd.solve(of_parts, short(), solver=qd.dmft.Quadrature())
-    with pytest.raises(TypeError, match="`solver` must be a Population or Quadrature or ThinnedPopulation for TwoTime, but is Newton"):
+    with pytest.raises(
+        TypeError, match="must be a Population or Quadrature or ThinnedPopulation for TwoTime, but is Newton"
+    ):
         qd.solve(qd.RandomNetwork(0.9), short(), solver=qd.Newton())
     with pytest.raises(ValueError, match="`nodes` must be at least 8, but is 2"):
         qd.dmft.Quadrature(nodes=2)
