@@ -122,6 +122,19 @@ def test_networks_are_averaged_and_resting_ones_left_out() -> None:
     assert still.status == qd.Status.solved
 
 
+def test_a_network_that_comes_to_rest_is_left_out() -> None:
+    """Small networks may: what was recorded before is no part of the attractor, and its dimension has no meaning."""
+    rng = np.random.default_rng(11)
+    moving = recording(rng, 2, 160, 0.3)
+    settling = recording(rng, 2, 160, 0.3) * np.exp(-np.maximum(np.arange(160) - 80, 0) / 5.0)[:, None]
+    one_of_two = np.stack([moving[0], settling[1]])
+    found = dimension(xr.DataArray([moving, settling], dims=("network", "trial", "time", "neuron")))
+    assert (found.attrs["resting_networks"], found.status.item()) == (1, qd.Status.solved)
+    assert found.state_dimension.item() == pytest.approx(participation_ratio(moving, 16).value, rel=1e-12)
+    assert np.isnan(dimension(np.moveaxis(settling, 0, 1)).state_dimension)
+    assert np.isfinite(participation_ratio(one_of_two, 16).value)
+
+
 def test_too_little_is_told() -> None:
     few = recording(np.random.default_rng(9), 1, 32, 0.999)
     assert dimension(few[0], throw=False).status == qd.Status.imprecise

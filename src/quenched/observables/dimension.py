@@ -61,10 +61,10 @@ def dimension(
         throw: raise SolveError, once all is over, if the status is not `solved`.
 
     Returns:
-        Dataset: `state_dimension`, `rate_dimension`, each with `_error`, NaN where nothing fluctuates; and `status`. Of
+        Dataset: `state_dimension`, `rate_dimension`, each with `_error`, NaN where nothing fluctuates at the end; and `status`. Of
         recordings the attributes `plain_state_dimension` and `plain_rate_dimension` are what the sampled covariance gives,
-        too small by a part that falls as 1/time. Networks at rest are left out of an average, and counted in the attribute
-        `resting_networks`; `memory` is the part of the variance that is correlated across a block.
+        too small by a part that falls as 1/time. Networks at rest, or that have come to rest by the end, are left out of an
+        average, and counted in the attribute `resting_networks`; `memory` is the part of the variance that is correlated across a block.
 
     Theory: tr Sigma^2 is the square of the variance plus N times the mean square of covariances of different neurons, which
     are of order 1/sqrt(N). Where all neurons are alike
@@ -255,8 +255,8 @@ def _of_recordings(recorded: _Recorded, blocks: int) -> xr.Dataset:
 
 
 def _averaged(name: str, each: list[Estimate]) -> dict[str, float]:
-    """Over networks: their standard error contains those of their recordings, and is not less than what these make. Those at
-    rest, which have no dimension, are left out."""
+    """Over networks: their standard error contains those of their recordings, and is not less than what these make. Those
+    that are at rest or come to rest have no dimension, and are left out."""
     moving = [one for one in each if not np.isnan(one.error)]
     if not moving:
         return {name: np.nan, f"{name}_error": np.nan}

@@ -18,10 +18,12 @@ States = Float[np.ndarray, "trial time neuron"]
 
 # A variance below this part of the mean square is rounding.
 _RESTING = 1e-24
+# Where the variance within a stretch falls to this part of the largest, what was recorded is the way to rest.
+_COME_TO_REST = 1e-6
 
 
 class Estimate(NamedTuple):
-    """Of one network; NaN of one at rest, and with an infinite error where noise is all there is."""
+    """Of one network; NaN of one at rest, or that has come to rest, and with an infinite error where noise is all there is."""
 
     value: float
     """(tr Sigma)^2/tr Sigma^2, over the number of neurons."""
@@ -56,7 +58,8 @@ def participation_ratio(states: States, blocks: int) -> Estimate:
     neurons = states.shape[-1]
     products = products_of_blocks(states, blocks)
     variance, square = _unbiased(products)
-    if not np.all(variance > _RESTING * np.mean(np.sum(states**2, axis=-1))):
+    moves = np.all(variance > _RESTING * np.mean(np.sum(states**2, axis=-1)))
+    if not moves or _comes_to_rest(states, blocks):
         return Estimate(np.nan, np.nan, np.nan, products.memory)
     inverse, error = _jackknife(variance, square)
     if not inverse > 0.0:
@@ -67,6 +70,15 @@ def participation_ratio(states: States, blocks: int) -> Estimate:
     left = (weights * products.second).sum() / weights.sum() * products.memory**2
     error = float(np.hypot(error, left)) * value**2
     return Estimate(value / neurons, error / neurons, _plain(products) / neurons, products.memory)
+
+
+def _comes_to_rest(states: States, blocks: int) -> bool:
+    """Whether all trials end at rest, though they began with movement."""
+    stretches = min(blocks, states.shape[1] // 4)
+    if stretches < 2:
+        return False
+    within = [np.sum(np.var(part, axis=1), axis=-1).max() for part in np.array_split(states, stretches, axis=1)]
+    return bool(within[-1] < _COME_TO_REST * max(within))
 
 
 def products_of_blocks(states: States, blocks: int) -> Products:
