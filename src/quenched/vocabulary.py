@@ -102,7 +102,8 @@ _QUANTITIES = (
     Quantity(
         "integrated_response",
         r"R_\mathrm{int}",
-        "the response integrated over all past: d<phi>/db of a state at rest",
+        "the response integrated over the past: d<phi>/db of a state at rest, or of a field since the earlier time",
+        ((), ("time", "earlier_time")),
         of_neurons=True,
     ),
     Quantity(

@@ -8,6 +8,7 @@ from typing import Any
 import quenched as qd
 from quenched.dmft.stationary_late import StationaryLate
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.dmft.two_time_growing import TwoTimeGrowing
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled
 from quenched.dmft.two_time_thinned import TwoTimeThinned
@@ -70,6 +71,10 @@ ON_A_THINNED_PAST = qd.dmft.TwoTime(2.0, 0.25, times=[0.0, 0.5, 2.0], initial=qd
     [qd.RandomNetwork(1.0, 0.4, 0.3)], qd.dmft.ThinnedPopulation(knots=4, trajectories=64, tangents=16, populations=3)
 )
 assert isinstance(ON_A_THINNED_PAST, TwoTimeThinned)
+BY_GROWING_STEPS = qd.dmft.TwoTime(4.0, 0.5, times=[0.0, 0.5, 4.0], initial=qd.Normal(0.2, 0.6)).choose(
+    [qd.RandomNetwork(1.0, 0.4)], qd.dmft.GrowingSteps(growth=0.4, trajectories=64, tangents=16, populations=3)
+)
+assert isinstance(BY_GROWING_STEPS, TwoTimeGrowing)
 SLOW_UNITS = qd.units.Leaky(time_constant=2.0)
 OF_PARTS = TWO_TIMES.choose([qd.RandomNetwork(1.0, 0.4, 0.3, unit=SLOW_UNITS)], FEW)
 assert isinstance(OF_PARTS, TwoTimeParts)
@@ -248,6 +253,14 @@ SUBJECTS = [
         gains=(0.8, 1.3, 2.0),
         parameters={"symmetry": 0.4, "noise": 0.3, "field": 0.1},
         failing={"model": qd.RandomNetwork(1e9, 0.4, 0.3, activation=qd.Linear()), "theory": ON_A_THINNED_PAST},
+        reverse=False,
+        slow_to_trace=True,
+    ),
+    Subject(
+        BY_GROWING_STEPS,
+        gains=(0.8, 1.0, 1.2),
+        parameters={"symmetry": 0.4, "field": 0.1},
+        failing={"model": qd.RandomNetwork(1e9, 0.4, activation=qd.Linear()), "theory": BY_GROWING_STEPS},
         reverse=False,
         slow_to_trace=True,
     ),

@@ -7,11 +7,12 @@ from quenched.dmft.stationary_sampled import StationarySampled
 from quenched.dmft.stationary_solvers import LateTimes, Ring, RingPopulation
 from quenched.dmft.transitions import transitions
 from quenched.dmft.two_time import TwoTime
-from quenched.dmft.two_time_solvers import Population, Quadrature, ThinnedPopulation
+from quenched.dmft.two_time_solvers import GrowingSteps, Population, Quadrature, ThinnedPopulation
 from quenched.numerics.anderson import Anderson
 
 __all__ = [
     "Anderson",
+    "GrowingSteps",
     "LateTimes",
     "Population",
     "Quadrature",

@@ -18,9 +18,18 @@ from quenched.dmft.output_times import output_steps, read_times
 from quenched.dmft.schemes import scheme
 from quenched.dmft.two_time_covers import check_parts, check_slopes
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
+from quenched.dmft.two_time_growing import TwoTimeGrowing
+from quenched.dmft.two_time_growing import enough_trajectories as enough_for_times
 from quenched.dmft.two_time_parts import TwoTimeParts
 from quenched.dmft.two_time_sampled import TwoTimeSampled, default_tangents
-from quenched.dmft.two_time_solvers import Population, Quadrature, ThinnedPopulation, check_tangents, extrapolates
+from quenched.dmft.two_time_solvers import (
+    GrowingSteps,
+    Population,
+    Quadrature,
+    ThinnedPopulation,
+    check_tangents,
+    extrapolates,
+)
 from quenched.dmft.two_time_thinned import TwoTimeThinned, enough_trajectories
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid
 from quenched.models.starts import check_starts, read_starts, starts_of
@@ -131,11 +140,12 @@ class TwoTime(AbstractChoice):
         r"\langle\gamma(t)\gamma(s)\rangle = g^2 C(t,s)"
     )
     citations: ClassVar[tuple[str, ...]] = ("zou2024", "eissfeller1992")
-    solvers: ClassVar[tuple[type, ...]] = (Population, Quadrature, ThinnedPopulation)
+    solvers: ClassVar[tuple[type, ...]] = (Population, Quadrature, ThinnedPopulation, GrowingSteps)
     of_solver: ClassVar[Mapping[str, str]] = {
         **{name: f"qd.dmft.Population({name}={{}})" for name in inspect.signature(Population).parameters},
         "sampled": "qd.dmft.Population()",
         "knots": "qd.dmft.ThinnedPopulation(knots={})",
+        "growth": "qd.dmft.GrowingSteps(growth={})",
     }
 
     def __init__(
@@ -166,7 +176,7 @@ class TwoTime(AbstractChoice):
         else:
             check_parts(model, self.step, self.initial)
 
-    def default_solver(self, models: Sequence[RandomNetwork]) -> Population | Quadrature | ThinnedPopulation:
+    def default_solver(self, models: Sequence[RandomNetwork]) -> Population | Quadrature | ThinnedPopulation | GrowingSteps:
         if self.times is not None:
             return ThinnedPopulation()
         sampled = self._why_sampled(models) or self.perturbation or self._is_sharp(models)
@@ -175,7 +185,7 @@ class TwoTime(AbstractChoice):
     def checked_solver(self, models: Sequence[RandomNetwork], solver: Any) -> Any:
         """With `richardson` as it will be: a map has no step to extrapolate."""
         found = super().checked_solver(models, solver)
-        if isinstance(found, ThinnedPopulation):
+        if isinstance(found, ThinnedPopulation | GrowingSteps):
             return found
         if models[0].kind == "map":
             if found.richardson:
@@ -202,10 +212,12 @@ class TwoTime(AbstractChoice):
         solver = self.checked_solver(models, solver)
         if isinstance(solver, ThinnedPopulation):
             return self._thinned(models, solver)
+        if isinstance(solver, GrowingSteps):
+            return self._growing(models, solver)
         if self.times is not None:
             raise ValueError(
                 f"Argument `times` must be left out with a {type(solver).__name__}, which returns every step; "
-                "qd.dmft.ThinnedPopulation returns those asked for."
+                "qd.dmft.ThinnedPopulation and qd.dmft.GrowingSteps return those asked for."
             )
         why_sampled = self._why_sampled(models)
         if isinstance(solver, Quadrature) and why_sampled:
@@ -270,6 +282,47 @@ class TwoTime(AbstractChoice):
             knots=solver.knots,
             kept=output_steps(self.times, steps, self.step),
         )
+
+    def _growing(self, models: Sequence[RandomNetwork], solver: GrowingSteps) -> TwoTimeGrowing:
+        what = "dmft.GrowingSteps"
+        for model in models:
+            one_population(model, what, "qd.dmft.Population takes others")
+            if traced(model.noise) or np.any(np.asarray(model.noise) != 0.0):
+                raise ValueError(
+                    f"Argument `noise` must be 0 for {what}, whose steps grow beyond what noise does within them; "
+                    "qd.dmft.ThinnedPopulation has steps of one length."
+                )
+        if self.perturbation:
+            raise ValueError(f"Argument `perturbation` must be False with {what}; qd.dmft.Population follows perturbations.")
+        if self.scheme != "second_order":
+            raise ValueError(f'Argument `scheme` must be "second_order" with {what}, which has one of its own.')
+        steps, memory = count_steps(self.duration, self.step), bool(self._why_sampled(models)) or bool(self.response)
+        check_tangents(solver.tangents, solver.trajectories)
+        found = TwoTimeGrowing(
+            steps=steps,
+            step=self.step,
+            initial=starts_of(self.initial, models[0].units[0])[0],
+            scheme=self.scheme,
+            response=memory if self.response is None else self.response,
+            perturbation=False,
+            memory=memory,
+            trajectories=solver.trajectories,
+            tangents=solver.tangents or solver.trajectories,
+            richardson=True,
+            scramblings=solver.populations,
+            precision=None,
+            memory_limit=solver.memory_limit,
+            time_limit=np.inf,
+            growth=solver.growth,
+            kept=output_steps(self.times, steps, self.step),
+        )
+        times = len(found.grid(2))
+        if solver.trajectories < enough_for_times(times):
+            raise ValueError(
+                f"Argument `trajectories` must be at least {enough_for_times(times)} for {times} times, but is "
+                f"{solver.trajectories}; a larger `growth` or `step` has fewer."
+            )
+        return found
 
     def _of_parts(self, models: Sequence[RandomNetwork], solver: Population) -> TwoTimeParts:
         steps, populations = count_steps(self.duration, self.step), max(model.populations for model in models)

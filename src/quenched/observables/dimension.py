@@ -61,10 +61,11 @@ def dimension(
         throw: raise SolveError, once all is over, if the status is not `solved`.
 
     Returns:
-        Dataset: `state_dimension`, `rate_dimension`, each with `_error`, NaN where nothing fluctuates at the end; and `status`. Of
-        recordings the attributes `plain_state_dimension` and `plain_rate_dimension` are what the sampled covariance gives,
-        too small by a part that falls as 1/time. Networks at rest, or that have come to rest by the end, are left out of an
-        average, and counted in the attribute `resting_networks`; `memory` is the part of the variance that is correlated across a block.
+        Dataset: `state_dimension`, `rate_dimension`, each with `_error`, NaN where nothing fluctuates at the end; and
+        `status`. Of recordings the attributes `plain_state_dimension` and `plain_rate_dimension` are what the sampled
+        covariance gives, too small by a part that falls as 1/time. Networks at rest, or that have come to rest by the end,
+        are left out of an average, and counted in the attribute `resting_networks`; `memory` is the part of the variance
+        that is correlated across a block.
 
     Theory: tr Sigma^2 is the square of the variance plus N times the mean square of covariances of different neurons, which
     are of order 1/sqrt(N). Where all neurons are alike

@@ -23,7 +23,7 @@ _COME_TO_REST = 1e-6
 
 
 class Estimate(NamedTuple):
-    """Of one network; NaN of one at rest, or that has come to rest, and with an infinite error where noise is all there is."""
+    """Of one network; NaN of one that is or comes to rest, and with an infinite error where noise is all there is."""
 
     value: float
     """(tr Sigma)^2/tr Sigma^2, over the number of neurons."""
