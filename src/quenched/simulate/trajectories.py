@@ -253,9 +253,9 @@ class Trajectories(AbstractExperiment):
 
     @property
     def _rows(self) -> int:
-        """Numbers that are kept of a neuron: states and, while products are averaged, rates; kicks and tangents, as they are
-        and while a step is taken."""
-        return len(self._outputs) * (3 + 6 * self.response)
+        """Numbers of a neuron for all times: states and, at the end, rates and products; kicks and tangents. As measured 3.1
+        for each time, and 4.9 with the response."""
+        return len(self._outputs) * (4 + 2 * self.response)
 
     def bytes_measuring(self, model: RandomNetwork, solver: None) -> int:
         states = (model.units[0].state_size - 1) * 8 * (8 + len(self._outputs)) * self.trials * self.size
