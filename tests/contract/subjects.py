@@ -149,6 +149,16 @@ SUBJECTS = [
         },
     ),
     Subject(
+        qd.simulate.Trajectories(size=12, networks=4, duration=4.0, step=0.1, times=[0.0, 1.0, 4.0], response=True),
+        gains=(0.8, 1.3, 2.0),
+        slow_to_trace=True,
+        parameters={"symmetry": 0.2, "noise": 0.1, "field": 0.1},
+        failing={
+            "model": qd.RandomNetwork(1000.0, activation=qd.Linear()),
+            "theory": qd.simulate.Trajectories(size=5, networks=2, duration=40.0, step=0.1, times=4),
+        },
+    ),
+    Subject(
         qd.simulate.Cavity(size=8, networks=4, duration=1.0, step=0.25, added=2, probes=2, scheme="euler"),
         gains=(0.6, 0.8, 1.3),
         slow_to_trace=True,

@@ -207,14 +207,14 @@ def test_symmetric_networks_tend_to_theory_on_a_thinned_past() -> None:
     )
     sizes = [100, 200, 400]
     found = [
-        qd.solve(model, networks(n, count, 20.0, scheme="euler", times=asked, response=True), key=n)
+        qd.solve(model, networks(n, count, 20.0, scheme="euler", times=asked, response=True, trials=4), key=n)
         for n, count in zip(sizes, (256, 128, 96), strict=True)
     ]
     for name in ("correlation", "response", "mean_square_state", "kinetic_energy"):
         value, error = theory[name].values, theory[f"{name}_error"].values
         apart = deviations(found, sizes, name, value, error)
         assert np.max(np.abs(apart)) < 4.0, name
-        assert np.max(at_infinite_size(found, sizes, name)[1]) < 0.015
+        assert np.max(at_infinite_size(found, sizes, name)[1]) < 0.015 * max(1.0, np.max(value))
     # The smallest are not in the limit.
     small = found[0]
     apart = (small["correlation"] - at_infinite_size(found, sizes, "correlation")[0]) / small["correlation_error"]
