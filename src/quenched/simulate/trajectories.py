@@ -71,8 +71,8 @@ class Trajectories(AbstractExperiment):
         times: at which results are returned: multiples of the step from 0 to the duration in rising order, or how many, then
             evenly spaced in their logarithm. Nothing is averaged over time then: `burn_in` is left out, `record` and
             `richardson` are False.
-        response: with `times`, also the responses; of usual leaky units, dx/dt = -x + h, whose phi does not jump. One more
-            product for each of the times, in each step.
+        response: with `times`, also the responses; of usual leaky units, dx/dt = -x + h, whose phi does not jump. Each of
+            the times costs what one more trial would.
 
     Returns:
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, of flows `kinetic_energy` (half the mean square
