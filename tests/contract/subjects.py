@@ -38,7 +38,7 @@ class Subject:
     """Whether all of it is left to the slow tests."""
 
     branch: str = ""
-    """Which of a theory's branches, where several are subjects."""
+    """Which of a theory's branches or ways, where several are subjects."""
 
     start: str | None = None
     """To ask for a branch by name."""
@@ -151,6 +151,17 @@ SUBJECTS = [
         failing={
             "model": qd.RandomNetwork(1000.0, activation=qd.Linear()),
             "theory": qd.simulate.Trajectories(size=5, networks=2, duration=40.0, step=0.1),
+        },
+    ),
+    Subject(
+        qd.simulate.Trajectories(size=12, networks=4, duration=4.0, step=0.1, times=[0.0, 1.0, 4.0], response=True),
+        branch="at times",
+        gains=(0.8, 1.3, 2.0),
+        slow_to_trace=True,
+        parameters={"symmetry": 0.2, "noise": 0.1, "field": 0.1},
+        failing={
+            "model": qd.RandomNetwork(1000.0, activation=qd.Linear()),
+            "theory": qd.simulate.Trajectories(size=5, networks=2, duration=40.0, step=0.1, times=4),
         },
     ),
     Subject(

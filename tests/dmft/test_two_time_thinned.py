@@ -12,9 +12,9 @@ import pytest
 
 import closed_forms as exact
 import quenched as qd
-from quenched.dmft.output_times import output_steps
 from quenched.dmft.thinned import BLOCK
 from quenched.dmft.two_time_thinned import TwoTimeThinned
+from quenched.numerics.output_times import output_steps
 from quenched.numerics.thinning import most_kept
 
 QUENCH = qd.RandomNetwork(1.5, 1.0)

@@ -14,7 +14,6 @@ import numpy as np
 
 from quenched import checks
 from quenched.couplings.base import remembers
-from quenched.dmft.output_times import output_steps, read_times
 from quenched.dmft.schemes import scheme
 from quenched.dmft.two_time_covers import check_parts, check_slopes
 from quenched.dmft.two_time_gaussian import TwoTimeGaussian
@@ -33,6 +32,7 @@ from quenched.dmft.two_time_solvers import (
 from quenched.dmft.two_time_thinned import TwoTimeThinned, enough_trajectories
 from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid
 from quenched.models.starts import check_starts, read_starts, starts_of
+from quenched.numerics.output_times import output_steps, read_times
 from quenched.precision import own_settings, traced
 from quenched.simulate.integrate import check_step, count_steps
 from quenched.simulate.schemes import SCHEMES

@@ -42,12 +42,14 @@ def run(
     field_at: Callable[[Any], Any] | None = None,
     parts: int = 1,
     network_at: Callable[[Array], Network] | None = None,
+    follow: Callable[[Any, Callable[[State], State], State], tuple[State, Any]] | None = None,
 ) -> tuple[State, Any, Any]:
     """Advance all trials of one network by `steps`; `observe(carry, x, F(x), time)` sees every state on the way.
 
     `field_at(time since the start)` is added to the network's own field. The noise of a step, one number or one for each
     neuron, is drawn in so many `parts`: it is that of a run of as many shorter steps with the same key. `network_at(key)` is
-    the network of one step, where its couplings are drawn anew at each.
+    the network of one step, where its couplings are drawn anew at each. `follow(carry, ahead, x)` is the next state ahead(x)
+    and the next carry, where what is carried moves with the state.
 
     Returns the last state, the last carry, and whatever `observe` kept.
     """
@@ -68,7 +70,13 @@ def run(
             lambda: noise * jnp.sqrt(step / parts) * sum(jax.random.normal(key, field.shape) for key in step_keys),
             lambda: jnp.zeros_like(field),
         )
-        return (unit_step(unit, x, field, lambda ahead: received(ahead, index + 1), step, kick, scheme), seen), kept
+
+        def ahead(x: State, field: State) -> State:
+            return unit_step(unit, x, field, lambda ahead: received(ahead, index + 1), step, kick, scheme)
+
+        if follow is None:
+            return (ahead(x, field), seen), kept
+        return follow(seen, lambda x: ahead(x, received(x, index)), x), kept
 
     keys = jax.random.split(key, steps * parts).reshape(steps, parts)
     (state, carry), kept = jax.lax.scan(one_step, (state, carry), (jnp.arange(steps), keys))

@@ -8,8 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from quenched.activations import check_continuous
 from quenched.couplings import AbstractCouplings
+from quenched.records import public_name
 from quenched.units.base import AbstractUnit
+from quenched.units.leaky import Leaky
 
 
 def check_run(units: Sequence[AbstractUnit], step: Any, noise: Any) -> None:
@@ -36,4 +39,21 @@ def check_couplings(couplings: AbstractCouplings, kind: str, what: str) -> None:
         raise ValueError(
             f"Argument `couplings` must last for {what} with units that are flows, but qd.couplings.Redrawn is drawn anew "
             "at every step; use units that are maps, such as qd.units.Discrete(), or the couplings inside of it."
+        )
+
+
+def check_response(units: Sequence[AbstractUnit], what: str) -> None:
+    """Refuse units whose response to a field is not that of dx/dt = -x + h, and rates without a slope."""
+    instead = "qd.dmft.TwoTime takes others"
+    for unit in units:
+        if type(unit) is not Leaky:
+            raise ValueError(f"Argument `unit` must be qd.units.Leaky for {what}, but is {public_name(unit)}; {instead}.")
+        for name in ("time_constant", "self_coupling"):
+            if getattr(unit, name) is not None:
+                raise ValueError(f"Argument `{name}` must be left out for {what}, whose units have none; {instead}.")
+        check_continuous(
+            unit.activation,
+            what,
+            "what a small change does to a neuron is a delta function where it passes the jump",
+            "`response=False`, or ",
         )

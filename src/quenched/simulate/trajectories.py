@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
@@ -16,7 +17,9 @@ from quenched.models import AbstractInitial, Network, RandomNetwork
 from quenched.models.populations import OverNeurons
 from quenched.models.starts import check_starts, draw_states, read_starts
 from quenched.numerics.memory import KEY_BYTES, refuse_what_does_not_fit
+from quenched.numerics.output_times import output_steps, read_times
 from quenched.numerics.richardson import ORDERS, extrapolated, with_remainders
+from quenched.simulate.draws import random_signs
 from quenched.simulate.fitting import needs, refuse_large, ways
 from quenched.simulate.holding import (
     TYPES,
@@ -30,8 +33,9 @@ from quenched.simulate.holding import (
     read_devices,
 )
 from quenched.simulate.integrate import check_step, count_steps, run
-from quenched.simulate.refusals import check_couplings, check_run
+from quenched.simulate.refusals import check_couplings, check_response, check_run
 from quenched.simulate.schemes import SCHEMES
+from quenched.simulate.two_times import moments, two_times
 from quenched.status import RUNAWAY, Status
 from quenched.theory import AbstractExperiment, Computed, Estimator
 from quenched.units.base import AbstractUnit
@@ -64,6 +68,11 @@ class Trajectories(AbstractExperiment):
             the default device, small networks side by side. On any number of devices it is the same network.
         dtype: "float64", or "float32" for the matrix, which halves it.
         sums: "float64" or "float32", of the products with a matrix in float32; that of the matrix if left out.
+        times: at which results are returned: multiples of the step from 0 to the duration in rising order, or how many, then
+            evenly spaced in their logarithm. Nothing is averaged over time then: `burn_in` is left out, `record` and
+            `richardson` are False.
+        response: with `times`, also the responses; of usual leaky units, dx/dt = -x + h, whose phi does not jump. Each of
+            the times costs what one more trial would.
 
     Returns:
         `mean_state`, `mean_rate`, `mean_square_state`, `mean_square_rate`, of flows `kinetic_energy` (half the mean square
@@ -77,6 +86,14 @@ class Trajectories(AbstractExperiment):
         m, n and -m, -n make the same network. Without a mean both are drawn as often, and `latent` is 0 within its error:
         `mean_square_latent` is then what tells, kappa^2 + O(1/N). For one sign give n a mean and states an initial one.
 
+    With `times` these averages over (time) and, as `qd.dmft.TwoTime` returns them, `correlation` C(t, s) =
+    <phi(x(t)) phi(x(s))> and `state_correlation` over (time, earlier_time); `latent` at these times. With `response` also
+    `response` R(t, s) = d<phi(x(t))>/db(s) and `state_response`, of a neuron to its own field, 0 where s is later. Each
+    neuron is kicked by +1 or -1 at s, the small change chi of all is carried on by the derivative of each step, and R_x is
+    the average of the sign times chi. R(t, t) is the response to a kick a moment before t, <phi'>; with "euler" R(t, s) is
+    to a field that acts from s to s + step, and R(t, t) = 0. Where networks are chaotic chi grows exponentially with t - s,
+    and with it the errors of the responses.
+
     The error does not contain what a finite N and a finite step change, which is O(1/N), O(step^2) (O(step) for Euler) and
     more near a transition: compare along a series of sizes, and use `richardson`, whose errors contain what it leaves over
     of the step (the share `step` of `_discretisation`). Nor does it contain a burn-in that is too short. The attribute
@@ -84,8 +101,10 @@ class Trajectories(AbstractExperiment):
 
     Raises:
         ValueError: a step that is too long for the units, a duration that is no multiple of it, a burn-in as long as the
-            duration; `record` with `richardson`; maps with a step other than 1 or with `richardson`; fresh couplings at each
-            step of a flow; abundances with noise or that begin below 0.
+            duration; `record` with `richardson`; times that do not rise from 0 to the duration by multiples of the step, or
+            with `burn_in`, `record` or `richardson`; `response` without `times`, of other units, or of phi that jumps; maps
+            with a step other than 1 or with `richardson`; fresh couplings at each step of a flow; abundances with noise or
+            that begin below 0.
         TypeError: no number, or no distribution.
         MemoryError: what is recorded would not fit.
 
@@ -116,6 +135,8 @@ class Trajectories(AbstractExperiment):
     devices: int | str | None = eqx.field(static=True)
     dtype: str = eqx.field(static=True)
     sums: str | None = eqx.field(static=True)
+    times: int | tuple[float, ...] | None = eqx.field(static=True)
+    response: bool = eqx.field(static=True)
 
     equation: ClassVar[str] = r"\mathrm{d}x = (-x + J\phi(x) + b)\,\mathrm{d}t + \sigma\,\mathrm{d}W"
     citations: ClassVar[tuple[str, ...]] = ("sompolinsky1988",)
@@ -139,13 +160,17 @@ class Trajectories(AbstractExperiment):
         devices: int | str | None = None,
         dtype: str = "float64",
         sums: str | None = None,
+        times: int | Iterable[Any] | None = None,
+        response: bool = False,
     ):
         self.size = checks.count("size", size)
         self.networks = checks.count("networks", networks, low=2)
         self.step = check_step(step)
         steps = count_steps(duration, step)
         self.duration = float(duration)
-        self.burn_in = self.step * (steps // 2) if burn_in is None else float(checks.number("burn_in", burn_in, low=0.0))
+        self.times, self.response = read_times(times, steps, self.step), checks.flag("response", response)
+        usual = 0.0 if self.times is not None else self.step * (steps // 2)
+        self.burn_in = usual if burn_in is None else float(checks.number("burn_in", burn_in, low=0.0))
         if count_steps(self.burn_in, step, "burn_in") >= steps:
             raise ValueError(f"Argument `burn_in` must be shorter than `duration` = {duration:g}, but is {self.burn_in:g}.")
         self.trials = checks.count("trials", trials)
@@ -154,12 +179,29 @@ class Trajectories(AbstractExperiment):
         self.record, self.richardson = checks.flag("record", record), checks.flag("richardson", richardson)
         if self.record and self.richardson:
             raise ValueError("Argument `record` must be False with `richardson`, which extrapolates averages, not states.")
+        self._check_times()
         self.weights = checks.one_of("weights", weights, WEIGHTS)
         self.devices = read_devices(devices)
         self.dtype = checks.one_of("dtype", dtype, TYPES)
         self.sums = None if sums is None else checks.one_of("sums", sums, TYPES)
         if self.sums == "float32" and self.dtype == "float64":
             raise ValueError('Argument `sums` must be "float64" with `dtype="float64"`, but is "float32"; give `dtype` too.')
+
+    def _check_times(self) -> None:
+        """Refuse what averages over time, beside times; and a response without them."""
+        if self.times is None:
+            if self.response:
+                raise ValueError("Argument `response` must be False without `times`, between which it is; try times=24.")
+            return
+        why = "with `times`, at which results are returned as they are"
+        if self.burn_in:
+            raise ValueError(
+                f"Argument `burn_in` must be left out {why}, but is {self.burn_in:g}; leave out early times instead."
+            )
+        if self.record:
+            raise ValueError(f"Argument `record` must be False {why}; leave out `times` for whole trajectories.")
+        if self.richardson:
+            raise ValueError(f"Argument `richardson` must be False {why}; halve `step` to see what it changes.")
 
     @property
     def holding(self) -> Holding:
@@ -176,6 +218,8 @@ class Trajectories(AbstractExperiment):
     def covers(self, model: RandomNetwork) -> None:
         check_couplings(model.couplings, model.kind, "qd.simulate.Trajectories")
         check_holding(model.couplings, self.weights, self.devices)
+        if self.response:
+            check_response(model.units, "the response of qd.simulate.Trajectories")
 
     def check(self, model: RandomNetwork, solver: None) -> None:
         """What the units cannot bear; and what is recorded of all networks must fit."""
@@ -199,11 +243,22 @@ class Trajectories(AbstractExperiment):
 
     def bytes_per_sample(self, solver: None) -> int:
         steps = count_steps(self.duration, self.step)
-        kept = self.trials * self.size * (steps if self.record else 8)
+        kept = self.trials * self.size * ((steps if self.record else 8) + self._rows)
         return 8 * (3 * self.size**2 + kept) + KEY_BYTES * (1 + self.richardson) * steps
 
+    @property
+    def _outputs(self) -> tuple[int, ...]:
+        """Times of results, in steps."""
+        return () if self.times is None else output_steps(self.times, count_steps(self.duration, self.step), self.step)
+
+    @property
+    def _rows(self) -> int:
+        """Numbers of a neuron for all times: states and, at the end, rates and products; kicks and tangents. As measured 3.1
+        for each time, and 4.9 with the response."""
+        return len(self._outputs) * (4 + 2 * self.response)
+
     def bytes_measuring(self, model: RandomNetwork, solver: None) -> int:
-        states = (model.units[0].state_size - 1) * 8 * 8 * self.trials * self.size
+        states = (model.units[0].state_size - 1) * 8 * (8 + len(self._outputs)) * self.trials * self.size
         weights = bytes_held(model.couplings, self.size, self.holding)
         latents = 4 * 8 * model.couplings.rank * (1 + self.richardson) * count_steps(self.duration, self.step)
         return self.bytes_per_sample(solver) - 8 * 3 * self.size**2 + weights + states + latents
@@ -226,13 +281,17 @@ class Trajectories(AbstractExperiment):
         return super().in_range(model) & (jnp.all(jnp.asarray(model.noise) == 0.0) | (not abundances))
 
     def coordinates(self) -> Mapping[str, Any]:
+        if self.times is not None:
+            times = self.step * np.asarray(self._outputs)
+            return {"time": times, "earlier_time": times}
         first, last = count_steps(self.burn_in, self.step), count_steps(self.duration, self.step)
         return {"time": self.step * np.arange(first, last)}
 
     def outside_errors(self, model: RandomNetwork) -> str:
         stepless = self.richardson or model.kind == "map"
         step = "" if stepless else f"the step, O(step^{ORDERS[self.scheme]}); "
-        return step + "finite size, O(1/size); what is left of the initial states after the burn-in"
+        start = "" if self.times is not None else "; what is left of the initial states after the burn-in"
+        return f"{step}finite size, O(1/size){start}"
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
         return with_remainders(arrays, self.step, apart=True)
@@ -247,12 +306,17 @@ class Trajectories(AbstractExperiment):
         runs = _Runs(
             model, *_networks(model, unit, self.size, coupling_key, self.holding), loadings, fields, (before_key, after_key)
         )
-        arrays = self._averages(runs, state, 1)
+        if self.times is not None:
+            arrays = self._at_times(runs, state, jax.random.fold_in(start_key, 2**31 - 2))
+        else:
+            arrays = self._averages(runs, state, 1)
         if self.richardson:
             arrays = extrapolated(ORDERS[self.scheme], arrays, self._averages(runs, state, 2))
         # Where nobody is, NaN is no divergence.
         there = OverNeurons(model.couplings.population_fractions, self.size).there
         bounded = jnp.isfinite(arrays["mean_square_state"]) & (arrays["mean_square_state"] < RUNAWAY)
+        if self.times is not None:
+            there = there[..., None]
         status = jnp.where(jnp.all(bounded | ~there), Status.solved, Status.diverged)
         return Computed(arrays, status, jnp.zeros(()), jnp.asarray(count_steps(self.duration, self.step)))
 
@@ -312,6 +376,37 @@ class Trajectories(AbstractExperiment):
         )
         kept |= {name: kept[name][::finer].T for name in ("latent", "mean_square_latent") if name in kept}
         return {name: value / (total - before) for name, value in sums.items()} | kept
+
+    def _at_times(self, runs: _Runs, state: Array, key: Key[Array, ""]) -> dict[str, Any]:
+        """What is returned at `times`."""
+        unit, size, outputs = runs.network.unit, self.size, self._outputs
+        average = OverNeurons(runs.model.couplings.population_fractions, size)
+        kicks = len(outputs) * self.trials * self.response
+        signs = random_signs(key, kicks, size).reshape(-1, self.trials, size)
+        advance = partial(
+            run,
+            runs.network,
+            state,
+            step=self.step,
+            noise=runs.model.of_neurons(runs.model.noise, size),
+            scheme=self.scheme,
+            key=runs.keys[0],
+            field_at=runs.fields,
+            network_at=runs.network_at,
+        )
+        states, arrays = two_times(runs.network, state, outputs, average, signs, self.scheme == "euler", advance)
+        several = unit.state_size > 1
+        first, rates = states[:, 0] if several else states, unit.rate(jnp.moveaxis(states, 0, 1) if several else states)
+        arrays |= moments(first, rates, average)
+        if unit.nonnegative:
+            lowest = jax.vmap(unit.extinct_below)(self.step * jnp.asarray(outputs))
+            arrays["surviving_fraction"] = jax.vmap(lambda x, low: average(1.0 * (x > low)))(first, lowest)
+        if average.populations > 1:
+            arrays = {name: jnp.moveaxis(values, -1, 0) for name, values in arrays.items()}
+        if len(runs.loadings):
+            latent = rates @ runs.loadings.T / size
+            arrays |= {"latent": jnp.mean(latent, axis=1).T, "mean_square_latent": jnp.mean(latent**2, axis=1).T}
+        return arrays
 
 
 class _Runs(NamedTuple):
