@@ -137,18 +137,23 @@ def test_rest_has_the_ellipse_of_its_couplings_after_the_leak(symmetry: float) -
     assert mapped.rightmost_edge.attrs["units"] == "1"
 
 
+TWO_SPEEDS, TWO_PARTS, TWO_GAINS = (1.0, 0.2), (0.4, 0.6), np.diag([0.7, 0.9])
+TWO_UNITS = tuple(qd.units.Leaky(time_constant=tau) for tau in TWO_SPEEDS)
+
+
 def test_populations_that_are_not_coupled_have_discs_of_their_own() -> None:
     """About -1/tau_a, of the radius g_aa sqrt(f_a)/tau_a."""
-    constants, fractions, gain = np.array([1.0, 0.2]), np.array([0.4, 0.6]), np.diag([0.7, 0.9])
-    units = tuple(qd.units.Leaky(time_constant=float(tau)) for tau in constants)
-    found = spectrum(rest(Blocks(fractions, gain), unit=units))
+    found = spectrum(rest(Blocks(TWO_PARTS, TWO_GAINS), unit=TWO_UNITS))
     curves = sorted(boundary(found), key=lambda curve: -curve.real.mean())
-    for curve, tau, radius in zip(curves, constants, np.diag(gain) * np.sqrt(fractions), strict=True):
+    for curve, tau, radius in zip(curves, TWO_SPEEDS, np.diag(TWO_GAINS) * np.sqrt(TWO_PARTS), strict=True):
         np.testing.assert_allclose(np.abs(tau * curve + 1.0), radius, atol=1e-10)
-    # Weak coupling leaves two pieces, strong coupling makes them one.
-    for between, pieces in ((0.01, 2), (2.0, 1)):
-        coupled = Blocks(fractions, gain + between * (1.0 - np.eye(2)))
-        assert spectrum(rest(coupled, unit=units)).sizes["piece"] == pieces
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("between", "pieces"), [(0.01, 2), (2.0, 1)])
+def test_strong_coupling_makes_one_piece_of_two(between: float, pieces: int) -> None:
+    coupled = Blocks(TWO_PARTS, TWO_GAINS + between * (1.0 - np.eye(2)))
+    assert spectrum(rest(coupled, unit=TWO_UNITS)).sizes["piece"] == pieces
 
 
 def test_a_hole_opens_where_neurons_do_not_answer() -> None:

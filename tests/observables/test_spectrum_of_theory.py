@@ -13,7 +13,7 @@ from scipy import optimize
 import quenched as qd
 from quenched.dmft.exponent_density import Slopes, constant_slopes, part_below
 from quenched.dmft.slopes_in_time import draw_slopes, state_on_a_ring
-from quenched.observables import lyapunov_spectrum
+from quenched.observables import lyapunov_spectrum, spectrum_of_theory
 from quenched.precision import double_precision
 
 NORMAL = np.linspace(-9.0, 9.0, 1801)
@@ -131,3 +131,65 @@ def test_arguments_of_networks_are_refused_with_a_solution() -> None:
             lyapunov_spectrum(solution, **options)
     with pytest.raises(TypeError, match="`duration`"):
         lyapunov_spectrum(qd.RandomNetwork(gain=2.0), size=10, networks=2)
+
+
+FRACTIONS = np.array([0.1, 0.2, 0.3])
+
+
+def numbers_of(found: Any, size: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Dimension and entropy rate for each neuron, and exponents at some fractions; and their errors."""
+
+    def at_fractions(name: str) -> np.ndarray:
+        places = found.fraction.values if "fraction" in found.coords else (np.arange(found.sizes["mode"]) + 0.5) / size
+        return np.interp(FRACTIONS, places, found[name].values)
+
+    values, errors = (
+        np.array([found[name + end].item() / size for name in ("lyapunov_dimension", "entropy_rate")])
+        for end in ("", "_error")
+    )
+    exponents, their_errors = (at_fractions("lyapunov_exponent" + end) for end in ("", "_error"))
+    return np.concatenate([values, exponents]), np.concatenate([errors, their_errors])
+
+
+def limit_of_networks(model: qd.RandomNetwork) -> tuple[np.ndarray, np.ndarray]:
+    """What they tend to as 1/N."""
+    sizes, rows = np.array([50, 100, 200]), []
+    for size, networks in zip(sizes, (64, 64, 32), strict=True):
+        found = lyapunov_spectrum(model, 200, size=int(size), networks=networks, exponents=int(0.4 * size), key=int(size))
+        rows.append(numbers_of(found, int(size)))
+    limits = []
+    for values, errors in zip(*(np.transpose([row[part] for row in rows]) for part in (0, 1)), strict=True):
+        fit, spread = np.polyfit(1.0 / sizes, values, 1, w=1.0 / errors, cov="unscaled")
+        limits.append((fit[1], np.sqrt(spread[1, 1])))
+    limit, error = np.transpose(limits)
+    return limit, error
+
+
+@pytest.mark.slow
+def test_networks_tend_to_a_map_in_closed_form() -> None:
+    """Noise keeps small networks from falling silent; at different times states are independent all the same."""
+    model = map_of(3.0, noise=0.5)
+    exact, own = numbers_of(lyapunov_spectrum(solved(model)))
+    limit, error = limit_of_networks(model)
+    assert np.all(own < 1e-3)
+    assert np.all(np.abs(limit - exact) < 3.0 * error)
+    # Dimension, entropy rate, and the exponents.
+    assert np.all(error < [0.02 * exact[0], 0.03 * exact[1], 0.02, 0.02, 0.02])
+
+
+@pytest.mark.slow
+def test_networks_tend_to_a_map_of_trajectories_that_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field leaves neurons with means of their own, so that slopes have a memory. Fewer times and trajectories than
+    usual have errors that are larger, and cover."""
+    model = map_of(3.0, field=0.5)
+    limit, error = limit_of_networks(model)
+    spreads = []
+    for times, samples in ((64, 8), (128, 16)):
+        monkeypatch.setattr(spectrum_of_theory, "_TIMES", times)
+        monkeypatch.setattr(spectrum_of_theory, "_SAMPLES", samples)
+        found, own = numbers_of(lyapunov_spectrum(solved(model), throw=False))
+        assert np.all(np.abs(limit - found) < 3.0 * np.hypot(error, own))
+        spreads.append(own)
+    assert np.all(error[:2] < 0.03 * found[:2])
+    assert np.all(own[:2] < [0.03 * found[0], 0.04 * found[1]])
+    assert np.all(spreads[1][:2] < spreads[0][:2])

@@ -14,7 +14,7 @@ from jaxtyping import Array, Complex, Float
 
 from quenched.couplings.base import AbstractCouplings, Rates
 from quenched.dmft import edge
-from quenched.dmft.bulk import Bulk, Neurons, of_neurons
+from quenched.dmft.bulk import Bulk, Neurons
 from quenched.dmft.one_neuron import Neuron, states_and_weights
 from quenched.dmft.outliers import MeanField, Resting
 from quenched.dmft.static_populations import Unknowns, least_variance, neurons_of, rates_of
@@ -72,15 +72,28 @@ def plain(populations: int) -> list[Neurons]:
 def of_rest(model: RandomNetwork, unknowns: Unknowns, nodes: int) -> MeanField:
     """Of a state of rest with these order parameters."""
     rates, inputs = rates_of(model, unknowns), neurons_of(model, unknowns)
-    neurons = [Neuron(unit, *(values[row] for values in inputs)) for row, unit in enumerate(model.units)]
-    narrow = inputs.variance <= least_variance(inputs.field)
-    resting = []
-    for row, neuron in enumerate(neurons):
-        places, _ = states_and_weights(neuron, nodes)
-        score = jnp.where(narrow[row], 0.0, (neuron.own_field(places) - neuron.field) / neuron.variance)
-        rate = neuron.unit.rate(neuron.unit.resting_state(places))
-        resting.append(Resting(rate, score, jnp.where(narrow[row], 0.0, neuron.variance)))
-    return MeanField(Bulk.of(model.couplings, rates, of_neurons(neurons, nodes)), model.couplings, rates, resting)
+    narrow = np.asarray(inputs.variance <= least_variance(inputs.field))
+    neurons, resting = [], []
+    for row, unit in enumerate(model.units):
+        neuron = jax.tree.map(jnp.asarray, Neuron(unit, *(values[row] for values in inputs)))
+        places, weights = _states_and_weights(neuron, nodes)
+        if narrow[row]:  # all alike
+            places, weights = (weights @ places / jnp.sum(weights))[None], jnp.ones(1)
+        linear, rate, score = _there(neuron, places)
+        neurons.append(Neurons(linear, weights))
+        variance = jnp.where(narrow[row], 0.0, neuron.variance)
+        resting.append(Resting(rate, jnp.zeros_like(score) if narrow[row] else score, variance))
+    return MeanField(Bulk.of(model.couplings, rates, neurons), model.couplings, rates, resting)
+
+
+_states_and_weights = eqx.filter_jit(states_and_weights)
+
+
+@eqx.filter_jit
+def _there(neuron: Neuron, places: Any) -> tuple[AtRest, Array, Array]:
+    """How neurons in these states answer, their rates, and the scores of their fields."""
+    score = (neuron.own_field(places) - neuron.field) / neuron.variance
+    return neuron.unit.at_rest(places), neuron.unit.rate(neuron.unit.resting_state(places)), score
 
 
 def spectrum_of(state: MeanField, finer: MeanField, others: Sequence[MeanField], points: int) -> Theory:
