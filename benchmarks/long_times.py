@@ -2,11 +2,12 @@
 
     .venv/bin/python benchmarks/long_times.py [--durations 25 50 100 200] [--populations 4] [--sizes 200 400] [--networks 32]
 
-Symmetric couplings of gain 1.5, no noise, step 0.1. Theory: `qd.dmft.ThinnedPopulation`; CPU seconds of all threads beside
-those of compiling, which a first run from other random numbers takes, and the exponent of their growth with the duration.
-Networks by Euler's scheme, of which the theory is then the limit: C(T, T) of infinitely many neurons by a straight line in
-1/N through two sizes, whose error does not contain higher powers. What is compared is CPU seconds times squared error of
-C(T, T), which does not depend on how many populations or networks are averaged.
+Symmetric couplings of gain 1.5, no noise, step 0.1. Theory: `qd.dmft.ThinnedPopulation`, and `qd.dmft.GrowingSteps`,
+whose step is 0.1 at first; CPU seconds of all threads beside those of compiling, which a first run from other random numbers
+takes, and the exponent of their growth with the duration. Networks by Euler's scheme, of which the thinned theory is then the
+limit: C(T, T) of infinitely many neurons by a straight line in 1/N through two sizes, whose error does not contain higher
+powers. What is compared is CPU seconds times squared error of C(T, T), which does not depend on how many populations or
+networks are averaged.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ import quenched as qd
 MODEL, STEP = qd.RandomNetwork(1.5, 1.0), 0.1
 
 
-def theory(duration: float, populations: int) -> tuple[float, float, float]:
+def theory(duration: float, populations: int, way: Any, scheme: str) -> tuple[float, float, float]:
     """C(T, T), its error, and CPU seconds."""
-    asked = qd.dmft.TwoTime(duration, STEP, scheme="euler", times=[0.0, duration])
-    solver = qd.dmft.ThinnedPopulation(populations=populations)
-    qd.solve(MODEL, asked, solver=qd.dmft.ThinnedPopulation(populations=2), key=1)
+    asked = qd.dmft.TwoTime(duration, STEP, scheme=scheme, times=[0.0, duration])
+    solver = way(populations=populations)
+    qd.solve(MODEL, asked, solver=way(populations=2), key=1)
     began = time.process_time()
     found = qd.solve(MODEL, asked, solver=solver, key=2)
     took = time.process_time() - began
@@ -73,18 +74,21 @@ def main() -> None:
     asked = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     print(f"{'T':>6} {'way':>8} {'C(T,T)':>9} {'error':>8} {'CPU s':>8} {'CPU s x error^2':>16}")
-    seconds = []
+    seconds: dict[str, list[float]] = {"thinned": [], "growing": []}
     for duration in asked.durations:
         ways = {
-            "theory": theory(duration, asked.populations),
+            "thinned": theory(duration, asked.populations, qd.dmft.ThinnedPopulation, "euler"),
+            "growing": theory(duration, asked.populations, qd.dmft.GrowingSteps, "second_order"),
             "networks": networks(duration, asked.sizes, asked.networks),
         }
         for name, (value, error, took) in ways.items():
             print(f"{duration:6g} {name:>8} {value:9.5f} {error:8.5f} {took:8.2f} {took * error**2:16.2e}", flush=True)
-        seconds.append(ways["theory"][2])
-    if len(seconds) > 1:
-        exponent = np.polyfit(np.log(asked.durations), np.log(seconds), 1)[0]
-        print(f"CPU seconds of the theory grow as T^{exponent:.2f}")
+        for name, each in seconds.items():
+            each.append(ways[name][2])
+    for name, each in seconds.items():
+        if len(each) > 1:
+            exponent = np.polyfit(np.log(asked.durations), np.log(each), 1)[0]
+            print(f"CPU seconds, {name}: T^{exponent:.2f}")
     print(f"largest memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 

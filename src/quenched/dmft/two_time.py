@@ -55,7 +55,8 @@ class TwoTime(AbstractChoice):
 
     `solver=` of `qd.solve` says how: `qd.dmft.Quadrature(...)` without sampling, `qd.dmft.Population(...)` by sampling,
     which any model may be. Left out, the model decides. Over long times `qd.dmft.ThinnedPopulation(...)` keeps a part of
-    the past alone; left out, it is taken where `times` are given.
+    the past alone; left out, it is taken where `times` are given. Without noise `qd.dmft.GrowingSteps(...)` takes steps that
+    grow with the time.
 
     Other couplings and units are always sampled. Each population has trajectories of its own, in a field whose mean,
     covariance and memory are those of `model.couplings`; the latents kappa_r(t) of a low-rank part follow from means and R.
@@ -72,8 +73,9 @@ class TwoTime(AbstractChoice):
             x' = advance(x, 1.5 speed - 0.5 speed before), as exactly; a map is the map.
         response: whether to return R. Left out: where it is needed anyway (symmetry, low rank) or free (no sampling).
         perturbation: whether to follow a small random change of all states, by sampling; takes about twice as long.
-        times: at which results are returned, by `qd.dmft.ThinnedPopulation` alone: multiples of the step from 0 to the
-            duration in rising order, or how many, which are then evenly spaced in their logarithm; if left out 48.
+        times: at which results are returned, by `qd.dmft.ThinnedPopulation` and `qd.dmft.GrowingSteps` alone: multiples of
+            the step from 0 to the duration in rising order, or how many, which are then evenly spaced in their logarithm; if
+            left out 48.
 
     Returns:
         `correlation` C, `state_correlation` C_x, `response` R, `state_response` R_x over (time, earlier_time);
@@ -83,6 +85,9 @@ class TwoTime(AbstractChoice):
         With `perturbation` `log_perturbation` over time, the logarithm of the root mean square of a small random change of
         all states, and `lyapunov_exponent`, its growth rate in the later half of the times: the largest exponent, if this
         is long after the start.
+
+        `qd.dmft.GrowingSteps` returns `integrated_response` instead of R and R_x: d<phi(x(t))>/db, b a constant field since
+        the earlier time.
 
         Correlations are raw second moments; the state is its first variable, but for the kinetic energy. Each has an
         `_error`: the standard error over scramblings, or the difference of two quadratures at symmetry 0. `conditioning`,
