@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/long_times.py [--durations 25 50 100 200] [--populations 4] [--sizes 200 400] [--networks 32]
 
 Symmetric couplings of gain 1.5, no noise, step 0.1. Theory: `qd.dmft.ThinnedPopulation`, and `qd.dmft.GrowingSteps`,
-whose step is 0.1 at first; CPU seconds of all threads beside those of compiling, which a first run from other random numbers
-takes, and the exponent of their growth with the duration. Networks by Euler's scheme, of which the thinned theory is then the
+whose step is 0.1 at first; CPU seconds of all threads without compiling, which a first run from other random numbers
+takes, and the exponent of their growth. Networks by Euler's scheme, of which the thinned theory is then the
 limit: C(T, T) of infinitely many neurons by a straight line in 1/N through two sizes, whose error does not contain higher
 powers. What is compared is CPU seconds times squared error of C(T, T), which does not depend on how many populations or
 networks are averaged.
