@@ -28,8 +28,8 @@ def edge_of_chaos(
 
     A colour says what is averaged over. Black: a network in time (trajectories, stationary DMFT). Blue: fixed points, each
     with its index sign det(-F'), as static DMFT counts them. Orange: the measure exp(-E/T) of the replica theory, which
-    leaves each fixed point the weight 1/|det F'| as T goes to 0. Lines are theories, markers are networks: markers go with the
-    line of their colour.
+    leaves each fixed point the weight 1/|det F'| as T goes to 0. Lines are theories, markers are networks: markers go with
+    the line of their colour.
 
     By that weight fixed points are drawn only where no `qd.landscape.Sampling` is: at T = 0 networks small enough to list
     all fixed points are far from the theory of infinitely many neurons, and at T > 0 sampled networks may be large.
