@@ -120,6 +120,18 @@ def test_markers_go_with_the_line_of_their_colour() -> None:
     ]
 
 
+def test_fixed_points_by_weight_give_way_to_what_is_sampled() -> None:
+    errors = {f"{name}_error": 0.1 * RISING for name in ("mean_square_rate", "local_response")}
+    found = dataset("landscape.Sampling", mean_square_rate=RISING, self_overlap=RISING, local_response=1 - RISING, **errors)
+    sampled = found.assign_attrs(size=200, networks=3, temperature=0.1)
+    axes = qd.plots.edge_of_chaos({"networks": NETWORKS, "replica": REPLICA, "sampled": sampled})
+    points = "sampled, $T = 0.1$, $N = 200$"
+    for upper, middle, lower in axes.T:
+        assert [set(each) for each in by_colour(upper)] == [{"fixed points, $N = 60$"}, {"replica, $T = 0.01$", points}]
+        assert [set(each) for each in by_colour(middle)] == [{"fixed points, $N = 60$"}]
+        assert [set(each) for each in by_colour(lower)] == [{"replica, $T = 0.01$", points}]
+
+
 def by_colour(axes: Any) -> list[dict[str, list[float]]]:
     """Names and values of what has the colour of static DMFT, of replica theory, of a network in time."""
     found: dict[str, dict[str, list[float]]] = {"#56B4E9": {}, "#D55E00": {}, "#000000": {}}

@@ -36,6 +36,7 @@ def sampled(size: int, gain: float, symmetry: float, temperature: float, draws: 
 @pytest.mark.parametrize("symmetry", [-0.5, 0.0, 0.5])
 @pytest.mark.parametrize("size", [2, 3, 4, 5, 6])
 def test_it_is_the_average_over_networks_and_states(size: int, symmetry: float) -> None:
+    # Draws must fall near roots of F to count: the part that does is T^(N/2), too few at N = 6 where it is colder.
     temperature = 0.5
     found = qd.replica.finite_size(qd.RandomNetwork(GAIN, symmetry), size, temperature)
     ours = np.array([-size / temperature * found.free_energy.item(), found.self_overlap.item()])
@@ -45,11 +46,12 @@ def test_it_is_the_average_over_networks_and_states(size: int, symmetry: float) 
     assert np.all(errors < [0.05, 0.01])
 
 
-@pytest.mark.parametrize(("gain", "temperature"), [(0.7, 0.1), (1.3, 0.1), (2.5, 0.3)])
-def test_sum_and_fourier_integral_agree(gain: float, temperature: float) -> None:
+@pytest.mark.parametrize(("gain", "temperature", "rtol"), [(0.7, 0.1, 1e-5), (1.3, 0.1, 1e-6), (2.5, 0.3, 2e-5)])
+def test_sum_and_fourier_integral_agree(gain: float, temperature: float, rtol: float) -> None:
+    # The sum is exact to 1e-7 with 20 nodes. G^N falls as w^-3 only at N = 6, and what is cut off is the difference.
     by_sum = small(np.tanh, gain, 0.0, temperature, 6, 1.0, 20)
     by_integral = any_size(np.tanh, gain, temperature, 6, 1.0, 1.4)
-    np.testing.assert_allclose(by_integral, by_sum, rtol=2e-5)
+    np.testing.assert_allclose(by_integral, by_sum, rtol=rtol)
 
 
 def test_the_limit_of_many_neurons_is_the_theory() -> None:

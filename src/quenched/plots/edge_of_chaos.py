@@ -27,8 +27,12 @@ def edge_of_chaos(
     """Fluctuation and responses against the gain, one column for each symmetry, one row for each quantity.
 
     A colour says what is averaged over. Black: a network in time (trajectories, stationary DMFT). Blue: fixed points, each
-    with its index sign det(-F'), as static DMFT counts them. Orange: fixed points with the weight 1/|det F'| of the replica
-    theory. Lines are theories, markers are networks: markers go with the line of their colour.
+    with its index sign det(-F'), as static DMFT counts them. Orange: the measure exp(-E/T) of the replica theory, which
+    leaves each fixed point the weight 1/|det F'| as T goes to 0. Lines are theories, markers are networks: markers go with
+    the line of their colour.
+
+    By that weight fixed points are drawn only where no `qd.landscape.Sampling` is: at T = 0 networks small enough to list
+    all fixed points are far from the theory of infinitely many neurons, and at T > 0 sampled networks may be large.
 
     Rows: `mean_square_rate`, which is C of static DMFT and q of the replica theory; `integrated_response` (R_int), by index;
     `local_response` (S), by weight. The scale of a response is that of the theories: responses near a bifurcation have long
@@ -60,6 +64,7 @@ def edge_of_chaos(
         raise ValueError(
             f"Argument `quantities` must name some of {tuple(_ROWS)} that were solved for, but is {quantities}."
         )
+    sampled = any(dataset.attrs.get("theory") == "landscape.Sampling" for dataset in datasets.values())
     symmetries = sorted({float(value) for dataset in datasets.values() for value in _symmetries(dataset)})
     figure = Figure(figsize=(1.2 + 2.9 * len(symmetries), 1.4 + 2.1 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(symmetries), sharex=True, sharey="row", squeeze=False)
@@ -68,7 +73,7 @@ def edge_of_chaos(
             for name, dataset in datasets.items():
                 if symmetry in _symmetries(dataset):
                     chosen = dataset.sel(symmetry=symmetry) if "symmetry" in dataset.dims else dataset
-                    for variable in _variables(chosen, quantity):
+                    for variable in _variables(chosen, quantity, sampled):
                         curve(chosen, variable, axes=each, **styles(datasets, variable)[name])
             mark_transition(each, _critical_gain(datasets, symmetry))
             each.set(xlabel="gain $g$", ylabel=_ROWS[quantity])
@@ -81,11 +86,12 @@ def edge_of_chaos(
     return axes
 
 
-def _variables(dataset: xr.Dataset, quantity: str) -> Iterator[str]:
+def _variables(dataset: xr.Dataset, quantity: str, sampled: bool) -> Iterator[str]:
     """Fixed points have the mean square rate by both weights: q, and C by index."""
     if quantity == "mean_square_rate" and {"correlation", "self_overlap"} <= set(dataset):
         yield "correlation"
-    if quantity in dataset:
+    small = dataset.attrs.get("theory") == "landscape.FixedPoints" and quantity != "integrated_response"
+    if quantity in dataset and not (small and sampled):
         yield quantity
 
 

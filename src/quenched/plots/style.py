@@ -9,11 +9,11 @@ from typing import Any
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
-# What is averaged over: a network in time, or its fixed points, by one of two weights. Each has a colour of these,
-# and a width, so that a curve that lies on another lets it be seen.
+# What is averaged over: a network in time, or its fixed points, by one of two weights; 1/|det F'| is what exp(-E/T) leaves
+# each as T goes to 0. Each has a colour of these, and a width, so that a curve that lies on another lets it be seen.
 ENSEMBLES = {
     "index": "fixed points, by $\\mathrm{sign}\\,\\det(-F')$",
-    "weight": "fixed points, by $1/|\\det F'|$",
+    "weight": "speed landscape, by $\\mathrm{e}^{-E/T}$",
     "time": "a network in time",
 }
 _COLOURS = {"index": "#56B4E9", "weight": "#D55E00", "time": "#000000"}
@@ -27,6 +27,7 @@ _LABELS = {
     "dmft.Stationary": "stationary DMFT",
     "dmft.StationarySampled": "stationary DMFT",
     "simulate.Trajectories": "trajectories, $N = {size}$",
+    "landscape.Sampling": "sampled, $T = {temperature:g}$, $N = {size}$",
     "landscape.FixedPoints": "fixed points, $N = {size}$",
 }
 
