@@ -17,11 +17,11 @@ import numpy as np
 import quenched as qd
 
 model = qd.RandomNetwork(gain=1.5, symmetry=1.0)
-waiting = np.array([0.3, 3.0, 30.0])
-since_waiting = [np.round(waited + np.geomspace(0.3, 100.0 - waited, 14), 1) for waited in waiting]
+waiting = np.array([0.2, 2.0, 20.0])
+since_waiting = [np.round(waited + np.geomspace(0.2, 60.0 - waited, 14), 1) for waited in waiting]
 times = np.unique(np.concatenate([[0.0], waiting, *since_waiting]))
 solver = qd.dmft.GrowingSteps(trajectories=512, populations=4)
-theory = qd.solve(model, qd.dmft.TwoTime(100.0, 0.1, times=times), solver=solver, key=1)
+theory = qd.solve(model, qd.dmft.TwoTime(60.0, 0.1, times=times), solver=solver, key=1)
 C, chi, energy = (theory[name].values for name in ("correlation", "integrated_response", "kinetic_energy"))
 C_error, chi_error, energy_error = (
     theory[f"{name}_error"].values for name in ("correlation", "integrated_response", "kinetic_energy")
@@ -40,7 +40,7 @@ left.legend()
 right.fill_between(times, energy - energy_error, energy + energy_error, color="black", alpha=0.3, linewidth=0)
 right.plot(times, energy, color="black", linewidth=1, label="theory")
 for size, networks, marker in ((100, 48, "^"), (400, 24, "o")):
-    run = qd.simulate.Trajectories(size, networks, 100.0, 0.1, trials=2, times=times[1::3])
+    run = qd.simulate.Trajectories(size, networks, 60.0, 0.1, trials=2, times=times[1::3])
     found = qd.solve(model, run, key=size)
     right.errorbar(
         times[1::3], found.kinetic_energy, found.kinetic_energy_error, fmt=marker, markersize=4, label=f"$N={size}$"
