@@ -37,8 +37,8 @@ _ADVICE = {
     Status.solved: "solved",
     Status.not_run: "not computed yet; run the sweep again with resume",
     Status.out_of_steps: "the iteration did not reach its tolerance; pass a `start` nearer the answer (a solution at a "
-    "neighbouring gain), or raise the solver's `max_steps`; of qd.dmft.GrowingSteps raise `trajectories`, lower `growth`, or "
-    "shorten the `duration`",
+    "neighbouring gain), or raise the solver's `max_steps`; of qd.dmft.GrowingSteps raise `trajectories`, lower "
+    "`growth`, or shorten the `duration`",
     Status.not_finite: "a NaN or infinity appeared; pass a different `start`, or check that the activation is finite",
     Status.no_such_branch: "the branch asked for does not exist at these parameters; choose another `start`",
     Status.coarse_quadrature: "two quadratures disagree; raise the solver's `nodes` (and `initial_nodes`, where there "
