@@ -121,7 +121,7 @@ def test_markers_go_with_the_line_of_their_colour() -> None:
 
 
 def test_fixed_points_by_weight_give_way_to_what_is_sampled() -> None:
-    errors = {f"{name}_error": 0.1 * RISING for name in ("mean_square_rate", "local_response")}
+    errors: dict[str, Any] = {f"{name}_error": 0.1 * RISING for name in ("mean_square_rate", "local_response")}
     found = dataset("landscape.Sampling", mean_square_rate=RISING, self_overlap=RISING, local_response=1 - RISING, **errors)
     sampled = found.assign_attrs(size=200, networks=3, temperature=0.1)
     axes = qd.plots.edge_of_chaos({"networks": NETWORKS, "replica": REPLICA, "sampled": sampled})
