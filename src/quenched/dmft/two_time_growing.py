@@ -105,6 +105,8 @@ def integrated_since(
     The field of a time stands for that from the midst of the step before to the midst of the step after it, that of the
     first step for all since the start: what is before the earlier time is left out.
     """
+    if len(times) < 2:
+        return jnp.zeros_like(response)
     middle = np.concatenate([[0.0, 0.0], 0.5 * (times[1:-1] + times[2:]), times[-1:]])
     before = np.divide(times - middle[:-1], np.diff(middle), out=np.ones(len(times)), where=np.diff(middle) > 0.0)
     since = jnp.cumsum(response[:, ::-1], axis=1)[:, ::-1] - before * response
