@@ -28,10 +28,12 @@ from quenched.numerics.growing_grid import Backward
 
 # The first half of times has smaller arrays.
 _STRETCHES = 2
-# Root mean square change of the states from which a step counts as not solved.
-_LOST = 1e-6
+# Change of the states, in parts of 1 and of themselves, and error of G(n, n) from which a step counts as not solved.
+_LOST, _UNANSWERED = 1e-6, 1e-8
 # Of all states of a step together, and Newton's method for each of them.
 _SOLVER, _NEWTON = Anderson(tolerance=1e-9, max_steps=200, extrapolate_below=1e9), 5
+# For G(n, n).
+_AT_ONCE = 25
 
 
 class Swept(NamedTuple):
@@ -127,29 +129,32 @@ def _advance(model: RandomNetwork, normals: Array, tangents: int, carry: Any, ea
         row = known.at[index].set(deviation)
         return row @ normals, row, deviation, pivot
 
-    def answers(state: Array) -> Array:
-        """G(n, .) of these states."""
-        slope = with_means(phi.slope(state), tangents)
+    def answers(state: Array) -> tuple[Array, Array]:
+        """G(n, .) of these states, and the error of G(n, n)."""
+        slope, share = with_means(phi.slope(state), tangents), shares(tangents)
 
         def own(at_once: Array) -> Array:
             return slope / (1.0 + weight - weight * feedback * at_once * slope)
 
-        share = shares(tangents)
+        def left(at_once: Array) -> Array:
+            return weight * own(at_once) @ share - at_once
 
-        def again(_: Any, at_once: Array) -> Array:
-            return weight * own(at_once) @ share
+        def newton(_: Any, at_once: Array) -> Array:
+            return at_once - left(at_once) / (feedback * (weight * own(at_once)) ** 2 @ share - 1.0)
 
-        # G(n, n) = < phi' c / (1 + c - c g^2 eta G(n, n) phi') >, a contraction.
-        at_once = jax.lax.fori_loop(0, 60, again, jnp.zeros(()))
+        # G(n, n) = < phi' c / (1 + c - c g^2 eta G(n, n) phi') >, convex in G(n, n): from below Newton's method does not
+        # pass the solution.
+        at_once = jax.lax.fori_loop(0, _AT_ONCE, newton, jnp.zeros(()))
         spread = own(at_once) * share
         through = jnp.where(earlier[:, None], past.kicks @ spread, 0.0)
         direct = columns_carried @ spread
         system = jnp.eye(size) - weight * feedback * through.T
-        return jax.scipy.linalg.solve_triangular(system, direct).at[index].set(at_once)
+        row = jax.scipy.linalg.solve_triangular(system, direct).at[index].set(at_once)
+        return row, jnp.abs(left(at_once))
 
     def again(state: Array) -> Array:
         """States in the field and with the memory of these."""
-        response = answers(state) if tangents else jnp.zeros(size)
+        response = answers(state)[0] if tangents else jnp.zeros(size)
         at_once = feedback * response[index]
         remembered = feedback * jnp.where(earlier, response, 0.0) @ past.rates
         known = carried + weight * (field + remembered + gamma(phi(state))[0])
@@ -167,10 +172,11 @@ def _advance(model: RandomNetwork, normals: Array, tangents: int, carry: Any, ea
         lambda: fixed_point(again, guess, _SOLVER),
         lambda: FixedPoint(guess, jnp.zeros(()), jnp.zeros((), jnp.int32)),
     )
-    solved = found.residual < _LOST
+    response, unanswered = answers(found.unknowns) if tangents else (jnp.zeros(size), jnp.zeros(()))
+    settled = found.residual < _LOST * (1.0 + jnp.sqrt(jnp.mean(found.unknowns**2)))
+    solved = settled & ((index == 0) | (unanswered < _UNANSWERED))
     state = jnp.where(solved, found.unknowns, jnp.nan)
-    response = answers(state) if tangents else jnp.zeros(size)
-    response = jnp.where(index > 0, response, 0.0)
+    response = jnp.where((index > 0) & solved, response, 0.0)
     rate = phi(state)
     noise, row, deviation, pivot = gamma(rate)
     force = field + feedback * (response @ past.rates.at[index].set(rate)) + noise - state

@@ -30,7 +30,7 @@ from quenched.dmft.two_time_solvers import (
     extrapolates,
 )
 from quenched.dmft.two_time_thinned import TwoTimeThinned, enough_trajectories
-from quenched.models import AbstractInitial, Normal, RandomNetwork, Sinusoid
+from quenched.models import AbstractInitial, Drive, Normal, RandomNetwork, Sinusoid
 from quenched.models.starts import check_starts, read_starts, starts_of
 from quenched.numerics.output_times import output_steps, read_times
 from quenched.precision import own_settings, traced
@@ -297,6 +297,10 @@ class TwoTime(AbstractChoice):
                     f"Argument `noise` must be 0 for {what}, whose steps grow beyond what noise does within them; "
                     "qd.dmft.ThinnedPopulation has steps of one length."
                 )
+            if isinstance(model.field, Drive):
+                raise ValueError(
+                    f"Argument `field` must be constant for {what}, whose steps may be longer than it takes to change."
+                )
         if self.perturbation:
             raise ValueError(f"Argument `perturbation` must be False with {what}; qd.dmft.Population follows perturbations.")
         if self.scheme != "second_order":
@@ -321,11 +325,11 @@ class TwoTime(AbstractChoice):
             growth=solver.growth,
             kept=output_steps(self.times, steps, self.step),
         )
-        times = len(found.grid(2))
+        times = found.kicks
         if solver.trajectories < enough_for_times(times):
             raise ValueError(
-                f"Argument `trajectories` must be at least {enough_for_times(times)} for {times} times, but is "
-                f"{solver.trajectories}; a larger `growth` or `step` has fewer."
+                f"Argument `trajectories` must be at least {enough_for_times(times)} for {times} times, steps halved, but "
+                f"is {solver.trajectories}; a larger `growth` or `step` has fewer."
             )
         return found
 

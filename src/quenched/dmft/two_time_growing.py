@@ -6,23 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from quenched.dmft.growing import fewer_normals
 from quenched.dmft.implicit import Swept, implicit_sweep
-from quenched.dmft.two_time_sampled import TwoTimeSampled, starting
+from quenched.dmft.two_time_sampled import TwoTimeSampled
 from quenched.models import RandomNetwork
-from quenched.numerics.exact_moments import ENOUGH, stratified, with_exact_moments
+from quenched.numerics.exact_moments import ENOUGH
 from quenched.numerics.growing_grid import backward, growing_grid
-from quenched.numerics.richardson import both_errors, extrapolated
+from quenched.numerics.richardson import extrapolated, with_remainders
 from quenched.status import RUNAWAY, Status
 from quenched.theory import Computed
 
-# The scheme's order in the length of its steps, and how much shorter they are a second time.
-_ORDER, _FINER = 2, 2
+# The scheme's order in the length of its steps.
+_ORDER = 2
+# Halving the steps may change correlations by this part of the largest: more is chaos, or steps that are too long.
+_TOO_COARSE = 0.1
+# Steps to either side in which the largest change counts, since changes cross zero.
+_BESIDE = 2
 
 
 class TwoTimeGrowing(TwoTimeSampled):
@@ -36,12 +39,16 @@ class TwoTimeGrowing(TwoTimeSampled):
     def asked(self) -> Float[np.ndarray, " asked"]:
         return self.step * np.asarray(self.kept, float)
 
-    def grid(self, finer: int) -> Float[np.ndarray, " time"]:
+    def grid(self, halved: bool = False) -> Float[np.ndarray, " time"]:
         """All times."""
-        return growing_grid(self.asked, self.step, self.growth, finer)
+        return growing_grid(self.asked, self.step, self.growth, halved)
+
+    @property
+    def kicks(self) -> int:
+        return len(self.grid(halved=True))
 
     def bytes_per_sample(self, solver: None) -> int:
-        times, tangents = len(self.grid(_FINER)), self.tangents + 2 if self.memory else 0
+        times, tangents = self.kicks, self.tangents + 2 if self.memory else 0
         # The answers of all tangents, once more while they get room; normals, rates and forces; square arrays.
         return 8 * times * (2 * times * tangents + 8 * self.trajectories + 8 * times)
 
@@ -49,25 +56,26 @@ class TwoTimeGrowing(TwoTimeSampled):
         return {"time": self.asked, "earlier_time": self.asked}
 
     def _found(self, model: RandomNetwork, key: Array) -> tuple[dict[str, Array], Array]:
-        (fine_times, times), tangents = (self.grid(finer) for finer in (_FINER, 1)), self.tangents if self.memory else 0
-        initial_key, drive_key = jax.random.split(key)
-        uniform = stratified(self.trajectories, initial_key)
-        drive = jax.random.normal(drive_key, (len(fine_times), self.trajectories))
-        normals = with_exact_moments(jnp.concatenate([jax.scipy.special.ndtri(uniform)[None], drive]))
-        initial = starting(self.initial, uniform, normals[0])
-        fine = implicit_sweep(model, backward(fine_times), initial, normals[1:], tangents)
+        times, halves, tangents = self.grid(), self.grid(halved=True), self.tangents if self.memory else 0
+        draws = self._draw(key)
+        fine = implicit_sweep(model, backward(halves), draws.initial, draws.normals, tangents)
         # The same gamma, seen less often; rows of times that were lost are those of the unit matrix.
-        factor = jnp.where(jnp.isfinite(fine.factor), fine.factor, jnp.eye(len(fine_times)))
-        fewer = fewer_normals(factor[::_FINER], normals[1:])
-        coarse = implicit_sweep(model, backward(times), initial, fewer, tangents)
-        both = (self._seen(swept, grid) for swept, grid in ((coarse, times), (fine, fine_times)))
-        arrays = extrapolated(_ORDER, *both)
+        factor = jnp.where(jnp.isfinite(fine.factor), fine.factor, jnp.eye(len(halves)))
+        fewer = fewer_normals(factor[::2], draws.normals)
+        coarse = implicit_sweep(model, backward(times), draws.initial, fewer, tangents)
+        found = extrapolated(_ORDER, self._seen(coarse, times), self._seen(fine, halves, 2))
+        at = np.searchsorted(times, self.asked - 1e-9 * (1.0 + self.asked))
+        arrays: dict[str, Array] = {}
+        for name, values in found.items():
+            nearby = _largest_nearby(jnp.abs(values)) if name.endswith("_discretisation") else values
+            arrays[name] = nearby[np.ix_(*[at] * values.ndim)]
         arrays["lost"] = coarse.lost + fine.lost
+        arrays["largest"] = jnp.nanmax(jnp.concatenate([coarse.state, fine.state]) ** 2)
         return arrays, jnp.minimum(coarse.conditioning, fine.conditioning)
 
-    def _seen(self, swept: Swept, grid: np.ndarray) -> dict[str, Array]:
-        at = np.searchsorted(grid, self.asked - 1e-9 * (1.0 + self.asked))
-        state, rate, force = swept.state[at], swept.rate[at], swept.force[at]
+    def _seen(self, swept: Swept, grid: np.ndarray, every: int = 1) -> dict[str, Array]:
+        """At all times of the coarse grid."""
+        state, rate, force = (values[::every] for values in (swept.state, swept.rate, swept.force))
         return {
             "mean_state": jnp.mean(state, axis=1),
             "mean_rate": jnp.mean(rate, axis=1),
@@ -76,22 +84,21 @@ class TwoTimeGrowing(TwoTimeSampled):
             "kinetic_energy": 0.5 * jnp.mean(force**2, axis=1),
             "correlation": rate @ rate.T / self.trajectories,
             "state_correlation": state @ state.T / self.trajectories,
-            "integrated_response": integrated_since(swept.response, grid)[np.ix_(at, at)],
+            "integrated_response": integrated_since(swept.response, grid)[::every, ::every],
         }
 
     def measure(self, model: RandomNetwork, solver: None, key: Array) -> Computed:
         found = super().measure(model, solver, key)
-        lost = found.arrays.pop("lost") > 0
-        grew = jnp.nanmax(jnp.abs(found.arrays["mean_square_state"])) >= RUNAWAY
-        return found._replace(status=jnp.where(lost & ~grew, Status.out_of_steps, found.status))
+        arrays = found.arrays
+        grew, lost = arrays.pop("largest") >= RUNAWAY, arrays.pop("lost") > 0
+        changed = jnp.nanmax(arrays["correlation_discretisation"]) / jnp.nanmax(arrays["mean_square_rate"])
+        status = jnp.where(changed > _TOO_COARSE, Status.imprecise, Status.solved)
+        status = jnp.where(lost, Status.out_of_steps, status)
+        return found._replace(status=jnp.where(grew, Status.diverged, status), steps=jnp.asarray(self.kicks))
 
     def with_all_errors(self, arrays: dict[str, Any]) -> dict[str, Any]:
-        """With what the extrapolation leaves over: of what it changed, here or at the times beside, the part `growth`."""
-        found = dict(arrays)
-        for name in [name for name in arrays if f"{name}_discretisation" in arrays]:
-            left = self.growth * _largest_nearby(jnp.abs(jnp.asarray(arrays[f"{name}_discretisation"])))
-            found[f"{name}_error"] = both_errors(arrays[f"{name}_error"], left)
-        return found
+        """With what the extrapolation leaves over, the length of steps, or their growth, times what it changed."""
+        return with_remainders(arrays, max(self.step, self.growth), apart=True)
 
     def outside_errors(self, model: RandomNetwork) -> str:
         return "a finite population, O(1/trajectories)"
@@ -114,11 +121,12 @@ def integrated_since(
 
 
 def _largest_nearby(values: Array) -> Array:
-    """Of each entry and those beside it along all axes: what changes sign is not small for that."""
+    """Of each entry and those beside it along all axes."""
     for axis in range(values.ndim):
         known = jnp.moveaxis(jnp.nan_to_num(values), axis, 0)
-        edge = jnp.zeros_like(known[:1])
-        beside = jnp.maximum(jnp.concatenate([edge, known[:-1]]), jnp.concatenate([known[1:], edge]))
+        edges = ((_BESIDE, _BESIDE), *[(0, 0)] * (values.ndim - 1))
+        wide = jnp.pad(known, edges)
+        beside = jnp.max(jnp.stack([wide[shift : shift + len(known)] for shift in range(2 * _BESIDE + 1)]), axis=0)
         values = jnp.maximum(values, jnp.moveaxis(beside, 0, axis))
     return values
 

@@ -84,6 +84,11 @@ class TwoTimeSampled(AbstractExperiment):
     def duration(self) -> float:
         return self.steps * self.step
 
+    @property
+    def kicks(self) -> int:
+        """Rows of random numbers that drive a trajectory."""
+        return (1 + self.richardson) * self.steps
+
     def default_solver(self) -> None:
         return None
 
@@ -138,7 +143,7 @@ class TwoTimeSampled(AbstractExperiment):
     def _draw(self, key: Key[Array, ""]) -> Draws:
         initial_key, drive_key = jax.random.split(key)
         uniform = stratified(self.trajectories, initial_key)
-        drive = jax.random.normal(drive_key, ((1 + self.richardson) * self.steps, self.trajectories))
+        drive = jax.random.normal(drive_key, (self.kicks, self.trajectories))
         normals = with_exact_moments(jnp.concatenate([jax.scipy.special.ndtri(uniform)[None], drive]))
         perturbation = (
             draw(jax.random.fold_in(drive_key, 1), 1, len(drive), self.trajectories) if self.perturbation else None

@@ -139,10 +139,11 @@ class GrowingSteps(eqx.Module):
     For relaxation without noise, where states become ever smoother: one population of usual leaky neurons. An implicit
     scheme of second order (BDF2) takes steps as long as a part of the time that has passed, so that the number of steps
     grows as the logarithm of the duration. The theory is that of networks stepped in this way, exactly, and is extrapolated
-    to steps of no length from two grids in the same field; what that changed is in `<name>_discretisation`.
+    to steps of no length from two grids in the same field. The largest that this changed, at most two steps from a time, is
+    in `<name>_discretisation`, and the part `growth` of it, or `step` if that is more, in the error.
 
     Arguments:
-        growth: longest step over the time; the theory's `step` is the shortest. Half of both is used too.
+        growth: longest step over the time; the theory's `step` is that of early times. Half of both is used too.
         trajectories: in each population; if left out 1024.
         tangents: how many of them carry a tangent; if left out all. They take most of the time, but noise in the response is
             fed back, and late states are marginal: with few of them late times scatter, or are lost.
@@ -150,13 +151,15 @@ class GrowingSteps(eqx.Module):
         memory_limit: GiB that one population may take: with K times 16 K^2 tangents bytes. As many are run at once as there
             are cores.
 
-    When it fails: `out_of_steps`: a step has no solution near the state before it, and results are NaN from there on. Of
-    M trajectories C and R fluctuate by about M^-1/2, and a state that is nearly marginal follows: with 1024 of them quenches
-    of gain 1.5 were followed for 100 to 400 leak times, and with a growth of 0.05 for 300 to 500. Give more `trajectories`,
-    a smaller `growth`, or a shorter duration.
+    When it fails: `imprecise`: halving the steps changed C by more than a tenth; they are longer than what they follow. So
+    it is with chaos, which does not become smoother: take `qd.dmft.ThinnedPopulation`. `out_of_steps`: a step was not
+    solved, and results are NaN from there on. Of M trajectories C and R fluctuate by about M^-1/2, and a state that is nearly
+    marginal follows: with 1024 of them quenches of gain 1.5 were followed for 100 to 400 leak times, and with a growth of
+    0.05 for 300 to 500. Give more `trajectories`, a smaller `growth`, or a shorter duration.
 
     Raises:
-        ValueError: a growth above 0.5, more tangents than trajectories, fewer trajectories than 1.1 for each time.
+        ValueError: a growth above 0.5, more tangents than trajectories; and of `qd.solve` fewer trajectories than 1.1 for
+            each time of the halved steps, noise, a field in time, another `scheme`, a `perturbation`.
         TypeError: no number, or no whole number, where there must be one.
 
     Example:

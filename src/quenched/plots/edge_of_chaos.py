@@ -64,17 +64,17 @@ def edge_of_chaos(
         raise ValueError(
             f"Argument `quantities` must name some of {tuple(_ROWS)} that were solved for, but is {quantities}."
         )
-    sampled = any(dataset.attrs.get("theory") == "landscape.Sampling" for dataset in datasets.values())
     symmetries = sorted({float(value) for dataset in datasets.values() for value in _symmetries(dataset)})
     figure = Figure(figsize=(1.2 + 2.9 * len(symmetries), 1.4 + 2.1 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(symmetries), sharex=True, sharey="row", squeeze=False)
     for row, quantity in zip(axes, rows, strict=True):
         for each, symmetry in zip(row, symmetries, strict=True):
-            for name, dataset in datasets.items():
-                if symmetry in _symmetries(dataset):
-                    chosen = dataset.sel(symmetry=symmetry) if "symmetry" in dataset.dims else dataset
-                    for variable in _variables(chosen, quantity, sampled):
-                        curve(chosen, variable, axes=each, **styles(datasets, variable)[name])
+            shown = {name: dataset for name, dataset in datasets.items() if symmetry in _symmetries(dataset)}
+            sampled = any(dataset.attrs.get("theory") == "landscape.Sampling" for dataset in shown.values())
+            for name, dataset in shown.items():
+                chosen = dataset.sel(symmetry=symmetry) if "symmetry" in dataset.dims else dataset
+                for variable in _variables(chosen, quantity, sampled):
+                    curve(chosen, variable, axes=each, **styles(datasets, variable)[name])
             mark_transition(each, _critical_gain(datasets, symmetry))
             each.set(xlabel="gain $g$", ylabel=_ROWS[quantity])
             each.label_outer()
