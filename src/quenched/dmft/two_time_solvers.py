@@ -153,9 +153,9 @@ class GrowingSteps(eqx.Module):
 
     When it fails: `imprecise`: halving the steps changed C by more than a tenth; they are longer than what they follow. So
     it is with chaos, which does not become smoother: take `qd.dmft.ThinnedPopulation`. `out_of_steps`: a step was not
-    solved, and results are NaN from there on. Of M trajectories C and R fluctuate by about M^-1/2, and a state that is nearly
-    marginal follows: with 1024 of them quenches of gain 1.5 were followed for 100 to 400 leak times, and with a growth of
-    0.05 for 300 to 500. Give more `trajectories`, a smaller `growth`, or a shorter duration.
+    solved, and results are NaN from there on. Of M trajectories C and R fluctuate by about M^-1/2, and a state that is
+    nearly marginal follows: with 1024 of them quenches of gain 1.5 were followed for 100 to 400 leak times, and with a
+    growth of 0.05 for 300 to 500. Give more `trajectories`, a smaller `growth`, or a shorter duration.
 
     Raises:
         ValueError: a growth above 0.5, more tangents than trajectories; and of `qd.solve` fewer trajectories than 1.1 for
