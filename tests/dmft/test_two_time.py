@@ -218,7 +218,7 @@ def test_a_solver_of_the_other_way_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`solver` must be a Population .* of models made of other couplings and units"):
         qd.solve(of_parts, short(), solver=qd.dmft.Quadrature())
     with pytest.raises(
-        TypeError, match="must be a Population or Quadrature or ThinnedPopulation for TwoTime, but is Newton"
+        TypeError, match="must be a Population or Quadrature or ThinnedPopulation or GrowingSteps for TwoTime, but is Newton"
     ):
         qd.solve(qd.RandomNetwork(0.9), short(), solver=qd.Newton())
     with pytest.raises(ValueError, match="`nodes` must be at least 8, but is 2"):
